@@ -1,0 +1,216 @@
+"""How fast all users are judged at k = 100, against two plain ways that give the same figures.
+
+    python benchmarks/judging.py
+
+Fabricated data of MovieLens 1M's size (6,040 users, 3,700 items, a million ratings) and a model of
+random factors, so that what is timed is the judging: scores of every item, seen ones left out,
+the best 100, hits, all metrics. One process, the ways in turn, medians over rounds.
+
+- a loop: a user at a time, numpy within the user
+- one dense product: all users at once, every row sorted whole
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.metrics.beyond_accuracy import (
+    count_recommended,
+    coverage,
+    gini,
+    novelty,
+)
+from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
+from collaborative_autoencoders.metrics.ranking import RANKING_METRICS
+from collaborative_autoencoders.recommending.ranking import rank_items
+
+USERS, ITEMS, RATINGS, FACTORS = 6040, 3700, 1_000_000, 32
+K, BATCH_SIZE, SEED, ROUNDS = 100, 512, 42, 5
+TARGETS = {"a user at a time": 20.0, "one product, full sort": 2.0}
+
+Figures = dict[str, float]
+
+
+class RandomFactors:
+    """A model without learning: a user's score of an item is the product of their factors."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.user_UF = generator.standard_normal((USERS, FACTORS), dtype=np.float32)
+        self.item_FI = generator.standard_normal((FACTORS, ITEMS), dtype=np.float32)
+
+    def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.user_UF[users_U] @ self.item_FI
+
+
+class World(NamedTuple):
+    """What is judged: a model, what users have seen, and what was held out."""
+
+    model: RandomFactors
+    seen_UI: csr_array
+    relevant_UI: csr_array
+
+
+def fabricate() -> World:
+    """Ratings with a long tail, of which one in nine is held out."""
+    generator = np.random.default_rng(SEED)
+    weight_I = 1 / (np.arange(ITEMS) + 30)
+    user_N = generator.integers(USERS, size=2 * RATINGS)
+    item_N = generator.choice(ITEMS, size=2 * RATINGS, p=weight_I / weight_I.sum())
+    cell_N = np.unique(user_N * ITEMS + item_N)
+    cell_N = generator.choice(cell_N, size=RATINGS, replace=False)
+    held_out_N = generator.random(RATINGS) < 1 / 9
+    return World(
+        RandomFactors(generator), _matrix(cell_N[~held_out_N]), _matrix(cell_N[held_out_N])
+    )
+
+
+def _matrix(cell_N: NDArray[np.int64]) -> csr_array:
+    ones_N = np.ones(len(cell_N), dtype=np.float32)
+    matrix_UI = csr_array((ones_N, np.divmod(cell_N, ITEMS)), shape=(USERS, ITEMS))
+    matrix_UI.sort_indices()
+    return matrix_UI
+
+
+def judge(world: World) -> Figures:
+    """As the project does it."""
+    item_UK, _ = rank_items(world.model, world.seen_UI, world.seen_UI, K, BATCH_SIZE)
+    hits_UK, n_relevant_U = find_hits(item_UK, world.relevant_UI), count_relevant(world.relevant_UI)
+    figures = {
+        name: float(np.nanmean(metric(hits_UK, n_relevant_U)))
+        for name, metric in RANKING_METRICS.items()
+    }
+    owners_I = np.bincount(world.seen_UI.indices, minlength=ITEMS)
+    recommended_I = count_recommended(item_UK, ITEMS)
+    return figures | {
+        "gini": gini(recommended_I),
+        "coverage": coverage(recommended_I, owners_I),
+        "novelty": float(np.nanmean(novelty(item_UK, owners_I, USERS))),
+    }
+
+
+def judge_a_user_at_a_time(world: World) -> Figures:
+    """The loop that most scripts have."""
+    discount_K = 1 / np.log2(np.arange(K) + 2)
+    best_K = np.cumsum(discount_K)
+    place_K = np.arange(1, K + 1)
+    surprise_I, owners_I = _surprise(world)
+    recommended_I = np.zeros(ITEMS, dtype=np.int64)
+    rows, surprises = [], []
+    for user in range(USERS):
+        users = np.array([user])
+        scores_I = world.model.score(world.seen_UI[users], users)[0]
+        scores_I[_items_of(world.seen_UI, user)] = -np.inf
+        items_K = np.argsort(-scores_I, kind="stable")[:K]
+        recommended_I[items_K] += 1
+        surprises.append(surprise_I[items_K].mean())
+        relevant = _items_of(world.relevant_UI, user)
+        if len(relevant) == 0:
+            continue
+        relevant_I = np.zeros(ITEMS, dtype=bool)
+        relevant_I[relevant] = True
+        hits_K = relevant_I[items_K]
+        possible, n_hits = min(K, len(relevant)), hits_K.sum()
+        rows.append(
+            (
+                discount_K[hits_K].sum() / best_K[possible - 1],
+                n_hits / len(relevant),
+                n_hits / possible,
+                n_hits / K,
+                (np.cumsum(hits_K) / place_K)[hits_K].sum() / possible,
+                1 / (hits_K.argmax() + 1) if n_hits else 0.0,
+                float(n_hits > 0),
+            )
+        )
+    figures = dict(zip(RANKING_METRICS, np.mean(rows, axis=0), strict=True))
+    return figures | _catalogue_figures(recommended_I, owners_I, float(np.mean(surprises)))
+
+
+def judge_with_a_full_sort(world: World) -> Figures:
+    """All users in one product, every row sorted whole."""
+    scores_UI = world.model.score(world.seen_UI, np.arange(USERS))
+    scores_UI[_rows_of(world.seen_UI), world.seen_UI.indices] = -np.inf
+    item_UK = np.argsort(-scores_UI, axis=1, kind="stable")[:, :K]
+    relevant_UI = np.zeros((USERS, ITEMS), dtype=bool)
+    relevant_UI[_rows_of(world.relevant_UI), world.relevant_UI.indices] = True
+    n_relevant_U = relevant_UI.sum(axis=1)
+    judged_U = n_relevant_U > 0
+    hits_UK, n_relevant_U = np.take_along_axis(relevant_UI, item_UK, 1)[judged_U], n_relevant_U[judged_U]
+    discount_K = 1 / np.log2(np.arange(K) + 2)
+    possible_U, n_hits_U = np.minimum(K, n_relevant_U), hits_UK.sum(axis=1)
+    precision_UK = np.cumsum(hits_UK, axis=1) / np.arange(1, K + 1)
+    values = (
+        hits_UK @ discount_K / np.cumsum(discount_K)[possible_U - 1],
+        n_hits_U / n_relevant_U,
+        n_hits_U / possible_U,
+        n_hits_U / K,
+        (precision_UK * hits_UK).sum(axis=1) / possible_U,
+        np.where(n_hits_U > 0, 1 / (hits_UK.argmax(axis=1) + 1), 0.0),
+        n_hits_U > 0,
+    )
+    figures = {name: float(v.mean()) for name, v in zip(RANKING_METRICS, values, strict=True)}
+    surprise_I, owners_I = _surprise(world)
+    recommended_I = np.bincount(item_UK.ravel(), minlength=ITEMS)
+    return figures | _catalogue_figures(recommended_I, owners_I, float(surprise_I[item_UK].mean()))
+
+
+def _items_of(matrix_UI: csr_array, user: int) -> NDArray[np.integer]:
+    return matrix_UI.indices[matrix_UI.indptr[user] : matrix_UI.indptr[user + 1]]
+
+
+def _rows_of(matrix_UI: csr_array) -> NDArray[np.integer]:
+    return np.repeat(np.arange(USERS), np.diff(matrix_UI.indptr))
+
+
+def _surprise(world: World) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    owners_I = np.bincount(world.seen_UI.indices, minlength=ITEMS)
+    return -np.log2(np.maximum(owners_I, 1) / USERS), owners_I
+
+
+def _catalogue_figures(
+    recommended_I: NDArray[np.int64], owners_I: NDArray[np.int64], novelty_mean: float
+) -> Figures:
+    lorenz_I = np.cumsum(np.sort(recommended_I)) / recommended_I.sum()
+    return {
+        "gini": float((ITEMS + 1 - 2 * lorenz_I.sum()) / ITEMS),
+        "coverage": float((recommended_I[owners_I > 0] > 0).mean()),
+        "novelty": novelty_mean,
+    }
+
+
+def assert_alike(figures: Figures, reference: Figures) -> None:
+    """Raises AssertionError where two ways of judging differ in a figure."""
+    assert figures.keys() == reference.keys()
+    for name, value in figures.items():
+        np.testing.assert_allclose(value, reference[name], rtol=1e-9, err_msg=name)
+
+
+def seconds_of(way: Callable[[World], Figures], world: World) -> float:
+    start = time.perf_counter()
+    way(world)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    world = fabricate()
+    references = dict(zip(TARGETS, (judge_a_user_at_a_time, judge_with_a_full_sort), strict=True))
+    figures = judge(world)
+    for reference in references.values():
+        assert_alike(figures, reference(world))
+    rounds = [
+        {way: seconds_of(way, world) for way in (judge, *references.values())}
+        for _ in range(ROUNDS)
+    ]
+    ours = median(seconds[judge] for seconds in rounds)
+    print(f"judging {USERS} users x {ITEMS} items at k = {K}: {ours:.3f} s")
+    for name, reference in references.items():
+        theirs = median(seconds[reference] for seconds in rounds)
+        print(f"  {name}: {theirs:.3f} s, {theirs / ours:.1f} x (target {TARGETS[name]:.0f} x)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""The one vocabulary of column names, shared by every table of the project."""
+
+USER = "user_id"
+ITEM = "item_id"
+RATING = "rating"
+TIMESTAMP = "timestamp"
+TITLE = "title"
+
+USER_INDEX = "user_index"
+ITEM_INDEX = "item_index"
+RANK = "rank"
+SCORE = "score"
+
+MODEL = "model"

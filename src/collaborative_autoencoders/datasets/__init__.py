@@ -1,0 +1,1 @@
+"""How the catalog reaches what lies on disk: data that arrives by itself, and files of our own."""

@@ -1,0 +1,134 @@
+"""The fabricated checkerboard world: even users like even items, odd users like odd items."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
+
+from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+
+_FIRST_SECOND, _LAST_SECOND = 946_684_800, 978_307_200  # the year 2000
+_SHARE_RATED = 0.5  # of all cells, where nobody says how many ratings there are
+
+
+def fabricate_ratings(
+    n_users: int, n_items: int, n_ratings: int | None = None, seed: int = 42
+) -> pd.DataFrame:
+    """Ratings in which the right answer is known, one row per rating, no pair twice.
+
+              item 0  1  2  3          4 or 5 where user and item are both even or both odd,
+        user 0     5  1  4  .          1 or 2 elsewhere; a coin decides between the two.
+        user 1     2  4  .  5          A dot is not rated: half of all cells by default.
+
+    Low item numbers are popular: the share of item i falls like 1/sqrt(i). Ids are integers from 0,
+    timestamps are seconds within the year 2000, and rows come in no order. The same arguments give
+    the same table. Raises ValueError if there are fewer cells than `n_ratings`.
+    """
+    n_ratings = round(_SHARE_RATED * n_users * n_items) if n_ratings is None else n_ratings
+    if n_ratings > n_users * n_items:
+        raise ValueError(f"{n_users} users x {n_items} items cannot hold {n_ratings} ratings.")
+    random = np.random.default_rng(seed)
+    user, item = np.divmod(_distinct_cells(n_users, n_items, n_ratings, random), n_items)
+    likes = (user + item) % 2 == 0
+    return pd.DataFrame(
+        {
+            USER: user,
+            ITEM: item,
+            RATING: np.where(likes, 4, 1) + random.integers(0, 2, n_ratings),
+            TIMESTAMP: random.integers(_FIRST_SECOND, _LAST_SECOND, n_ratings),
+        }
+    )
+
+
+def _distinct_cells(
+    n_users: int, n_items: int, n_ratings: int, random: np.random.Generator
+) -> np.ndarray:
+    """Numbers user * n_items + item, shape (R,) for R ratings, none twice, in random order."""
+    counts = _ratings_per_user(n_users, n_items, n_ratings, random)
+    count_R = np.repeat(counts, counts)
+    place_R = np.arange(n_ratings)
+    nth_R = place_R - np.repeat(np.cumsum(counts) - counts, counts)
+    # One draw from each of a user's equal shares of (0, 1); the square makes low items popular.
+    item_R = (n_items * ((nth_R + random.random(n_ratings)) / count_R) ** 2).astype(np.int64)
+    # Each draw is moved past the one before it: distinct without a sort, which would be most of the
+    # time at 20 million. As n(m + k) >= m * m for k <= m <= n, none of a user's m is moved past n.
+    cell_R = np.repeat(np.arange(n_users) * n_items, counts) + item_R
+    return random.permutation(np.maximum.accumulate(cell_R - place_R) + place_R)
+
+
+def _ratings_per_user(
+    n_users: int, n_items: int, n_ratings: int, random: np.random.Generator
+) -> np.ndarray:
+    """How many items each user rates: half to one and a half times the mean, where items allow."""
+    spread = min(0.5, n_users * n_items / n_ratings - 1) if n_ratings else 0.0
+    activity = random.permutation(np.linspace(1 - spread, 1 + spread, n_users))
+    ends = np.floor(np.cumsum(activity) / activity.sum() * n_ratings + 1e-6).astype(np.int64)
+    return np.diff(ends, prepend=0)
+
+
+class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
+    """The small fabricated world as a table of ratings or of items, with text ids and titles.
+
+    Nothing lies on disk: the same `users`, `items` and `seed` give the same table at every load.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: int,
+        items: int,
+        seed: int,
+        table: Literal["ratings", "items"],
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Raise DatasetError on a `table` that is neither "ratings" nor "items"."""
+        if table not in ("ratings", "items"):
+            raise DatasetError(f"table: {table!r} is not known; write ratings or items.")
+        self._users = users
+        self._items = items
+        self._seed = seed
+        self._table = table
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """The table asked for; its `attrs` say that the data set is fabricated."""
+        table = self._ratings() if self._table == "ratings" else self._titles()
+        table.attrs = {"data_set": "fabricated", "checksum": None, "checksum_is_official": None}
+        return table
+
+    def save(self, data: None) -> None:
+        """Refuse: a fabricated table has no file."""
+        raise DatasetError("A fabricated table is made anew at each load and cannot be saved.")
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, for kedro-viz."""
+        return TablePreview(self.load().head(nrows).to_dict(orient="split"))
+
+    def _ratings(self) -> pd.DataFrame:
+        ratings = fabricate_ratings(self._users, self._items, seed=self._seed)
+        ratings[USER] = _names("user", self._users)[ratings[USER]]
+        ratings[ITEM] = _names("film", self._items)[ratings[ITEM]]
+        return ratings
+
+    def _titles(self) -> pd.DataFrame:
+        titles = [f"{('Even', 'Odd')[item % 2]} film {item}" for item in range(self._items)]
+        return pd.DataFrame({ITEM: _names("film", self._items), TITLE: titles})
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "users": self._users,
+            "items": self._items,
+            "seed": self._seed,
+            "table": self._table,
+        }
+
+
+def _names(word: str, count: int) -> np.ndarray:
+    """`word-00`, `word-01`, ...: as many digits as the last one needs, so text sorts as numbers."""
+    digits = len(str(count - 1))
+    return np.array([f"{word}-{number:0{digits}d}" for number in range(count)], dtype=object)

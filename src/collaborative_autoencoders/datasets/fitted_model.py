@@ -1,0 +1,41 @@
+"""Fitted models as safetensors files: weights, and the options that rebuild the model."""
+
+import json
+from typing import Any
+
+from kedro_datasets._typing import JSONPreview
+
+from collaborative_autoencoders.datasets.file_dataset import FileDataset
+from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
+from collaborative_autoencoders.models.model import Fitted
+
+
+class FittedModelDataset(FileDataset[Fitted]):
+    """A fitted model of any kind in a safetensors file; nothing is pickled or unpickled."""
+
+    kind = "fitted model (safetensors)"
+
+    def to_bytes(self, data: Fitted) -> bytes:
+        """The model as safetensors."""
+        return model_to_bytes(data)
+
+    def from_bytes(self, data: bytes) -> Fitted:
+        """The model that was saved, ready to score; ValueError if the bytes are broken."""
+        return model_from_bytes(data)
+
+    def preview(self) -> JSONPreview:
+        """Options, catalogue and the shape of each tensor, for kedro-viz; no tensor is read."""
+        return JSONPreview(json.dumps(self._facts() if self.exists() else {}))
+
+    def _facts(self) -> dict[str, Any]:
+        header = self._header()
+        about: dict[str, Any] = json.loads(header.pop("__metadata__")["about"])
+        shapes = {name: f"{tensor['dtype']} {tensor['shape']}" for name, tensor in header.items()}
+        return about | {"tensors": shapes}
+
+    def _header(self) -> dict[str, dict[str, Any]]:
+        """What lies before the weights: 8 bytes with its length (little-endian), then JSON."""
+        with self._fs.open(str(self._get_load_path()), "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header: dict[str, dict[str, Any]] = json.loads(file.read(length))
+        return header

@@ -1,0 +1,218 @@
+"""MLflow follows a run: one parent run per `kedro run`, one child run per model in it."""
+
+import atexit
+import signal
+import threading
+from collections import Counter
+from typing import Any
+
+import mlflow
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.exceptions import MlflowException
+
+from ..models import MODELS
+from . import declared
+from .provenance import command_line, git_state, is_abandoned, this_process
+
+FACTS = "data_facts"
+
+
+class ModelRunsHook(MlflowHook):
+    """kedro-mlflow's hook with a child run per model, and with all that repeats a run.
+
+    A child is ended when the run goes on to another model and resumed when it comes back; it stays
+    open after a node because the outputs, which are logged, are saved only then.
+    """
+
+    def __init__(self) -> None:
+        """No run is followed yet."""
+        super().__init__()
+        self._forget()
+        atexit.register(self._close_unfinished)
+
+    def _forget(self) -> None:
+        self.run_id: str | None = None
+        self._children: dict[str, str] = {}
+        self._nodes_left: Counter[str | None] = Counter()
+        self._about: dict[str, str] = {}
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Open the store that mlflow.yml names; raises OSError where that cannot be done."""
+        self._context = context
+        self._close_unfinished()
+        try:
+            super().after_context_created(context)
+        except MlflowException as error:
+            raise OSError(
+                f"MLflow's store cannot be opened: {error.message}\n"
+                "Look at server.mlflow_tracking_uri in mlflow.yml: the file must be writable and "
+                "of this version of MLflow; moved away, it is made anew."
+            ) from error
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Start the parent run and say in it where it comes from."""
+        self._forget()
+        super().before_pipeline_run(run_params, pipeline, catalog)
+        if not self._is_mlflow_enabled:
+            return
+        self._catalog = catalog
+        self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
+        self._close_abandoned()
+        _terminate_as_interrupt()
+        self._about = {
+            "command": command_line(),
+            "environment": run_params["env"] or "base",
+            "process": this_process(),
+            **git_state(self._context.project_path),
+        }
+        self._describe_run(f"{self._about['environment']}: {pipeline_names(run_params)}")
+
+    @hook_impl
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+        """Go to the run that the node belongs to and log the parameters it reads."""
+        if not self._is_mlflow_enabled:
+            return
+        model = model_of(node)
+        self._go_to(model)
+        parameters: dict[str, Any] = {}
+        for name, value in inputs.items():
+            if name.startswith("params:"):
+                key = name.removeprefix("params:")
+                parameters |= dict(declared.flatten(value, "" if key == model else key))
+        declared.log_parameters(_active(), parameters)
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Count the nodes that a child has left."""
+        self._nodes_left[model_of(node)] -= 1
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Log what the catalog declares for MLflow."""
+        if not self._is_mlflow_enabled or self.run_id is None:
+            return
+        metadata = getattr(self._catalog.get(dataset_name), "metadata", None) or {}
+        kind = metadata.get("mlflow")
+        if kind is not None:
+            declared.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """End the child and the parent."""
+        if self._is_mlflow_enabled:
+            self._go_to(None)
+        super().after_pipeline_run(run_params, pipeline, catalog)
+        self._forget()
+
+    @hook_impl
+    def on_pipeline_error(
+        self,
+        error: Exception,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+    ) -> None:
+        """End as FAILED the parent and every child that had nodes left."""
+        if self._is_mlflow_enabled and self.run_id is not None:
+            self._end_all("FAILED", f"{type(error).__name__}: {error}")
+        self._forget()
+
+    def _describe_run(self, name: str) -> None:
+        mlflow.set_tags({"mlflow.runName": name, **self._about})
+        mlflow.log_dict(self._context.config_loader["parameters"], "parameters.yml")
+
+    def _go_to(self, model: str | None) -> None:
+        """Make the model's child the active run, or the parent for None."""
+        wanted = self.run_id if model is None else self._children.get(model)
+        if wanted == _active():
+            return
+        if _active() != self.run_id:
+            mlflow.end_run()
+        if model is not None:
+            run = mlflow.start_run(run_id=wanted, run_name=model, nested=True)
+            if wanted is None:
+                self._children[model] = run.info.run_id
+                self._describe_run(model)
+                self._describe_data()
+
+    def _describe_data(self) -> None:
+        """The facts and the source of the data, in a child as in the parent."""
+        if not self._catalog.exists(FACTS):
+            return
+        facts = self._catalog.load(FACTS)
+        declared.log_parameters(_active(), {FACTS: facts})
+        mlflow.log_input(input_dataset(facts, self._catalog))
+
+    def _end_all(self, status: str, reason: str) -> None:
+        """End whatever this run has open with this status; children without nodes left are done."""
+        client = mlflow.MlflowClient()
+        unfinished = {run for model, run in self._children.items() if self._nodes_left[model] > 0}
+        while mlflow.active_run():
+            unfinished.add(_active())
+            mlflow.end_run(status)
+        for run_id in unfinished:
+            client.set_tag(run_id, "error", reason[:5000])
+            client.set_terminated(run_id, status)
+
+    def _close_unfinished(self) -> None:
+        """After Ctrl-C or SIGTERM, of which Kedro tells no hook."""
+        if self.run_id is not None:
+            self._end_all("KILLED", "interrupted")
+            self._forget()
+
+    def _close_abandoned(self) -> None:
+        """Runs whose process is gone without a word (kill -9, power) are ended as KILLED."""
+        client = mlflow.MlflowClient()
+        experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
+        for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+            if is_abandoned(run.data.tags.get("process", "")):
+                client.set_terminated(run.info.run_id, "KILLED")
+
+
+def model_of(node: Node) -> str | None:
+    """The model whose namespace the node is in."""
+    top = (node.namespace or "").split(".")[0]
+    return top if top in MODELS else None
+
+
+def pipeline_names(run_params: dict[str, Any]) -> str:
+    """The pipelines of a run, as they stand in its name."""
+    names = run_params.get("pipeline_names") or ["__default__"]
+    return " + ".join(name.strip("_") for name in names)
+
+
+def input_dataset(facts: dict[str, Any], catalog: DataCatalog) -> Any:
+    """The ratings as MLflow lists the inputs of a run: name, checksum, where they came from."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    described = {key: str(value) for key, value in catalog["ratings"]._describe().items()}
+    return MetaDataset(CodeDatasetSource(described), facts["data_set"], facts["checksum"][:8])
+
+
+def _active() -> str:
+    run = mlflow.active_run()
+    assert run is not None, "the parent run is open as long as nodes run"
+    return str(run.info.run_id)
+
+
+def _terminate_as_interrupt() -> None:
+    """Let SIGTERM end the process as Ctrl-C does, so that what is open is closed."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: raise_exit())
+
+
+def raise_exit() -> None:
+    """Leave with the status of a process that SIGTERM has ended."""
+    raise SystemExit(128 + signal.SIGTERM)

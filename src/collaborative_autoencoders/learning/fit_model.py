@@ -1,0 +1,91 @@
+"""From options to a fitted model: what training and tuning both call."""
+
+from typing import Any, NamedTuple
+
+import torch
+
+from ..interactions.matrices import Interactions, together
+from ..models.model import Catalogue, Fitted
+from ..models.network import Network
+from ..models.registry import model_class
+from .fit import Epoch, fit, higher_is_better
+from .options import FittingOptions, RunningOptions, TrainingOptions
+from .progress import progress_bar
+from .running import running_on
+from .validation import validation_of
+
+
+class Outcome(NamedTuple):
+    """A fitted model and how it came to be."""
+
+    fitted: Fitted
+    history: list[Epoch]
+    """Of the fit with a validation; empty for a formula."""
+    best_epoch: int | None
+
+
+def fit_model(
+    options: TrainingOptions,
+    running: RunningOptions,
+    train: Interactions,
+    validation: Interactions,
+    catalogue: Catalogue,
+) -> Outcome:
+    """Fit the model that the options describe.
+
+    Same options, data, device, versions and threads: same weights, bit for bit.
+    """
+    view = model_class(options.model.name).learns_from
+    if getattr(train, view).nnz == 0:
+        raise ValueError(f"the train part holds no {view}: lower split.test_fraction or core.k")
+    with running_on(running) as device:
+        if options.fitting is None:
+            return fit_formula(options, train, catalogue)
+        return fit_network(options, options.fitting, device, train, validation, catalogue)
+
+
+def fit_formula(options: TrainingOptions, train: Interactions, catalogue: Catalogue) -> Outcome:
+    """Fit a model that needs no epochs."""
+    model = model_class(options.model.name)(options.model, catalogue)
+    model.fit(getattr(train, model.learns_from))
+    return Outcome(Fitted(model), [], None)
+
+
+def fit_network(
+    options: TrainingOptions,
+    fitting: FittingOptions,
+    device: torch.device,
+    train: Interactions,
+    validation: Interactions,
+    catalogue: Catalogue,
+) -> Outcome:
+    """Fit until the validation stops getting better; then, if asked to, anew on both parts."""
+
+    def learn(
+        part: Interactions, title: str, epochs: int, **more: Any
+    ) -> tuple[Network, list[Epoch]]:
+        network: Network = model_class(options.model.name)(options.model, catalogue).to(device)
+        generator = torch.Generator(device).manual_seed(fitting.seed)
+        part_UI = getattr(part, network.learns_from)
+        with progress_bar(title, epochs) as on_epoch:
+            history = fit(
+                network, part_UI, fitting, generator, epochs=epochs, on_epoch=on_epoch, **more
+            )
+        return network, history
+
+    if fitting.validation_metric is None:
+        network, history = learn(train, options.model.name, fitting.epochs)
+        return Outcome(Fitted(network), history, None)
+    judge = validation_of(fitting.validation_metric, train, validation)
+    network, history = learn(train, options.model.name, fitting.epochs, validate=judge)
+    best = best_epoch(history, higher_is_better(fitting))
+    if fitting.refit:
+        both = together(train, validation)
+        network, _ = learn(both, f"{options.model.name}, refit", best)
+    return Outcome(Fitted(network, refitted=fitting.refit), history, best)
+
+
+def best_epoch(history: list[Epoch], higher_is_better: bool) -> int:
+    """The number of the epoch with the best validation, the first of equals."""
+    sign = 1 if higher_is_better else -1
+    return max(history, key=lambda epoch: sign * (epoch.validation or 0.0)).epoch

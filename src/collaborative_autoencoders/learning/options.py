@@ -1,0 +1,75 @@
+"""How a network is fitted, and where it runs."""
+
+from typing import Annotated, Literal, Self
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import SerializeAsAny, StringConstraints, model_validator
+
+from ..models.options import ModelOptions
+from ..options import Options
+
+ValidationMetric = Annotated[str, StringConstraints(pattern=r"^(ndcg_at_[1-9]\d*|rmse)$")]
+
+
+class FittingOptions(Options):
+    """How a network learns."""
+
+    optimizer: Literal["adam", "adamw", "sgd", "adagrad"]
+    learning_rate: Annotated[float, Gt(0)]
+    """The highest of the schedule."""
+    schedule: Literal["constant", "cosine"]
+    warmup_fraction: Annotated[float, Ge(0), Lt(1)]
+    """Share of the epochs in which the learning rate rises from 0."""
+    batch_size: Annotated[int, Gt(0)]
+    """Rows per step."""
+    epochs: Annotated[int, Gt(0)]
+    """Passes over the rows, at the most; the schedule's horizon."""
+    clip_norm: Annotated[float, Gt(0)] | None
+    """The gradient is scaled down to this L2 norm where it is longer; null: never."""
+    validation_metric: ValidationMetric | None
+    """What tells the best epoch: `ndcg_at_<k>` (higher is better) or `rmse` (lower is better);
+    null: no validation, the last epoch is kept."""
+    patience: Annotated[int, Gt(0)] | None
+    """Epochs without a better validation after which fitting stops; null: never."""
+    refit: bool
+    """Whether, the best epoch known, a new network is fitted on train + validation up to it."""
+    seed: Annotated[int, Ge(0)]
+
+    @model_validator(mode="after")
+    def _validation_where_it_is_needed(self) -> Self:
+        if self.validation_metric is None and (self.patience is not None or self.refit):
+            raise ValueError("patience and refit need a validation_metric")
+        return self
+
+
+class RunningOptions(Options):
+    """Where networks run. Repeats are exact on the same device, versions and threads."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    """`auto`: a GPU where there is one, else the CPU."""
+    threads: Annotated[int, Gt(0)]
+
+
+class TrainingOptions(Options):
+    """One model's block of YAML."""
+
+    model: SerializeAsAny[ModelOptions]
+    fitting: FittingOptions | None
+    """null for a model that is fitted by a formula."""
+
+    @model_validator(mode="after")
+    def _fitting_where_there_is_a_network(self) -> Self:
+        from ..models.network import Network
+        from ..models.registry import model_class
+
+        kind = model_class(self.model.name)
+        learns = issubclass(kind, Network)
+        if learns and self.fitting is None:
+            raise ValueError(
+                f"fitting is null, but {self.model.name} is a network: say how it learns"
+            )
+        if not learns and self.fitting is not None:
+            raise ValueError(
+                f"fitting: {self.model.name} is fitted by a formula: set fitting: null"
+            )
+        return self

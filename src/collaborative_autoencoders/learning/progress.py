@@ -1,0 +1,31 @@
+"""A progress bar with loss and validation, on a terminal; nothing where the output is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .fit import Epoch, OnEpoch
+
+
+@contextmanager
+def progress_bar(title: str, epochs: int) -> Iterator[OnEpoch]:
+    """A function that moves the bar by an epoch."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=epochs, state="")
+        yield lambda epoch: progress.update(task, advance=1, state=state_of(epoch))
+
+
+def state_of(epoch: Epoch) -> str:
+    """Loss and validation in a few characters."""
+    validation = "" if epoch.validation is None else f"  validation {epoch.validation:.4f}"
+    return f"loss {epoch.train_loss:.4f}{validation}"

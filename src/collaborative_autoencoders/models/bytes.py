@@ -1,0 +1,55 @@
+"""A fitted model ↔ its bytes: safetensors, with what rebuilds the model in the header."""
+
+import json
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from .model import Catalogue, Fitted, Model
+from .options import ModelOptions
+from .registry import model_class
+
+
+def model_to_bytes(fitted: Fitted) -> bytes:
+    """The tensors, and in the header the options, the catalogue and how the model was fitted.
+
+    Same model, same bytes: the header has one text only, since safetensors keeps no order of more.
+    """
+    about: dict[str, Any] = {"refitted": fitted.refitted, "left_out": fitted.left_out}
+    if fitted.model is not None:
+        about["options"] = fitted.model.options.model_dump(mode="json")
+        about["catalogue"] = fitted.model.catalogue._asdict()
+    state = {} if fitted.model is None else fitted.model.state()
+    return save(state, {"about": json.dumps(about)})
+
+
+def model_from_bytes(data: bytes) -> Fitted:
+    """The model that was saved, in main memory.
+
+    Raises ValueError where the bytes are not a whole model of this project.
+    """
+    try:
+        state, about = load(data), about_model(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"not a whole model in safetensors: {error}") from error
+    model = restore(about, state) if "options" in about else None
+    return Fitted(model, about["left_out"], about["refitted"])
+
+
+def restore(about: dict[str, Any], state: dict[str, Any]) -> Model:
+    """The model that `about` describes, with this state."""
+    options = ModelOptions.model_validate(about["options"])
+    model: Model = model_class(options.name)(options, Catalogue(**about["catalogue"]))
+    model.load_state(state)
+    return model
+
+
+def about_model(data: bytes) -> dict[str, Any]:
+    """What the header says of the model: options, catalogue, how it was fitted; no tensor is read.
+
+    Raises KeyError or ValueError where there is no such header.
+    """
+    length = int.from_bytes(data[:8], "little")
+    about: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
+    return about

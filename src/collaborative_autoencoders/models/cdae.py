@@ -1,0 +1,148 @@
+"""CDAE, the Collaborative Denoising Auto-Encoder (Wu et al., WSDM 2016).
+
+Dimension key: U users, I items, B users of a batch, N their likes, H hidden units.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from annotated_types import Ge, Gt, Lt
+from numpy.typing import NDArray
+from pydantic import model_validator
+from scipy.sparse import csr_array
+from torch import Tensor, nn
+
+from . import losses
+from .activations import ACTIVATIONS, Activation
+from .batch import Batch, Rows, drop
+from .model import Catalogue, View
+from .network import Network, Penalised, numbers
+from .options import ModelOptions
+
+
+class CDAEOptions(ModelOptions):
+    """What a CDAE is."""
+
+    hidden_size: Annotated[int, Gt(0)]
+    """Hidden units K."""
+    corruption: Annotated[float, Ge(0), Lt(1)]
+    """Probability q with which a like is dropped from the input."""
+    user_node: bool
+    """Whether each user has a node V_u of their own; without it this is a plain DAE."""
+    hidden_activation: Activation
+    output_activation: Activation
+    loss: Literal["square", "logistic", "multinomial"]
+    """`multinomial` is an extension of the paper (Liang et al. 2018)."""
+    negatives: Annotated[int, Gt(0)] | None
+    """Items drawn per like for the loss; null: the loss runs over all items."""
+    positive_weight: Annotated[float, Gt(0)]
+    """How often a like counts in the square and logistic loss; 1 is the paper's."""
+    temperature: Annotated[float, Gt(0)]
+    """Divides the logits of the multinomial loss."""
+    normalize_input: bool
+    """Whether each input row is divided by its L2 norm; an extension of the paper."""
+    input_scale: Annotated[float, Gt(0)]
+    """Multiplies the input; 1 is the paper's."""
+    encoder_penalty: Annotated[float, Ge(0)]
+    """λ of W and V: λ/2 ‖·‖² is added to the mean loss of a user (equation 5)."""
+    decoder_penalty: Annotated[float, Ge(0)]
+    """λ of W'."""
+
+    @model_validator(mode="after")
+    def _output_fits_loss(self) -> Self:
+        wanted = {"logistic": "sigmoid", "multinomial": "identity"}.get(self.loss)
+        if wanted and self.output_activation != wanted:
+            raise ValueError(f"loss: {self.loss} needs output_activation: {wanted}")
+        if self.loss == "multinomial" and self.negatives is not None:
+            raise ValueError("loss: multinomial runs over all items: set negatives: null")
+        return self
+
+
+class CDAE(Network):
+    """ŷ = f(W'ᵀ h(Wᵀ ỹ + V_u + b) + b') (equations 9 and 10): likes in, a score per item out."""
+
+    learns_from: ClassVar[View] = "likes"
+    options_class = CDAEOptions
+    options: CDAEOptions
+
+    def __init__(self, options: CDAEOptions, catalogue: Catalogue) -> None:
+        """Weights without values yet: `start` draws them."""
+        super().__init__(options, catalogue)
+        hidden = options.hidden_size
+        self.encoder_IH = nn.Parameter(torch.zeros(catalogue.items, hidden))
+        self.user_UH = nn.Parameter(torch.zeros(catalogue.users * options.user_node, hidden))
+        self.hidden_bias_H = nn.Parameter(torch.zeros(hidden))
+        self.decoder_HI = nn.Parameter(torch.zeros(hidden, catalogue.items))
+        self.output_bias_I = nn.Parameter(torch.zeros(catalogue.items))
+
+    def rows(self, train_UI: csr_array) -> csr_array:
+        """A row is a user's likes."""
+        return train_UI
+
+    def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
+        """Glorot weights; user nodes and biases start at 0, so that users start alike."""
+        for weight in (self.encoder_IH, self.decoder_HI):
+            nn.init.xavier_uniform_(weight, generator=generator)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The reconstruction of all likes from those that the corruption left."""
+        input_N = drop(self._input(batch), self.options.corruption, generator)
+        output_BI = self._decode(self._encode(batch, input_N, self._user_nodes(batch.rows_B)))
+        return self._reconstruction_loss(output_BI, batch, generator)
+
+    def penalties(self, n_rows: int) -> Iterator[Penalised]:
+        """Departs from the paper: biases go free, a penalty would only pull popular items down."""
+        yield Penalised([self.encoder_IH, self.user_UH], self.options.encoder_penalty)
+        yield Penalised([self.decoder_HI], self.options.decoder_penalty)
+        yield Penalised([self.hidden_bias_H, self.output_bias_I], 0.0)
+
+    @torch.inference_mode()
+    def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What the network gives out before the output activation.
+
+        The activation only rises, so the order is the same, without the ties of a saturated
+        sigmoid. An unseen user gets the mean of the users' nodes.
+        """
+        batch = Rows(histories_UI, self.device).all()
+        users_B = torch.as_tensor(users_U, device=self.device)
+        return numbers(
+            self._decode(self._encode(batch, self._input(batch), self._user_nodes(users_B)))
+        )
+
+    def _input(self, batch: Batch) -> Tensor:
+        scale_B = torch.full(batch.count_B.shape, self.options.input_scale, device=self.device)
+        if self.options.normalize_input:
+            scale_B = scale_B / batch.count_B.clamp(min=1).sqrt()
+        return scale_B[batch.row_N]
+
+    def _encode(self, batch: Batch, input_N: Tensor, user_BH: Tensor | float) -> Tensor:
+        activate = ACTIVATIONS[self.options.hidden_activation]
+        return activate(batch.times(self.encoder_IH, input_N) + user_BH + self.hidden_bias_H)
+
+    def _user_nodes(self, users_B: Tensor) -> Tensor | float:
+        if not self.options.user_node:
+            return 0.0
+        if (users_B >= 0).all():
+            return self.user_UH[users_B]
+        return torch.where(users_B[:, None] >= 0, self.user_UH[users_B], self.user_UH.mean(0))
+
+    def _decode(self, hidden_BH: Tensor) -> Tensor:
+        return torch.addmm(self.output_bias_I, hidden_BH, self.decoder_HI)
+
+    def _reconstruction_loss(
+        self, output_BI: Tensor, batch: Batch, generator: torch.Generator
+    ) -> Tensor:
+        options = self.options
+        if options.loss == "multinomial":
+            return losses.multinomial(output_BI, batch, options.temperature)
+        pointwise: losses.Pointwise = losses.logistic  # it takes the logit, before the sigmoid
+        if options.loss == "square":
+            pointwise = losses.square
+            output_BI = ACTIVATIONS[options.output_activation](output_BI)
+        if options.negatives is None:
+            return losses.over_all_items(pointwise, output_BI, batch, options.positive_weight)
+        return losses.over_sampled_items(
+            pointwise, output_BI, batch, options.positive_weight, options.negatives, generator
+        )

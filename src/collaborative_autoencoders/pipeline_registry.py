@@ -1,0 +1,30 @@
+"""The pipelines that `kedro run --pipelines` knows."""
+
+from collections.abc import Iterable
+
+from kedro.pipeline import Pipeline
+
+from .models import MODELS, models_for
+from .pipelines import data_engineering, evaluation, training
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Each pipeline by name; `__default__` takes every model from raw data to the leaderboard."""
+    return {
+        "__default__": from_data_to_leaderboard(MODELS),
+        "ranking": from_data_to_leaderboard(models_for("ranking")),
+        "rating": from_data_to_leaderboard(models_for("rating")),
+        "data_engineering": data_engineering.create_pipeline(),
+        "training": training.create_pipeline(MODELS),
+        "evaluation": evaluation.create_pipeline(MODELS),
+    }
+
+
+def from_data_to_leaderboard(models: Iterable[str]) -> Pipeline:
+    """The whole way of a rating, for these models."""
+    names = list(models)
+    return (
+        data_engineering.create_pipeline()
+        + training.create_pipeline(names)
+        + evaluation.create_pipeline(names)
+    )

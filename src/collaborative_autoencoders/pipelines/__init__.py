@@ -1,0 +1,1 @@
+"""What happens, in which order: a folder per pipeline, none of which sees another."""

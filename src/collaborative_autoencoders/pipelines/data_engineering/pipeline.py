@@ -1,0 +1,49 @@
+"""The picture of data engineering: ratings in, six sparse matrices and the facts out."""
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import clean_ratings, describe_data, index_ids, keep_core, split_ratings
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Raw ratings -> clean -> core -> ids and split; the namespace is for the picture only."""
+    return Pipeline(
+        [
+            Node(
+                clean_ratings,
+                inputs=["ratings", "params:cleaning"],
+                outputs={"clean_ratings": "clean_ratings", "data_source": "data_source"},
+                name="clean_ratings",
+            ),
+            Node(
+                keep_core,
+                inputs=["clean_ratings", "params:core"],
+                outputs={"core_ratings": "core_ratings", "core_report": "core_report"},
+                name="keep_core",
+            ),
+            Node(
+                index_ids,
+                inputs="core_ratings",
+                outputs={"user_ids": "user_ids", "item_ids": "item_ids"},
+                name="index_ids",
+            ),
+            Node(
+                describe_data,
+                inputs=["core_ratings", "data_source", "params:core", "params:evaluation.k"],
+                outputs="data_facts",
+                name="describe_data",
+            ),
+            Node(
+                split_ratings,
+                inputs=["core_ratings", "user_ids", "item_ids", "params:split", "params:core"],
+                outputs={
+                    f"{part}_{view}": f"{part}_{view}"
+                    for part in ("train", "validation", "test")
+                    for view in ("ratings", "likes")
+                },
+                name="split_ratings",
+            ),
+        ],
+        namespace="data_engineering",
+        prefix_datasets_with_namespace=False,
+    )

@@ -1,0 +1,75 @@
+"""The door to learning: matrices and options in, a fitted model and its history out."""
+
+import resource
+import sys
+from time import perf_counter
+from typing import Any
+
+from scipy.sparse import csr_array
+
+from ...interactions.matrices import Interactions
+from ...learning.options import RunningOptions, TrainingOptions
+from ...models import model_class
+from ...models.model import Catalogue, Fitted
+
+
+def fit_model(
+    options: TrainingOptions,
+    running: RunningOptions,
+    train_likes: csr_array,
+    train_ratings: csr_array,
+    validation_likes: csr_array,
+    validation_ratings: csr_array,
+    data_facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Fit one model, or say why it is left out; with its history by epoch and what fitting cost."""
+    from ...learning.fit_model import Outcome
+    from ...learning.fit_model import fit_model as fit
+
+    started = perf_counter()
+    outcome = Outcome(Fitted(None, left_out=why_left_out(options, data_facts)), [], None)
+    if outcome.fitted.left_out is None:
+        outcome = fit(
+            options,
+            running,
+            Interactions(train_ratings, train_likes),
+            Interactions(validation_ratings, validation_likes),
+            Catalogue(*(data_facts[name] for name in Catalogue._fields)),
+        )
+    return {
+        "fitted": outcome.fitted,
+        "history": curves_of(outcome.history, options),
+        "fit_facts": {
+            "fit_seconds": perf_counter() - started,
+            "epochs": len(outcome.history),
+            "best_epoch": outcome.best_epoch,
+            "peak_memory_mb": peak_memory_mb(),
+            "left_out": outcome.fitted.left_out,
+        },
+    }
+
+
+def why_left_out(options: TrainingOptions, data_facts: dict[str, Any]) -> str | None:
+    """The reason why this model cannot learn from these data, if there is one."""
+    if model_class(options.model.name).learns_from == "ratings" and not data_facts["rated"]:
+        return "it learns from ratings, and the table has none"
+    return None
+
+
+def curves_of(history: list[Any], options: TrainingOptions) -> dict[str, list[dict[str, float]]]:
+    """What each epoch recorded, a curve per name, as MLflow takes it: value and step."""
+    names = {"train_loss": "train_loss", "learning_rate": "learning_rate"}
+    names |= {"epoch_seconds": "epoch_seconds"}
+    if options.fitting is not None and options.fitting.validation_metric is not None:
+        names |= {"validation": f"validation_{options.fitting.validation_metric}"}
+    return {
+        name: [{"value": getattr(epoch, field), "step": epoch.epoch} for epoch in history]
+        for field, name in names.items()
+        if history
+    }
+
+
+def peak_memory_mb() -> float:
+    """The most main memory that this process has held so far, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,71 @@
+"""The K best items of every row of scores, exactly, without sorting the rest.
+
+A score and its item become one whole number that orders as both do:
+
+    score  2.0  0.5  2.0      key  (bits of 2.0, 2)  (bits of 0.5, 1)  (bits of 2.0, 0)
+    item     0    1    2      best first: 0, 2, 1    a tie goes to the lower item
+
+So keys are unique, a partition by value finds the K largest, and sorting those K gives the list.
+Dimension key: U users, I items, K places of a list, B users of one block.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+CELLS_AT_ONCE = 2**16
+"""Keys made at once, half a MB: a block that stays in cache halves the time."""
+
+ITEM_BITS = np.int64(32)
+MAGNITUDE = np.int32(0x7FFFFFFF)
+NO_ITEM = -1
+
+
+def take_best(
+    scores_UI: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The `k` best items of each row, best first, and their scores, both shape (U, K).
+
+    Ties go to the lower item. An item of score −inf is never taken: a row with fewer than `k`
+    others ends in item −1, score −inf. Scores are neither NaN nor +inf; 1 ≤ k ≤ I.
+    """
+    n_users, n_items = scores_UI.shape
+    block = max(1, CELLS_AT_ONCE // n_items)
+    keys_BI = np.empty((block, n_items), dtype=np.int64)
+    low_first_BI = np.tile(np.arange(n_items - 1, -1, -1), (block, 1))
+    keys_UK = np.empty((n_users, k), dtype=np.int64)
+    for start in range(0, n_users, block):
+        rows = slice(start, min(start + block, n_users))
+        size = rows.stop - rows.start
+        _write_keys(scores_UI[rows], low_first_BI[:size], keys_BI[:size])
+        keys_BI[:size].partition(n_items - k, axis=1)
+        keys_UK[rows] = keys_BI[:size, n_items - k :]
+    keys_UK.sort(axis=1)
+    return _read_keys(keys_UK[:, ::-1], n_items)
+
+
+def _write_keys(
+    scores_BI: NDArray[np.float32], low_first_BI: NDArray[np.int64], keys_BI: NDArray[np.int64]
+) -> None:
+    # into the same memory for every block: fresh memory costs as much as the arithmetic.
+    # −0.0 + 0.0 is 0.0: the two zeros tie
+    keys_BI[:] = _flip((scores_BI + np.float32(0)).view(np.int32))
+    keys_BI <<= ITEM_BITS
+    keys_BI |= low_first_BI
+
+
+def _flip(bits: NDArray[np.int32]) -> NDArray[np.int32]:
+    # the bits of floats order as whole numbers do, save that negative ones run backwards;
+    # done twice it gives the same bits again
+    flipped = bits >> np.int32(31)
+    flipped &= MAGNITUDE
+    flipped ^= bits
+    return flipped
+
+
+def _read_keys(
+    keys_UK: NDArray[np.int64], n_items: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    score_UK = _flip((keys_UK >> ITEM_BITS).astype(np.int32)).view(np.float32)
+    item_UK = (n_items - 1 - (keys_UK & 0xFFFFFFFF)).astype(np.int32)
+    item_UK[score_UK == -np.inf] = NO_ITEM
+    return item_UK, score_UK

@@ -1,0 +1,1 @@
+"""A fitted model as an MLflow pyfunc: raw ids in, ranked titles out."""

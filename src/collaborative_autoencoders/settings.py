@@ -1,0 +1,16 @@
+"""Project settings, read by Kedro."""
+
+from .hooks import ConfigurationHook, LeaderboardHook, ModelRunsHook
+
+# Kedro calls hooks in the reverse of this order: the configuration is complete before MLflow's.
+HOOKS = (LeaderboardHook(), ModelRunsHook(), ConfigurationHook())
+
+# ModelRunsHook is kedro-mlflow's own hook and more; the plugin's copy would open each run twice.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+
+# An environment says only what differs from base, key by key.
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
+}

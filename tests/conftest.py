@@ -1,0 +1,5 @@
+"""What every test starts with."""
+
+import os
+
+os.environ["DO_NOT_TRACK"] = "true"

@@ -1,0 +1,149 @@
+"""CDAE by hand: a network small enough to do its sums on paper."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from checkerboard import checkerboard, share_of_right_kind
+from model_options import RUNNING, options_of, raw_options
+from pydantic import ValidationError
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.learning.fit_model import fit_model
+from collaborative_autoencoders.learning.options import TrainingOptions
+from collaborative_autoencoders.models import losses
+from collaborative_autoencoders.models.batch import Rows, drop
+from collaborative_autoencoders.models.cdae import CDAE
+from collaborative_autoencoders.models.model import Catalogue
+
+PLAIN = {
+    "model__hidden_size": 1,
+    "model__hidden_activation": "identity",
+    "model__normalize_input": False,
+    "model__input_scale": 1,
+    "model__corruption": 0,
+    "model__positive_weight": 1,
+}
+LIKES = csr_array(np.array([[1, 1, 0], [0, 1, 0]], dtype=np.float32))
+CPU = torch.device("cpu")
+
+
+def by_hand(**changes):
+    """W = (1, 2, 3)ᵀ, V = (10, 20), b = 0.5, W' = (1, −1, 2), b' = (0, 0, 1)."""
+    network = CDAE(options_of("cdae", **(PLAIN | changes)).model, Catalogue(2, 3, 1, 5))
+    network.load_state(
+        {
+            "encoder_IH": np.array([[1], [2], [3]], dtype=np.float32),
+            "user_UH": np.array([[10], [20]], dtype=np.float32),
+            "hidden_bias_H": np.array([0.5], dtype=np.float32),
+            "decoder_HI": np.array([[1, -1, 2]], dtype=np.float32),
+            "output_bias_I": np.array([0, 0, 1], dtype=np.float32),
+        }
+    )
+    return network
+
+
+def test_scores_are_the_papers_equations():
+    z = [1 + 2 + 10 + 0.5, 2 + 20 + 0.5]
+    assert by_hand().score(LIKES, np.array([0, 1])) == pytest.approx(
+        np.array([[z[0], -z[0], 2 * z[0] + 1], [z[1], -z[1], 2 * z[1] + 1]])
+    )
+
+
+def test_an_unseen_user_gets_the_mean_of_the_nodes():
+    z = 1 + 2 + (10 + 20) / 2 + 0.5
+    assert by_hand().score(LIKES[[0]], np.array([-1]))[0] == pytest.approx([z, -z, 2 * z + 1])
+
+
+def test_a_normalised_row_has_the_length_of_the_scale():
+    network = by_hand(model__normalize_input=True, model__input_scale=4)
+    z = 4 / math.sqrt(2) * (1 + 2) + 10 + 0.5
+    assert network.score(LIKES, np.array([0, 1]))[0, 0] == pytest.approx(z)
+
+
+def test_corruption_drops_a_share_and_scales_up_the_rest():
+    values = drop(torch.ones(10_000), 0.25, torch.Generator().manual_seed(0))
+    assert values.unique().tolist() == pytest.approx([0, 1 / 0.75])
+    assert (values == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+
+
+OUTPUT = torch.tensor([[0.5, 2.0, -1.0], [0.0, 1.0, 3.0]])
+BATCH = Rows(LIKES, CPU).all()
+
+
+def test_the_square_loss_over_all_items():
+    first = 3 * 0.5**2 / 2 + 3 * 1.0**2 / 2 + 1.0**2 / 2  # likes at 0 and 1, each counted 3 times
+    second = 0.0 / 2 + 3 * 0.0 / 2 + 3.0**2 / 2
+    loss = losses.over_all_items(losses.square, OUTPUT, BATCH, 3)
+    assert loss.item() == pytest.approx((first + second) / 2)
+
+
+def test_the_logistic_loss_over_all_items():
+    def towards(target, logit):
+        share = 1 / (1 + math.exp(-logit))
+        return -math.log(share if target else 1 - share)
+
+    first = towards(1, 0.5) + towards(1, 2.0) + towards(0, -1.0)
+    second = towards(0, 0.0) + towards(1, 1.0) + towards(0, 3.0)
+    loss = losses.over_all_items(losses.logistic, OUTPUT, BATCH, 1)
+    assert loss.item() == pytest.approx((first + second) / 2, rel=1e-5)
+
+
+def test_the_multinomial_loss_divides_the_logits_by_the_temperature():
+    shares = [torch.softmax(row / 2, dim=0) for row in OUTPUT]
+    wanted = -(math.log(shares[0][0]) + math.log(shares[0][1]) + math.log(shares[1][1])) / 2
+    assert losses.multinomial(OUTPUT, BATCH, 2).item() == pytest.approx(wanted)
+
+
+def test_sampled_negatives_are_as_many_as_asked_for_on_the_average():
+    counted = lambda output, target: torch.full_like(output, 1.0 - target)  # noqa: E731
+    generator = torch.Generator().manual_seed(0)
+    wide = Rows(csr_array(np.eye(500, 4000, dtype=np.float32)), CPU).all()
+    loss = losses.over_sampled_items(counted, torch.zeros(500, 4000), wide, 1, 5, generator)
+    assert loss.item() == pytest.approx(5, rel=0.01)  # a draw in 4,000 hits the like and is void
+
+
+def test_the_sampled_loss_never_pushes_a_like_down():
+    full = csr_array(np.ones((2, 3), dtype=np.float32))
+    generator = torch.Generator().manual_seed(0)
+    output = torch.zeros(2, 3)
+    loss = losses.over_sampled_items(losses.square, output, Rows(full, CPU).all(), 1, 4, generator)
+    assert loss.item() == pytest.approx(3 * 1.0**2 / 2)  # of three likes; every draw is void
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("hidden_activation", "softsign", "hidden_activation"),
+        ("loss", "hinge", "loss"),
+        ("corruption", 1.0, "corruption"),
+        ("hiden_size", 3, "hiden_size"),
+        ("output_activation", "relu", "needs output_activation: sigmoid"),
+    ],
+)
+def test_a_wrong_option_is_refused_by_name(key, value, said):
+    block = raw_options("cdae")
+    if key == "output_activation":
+        block["model"]["loss"] = "logistic"
+    block["model"][key] = value
+    with pytest.raises(ValidationError, match=said):
+        TrainingOptions.model_validate(block)
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic", "multinomial"])
+@pytest.mark.parametrize("negatives", [None, 5])
+def test_every_loss_learns(loss, negatives):
+    if loss == "multinomial" and negatives:
+        with pytest.raises(ValidationError, match="negatives: null"):
+            options_of("cdae", model__loss=loss, model__negatives=negatives)
+        return
+    world = checkerboard()
+    options = options_of(
+        "cdae",
+        model__loss=loss,
+        model__negatives=negatives,
+        model__output_activation="sigmoid" if loss == "logistic" else "identity",
+    )
+    fitted = fit_model(options, RUNNING, world.train, world.validation, world.catalogue).fitted
+    assert share_of_right_kind(fitted.model, world) > 0.9

@@ -1,0 +1,133 @@
+"""What every line of MODELS keeps to, on the checkerboard."""
+
+import numpy as np
+import pytest
+import torch
+from checkerboard import checkerboard, share_of_right_kind
+from model_options import RUNNING, options_of
+
+from collaborative_autoencoders.interactions.matrices import together
+from collaborative_autoencoders.learning.fit_model import fit_model
+from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
+from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.recommending.ranking import rank_items
+
+WORLD = checkerboard()
+every_model = pytest.mark.parametrize("name", list(MODELS))
+
+
+def fitted(name, **changes):
+    return fit_model(
+        options_of(name, **changes), RUNNING, WORLD.train, WORLD.validation, WORLD.catalogue
+    ).fitted
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: fitted(name) for name in MODELS}
+
+
+def history_of(model):
+    both = together(WORLD.train, WORLD.validation)
+    return getattr(both, model.learns_from), both.ratings
+
+
+def lists_of(model, k=10):
+    history, seen = history_of(model)
+    return rank_items(model, history, seen, k, batch_size=7)
+
+
+@every_model
+def test_same_seed_gives_the_same_bytes(models, name):
+    assert model_to_bytes(fitted(name)) == model_to_bytes(models[name])
+
+
+@every_model
+def test_a_saved_model_scores_as_before(models, name):
+    before, after = models[name], model_from_bytes(model_to_bytes(models[name]))
+    history, _ = history_of(before.model)
+    users = np.arange(WORLD.catalogue.users)
+    assert np.array_equal(before.model.score(history, users), after.model.score(history, users))
+    assert after.refitted == before.refitted
+    assert after.model.options == before.model.options
+
+
+@every_model
+def test_scoring_moves_no_parameter(models, name):
+    before = model_to_bytes(models[name])
+    lists_of(models[name].model)
+    assert model_to_bytes(models[name]) == before
+
+
+@every_model
+def test_nothing_seen_is_recommended(models, name):
+    items, _ = lists_of(models[name].model)
+    _, seen = history_of(models[name].model)
+    user, place = np.nonzero(items >= 0)
+    seen_pairs = set(zip(*seen.nonzero(), strict=True))
+    assert not seen_pairs & set(zip(user, items[user, place], strict=True))
+
+
+@every_model
+def test_scores_do_not_depend_on_the_batch(models, name):
+    model = models[name].model
+    history, _ = history_of(model)
+    whole = model.score(history, np.arange(WORLD.catalogue.users))
+    single = model.score(history[[3]], np.array([3]))
+    assert whole.shape == (WORLD.catalogue.users, WORLD.catalogue.items)
+    assert whole.dtype == np.float32
+    assert np.allclose(whole[3], single[0], atol=1e-5)
+
+
+@every_model
+def test_an_unseen_user_and_an_empty_history_get_finite_scores(models, name):
+    model = models[name].model
+    history, _ = history_of(model)
+    empty = history[[0]].copy()
+    empty.data, empty.indices, empty.indptr = empty.data[:0], empty.indices[:0], empty.indptr * 0
+    assert np.isfinite(model.score(history[[0]], np.array([-1]))).all()
+    assert np.isfinite(model.score(empty, np.array([-1]))).all()
+
+
+@pytest.mark.parametrize("name", ["cdae", "autorec"])
+def test_a_network_puts_the_right_kind_of_item_first(models, name):
+    assert share_of_right_kind(models[name].model, WORLD) > 0.95
+
+
+@pytest.mark.parametrize("name", ["popularity", "bias"])
+def test_a_baseline_cannot_tell_even_from_odd_users(models, name):
+    history, _ = history_of(models[name].model)
+    scores = models[name].model.score(history, np.arange(WORLD.catalogue.users))
+    assert (scores.argmax(axis=1) == scores[0].argmax()).all()
+
+
+@every_model
+def test_predicted_ratings_stay_on_the_scale(models, name):
+    model = models[name].model
+    if not isinstance(model, RatingModel):
+        assert MODELS[name].task == "ranking"
+        return
+    history, _ = history_of(model)
+    ratings = model.predict(history, np.arange(WORLD.catalogue.users))
+    assert ratings.min() >= 1
+    assert ratings.max() <= 5
+
+
+@every_model
+def test_training_moves_every_parameter(name):
+    options = options_of(name)
+    if options.fitting is None:
+        assert not issubclass(type(fitted(name).model), Network)
+        return
+    model = fitted(name, fitting__refit=False, fitting__epochs=3).model
+    start = type(model)(model.options, model.catalogue)
+    start.start(
+        getattr(WORLD.train, model.learns_from),
+        torch.Generator().manual_seed(options.fitting.seed),
+    )
+    for (parameter, before), after in zip(
+        start.named_parameters(), model.parameters(), strict=True
+    ):
+        assert not torch.equal(before, after), f"{parameter} has not moved"
