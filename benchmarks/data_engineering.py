@@ -2,8 +2,9 @@
 
     python benchmarks/data_engineering.py --ratings 20000000
 
-Both get the same fabricated table (users, items and a long tail as in MovieLens 25M; every hundredth
-rating was changed later) and must give the same six matrices, which is asserted. The hash of a row is taken from the project on both sides: it is part of the result.
+Both get the same fabricated table (users, items and a long tail as in MovieLens 25M; a hundredth of
+the ratings was changed later) and must give the same six matrices, which is asserted. The hash of
+a row is taken from the project on both sides: it is part of the result.
 """
 
 import argparse

@@ -51,6 +51,12 @@ def test_values_lie_where_they_belong():
     assert matrix.toarray().tolist() == [[3, 4, 0, 0], [0, 0, 0, 0], [0, 0, 0, 5]]
     assert matrix.dtype == np.float32
     assert matrix.indices.tolist() == [0, 1, 3]
+    assert matrix.indices.dtype == matrix.indptr.dtype == np.int32
+
+
+def test_a_pair_that_comes_twice_is_refused():
+    with pytest.raises(ValueError, match="twice"):
+        to_matrix(np.array([0, 1, 0]), np.array([1, 1, 1]), 1.0, (3, 4))
 
 
 def test_a_rating_of_zero_is_observed():

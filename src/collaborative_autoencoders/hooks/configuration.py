@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+import pandas as pd
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, MemoryDataset
@@ -22,8 +23,8 @@ class ConfigurationHook:
         of the environment, so that no environment writes over another's files.
         """
         root, outputs = context.project_path.as_posix(), context.env or "base"
-        OmegaConf.register_new_resolver("project_root", lambda: root, replace=True)
-        OmegaConf.register_new_resolver("outputs", lambda: outputs, replace=True)
+        OmegaConf.register_resolver("project_root", lambda: root, replace=True)
+        OmegaConf.register_resolver("outputs", lambda: outputs, replace=True)
         refuse_unknown(context.config_loader["parameters"])
 
     @hook_impl
@@ -36,7 +37,7 @@ class ConfigurationHook:
 
         ratings, items = (catalog.get(name) for name in ("ratings", "items"))
         if isinstance(items, MovieLensDataset) and not isinstance(ratings, MovieLensDataset):
-            catalog["items"] = MemoryDataset(None)
+            catalog["items"] = MemoryDataset(pd.DataFrame())
 
 
 def refuse_unknown(parameters: dict[str, Any]) -> None:

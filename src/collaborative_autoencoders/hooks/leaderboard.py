@@ -7,16 +7,26 @@ import pandas as pd
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ..columns import MODEL
 
-COLUMNS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "coverage")
-NEXT = (
-    ("kedro mlflow ui", "compare the runs"),
-    ("kedro viz run", "look at the pipeline"),
-)
+LIST_METRICS = {
+    "ndcg": "ndcg",
+    "recall": "recall",
+    "precision": "prec",
+    "map": "map",
+    "mrr": "mrr",
+    "hit_rate": "hit",
+    "coverage": "cover",
+}
+"""What is shown of the lists, and its heading: the whole table fits 80 characters."""
+
+OTHERS = {"rmse": "rmse", "users_judged": "users", "fit_seconds": "fit s"}
+
+NEXT = (("kedro mlflow ui", "compare the runs"), ("kedro viz run", "look at the pipeline"))
 
 
 class LeaderboardHook:
@@ -27,40 +37,51 @@ class LeaderboardHook:
         """Show the leaderboard that this run has written."""
         if "leaderboard" not in pipeline.all_outputs():
             return
-        console = Console()
-        console.print(leaderboard_table(catalog.load("leaderboard")))
+        leaderboard, console = catalog.load("leaderboard"), Console()
+        console.print(leaderboard_table(leaderboard))
+        for model, reason in left_out(leaderboard).items():
+            console.print(f"{model} is left out: {reason}")
         for command, why in NEXT:
-            console.print(f"  [bold]{command}[/bold]  [dim]{why}[/dim]")
+            console.print(f"  [bold]{command:<16}[/bold] [dim]{why}[/dim]")
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
-    """One row per model: ranking metrics at 10 (or the first k), RMSE, users judged, seconds."""
+    """One row per model: its lists at 10 (or at the shortest k), RMSE, users judged, seconds."""
     k = shown_k(leaderboard)
-    shown = {f"{name}_at_{k}": f"{name}@{k}" for name in COLUMNS}
-    shown |= {"rmse": "rmse", "users_judged": "users", "fit_seconds": "fit s"}
-    table = Table(title="Leaderboard", title_justify="left")
-    table.add_column(MODEL)
-    present = {name: title for name, title in shown.items() if name in leaderboard}
-    for title in present.values():
-        table.add_column(title, justify="right")
-    table.add_column("", style="dim")
+    shown = {f"{name}_at_{k}": heading for name, heading in LIST_METRICS.items()} | OTHERS
+    present = {name: heading for name, heading in shown.items() if name in leaderboard}
+    table = Table(
+        title=f"Leaderboard, lists of {k}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
+    table.add_column(MODEL, no_wrap=True)
+    for heading in present.values():
+        table.add_column(heading, justify="right", no_wrap=True)
     for _, row in leaderboard.iterrows():
-        left_out = row.get("left_out")
-        note = f"left out: {left_out}" if isinstance(left_out, str) else ""
-        table.add_row(row[MODEL], *(cell(name, row[name]) for name in present), note)
+        table.add_row(str(row[MODEL]), *(cell(name, row[name]) for name in present))
     return table
+
+
+def left_out(leaderboard: pd.DataFrame) -> dict[str, str]:
+    """The models that could not be fitted, each with the reason."""
+    reasons = leaderboard.set_index(MODEL)["left_out"].dropna()
+    return {str(model): str(reason) for model, reason in reasons.items()}
 
 
 def shown_k(leaderboard: pd.DataFrame) -> int:
     """10 where the lists were judged at 10, else the shortest list."""
-    judged = [int(name[8:]) for name in map(str, leaderboard) if re.fullmatch(r"ndcg_at_\d+", name)]
+    names = map(str, leaderboard)
+    judged = [int(name[8:]) for name in names if re.fullmatch(r"ndcg_at_\d+", name)]
     return 10 if 10 in judged or not judged else min(judged)
 
 
 def cell(name: str, value: Any) -> str:
-    """A number as it stands in the table; nothing where there is none."""
+    """A number as it stands in the table; a dash where there is none."""
     if pd.isna(value):
         return "–"
     if name == "users_judged":
         return f"{value:.0f}"
-    return f"{value:.1f}" if name == "fit_seconds" else f"{value:.4f}"
+    return f"{value:.1f}" if name == "fit_seconds" else f"{value:.3f}"

@@ -1,6 +1,7 @@
 """MLflow follows a run: one parent run per `kedro run`, one child run per model in it."""
 
 import atexit
+import logging
 import signal
 import threading
 from collections import Counter
@@ -46,6 +47,8 @@ class ModelRunsHook(MlflowHook):
         """Open the store that mlflow.yml names; raises OSError where that cannot be done."""
         self._context = context
         self._close_unfinished()
+        for library in ("mlflow", "kedro_mlflow"):  # each set INFO when it was imported
+            logging.getLogger(library).setLevel(logging.WARNING)
         try:
             super().after_context_created(context)
         except MlflowException as error:

@@ -113,14 +113,16 @@ def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
 def checked_timestamps(table: pd.DataFrame) -> pd.Series:
     """The times as int64, float64 or datetime64 (UTC): what can be sorted and compared.
 
-    Text is read as a number or else as an ISO 8601 date. Raises ValueError with the first row that
-    is null or neither.
+    Text is read as its first row can be: as numbers or as ISO 8601 dates. Raises ValueError with
+    the first row that is null or cannot be read so.
     """
     column = _without_categories(table[TIMESTAMP])
     if types.is_integer_dtype(column) and not column.hasnans:
         return column.astype(np.int64)
-    times = pd.Series(_as_numbers(column), index=table.index)
-    if not np.isfinite(times).all():
+    numbers_N = _as_numbers(column)
+    if types.is_numeric_dtype(column) or np.isfinite(numbers_N[0]):
+        times = pd.Series(numbers_N, index=table.index).where(np.isfinite(numbers_N))
+    else:
         times = _as_dates(column)
     mend = "Mend it, or do without times: `cleaning.columns.timestamp: null`."
     refuse_rows(table, TIMESTAMP, times.isna().to_numpy(), "is no time", mend)
@@ -128,10 +130,9 @@ def checked_timestamps(table: pd.DataFrame) -> pd.Series:
 
 
 def _as_dates(column: pd.Series) -> pd.Series:
-    if types.is_numeric_dtype(column):
-        return column.where(np.isfinite(column))
-    dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-    return dates.dt.tz_localize(None)
+    dates = column if types.is_datetime64_any_dtype(column) else column.astype("str")
+    utc = pd.to_datetime(dates, errors="coerce", utc=True, format="ISO8601")
+    return utc.dt.tz_localize(None)
 
 
 def refuse_rows(

@@ -87,7 +87,8 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame
     if not liked_N.any():
         raise ValueError(_nothing_left(liked_N, options))
     (users_N, user_ids), (items_N, item_ids) = encode(ratings[USER]), encode(ratings[ITEM])
-    stay = _peel(users_N[liked_N], items_N[liked_N], (len(user_ids), len(item_ids)), options.k)
+    likes = np.flatnonzero(liked_N)  # rows are taken by number: several times as quick as by mask
+    stay = _peel(users_N[likes], items_N[likes], (len(user_ids), len(item_ids)), options.k)
     kept_N = stay.users_U[users_N] & stay.items_I[items_N]
     if not kept_N.any():
         raise ValueError(_nothing_left(liked_N, options))

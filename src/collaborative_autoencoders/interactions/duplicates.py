@@ -26,20 +26,22 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
     furthest down the table stays.
     """
     cells = _sort_by_cell(ratings)
-    order, cell_N = cells.order_N, cells.cell_N
+    order_N, cell_N = cells.order_N, cells.cell_N
     is_last_N = np.append(cell_N[1:] != cell_N[:-1], True)
     if not is_last_N.all():
-        order = _latest_last(order, cell_N, is_last_N, ratings)
+        repeated = np.flatnonzero(~is_last_N | np.append(False, ~is_last_N[:-1]))
+        rows = _latest_last(order_N[repeated], cell_N[repeated], ratings)
         if duplicates == "refuse":
-            _refuse_conflict(order, is_last_N, ratings)
-        order, cell_N = order[is_last_N], cell_N[is_last_N]
-    # ids come from the small tables of distinct ids: a fraction of what `take` costs on the rows
-    columns: dict[str, pd.Series | pd.Index] = {
+            _refuse_conflict(rows, is_last_N[repeated], ratings)
+        order_N[repeated] = rows
+        order_N, cell_N = order_N[is_last_N], cell_N[is_last_N]
+    # ids come from the small tables of distinct ids: a fraction of what it costs to reorder them
+    columns = {
         USER: cells.user_ids.take(cell_N >> cells.item_bits),
         ITEM: cells.item_ids.take(cell_N & ((1 << cells.item_bits) - 1)),
     }
     for name in ratings.columns.drop([USER, ITEM]):
-        columns[name] = ratings[name].take(order).reset_index(drop=True)
+        columns[name] = pd.Index(ratings[name].to_numpy()[order_N], copy=False)
     return pd.DataFrame(columns, copy=False)
 
 
@@ -74,34 +76,20 @@ def _sort_by_cell(ratings: pd.DataFrame) -> _Cells:
 
 
 def _latest_last(
-    order: NDArray[np.int64],
-    cell_N: NDArray[np.int64],
-    is_last_N: NDArray[np.bool_],
-    ratings: pd.DataFrame,
+    rows: NDArray[np.int64], cell: NDArray[np.int64], ratings: pd.DataFrame
 ) -> NDArray[np.int64]:
-    """The order in which the rows of a cell go by time, then by row."""
+    """Rows of a cell, which come by place in the table, by time first."""
     if TIMESTAMP not in ratings:
-        return order
-    repeated = np.flatnonzero(_in_a_group(is_last_N))
-    rows = order[repeated]
-    time = ratings[TIMESTAMP].to_numpy()[rows]
-    order = order.copy()
-    order[repeated] = rows[np.lexsort((rows, time, cell_N[repeated]))]
-    return order
-
-
-def _in_a_group(is_last_N: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which rows share their cell with another: not the last of it, or right after such a row."""
-    return ~is_last_N | np.append(False, ~is_last_N[:-1])
+        return rows
+    return rows[np.lexsort((ratings[TIMESTAMP].to_numpy()[rows], cell))]
 
 
 def _refuse_conflict(
-    order: NDArray[np.int64], is_last_N: NDArray[np.bool_], ratings: pd.DataFrame
+    rows: NDArray[np.int64], is_last: NDArray[np.bool_], ratings: pd.DataFrame
 ) -> None:
+    """Raise ValueError if a row differs in rating, and not in time, from the last of its cell."""
     if RATING not in ratings:
         return
-    repeated = _in_a_group(is_last_N)
-    rows, is_last = order[repeated], is_last_N[repeated]
     kept = rows[is_last][np.cumsum(is_last) - is_last]
     conflict = _differ(ratings[RATING], rows, kept)
     if TIMESTAMP in ratings:

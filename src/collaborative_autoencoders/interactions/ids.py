@@ -72,11 +72,16 @@ def index_of(ids: pd.DataFrame, raw: pd.Index | pd.Series) -> NDArray[np.int64]:
 
     `ids` is one of the tables of `index_ids`. Text is not a number: "7" is not 7.
     """
+    return _look_up(ids, raw).astype(np.int64)
+
+
+def _look_up(ids: pd.DataFrame, raw: pd.Index | pd.Series) -> NDArray[np.int32]:
     known = pd.Index(ids.iloc[:, 1])
     if not pd.api.types.is_integer_dtype(raw.dtype) or not _are_close(known, n_lookups=len(raw)):
-        return known.get_indexer(pd.Index(raw)).astype(np.int64)
-    index_of_id = np.full(int(known.max()) + 3, -1)  # one place more on each side: "not known"
+        return known.get_indexer(pd.Index(raw)).astype(np.int32)
+    index_of_id = np.full(int(known.max()) + 3, -1, dtype=np.int32)
     index_of_id[known.to_numpy() + 1] = np.arange(len(known))
+    # one place more on each side says "not known" of what lies beyond
     return np.take(index_of_id, raw.to_numpy() + 1, mode="clip")
 
 
@@ -85,12 +90,13 @@ def raw_ids(ids: pd.DataFrame, index: NDArray[np.integer]) -> pd.Index:
     return pd.Index(ids.iloc[:, 1])[index]
 
 
-def known_indices(ids: pd.DataFrame, column: pd.Series) -> NDArray[np.int64]:
+def known_indices(ids: pd.DataFrame, column: pd.Series) -> NDArray[np.int32]:
     """The index of each row's id. Raises ValueError if an id is not in `ids`."""
-    index_N = index_of(ids, column)
+    index_N = _look_up(ids, column)
     if (index_N < 0).any():
+        unknown = column[index_N < 0].tolist()[0]
         raise ValueError(
-            f"{column.name} {column[index_N < 0].iloc[0]!r} is in the ratings but has no index: "
-            "the files come from two runs. Run again with `--from-nodes data_engineering.index_ids`."
+            f"{column.name} {unknown!r} is in the ratings but has no index: "
+            "the files come from two runs. Run again `--from-nodes data_engineering.index_ids`."
         )
     return index_N

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, load_npz, save_npz
+from scipy.sparse import csr_array, get_index_dtype, load_npz, save_npz
 
 ARRAYS = frozenset({"format", "shape", "indptr", "indices", "data"})
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, KeyError)
@@ -47,8 +47,10 @@ def to_matrix(
         if (cell_N[order][1:] == cell_N[order][:-1]).any():
             raise ValueError("a pair of user and item comes twice: clean the ratings first")
         user_index, item_index, values_N = user_index[order], item_index[order], values_N[order]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(user_index, minlength=shape[0]))])
-    return csr_array((values_N.copy(), item_index, indptr), shape=shape)
+    whole = get_index_dtype(maxval=max(len(cell_N), *shape))  # int32 unless that is too small
+    indptr_U = np.zeros(shape[0] + 1, dtype=whole)
+    np.cumsum(np.bincount(user_index, minlength=shape[0]), out=indptr_U[1:])
+    return csr_array((values_N.copy(), item_index.astype(whole), indptr_U), shape=shape)
 
 
 def to_interactions(
@@ -72,7 +74,7 @@ def likes_of(ratings_UI: csr_array, like_threshold: float) -> csr_array:
     likes_before_N = np.zeros(len(liked_N) + 1, dtype=ratings_UI.indptr.dtype)
     np.cumsum(liked_N, out=likes_before_N[1:])
     indptr_U = likes_before_N[ratings_UI.indptr]
-    indices_L = ratings_UI.indices[liked_N]
+    indices_L = ratings_UI.indices[np.flatnonzero(liked_N)]
     ones_L = np.ones(len(indices_L), dtype=np.float32)
     return csr_array((ones_L, indices_L, indptr_U), shape=ratings_UI.shape)
 

@@ -42,9 +42,7 @@ def coverage(recommended_I: Counts, owners_I: Counts) -> float:
     return float((recommended_I[trained_I] > 0).mean())
 
 
-def novelty(
-    item_UK: NDArray[np.integer], owners_I: Counts, n_users: int
-) -> NDArray[np.float64]:
+def novelty(item_UK: NDArray[np.integer], owners_I: Counts, n_users: int) -> NDArray[np.float64]:
     """How surprising each user's list is: the mean of −log2(owners / n_users) over it, shape (U,).
 
     An item that nobody has in training counts as if one user had it: rarer than that cannot be

@@ -52,20 +52,20 @@ def average_precision(hits_UK: Hits, n_relevant_U: Counts) -> Values:
 
     Its mean over users is MAP@k.
     """
-    hits_so_far_UK = np.cumsum(hits_UK, axis=1, dtype=np.float64)
-    inverse_place_K = 1 / np.arange(1, hits_UK.shape[1] + 1)
-    total_U = np.einsum("uk,uk,k->u", hits_UK, hits_so_far_UK, inverse_place_K)
+    hits_so_far_UK = np.cumsum(hits_UK, axis=1, dtype=np.int32)
+    total_U = hits_UK * hits_so_far_UK @ (1 / np.arange(1, hits_UK.shape[1] + 1))
     return _judged(total_U / _possible(hits_UK, n_relevant_U), n_relevant_U)
 
 
 def reciprocal_rank(hits_UK: Hits, n_relevant_U: Counts) -> Values:
-    """How soon the first hit comes: 1 / its place, 0 without a hit. Its mean over users is MRR@k."""
-    return _judged(hits_UK.any(axis=1) / (hits_UK.argmax(axis=1) + 1), n_relevant_U)
+    """How soon the first hit comes: 1 / its place, 0 without one. Its mean over users is MRR@k."""
+    inverse_place_U = 1 / (hits_UK.argmax(axis=1) + 1)
+    return _judged(np.where(hits_UK.any(axis=1), inverse_place_U, 0.0), n_relevant_U)
 
 
 def hit_rate(hits_UK: Hits, n_relevant_U: Counts) -> Values:
     """Whether there is any hit: 1 or 0."""
-    return _judged(hits_UK.any(axis=1).astype(np.float64), n_relevant_U)
+    return _judged(np.asarray(hits_UK.any(axis=1), dtype=np.float64), n_relevant_U)
 
 
 RANKING_METRICS: dict[str, Callable[[Hits, Counts], Values]] = {

@@ -37,8 +37,8 @@ def sum_errors(
     """The errors of N ratings summed per user; zeros for a user with nothing held out."""
     error_N = predicted_N.astype(np.float64) - actual_N
     return RatingErrors(
-        squared_U=np.bincount(user_N, weights=error_N**2, minlength=n_users),
-        absolute_U=np.bincount(user_N, weights=np.abs(error_N), minlength=n_users),
+        squared_U=_per_user(user_N, error_N**2, n_users),
+        absolute_U=_per_user(user_N, np.abs(error_N), n_users),
         count_U=np.bincount(user_N, minlength=n_users),
     )
 
@@ -51,6 +51,11 @@ def rmse(errors: RatingErrors) -> float:
 def mae(errors: RatingErrors) -> float:
     """The mean absolute error over ratings (not over users); NaN without a rating."""
     return _ratio(errors.absolute_U, errors.count_U)
+
+
+def _per_user(user_N: NDArray[np.integer], values_N: Sums, n_users: int) -> Sums:
+    # without any rating bincount answers in whole numbers
+    return np.bincount(user_N, weights=values_N, minlength=n_users).astype(np.float64)
 
 
 def _ratio(sum_U: Sums, count_U: NDArray[np.int64]) -> float:

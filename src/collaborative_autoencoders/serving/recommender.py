@@ -14,7 +14,7 @@ from ..columns import ITEM, RANK, SCORE, TITLE, USER
 from ..interactions.matrices import matrix_from_bytes, matrix_to_bytes
 from ..models.bytes import model_from_bytes, model_to_bytes
 from ..models.model import Fitted, Model
-from ..recommending.ranking import rank_rows
+from ..recommending.ranking import rank_batch
 
 USERS_AT_ONCE = 1024
 
@@ -76,7 +76,7 @@ class Recommender(NamedTuple):
         self, model: Model, user_ids: pd.Series, users_U: np.ndarray, n: int
     ) -> pd.DataFrame:
         history_UI, seen_UI = (rows_of(known, users_U) for known in (self.history_UI, self.seen_UI))
-        item_UK, score_UK = rank_rows(model, history_UI, seen_UI, users_U, n)
+        item_UK, score_UK = rank_batch(model, history_UI, seen_UI, users_U, n)
         in_list = item_UK >= 0
         row, place = np.nonzero(in_list)
         items = self.items.iloc[item_UK[in_list]]

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting
+from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting, titles
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,13 @@ def index_ids(core_ratings: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """`user_ids` and `item_ids`: the raw ids sorted, their position is the index."""
     users, items = ids.index_ids(core_ratings)
     return {"user_ids": users, "item_ids": items}
+
+
+def name_items(
+    items: pd.DataFrame, item_ids: pd.DataFrame, options: titles.TitleOptions
+) -> pd.DataFrame:
+    """Each item of the catalogue with its title, at its index."""
+    return titles.name_items(items, item_ids, options)
 
 
 def describe_data(

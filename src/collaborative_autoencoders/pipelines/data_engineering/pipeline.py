@@ -2,7 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import clean_ratings, describe_data, index_ids, keep_core, split_ratings
+from .nodes import (
+    clean_ratings,
+    describe_data,
+    index_ids,
+    keep_core,
+    name_items,
+    split_ratings,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -26,6 +33,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs="core_ratings",
                 outputs={"user_ids": "user_ids", "item_ids": "item_ids"},
                 name="index_ids",
+            ),
+            Node(
+                name_items,
+                inputs=["items", "item_ids", "params:titles"],
+                outputs="item_titles",
+                name="name_items",
             ),
             Node(
                 describe_data,

@@ -1,0 +1,5 @@
+"""Fitted models to ranked lists, scores and the leaderboard."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,151 @@
+"""The doors of the evaluation pipeline: each node is a sentence about values."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from scipy.sparse import csr_array
+
+from ...interactions.matrices import Interactions
+from ...models.model import Fitted, RatingModel
+from ...recommending import ranking, rating
+from .averages import Metrics, average_errors, average_lists, describe_catalogue
+from .curves import History, draw_history
+from .known import known_of
+from .leaderboard import make_leaderboard
+from .lists import check_lists, lists_to_table, no_lists, table_to_lists
+from .options import EvaluationOptions
+from .scores import (
+    count_owners,
+    errors_of_ratings,
+    no_predictions,
+    predictions_to_table,
+    score_of_lists,
+)
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+FACTS_TO_REPORT = ("fit_seconds", "peak_memory_mb")
+
+
+def rank_items(
+    fitted: Fitted,
+    train_ratings: csr_array,
+    train_likes: csr_array,
+    validation_ratings: csr_array,
+    validation_likes: csr_array,
+    evaluation: EvaluationOptions,
+) -> pd.DataFrame:
+    """The longest list asked for, of every user: user_index, rank from 1, item_index, score.
+
+    What the user has in train or validation is left out. No row where the model was left out.
+    """
+    if fitted.model is None:
+        return no_lists()
+    known = known_of(
+        fitted.model,
+        fitted.refitted,
+        Interactions(train_ratings, train_likes),
+        Interactions(validation_ratings, validation_likes),
+    )
+    lists = ranking.rank_items(
+        fitted.model, *known, k=max(evaluation.k), batch_size=evaluation.batch_size
+    )
+    return lists_to_table(*lists)
+
+
+def predict_ratings(
+    fitted: Fitted,
+    train_ratings: csr_array,
+    train_likes: csr_array,
+    validation_ratings: csr_array,
+    validation_likes: csr_array,
+    test_ratings: csr_array,
+    evaluation: EvaluationOptions,
+) -> pd.DataFrame:
+    """Every held-out rating beside its prediction: user_index, item_index, rating, predicted.
+
+    Of the test part the model is told which ratings to predict, never their values. No row where
+    the model tells no ratings or was left out.
+    """
+    model = fitted.model
+    if model is None or not isinstance(model, RatingModel):
+        return no_predictions()
+    known = known_of(
+        model,
+        fitted.refitted,
+        Interactions(train_ratings, train_likes),
+        Interactions(validation_ratings, validation_likes),
+    )
+    predicted_UI = rating.predict_ratings(
+        model, known.histories_UI, test_ratings, evaluation.batch_size
+    )
+    return predictions_to_table(predicted_UI, test_ratings)
+
+
+def score_lists(
+    ranked_items: pd.DataFrame,
+    predicted_ratings: pd.DataFrame,
+    test_likes: csr_array,
+    train_ratings: csr_array,
+    validation_ratings: csr_array,
+    evaluation: EvaluationOptions,
+) -> pd.DataFrame:
+    """One row per user: user_index, n_relevant, every metric at every k, sums of rating errors.
+
+    NaN for a user with nothing held out. The rating columns are there where ratings were
+    predicted; no row at all where there is neither a list nor a prediction.
+    Raises ValueError where a list is not best first, repeats an item or holds a seen one.
+    """
+    n_users = test_likes.shape[0]
+    item_UK, score_UK = table_to_lists(ranked_items, n_users, max(evaluation.k))
+    check_lists(item_UK, score_UK, train_ratings, validation_ratings)
+    scores = score_of_lists(item_UK, test_likes, count_owners(train_ratings), evaluation.k)
+    if len(predicted_ratings):
+        return scores.join(errors_of_ratings(predicted_ratings, n_users))
+    return scores if len(ranked_items) else scores.head(0)
+
+
+def average_scores(
+    user_scores: pd.DataFrame,
+    ranked_items: pd.DataFrame,
+    train_ratings: csr_array,
+    fit_facts: Mapping[str, Any],
+    evaluation: EvaluationOptions,
+) -> Metrics:
+    """The figures of a model by name, each mean with `_low` and `_high` of its 95 % interval.
+
+    `users_judged` have something held out and stand behind the ranking metrics, `users_listed`
+    have a list and stand behind novelty, `ratings_judged` stand behind RMSE and MAE. A figure
+    that cannot be told is not there; a model that was left out has none.
+    """
+    if user_scores.empty:
+        return {}
+    facts = {name: fit_facts.get(name) for name in FACTS_TO_REPORT}
+    figures = {
+        **average_lists(user_scores, evaluation),
+        **describe_catalogue(ranked_items, count_owners(train_ratings), evaluation.k),
+        **average_errors(user_scores, evaluation),
+        **{name: float(value) for name, value in facts.items() if value is not None},
+    }
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
+def draw_curves(history: History) -> "Figure":
+    """The learning curves: a panel per series of the history, over the epochs."""
+    return draw_history(history, title="Learning curves")
+
+
+def compare_models(evaluation: EvaluationOptions, **results: Mapping[str, Any]) -> pd.DataFrame:
+    """The leaderboard: one row per model, sorted by the primary metric, best first.
+
+    `results` holds `<model>.metrics` and `<model>.fit_facts` of every model by these names.
+    """
+    models = [name.removesuffix(".metrics") for name in results if name.endswith(".metrics")]
+    return make_leaderboard(
+        metrics={model: results[f"{model}.metrics"] for model in models},
+        left_out={model: results[f"{model}.fit_facts"]["left_out"] for model in models},
+        primary_metric=evaluation.primary_metric,
+    )

@@ -1,0 +1,102 @@
+"""Fitted models → ranked lists → scores → leaderboard: one shape, a namespace per model."""
+
+from collections.abc import Iterable
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import (
+    average_scores,
+    compare_models,
+    draw_curves,
+    predict_ratings,
+    rank_items,
+    score_lists,
+)
+from .registration import register_model
+
+TRAIN_AND_VALIDATION = ["train_ratings", "train_likes", "validation_ratings", "validation_likes"]
+SHARED = {*TRAIN_AND_VALIDATION, "test_ratings", "test_likes", "user_ids", "item_titles"}
+
+
+def create_pipeline(models: Iterable[str]) -> Pipeline:
+    """The evaluation of these models, side by side."""
+    names = list(models)
+    judged = [
+        Pipeline(
+            _judge_one_model(),
+            namespace=name,
+            inputs=SHARED,
+            parameters={"params:evaluation", "params:registration"},
+        )
+        for name in names
+    ]
+    return sum([*judged, _compare(names)], Pipeline([]))
+
+
+def _judge_one_model() -> list[Node]:
+    return [
+        Node(
+            rank_items,
+            inputs=["fitted", *TRAIN_AND_VALIDATION, "params:evaluation"],
+            outputs="ranked_items",
+            name="rank_items",
+        ),
+        Node(
+            predict_ratings,
+            inputs=["fitted", *TRAIN_AND_VALIDATION, "test_ratings", "params:evaluation"],
+            outputs="predicted_ratings",
+            name="predict_ratings",
+        ),
+        Node(
+            score_lists,
+            inputs=[
+                "ranked_items",
+                "predicted_ratings",
+                "test_likes",
+                "train_ratings",
+                "validation_ratings",
+                "params:evaluation",
+            ],
+            outputs="user_scores",
+            name="score_lists",
+        ),
+        Node(
+            average_scores,
+            inputs=[
+                "user_scores",
+                "ranked_items",
+                "train_ratings",
+                "fit_facts",
+                "params:evaluation",
+            ],
+            outputs="metrics",
+            name="average_scores",
+        ),
+        Node(draw_curves, inputs="history", outputs="curves", name="draw_curves"),
+        Node(
+            register_model,
+            inputs=[
+                "fitted",
+                "user_ids",
+                "item_titles",
+                *TRAIN_AND_VALIDATION,
+                "params:registration",
+            ],
+            outputs="registration",
+            name="register_model",
+        ),
+    ]
+
+
+def _compare(models: list[str]) -> Pipeline:
+    results = [f"{model}.{result}" for model in models for result in ("metrics", "fit_facts")]
+    return Pipeline(
+        [
+            Node(
+                compare_models,
+                inputs={"evaluation": "params:evaluation"} | {name: name for name in results},
+                outputs="leaderboard",
+                name="compare_models",
+            )
+        ]
+    )

@@ -1,0 +1,49 @@
+"""The door to the MLflow registry."""
+
+from typing import Any
+
+import pandas as pd
+from scipy.sparse import csr_array
+
+from ...columns import ITEM, TITLE, USER
+from ...interactions.matrices import Interactions
+from ...models.model import Fitted
+from ...options import Options
+from .known import known_of
+
+
+class RegistrationOptions(Options):
+    """Whether models go into the registry."""
+
+    enabled: bool
+
+
+def register_model(
+    fitted: Fitted,
+    user_ids: pd.DataFrame,
+    item_titles: pd.DataFrame,
+    train_ratings: csr_array,
+    train_likes: csr_array,
+    validation_ratings: csr_array,
+    validation_likes: csr_array,
+    options: RegistrationOptions,
+) -> dict[str, Any]:
+    """Log the model with all it needs to answer for raw ids, and register it under its name.
+
+    Returns name, version and address; only why not, where nothing is registered.
+    """
+    from ...serving.recommender import Recommender
+    from ...serving.registering import register
+
+    if not options.enabled:
+        return {"not_registered": "registration.enabled is false"}
+    if fitted.model is None:
+        return {"not_registered": fitted.left_out}
+    known = known_of(
+        fitted.model,
+        fitted.refitted,
+        Interactions(train_ratings, train_likes),
+        Interactions(validation_ratings, validation_likes),
+    )
+    recommender = Recommender(fitted, user_ids[[USER]], item_titles[[ITEM, TITLE]], *known)
+    return register(recommender, fitted.model.options.name)

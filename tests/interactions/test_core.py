@@ -1,0 +1,128 @@
+"""The core is the largest table in which everybody has k likes."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collaborative_autoencoders.interactions.core import CoreOptions, keep_core
+
+
+def make_ratings(*rows) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=["user_id", "item_id", "rating"][: len(rows[0])])
+
+
+def make_options(k=2, like_threshold=4, min_rating=None) -> CoreOptions:
+    return CoreOptions(k=k, like_threshold=like_threshold, min_rating=min_rating)
+
+
+def pairs_of(ratings: pd.DataFrame) -> set[tuple]:
+    return set(zip(ratings["user_id"], ratings["item_id"], strict=True))
+
+
+#     item 0 1 2
+# user 0   5 4 .
+# user 1   4 5 1
+# user 2   2 5 4
+DRAWN = make_ratings(
+    (0, 0, 5), (0, 1, 4), (1, 0, 4), (1, 1, 5), (1, 2, 1), (2, 0, 2), (2, 1, 5), (2, 2, 4)
+)
+
+
+def test_the_drawing_in_the_docstring_is_true():
+    core, report = keep_core(DRAWN, make_options())
+
+    assert pairs_of(core) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert report.before == (3, 3, 8, 6, 8 / 9)
+    assert report.after == (2, 2, 4, 4, 1.0)
+    assert report.rounds == 2
+
+
+def test_the_report_reads_as_one_line():
+    _, report = keep_core(DRAWN, make_options())
+
+    assert str(report) == (
+        "Core: 3 users x 3 items, 8 ratings (6 likes), density 88.889 % -> "
+        "2 users x 2 items, 4 ratings (4 likes), density 100.000 %; rounds: 2"
+    )
+
+
+def test_lower_ratings_between_survivors_stay():
+    ratings = make_ratings((0, 0, 5), (0, 1, 5), (1, 0, 5), (1, 1, 5), (2, 0, 5), (2, 1, 1))
+
+    core, _ = keep_core(ratings, make_options(k=1))
+
+    assert (2, 1) in pairs_of(core)
+
+
+def test_ratings_below_the_lowest_are_gone_before_anything_is_counted():
+    core, report = keep_core(DRAWN, make_options(k=1, min_rating=4))
+
+    assert report.before.ratings == report.before.likes == 6
+    assert core["rating"].min() == 4
+
+
+def test_without_a_core_everybody_stays():
+    core, report = keep_core(DRAWN, make_options(k=0))
+
+    pd.testing.assert_frame_equal(core, DRAWN)
+    assert report.rounds == 0
+
+
+def test_without_ratings_every_row_is_a_like():
+    ratings = DRAWN[["user_id", "item_id"]]
+
+    core, report = keep_core(ratings, make_options(k=2, min_rating=3))
+
+    assert report.before.likes == 8
+    assert pairs_of(core) == pairs_of(ratings)
+
+
+@pytest.mark.parametrize(
+    ("options", "likes"),
+    [(make_options(k=3), 6), (make_options(like_threshold=6), 0), (make_options(min_rating=9), 0)],
+)
+def test_nothing_left_names_the_keys_and_the_likes(options, likes):
+    with pytest.raises(ValueError) as error:
+        keep_core(DRAWN, options)
+
+    for words in ("core.min_rating", "core.like_threshold", "core.k", f" {likes} are likes"):
+        assert words in str(error.value)
+
+
+def naive_core(rows: list[tuple], k: int) -> set[tuple]:
+    """Take away one user or item at a time, whoever comes first."""
+    likes = [row for row in rows if row[2] >= 4]
+    while True:
+        for place in (0, 1):
+            ids = [row[place] for row in likes]
+            poor = next((one for one in ids if ids.count(one) < k), None)
+            if poor is not None:
+                likes = [row for row in likes if row[place] != poor]
+                break
+        else:
+            users, items = {row[0] for row in likes}, {row[1] for row in likes}
+            return {row[:2] for row in rows if row[0] in users and row[1] in items}
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 6), st.integers(0, 6)), st.integers(3, 5), min_size=1, max_size=49
+    ),
+    st.integers(1, 3),
+)
+def test_the_core_is_what_is_left_in_whatever_order_one_peels(cells, k):
+    rows = [(user, item, rating) for (user, item), rating in cells.items()]
+    expected = naive_core(rows, k)
+    if not expected:
+        with pytest.raises(ValueError, match="leave nothing"):
+            keep_core(make_ratings(*rows), make_options(k))
+        return
+
+    core, report = keep_core(make_ratings(*rows), make_options(k))
+
+    assert pairs_of(core) == expected
+    again, second_report = keep_core(core, make_options(k))
+    pd.testing.assert_frame_equal(again, core)
+    assert second_report.rounds == 0
+    assert second_report.before == second_report.after == report.after

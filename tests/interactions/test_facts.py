@@ -1,0 +1,62 @@
+"""What is said of the data is true of it."""
+
+import pandas as pd
+import pytest
+
+from collaborative_autoencoders.interactions.facts import (
+    check_list_lengths,
+    checksum_of,
+    describe,
+    source_of,
+)
+
+RATINGS = pd.DataFrame(
+    {"user_id": ["a", "a", "b"], "item_id": [1, 2, 4], "rating": [5.0, 0.5, 4.0]}
+)
+
+
+def test_the_facts_are_counted():
+    facts = describe(RATINGS, like_threshold=4)
+
+    assert facts._asdict() == {
+        "rated": True,
+        "users": 2,
+        "items": 3,
+        "ratings": 3,
+        "likes": 2,
+        "density": 3 / (2 * 3),
+        "lowest_rating": 0.5,
+        "highest_rating": 5.0,
+    }
+
+
+def test_without_ratings_there_is_no_lowest_one():
+    facts = describe(RATINGS.drop(columns="rating"), like_threshold=4)
+
+    assert (facts.rated, facts.likes, facts.lowest_rating) == (False, 3, None)
+
+
+def test_a_table_that_says_where_it_is_from_is_believed():
+    raw = RATINGS.copy()
+    raw.attrs = {"data_set": "ml-100k", "checksum": "ab", "checksum_is_official": True}
+
+    assert source_of(raw, RATINGS) == ("ml-100k", "ab", True)
+
+
+def test_a_table_of_ones_own_gets_a_checksum_of_its_content():
+    assert source_of(RATINGS, RATINGS) == ("own data", checksum_of(RATINGS), None)
+
+
+@pytest.mark.parametrize(("column", "value"), [("user_id", "c"), ("item_id", 3), ("rating", 4.5)])
+def test_the_checksum_changes_with_any_value(column, value):
+    changed = RATINGS.copy()
+    changed.loc[1, column] = value
+
+    assert checksum_of(changed) != checksum_of(RATINGS)
+    assert checksum_of(RATINGS.copy()) == checksum_of(RATINGS)
+
+
+def test_lists_longer_than_the_catalogue_are_refused():
+    check_list_lengths([1, 3], n_items=3)
+    with pytest.raises(ValueError, match=r"evaluation.k: 20 .* 3 items"):
+        check_list_lengths([1, 20], n_items=3)
