@@ -9,6 +9,11 @@ the best 100, hits, all metrics. One process, the ways in turn, medians over rou
 
 - a loop: a user at a time, numpy within the user
 - one dense product: all users at once, every row sorted whole
+
+Both sort stably, as ties go to the lower item. What the ratios hang on, measured on a CPU with
+AVX-512: numpy's unstable sort is several times as fast there, and with it, the tie rule given up,
+the references would be 8 and 4 times as slow as ours instead of 22 and 18. With 64 factors instead
+of 32 the product, which all three share, weighs more, and the loop is 19 times as slow.
 """
 
 import time

@@ -64,6 +64,13 @@ def test_what_the_model_keeps_is_not_written_into():
     assert np.array_equal(model.scores_UI, np.float32(SCORES))
 
 
+def test_scores_laid_out_by_columns_are_ranked_alike():
+    model = GivenScores(SCORES)
+    model.scores_UI = np.asfortranarray(model.scores_UI)
+    item_UK, _ = rank_items(model, NOTHING, SEEN, k=2, batch_size=10)
+    assert item_UK.tolist() == [[2, 0], [0, 1], [-1, -1]]
+
+
 def test_leaving_out_touches_seen_places_alone():
     scores_BI = np.float32(SCORES)
     leave_out_seen(scores_BI, SEEN)

@@ -54,7 +54,7 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
         title=f"Leaderboard, lists of {k}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
+        padding=0,
         pad_edge=False,
     )
     table.add_column(MODEL, no_wrap=True)
