@@ -30,8 +30,9 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def log_parameters(run_id: str, parameters: dict[str, Any]) -> None:
-    """Log nested parameters under dotted names, in one call."""
-    params = [Param(name, str(value)) for name, value in flatten(parameters)]
+    """Log nested parameters under dotted names, in one call; what is null is switched off."""
+    values = flatten(parameters)
+    params = [Param(name, str(value)) for name, value in values if value is not None]
     mlflow.MlflowClient().log_batch(run_id, params=params)
 
 

@@ -107,6 +107,8 @@ class ModelRunsHook(MlflowHook):
         kind = metadata.get("mlflow")
         if kind is not None:
             declared.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
+        if dataset_name == FACTS:
+            mlflow.log_input(input_dataset(data, self._catalog))
 
     @hook_impl
     def after_pipeline_run(

@@ -32,12 +32,14 @@ def register(recommender: Recommender, name: str) -> dict[str, Any]:
 
     example = recommender.users[[USER]].head(2)
     answer = recommender.recommend(example[USER], 10)
-    with TemporaryDirectory() as folder:
-        recommender.save(Path(folder))
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "recommender"
+        folder.mkdir()
+        recommender.save(folder)
         logged = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(PACKAGE / "serving" / "pyfunc.py"),
-            artifacts={"recommender": folder},
+            artifacts={"recommender": str(folder)},
             code_paths=[str(PACKAGE)],
             signature=mlflow.models.infer_signature(example, answer, params={"n": 10}),
             input_example=(example, {"n": 10}),

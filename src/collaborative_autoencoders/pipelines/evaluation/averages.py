@@ -25,10 +25,10 @@ def average_lists(user_scores: pd.DataFrame, evaluation: EvaluationOptions) -> M
     judged = [at(name, k) for k in evaluation.k for name in RANKING_METRICS]
     listed = [at("novelty", k) for k in evaluation.k]
     return {
-        "users_judged": float((user_scores[N_RELEVANT] > 0).sum()),
-        "users_listed": float(user_scores[listed[0]].notna().sum()),
         **_means(user_scores[judged].dropna(), evaluation),
         **_means(user_scores[listed].dropna(), evaluation),
+        "users_judged": float((user_scores[N_RELEVANT] > 0).sum()),
+        "users_listed": float(user_scores[listed[0]].notna().sum()),
     }
 
 

@@ -10,12 +10,17 @@ History = Mapping[str, Sequence[Mapping[str, float]]]
 PANEL_HEIGHT = 220
 
 
+def is_drawn(name: str) -> bool:
+    """Whether a series tells how well the model learns; the others stand in MLflow."""
+    return name == "train_loss" or name.startswith("validation_")
+
+
 def draw_history(history: History, title: str) -> "Figure":
-    """One panel per series over the epochs, as their scales differ; a note where there is none."""
+    """Loss and validation over the epochs, a panel each, as their scales differ."""
     # plotly takes most of a second to import, and a run without figures need not wait
     from plotly.subplots import make_subplots
 
-    series = {name: points for name, points in history.items() if points}
+    series = {name: points for name, points in history.items() if points and is_drawn(name)}
     panels = max(1, len(series))
     titles = [name.replace("_", " ") for name in series] or ["nothing was learned by epochs"]
     figure = make_subplots(rows=panels, cols=1, shared_xaxes=True, subplot_titles=titles)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from scipy.sparse import csr_array
@@ -23,9 +23,6 @@ from .scores import (
     predictions_to_table,
     score_of_lists,
 )
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 FACTS_TO_REPORT = ("fit_seconds", "peak_memory_mb")
 
@@ -133,8 +130,8 @@ def average_scores(
     return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
-def draw_curves(history: History) -> "Figure":
-    """The learning curves: a panel per series of the history, over the epochs."""
+def draw_curves(history: History) -> Any:
+    """The learning curves as a plotly figure: loss and validation by epoch."""
     return draw_history(history, title="Learning curves")
 
 

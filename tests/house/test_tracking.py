@@ -1,0 +1,125 @@
+"""What MLflow has of a finished run: a parent, a child per model, and all that repeats them."""
+
+import json
+
+import pandas as pd
+import pytest
+import tracked
+import yaml
+
+from collaborative_autoencoders.models import MODELS
+
+NETWORKS = ("cdae", "autorec")
+LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
+REPORTS = "data/08_reporting/test"
+
+
+@pytest.fixture(scope="module")
+def parent(finished_world):
+    return tracked.last_run(finished_world)[0]
+
+
+@pytest.fixture(scope="module")
+def children(finished_world):
+    return tracked.last_run(finished_world)[1]
+
+
+def test_a_run_is_one_parent_and_one_child_per_model(finished_world, parent, children):
+    assert parent.info.run_name == "test: default"
+    assert sorted(children) == sorted(MODELS)
+    assert len(tracked.all_runs(finished_world)) == 1 + len(MODELS)
+    assert set(tracked.statuses(finished_world).values()) == {"FINISHED"}
+
+
+def test_networks_share_every_parameter_name_that_is_not_the_models_own(children):
+    shared = [
+        {name for name in children[model].data.params if not name.startswith("model.")}
+        for model in NETWORKS
+    ]
+    assert shared[0] == shared[1]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_options_of_a_model_are_flat_and_without_its_name(children, model):
+    params = children[model].data.params
+    assert params["model.name"] == model
+    groups = {name.split(".")[0] for name in params}
+    assert {"model", "running", "evaluation", "data_facts"} <= groups
+    assert ("fitting" in groups) == (model in NETWORKS)
+    assert model not in groups
+    assert not [value for value in params.values() if value.startswith("{")]
+
+
+def test_parameters_are_those_of_the_environment(parent, children):
+    assert children["cdae"].data.params["fitting.batch_size"] == "16"
+    assert children["autorec"].data.params["model.hidden_sizes"] == "[16]"
+    assert parent.data.params["core.k"] == "3"
+    assert parent.data.params["split.seed"] == "42"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_child_has_every_metric_at_every_k(children, model):
+    promised = {f"{name}_at_{k}" for name in LISTS for k in (1, 5, 10)}
+    promised |= {"fit_seconds", "peak_memory_mb", "users_judged"}
+    assert promised <= set(children[model].data.metrics)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_metrics_of_a_child_are_its_row_of_the_leaderboard(finished_world, children, model):
+    board = pd.read_csv(finished_world / REPORTS / "leaderboard.csv").set_index("model")
+    row = board.loc[model].drop("left_out").dropna().astype(float)
+    logged = {name: children[model].data.metrics[name] for name in row.index}
+    assert logged == pytest.approx(row.to_dict())
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_curves_have_a_point_per_epoch(finished_world, children, model):
+    client, child = tracked.store(finished_world), children[model]
+    facts = json.loads((finished_world / REPORTS / model / "fit_facts.json").read_text())
+    validation = f"validation_{child.data.params['fitting.validation_metric']}"
+    for curve in ("train_loss", "learning_rate", validation):
+        points = client.get_metric_history(child.info.run_id, curve)
+        assert [point.step for point in points] == list(range(1, facts["epochs"] + 1))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_curves_are_a_figure_of_the_child(children, model):
+    assert "plotly" in tracked.artifact(children[model], "curves.html").lower()
+
+
+def test_every_run_has_the_resolved_parameters(finished_world, parent, children):
+    training = yaml.safe_load((finished_world / "conf/base/parameters_training.yml").read_text())
+    logged = tracked.logged_parameters(parent)
+    assert logged["core"] == {"min_rating": None, "like_threshold": 4, "k": 3}
+    assert logged["cdae"]["model"] == training["cdae"]["model"] | {
+        "hidden_size": 16,
+        "encoder_penalty": 0.001,
+        "decoder_penalty": 0.001,
+    }
+    assert all(tracked.logged_parameters(child) == logged for child in children.values())
+
+
+def test_the_parent_has_the_leaderboard_as_a_table(finished_world, parent):
+    written = (finished_world / REPORTS / "leaderboard.csv").read_text()
+    assert tracked.artifact(parent, "leaderboard.csv") == written
+
+
+def test_every_run_names_the_data_it_was_given(parent, children):
+    for run in (parent, *children.values()):
+        params, (given,) = run.data.params, run.inputs.dataset_inputs
+        assert given.dataset.name == params["data_facts.data_set"] == "fabricated"
+        assert params["data_facts.checksum"].startswith(given.dataset.digest)
+        assert params["data_facts.users"] == "60"
+
+
+def test_every_run_says_where_it_comes_from(typed_world):
+    parent, children = tracked.last_run(typed_world.project)
+    for run in (parent, *children.values()):
+        tags = run.data.tags
+        assert len(tags["git_commit"]) == 40
+        assert tags["environment"] == "test"
+        assert tags["command"] == "python -m kedro run --env test"
+
+
+def test_a_run_leaves_the_tree_as_clean_as_it_was(typed_world):
+    assert tracked.last_run(typed_world.project)[0].data.tags["git_dirty"] == "false"

@@ -1,0 +1,101 @@
+"""A registered model answers in a process that has never seen the project."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import projects
+import pytest
+
+ASK = """
+import json, sys
+import mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(f"models:/{sys.argv[2]}@champion")
+answer = model.predict(pd.DataFrame({"user_id": json.loads(sys.argv[3])}), params={"n": 3})
+import collaborative_autoencoders
+print(json.dumps({"code": collaborative_autoencoders.__file__, "answer": answer.to_dict("list")}))
+"""
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = projects.new_project(tmp_path_factory.mktemp("registered") / "world")
+    projects.run(project, params={"registration": {"enabled": True}})
+    return project
+
+
+def store_of(project: Path) -> str:
+    return f"sqlite:///{project / 'mlflow.db'}"
+
+
+def ask(project: Path, model: str, users: list[str], folder: Path) -> dict:
+    """What the champion answers in a process of its own, outside the project."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, store_of(project), model, json.dumps(users)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def reported_lists(project: Path, model: str, user: str) -> list[str]:
+    """The raw ids of the first three items that the pipeline ranked for this user."""
+    primary = project / "data" / "03_primary" / "test"
+    users = pd.read_parquet(primary / "user_ids.parquet")["user_id"].tolist()
+    items = pd.read_parquet(primary / "item_titles.parquet")["item_id"]
+    lists = pd.read_parquet(
+        project / "data" / "07_model_output" / "test" / model / "ranked_items.parquet"
+    )
+    own = lists[lists["user_index"] == users.index(user)].nsmallest(3, "rank")
+    return items[own["item_index"]].tolist()
+
+
+@pytest.mark.parametrize("model", ["cdae", "autorec"])
+def test_a_fresh_process_gets_the_lists_that_were_judged(registered, tmp_path, model):
+    users = ["user-07", "user-30"]
+    told = ask(registered, model, users, tmp_path)
+    answer = pd.DataFrame(told["answer"])
+    assert list(answer) == ["user_id", "rank", "item_id", "title", "score"]
+    assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]
+    for user in users:
+        own = answer[answer["user_id"] == user]
+        assert own["item_id"].tolist() == reported_lists(registered, model, user)
+        assert own["score"].is_monotonic_decreasing
+    assert answer["title"].str.endswith(tuple(" " + str(n) for n in range(40))).all()
+    assert Path(told["code"]).is_relative_to(registered / "mlartifacts")
+
+
+def test_every_model_is_registered_with_signature_example_and_alias(registered):
+    client = mlflow.MlflowClient(store_of(registered))
+    names = {model.name for model in client.search_registered_models()}
+    assert names == {"popularity", "cdae", "bias", "autorec"}
+    for name in names:
+        version = client.get_model_version_by_alias(name, "champion")
+        run = client.get_run(version.run_id)
+        assert run.info.run_name == name
+        info = mlflow.models.get_model_info(version.source)
+        assert [column.name for column in info.signature.inputs] == ["user_id"]
+        assert info.signature.params.params[0].default == 10
+        assert info.saved_input_example_info is not None
+
+
+def test_a_second_run_takes_the_alias_over(registered):
+    client = mlflow.MlflowClient(store_of(registered))
+    before = int(client.get_model_version_by_alias("popularity", "champion").version)
+    projects.run(registered, pipelines=["ranking"], params={"registration": {"enabled": True}})
+    assert int(client.get_model_version_by_alias("popularity", "champion").version) == before + 1
+
+
+def test_nothing_in_an_artifact_is_pickled(registered):
+    names = {path.suffix for path in (registered / "mlartifacts").rglob("*") if path.is_file()}
+    assert not names & {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
+    assert {".safetensors", ".parquet", ".npz"} <= names

@@ -1,0 +1,56 @@
+"""What MLflow has of a project's runs."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+PARENT = "mlflow.parentRunId"
+
+
+def store(project: Path) -> MlflowClient:
+    """The store that lies in the project's folder."""
+    assert (project / "mlflow.db").is_file()
+    return MlflowClient(tracking_uri=f"sqlite:///{project.as_posix()}/mlflow.db")
+
+
+def all_runs(project: Path) -> list[Run]:
+    """Every run, the oldest first."""
+    client = store(project)
+    experiment = client.get_experiment_by_name("collaborative_autoencoders")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], order_by=["start_time ASC"]))
+
+
+def parents(project: Path) -> list[Run]:
+    """The run of each `kedro run`, the oldest first."""
+    return [run for run in all_runs(project) if PARENT not in run.data.tags]
+
+
+def last_run(project: Path) -> tuple[Run, dict[str, Run]]:
+    """The run of the last `kedro run`, and its children by name."""
+    parent = parents(project)[-1]
+    children = [
+        run for run in all_runs(project) if run.data.tags.get(PARENT) == parent.info.run_id
+    ]
+    by_name = {run.info.run_name: run for run in children}
+    assert len(by_name) == len(children), "two children of one name"
+    return parent, by_name
+
+
+def statuses(project: Path) -> dict[str, str]:
+    """How the last `kedro run` ended, and each of its children; the parent stands under ""."""
+    parent, children = last_run(project)
+    return {name: run.info.status for name, run in ({"": parent} | children).items()}
+
+
+def artifact(run: Run, name: str) -> str:
+    """The text of a file that was logged."""
+    return (Path(run.info.artifact_uri) / name).read_text(encoding="utf-8")
+
+
+def logged_parameters(run: Run) -> dict[str, Any]:
+    """The resolved parameters.yml of a run."""
+    return yaml.safe_load(artifact(run, "parameters.yml"))
