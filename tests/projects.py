@@ -49,9 +49,7 @@ def run(
     """What `kedro run` does, in this process: the outputs that no dataset keeps."""
     bootstrap_project(project)
     with KedroSession.create(project_path=project, env=env, runtime_params=params) as session:
-        return session.run(
-            pipeline_names=pipelines, **{"runner": SequentialRunner()} | session_run
-        )
+        return session.run(pipeline_names=pipelines, **{"runner": SequentialRunner()} | session_run)
 
 
 def kedro(project: Path, *arguments: str, **popen: Any) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import yaml
 from mlflow import MlflowClient
@@ -32,9 +34,7 @@ def parents(project: Path) -> list[Run]:
 def last_run(project: Path) -> tuple[Run, dict[str, Run]]:
     """The run of the last `kedro run`, and its children by name."""
     parent = parents(project)[-1]
-    children = [
-        run for run in all_runs(project) if run.data.tags.get(PARENT) == parent.info.run_id
-    ]
+    children = [run for run in all_runs(project) if run.data.tags.get(PARENT) == parent.info.run_id]
     by_name = {run.info.run_name: run for run in children}
     assert len(by_name) == len(children), "two children of one name"
     return parent, by_name
@@ -48,7 +48,12 @@ def statuses(project: Path) -> dict[str, str]:
 
 def artifact(run: Run, name: str) -> str:
     """The text of a file that was logged."""
-    return (Path(run.info.artifact_uri) / name).read_text(encoding="utf-8")
+    return (artifacts(run) / name).read_text(encoding="utf-8")
+
+
+def artifacts(run: Run) -> Path:
+    """The folder of a run's files."""
+    return Path(url2pathname(urlparse(run.info.artifact_uri).path))
 
 
 def logged_parameters(run: Run) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Project settings, read by Kedro."""
 
-from .hooks import ConfigurationHook, LeaderboardHook, ModelRunsHook
+from .hooks import ConfigurationHook, ErrorsHook, LeaderboardHook, ModelRunsHook, OwnDataHook
 
 # Kedro calls hooks in the reverse of this order: the configuration is complete before MLflow's.
-HOOKS = (LeaderboardHook(), ModelRunsHook(), ConfigurationHook())
+HOOKS = (LeaderboardHook(), ModelRunsHook(), OwnDataHook(), ConfigurationHook(), ErrorsHook())
 
 # ModelRunsHook is kedro-mlflow's own hook and more; the plugin's copy would open each run twice.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
@@ -12,5 +12,6 @@ DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
     "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
 }

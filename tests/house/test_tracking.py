@@ -3,10 +3,12 @@
 import json
 
 import pandas as pd
+import projects
 import pytest
 import tracked
 import yaml
 
+from collaborative_autoencoders.hooks.provenance import git_state
 from collaborative_autoencoders.models import MODELS
 
 NETWORKS = ("cdae", "autorec")
@@ -123,3 +125,12 @@ def test_every_run_says_where_it_comes_from(typed_world):
 
 def test_a_run_leaves_the_tree_as_clean_as_it_was(typed_world):
     assert tracked.last_run(typed_world.project)[0].data.tags["git_dirty"] == "false"
+
+
+def test_a_changed_tree_would_be_noticed_and_no_git_is_no_error(tmp_path):
+    project = projects.new_project(tmp_path / "world")
+    assert git_state(project) == {}
+    projects.keep_in_git(project)
+    assert git_state(project)["git_dirty"] == "false"
+    (project / "conf/base/parameters_training.yml").write_text("")
+    assert git_state(project)["git_dirty"] == "true"

@@ -1,6 +1,7 @@
 """The loop, its schedule, its stopping, and what it says when it goes wrong."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -113,6 +114,13 @@ def test_a_refit_learns_both_parts_and_stops_at_the_best_epoch():
     assert np.array_equal(outcome.fitted.model.state()["decoder_HI"], network.state()["decoder_HI"])
 
 
+@pytest.mark.parametrize("name", ["cdae", "autorec"])
+def test_two_threads_give_the_same_bytes_each_time(name):
+    wide, two = checkerboard(300, 200), RunningOptions(device="cpu", threads=2)
+    first, second = (outcome_of(name, world=wide, running=two) for _ in range(2))
+    assert model_to_bytes(first.fitted) == model_to_bytes(second.fitted)
+
+
 def test_another_seed_gives_other_weights():
     first, second = outcome_of(fitting__seed=1), outcome_of(fitting__seed=2)
     assert model_to_bytes(first.fitted) != model_to_bytes(second.fitted)
@@ -165,6 +173,17 @@ def test_cuda_without_a_gpu_is_refused(monkeypatch):
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto") == torch.device("cuda")
+
+
+def test_on_a_gpu_algorithms_are_held_to_those_that_repeat(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    with running_on(RunningOptions(device="cuda", threads=1)) as device:
+        assert device == torch.device("cuda")
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,15 @@
 """What happens around a run: its configuration is checked, MLflow follows it, a table ends it."""
 
 from .configuration import ConfigurationHook
+from .errors import ErrorsHook
 from .leaderboard import LeaderboardHook
+from .own_data import OwnDataHook
 from .tracking import ModelRunsHook
 
-__all__ = ["ConfigurationHook", "LeaderboardHook", "ModelRunsHook"]
+__all__ = [
+    "ConfigurationHook",
+    "ErrorsHook",
+    "LeaderboardHook",
+    "ModelRunsHook",
+    "OwnDataHook",
+]

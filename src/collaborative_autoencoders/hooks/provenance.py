@@ -27,10 +27,9 @@ def git_state(project: Path) -> dict[str, str]:
 
 
 def command_line() -> str:
-    """The command that was typed: `kedro run --env test`, or `python -m kedro run --env test`."""
-    program = Path(sys.argv[0])
-    typed = ["python", "-m", program.parent.name] if program.stem == "__main__" else [program.name]
-    return shlex.join([*typed, *sys.argv[1:]])
+    """The command that was typed: `kedro run --env test`."""
+    program = Path(sys.argv[0]).name  # unquoted: Kedro writes `python -m kedro` there
+    return f"{program} {shlex.join(sys.argv[1:])}".rstrip()
 
 
 def this_process() -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 import mlflow
+from alembic.util import CommandError
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
@@ -19,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from ..models import MODELS
 from . import declared
 from .provenance import command_line, git_state, is_abandoned, this_process
+from .store import check_store, unusable
 
 FACTS = "data_facts"
 
@@ -44,19 +46,19 @@ class ModelRunsHook(MlflowHook):
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Open the store that mlflow.yml names; raises OSError where that cannot be done."""
+        """Open the store that mlflow.yml names.
+
+        Raises ValueError for a wrong mlflow.yml, OSError for a store that cannot be opened.
+        """
         self._context = context
         self._close_unfinished()
         for library in ("mlflow", "kedro_mlflow"):  # each set INFO when it was imported
             logging.getLogger(library).setLevel(logging.WARNING)
+        check_store(context.config_loader["mlflow"])
         try:
             super().after_context_created(context)
-        except MlflowException as error:
-            raise OSError(
-                f"MLflow's store cannot be opened: {error.message}\n"
-                "Look at server.mlflow_tracking_uri in mlflow.yml: the file must be writable and "
-                "of this version of MLflow; moved away, it is made anew."
-            ) from error
+        except (MlflowException, CommandError) as error:
+            raise OSError(unusable(mlflow.get_tracking_uri(), str(error))) from None
 
     @hook_impl
     def before_pipeline_run(

@@ -35,9 +35,8 @@ def checked_ids(table: pd.DataFrame, name: str) -> pd.Series:
     empty, is a fraction, or is text in one row and a number in another.
     """
     column = _without_categories(table[name])
-    refuse_rows(
-        table, name, column.isna().to_numpy(), "is null", "Every row needs an id: drop the row."
-    )
+    mend = "Every row needs an id: drop it; `load_args: {keep_default_na: false}` reads NA as text."
+    refuse_rows(table, name, column.isna().to_numpy(), "is null", mend)
     if types.is_bool_dtype(column) or types.is_datetime64_any_dtype(column):
         _refuse_id_type(name, str(column.dtype))
     if types.is_integer_dtype(column):
@@ -82,7 +81,7 @@ def _refuse_id_type(name: str, kind: str) -> NoReturn:
 
 def _read_as_text(name: str) -> str:
     return (
-        "Read it as text: in the catalog entry of `ratings`, "
+        "Read it as text: in the table's catalog entry, "
         f"`load_args: {{dtype: {{<the column of {name}>: str}}}}`."
     )
 

@@ -1,5 +1,6 @@
 """Where a network runs, and with how many threads."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,12 +23,20 @@ def choose_device(wanted: str) -> torch.device:
 
 @contextmanager
 def running_on(options: RunningOptions) -> Iterator[torch.device]:
-    """The device, with torch held to `threads` threads and to algorithms that repeat exactly."""
+    """The device, with torch held to `threads` threads and to algorithms that repeat exactly.
+
+    On a CPU ours repeat as they are; asking torch for it would import its compiler, which takes
+    longer than a small fit.
+    """
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    device = choose_device(options.device)
     torch.set_num_threads(options.threads)
-    torch.use_deterministic_algorithms(True)
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may not repeat
+        torch.use_deterministic_algorithms(True)
     try:
-        yield choose_device(options.device)
+        yield device
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
+        if device.type == "cuda":
+            torch.use_deterministic_algorithms(deterministic)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 from scipy.sparse import csr_array
 
 from ...interactions.matrices import Interactions, together
@@ -24,3 +25,22 @@ def known_of(model: Model, refitted: bool, train: Interactions, validation: Inte
     histories = both if refitted else train
     view_UI = histories.likes if model.learns_from == "likes" else histories.ratings
     return Known(view_UI, both.ratings)
+
+
+def refuse_leak(test_UI: csr_array, *known_UI: csr_array) -> None:
+    """Raises ValueError, naming a user and an item, where a known part holds a test rating."""
+    for part_UI in known_UI:
+        shared = (_cells_of(test_UI) * _cells_of(part_UI)).tocoo()
+        if shared.nnz:
+            raise ValueError(
+                f"user_index {shared.row[0]} has item_index {shared.col[0]} in the test part and "
+                f"in what models know, and {shared.nnz - 1} more pairs are in both: scores would "
+                "be worth nothing. Make the parts anew with "
+                "`kedro run --from-nodes data_engineering.split_ratings`."
+            )
+
+
+def _cells_of(part_UI: csr_array) -> csr_array:
+    """True at every stored cell, an explicit zero too."""
+    stored_N = np.ones(part_UI.nnz, dtype=np.bool_)
+    return csr_array((stored_N, part_UI.indices, part_UI.indptr), shape=part_UI.shape)

@@ -12,7 +12,7 @@ from ...models.model import Fitted, RatingModel
 from ...recommending import ranking, rating
 from .averages import Metrics, average_errors, average_lists, describe_catalogue
 from .curves import History, draw_history
-from .known import known_of
+from .known import known_of, refuse_leak
 from .leaderboard import make_leaderboard
 from .lists import check_lists, lists_to_table, no_lists, table_to_lists
 from .options import EvaluationOptions
@@ -65,8 +65,10 @@ def predict_ratings(
     """Every held-out rating beside its prediction: user_index, item_index, rating, predicted.
 
     Of the test part the model is told which ratings to predict, never their values. No row where
-    the model tells no ratings or was left out.
+    the model tells no ratings or was left out. Raises ValueError where train or validation holds
+    one of the test ratings.
     """
+    refuse_leak(test_ratings, train_ratings, validation_ratings)
     model = fitted.model
     if model is None or not isinstance(model, RatingModel):
         return no_predictions()

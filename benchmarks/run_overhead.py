@@ -1,0 +1,128 @@
+"""What a whole `kedro run` costs outside fitting, against an empty Kedro + MLflow run.
+
+    python benchmarks/run_overhead.py
+
+Ours is the default pipeline on MovieLens 100K, every model, without the figures: from raw ratings
+to the leaderboard, with registration off and on. The empty run is a project of one node that
+returns a number, tracked by kedro-mlflow in a sqlite store. Both stores are there already, both
+write to throw-away projects, and both get one thread, so that a second of fitting is a second of
+CPU. CPU seconds of the whole process, user and system; medians of `--runs`, taken in turn.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+MODELS = ("popularity", "cdae", "bias", "autorec")
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+EMPTY_PROJECT = {
+    "pyproject.toml": """
+        [tool.kedro]
+        package_name = "empty_project"
+        project_name = "empty"
+        kedro_init_version = "1.7.0"
+        source_dir = "src"
+        """,
+    "src/empty_project/__init__.py": "",
+    "src/empty_project/settings.py": "",
+    "src/empty_project/pipeline_registry.py": """
+        from kedro.pipeline import Node, Pipeline
+
+        def one():
+            return 1
+
+        def register_pipelines():
+            return {"__default__": Pipeline([Node(one, inputs=None, outputs="number", name="one")])}
+        """,
+    "conf/base/mlflow.yml": """
+        server:
+          mlflow_tracking_uri: sqlite:///mlflow.db
+        """,
+    "conf/base/catalog.yml": "",
+    "conf/local/.gitkeep": "",
+}
+
+
+def main() -> None:
+    """Take the three runs in turn and print their medians and ratios."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--runs", type=int, default=5)
+    runs = options.parse_args().runs
+    with TemporaryDirectory() as folder:
+        empty, ours = empty_project(Path(folder) / "empty"), our_project(Path(folder) / "ours")
+        commands = {
+            "empty": lambda: cpu_seconds(empty),
+            "ours": lambda: outside_fitting(ours, registration=False),
+            "ours, registering": lambda: outside_fitting(ours, registration=True),
+        }
+        for run in commands.values():
+            run()  # makes the stores, fetches the data, compiles
+        taken = {name: [] for name in commands}
+        for _ in range(runs):
+            for name, run in commands.items():
+                taken[name].append(run())
+    medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
+    for name, median in medians.items():
+        spread = f"{min(taken[name]):.2f} to {max(taken[name]):.2f}"
+        ratio = median / medians["empty"]
+        print(f"{name:<18} {median:6.2f} CPU s ({spread})   {ratio:.2f} x the empty run")
+
+
+def empty_project(folder: Path) -> Path:
+    """A project of one node, tracked by kedro-mlflow."""
+    for name, text in EMPTY_PROJECT.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = text.splitlines()
+        path.write_text("\n".join(line[8:] for line in lines) + "\n" if text else "")
+    return folder
+
+
+def our_project(folder: Path) -> Path:
+    """This project's configuration beside a store of its own; raw data that are here are used."""
+    (folder / "src").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    raw = ROOT / "data" / "01_raw"
+    shutil.copytree(raw, folder / "data" / "01_raw")
+    return folder
+
+
+def outside_fitting(project: Path, registration: bool) -> float:
+    """CPU seconds of a run to the leaderboard, less its seconds of fitting."""
+    leaves = ["compare_models", *(f"{model}.register_model" for model in MODELS)]
+    params = f"running.threads=1,registration.enabled={str(registration).lower()}"
+    total = cpu_seconds(project, "--to-nodes", ",".join(leaves), "--params", params)
+    facts = (project / "data" / "08_reporting" / "base").glob("*/fit_facts.json")
+    return total - sum(json.loads(path.read_text())["fit_seconds"] for path in facts)
+
+
+def cpu_seconds(project: Path, *arguments: str) -> float:
+    """User and system seconds of `kedro run` in this project, children included."""
+    environment = os.environ | ONE_THREAD | {"DO_NOT_TRACK": "true"}
+    environment["PYTHONPATH"] = str(ROOT / "src")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "run", *arguments],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Imports go downward only, and what is heavy is imported when it is needed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import projects
+import pytest
+
+PACKAGE = "collaborative_autoencoders"
+LINT = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache'])"
+FORBIDDEN = {
+    "Imports go downward only": ("models/popularity.py", f"import {PACKAGE}.learning.fit"),
+    "Pipelines do not see each other": (
+        "pipelines/training/nodes.py",
+        f"import {PACKAGE}.pipelines.evaluation",
+    ),
+    "Kedro only in assembly, pipelines and datasets": ("learning/fit.py", "import kedro"),
+    "Torch only in models and learning": ("pipelines/evaluation/nodes.py", "import torch"),
+    "MLflow only in hooks, serving and the nodes that register": (
+        "pipelines/training/nodes.py",
+        "import mlflow",
+    ),
+    "No pandas in metrics or models": ("metrics/hits.py", "import pandas"),
+}
+"""By the name of each contract: a file, and a line that breaks the contract there."""
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The contracts and a copy of the package, to be spoilt."""
+    shutil.copy(projects.REPOSITORY / "pyproject.toml", tmp_path)
+    caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(projects.SOURCES / PACKAGE, tmp_path / "src" / PACKAGE, ignore=caches)
+    return tmp_path
+
+
+def python(code: str, folder: Path, sources: Path) -> subprocess.CompletedProcess[str]:
+    everything = projects.in_project(folder)
+    everything["env"] |= {"PYTHONPATH": str(sources)}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, **everything)
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return python(LINT, folder, folder / "src")
+
+
+def plant(copy: Path, file: str, line: str) -> None:
+    path = copy / "src" / PACKAGE / file
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
+
+
+def test_every_contract_is_kept(copy):
+    done = lint(copy)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(FORBIDDEN)} kept, 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("contract", FORBIDDEN)
+def test_a_forbidden_import_is_refused_by_its_contract(copy, contract):
+    plant(copy, *FORBIDDEN[contract])
+    done = lint(copy)
+    assert done.returncode != 0
+    assert f"{contract} BROKEN" in done.stdout
+
+
+HEAVY = ["torch", "mlflow", "plotly"]
+
+
+def heavy_after(code: str, tmp_path: Path) -> list[str]:
+    """Which of the heavy packages a fresh Python has imported after the code."""
+    show = f"import sys; print(*(name for name in {HEAVY} if name in sys.modules))"
+    done = python(f"{code}\n{show}", tmp_path, projects.SOURCES)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_pipelines_are_made_without_torch_mlflow_or_plotly(tmp_path):
+    code = f"from {PACKAGE}.pipeline_registry import register_pipelines; register_pipelines()"
+    assert heavy_after(code, tmp_path) == []
+
+
+def test_a_heavy_import_would_be_noticed(tmp_path):
+    assert heavy_after(f"import {PACKAGE}.learning.fit", tmp_path) == ["torch"]

@@ -1,0 +1,83 @@
+"""The same input gives the same bytes: in another process, and in another order of the rows."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import projects
+import pytest
+import yaml
+
+from collaborative_autoencoders.datasets.fabricated import FabricatedDataset
+from collaborative_autoencoders.models import MODELS
+
+COSTS = {"fit_seconds", "peak_memory_mb"}
+NOT_EXACT = {"metrics.json", "fit_facts.json", "history.json", "curves.json", "leaderboard.csv"}
+"""What holds seconds and memory, which no run repeats."""
+
+
+def exact_files(project: Path) -> dict[str, bytes]:
+    """Matrices, weights, lists and scores, as they lie on disk."""
+    files = [path for path in (project / "data").rglob("*") if path.is_file()]
+    return {
+        path.relative_to(project).as_posix(): path.read_bytes()
+        for path in files
+        if path.name not in NOT_EXACT
+    }
+
+
+def figures(project: Path, model: str) -> dict[str, float]:
+    """The metrics of a model but for what it cost."""
+    file = project / "data/08_reporting/test" / model / "metrics.json"
+    metrics = json.loads(file.read_text(encoding="utf-8"))
+    return {name: value for name, value in metrics.items() if name not in COSTS}
+
+
+def test_two_processes_write_the_same_bytes(finished_world, typed_world):
+    first, second = exact_files(finished_world), exact_files(typed_world.project)
+    assert {f"data/06_models/test/{model}.safetensors" for model in MODELS} < set(first)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert set(first) == set(second)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_two_processes_find_the_same_metrics(finished_world, typed_world, model):
+    assert figures(finished_world, model) == figures(typed_world.project, model)
+
+
+@pytest.fixture(scope="module")
+def shuffled_world(tmp_path_factory):
+    """The same world, whose ratings come from a file in another order."""
+    project = projects.new_project(tmp_path_factory.mktemp("shuffled") / "world")
+    entry = {"type": "pandas.ParquetDataset", "filepath": "data/01_raw/ratings.parquet"}
+    catalog = project / "conf/test/catalog_data_engineering.yml"
+    entries = yaml.safe_load(catalog.read_text(encoding="utf-8"))
+    world = {name: entries["ratings"][name] for name in ("users", "items", "seed", "table")}
+    catalog.write_text(yaml.safe_dump(entries | {"ratings": entry}), encoding="utf-8")
+    table = FabricatedDataset(**world).load().sample(frac=1, random_state=3)
+    table.to_parquet(project / "data/01_raw/ratings.parquet", index=False)
+    projects.run(project)
+    return project
+
+
+def test_the_order_of_the_rows_changes_no_matrix_no_weight_and_no_list(
+    finished_world, shuffled_world
+):
+    ours, theirs = exact_files(finished_world), exact_files(shuffled_world)
+    kinds = (".npz", ".safetensors", "ranked_items.parquet", "user_scores.parquet")
+    judged = [name for name in ours if name.endswith(kinds)]
+    assert len(judged) == 6 + 3 * len(MODELS)
+    assert [name for name in judged if ours[name] != theirs[name]] == []
+
+
+@pytest.mark.parametrize("change", [{"split": {"seed": 43}}, {"cdae": {"fitting": {"seed": 43}}}])
+def test_another_seed_gives_another_model(finished_world, tmp_path, change):
+    other = projects.new_project(tmp_path / "world")
+    projects.run(other, pipelines=["ranking"], params=change)
+    name = "data/06_models/test/cdae.safetensors"
+    assert (other / name).read_bytes() != (finished_world / name).read_bytes()
+
+
+def test_the_shuffled_table_is_another_table(shuffled_world):
+    table = pd.read_parquet(shuffled_world / "data/01_raw/ratings.parquet")
+    assert not table["user_id"].equals(table.sort_index()["user_id"].sort_values())

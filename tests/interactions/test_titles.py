@@ -1,0 +1,77 @@
+"""Every item gets its title, and titles of other items are not passed over in silence."""
+
+import pandas as pd
+import pytest
+
+from collaborative_autoencoders.interactions.titles import TitleOptions, name_items
+
+OPTIONS = TitleOptions(item_id="film", title="name")
+
+
+def make_ids(*ids) -> pd.DataFrame:
+    return pd.DataFrame({"item_index": range(len(ids)), "item_id": list(ids)})
+
+
+def make_items(**title_of) -> pd.DataFrame:
+    return pd.DataFrame({"film": list(title_of), "name": list(title_of.values())})
+
+
+def titles_of(items: pd.DataFrame, ids: pd.DataFrame) -> list[str]:
+    named = name_items(items, ids, OPTIONS)
+    assert named.columns.tolist() == ["item_index", "item_id", "title"]
+    return named["title"].tolist()
+
+
+def test_the_drawing_in_the_docstring_is_true():
+    items = pd.DataFrame({"film": [7, 8], "name": ["Alien", "Brazil"]})
+
+    assert titles_of(items, make_ids(7, 9)) == ["Alien", "9"]
+
+
+def test_without_titles_the_id_is_the_title():
+    assert titles_of(pd.DataFrame(), make_ids(7, 9)) == ["7", "9"]
+    assert titles_of(pd.DataFrame(), make_ids("a", "b")) == ["a", "b"]
+
+
+def test_text_ids_find_their_titles():
+    assert titles_of(make_items(x="Alien", y="Brazil"), make_ids("x", "z")) == ["Alien", "z"]
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float64", "Int64", "category", "object"])
+def test_whole_numbers_are_one_id_however_they_were_read(dtype):
+    items = pd.DataFrame({"film": pd.Series([7, 8]).astype(dtype), "name": ["Alien", "Brazil"]})
+
+    assert titles_of(items, make_ids(7, 9)) == ["Alien", "9"]
+
+
+def test_an_item_without_a_title_keeps_its_id():
+    assert titles_of(make_items(x=None, y="Brazil"), make_ids("x", "y")) == ["x", "Brazil"]
+
+
+def test_a_title_that_is_a_number_is_text():
+    assert titles_of(make_items(x=1984), make_ids("x")) == ["1984"]
+
+
+def test_titles_of_no_item_are_refused_with_ids_of_both_sides():
+    with pytest.raises(ValueError, match=r"film.*\['7', '8'\].*\[7, 8\].*dtype"):
+        titles_of(make_items(**{"7": "Alien", "8": "Brazil"}), make_ids(7, 8))
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match=r"no column 'film', only \['id', 'name'\].*params:titles"):
+        titles_of(make_items(x="Alien").rename(columns={"film": "id"}), make_ids("x"))
+
+
+def test_an_item_with_two_titles_is_refused_and_the_same_one_twice_is_not():
+    items = pd.DataFrame({"film": ["x", "x"], "name": ["Alien", "Aliens"]})
+
+    assert titles_of(items.assign(name="Alien"), make_ids("x")) == ["Alien"]
+    with pytest.raises(ValueError, match=r"'x' has two titles, \['Alien', 'Aliens'\]"):
+        titles_of(items, make_ids("x"))
+
+
+def test_an_empty_id_is_named_with_its_row():
+    items = pd.DataFrame({"film": ["x", None], "name": ["Alien", "Brazil"]})
+
+    with pytest.raises(ValueError, match=r"^items: row 2 .*is null"):
+        titles_of(items, make_ids("x"))
