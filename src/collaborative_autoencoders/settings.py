@@ -1,5 +1,6 @@
 """Project settings, read by Kedro."""
 
+from .config_loader import ProjectConfigLoader
 from .hooks import ConfigurationHook, ErrorsHook, LeaderboardHook, ModelRunsHook, OwnDataHook
 
 # Kedro calls hooks in the reverse of this order: the configuration is complete before MLflow's.
@@ -7,6 +8,8 @@ HOOKS = (LeaderboardHook(), ModelRunsHook(), OwnDataHook(), ConfigurationHook(),
 
 # ModelRunsHook is kedro-mlflow's own hook and more; the plugin's copy would open each run twice.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+
+CONFIG_LOADER_CLASS = ProjectConfigLoader
 
 # An environment says only what differs from base, key by key.
 CONFIG_LOADER_ARGS = {

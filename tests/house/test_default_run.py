@@ -10,7 +10,6 @@ from collaborative_autoencoders.models import MODELS
 
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
 AT_EVERY_K = [f"{name}_at_{k}" for name in (*LISTS, "capped_recall") for k in (1, 5, 10)]
-MODEL_INPUT = [f"{part}_{view}" for part in ("train", "test") for view in ("ratings", "likes")]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 parameters    a flat dict, logged as parameters under the dataset's name
 history       {name: [{value, step}, …]}, logged as metrics by step
 metrics       {name: number or null}, logged as metrics
+left_out      a dict; the reason under `left_out`, where there is one, becomes a tag
 figure        a plotly figure, logged as HTML
 table         a DataFrame, logged as CSV
 json          anything JSON takes
@@ -54,10 +55,16 @@ def _metrics(run_id: str, name: str, values: dict[str, float | None]) -> None:
     mlflow.MlflowClient().log_batch(run_id, metrics=metrics)
 
 
+def _left_out(run_id: str, name: str, facts: dict[str, Any]) -> None:
+    if facts["left_out"] is not None:
+        mlflow.MlflowClient().set_tag(run_id, "left_out", facts["left_out"])
+
+
 LOG: dict[str, Callable[[str, str, Any], None]] = {
     "parameters": lambda run_id, name, value: log_parameters(run_id, {name: value}),
     "history": _history,
     "metrics": _metrics,
+    "left_out": _left_out,
     "figure": lambda run_id, name, value: mlflow.log_figure(value, f"{name}.html"),
     "table": lambda run_id, name, value: mlflow.log_text(value.to_csv(index=False), f"{name}.csv"),
     "json": lambda run_id, name, value: mlflow.log_dict(value, f"{name}.json"),

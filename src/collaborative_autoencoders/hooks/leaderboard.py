@@ -1,6 +1,10 @@
 """The table that ends a run on a terminal."""
 
+import os
 import re
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -41,8 +45,17 @@ class LeaderboardHook:
         console.print(leaderboard_table(leaderboard))
         for model, reason in left_out(leaderboard).items():
             console.print(f"{model} is left out: {reason}")
-        for command, why in NEXT:
-            console.print(f"  [bold]{command:<16}[/bold] [dim]{why}[/dim]")
+        for command, why in (*activation(), *NEXT):
+            console.print(f"  [bold]{command:<25}[/bold] [dim]{why}[/dim]")
+
+
+def activation() -> list[tuple[str, str]]:
+    """What to type first where the shell does not find this environment's commands."""
+    activate = Path(sys.prefix) / "bin" / "activate"
+    found = shutil.which("kedro")
+    if not activate.exists() or (found and Path(found).is_relative_to(sys.prefix)):
+        return []
+    return [(f". {os.path.relpath(activate)}", "once in this shell")]
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:

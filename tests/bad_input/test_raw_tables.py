@@ -1,0 +1,68 @@
+"""A raw file that is missing, empty or broken is named when it is loaded."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro_datasets.pandas import CSVDataset, ParquetDataset
+
+from collaborative_autoencoders.hooks import OwnDataHook
+
+
+def load(file: Path) -> pd.DataFrame:
+    """What a run does to load the ratings."""
+    dataset = (ParquetDataset if file.suffix == ".parquet" else CSVDataset)(filepath=str(file))
+    catalog = DataCatalog({"ratings": dataset, "items": MemoryDataset(pd.DataFrame())})
+    hook = OwnDataHook()
+    hook.after_catalog_created(catalog)
+    hook.before_dataset_loaded("ratings")
+    ratings = catalog.load("ratings")
+    hook.after_dataset_loaded("ratings", ratings)
+    return ratings
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_missing_file_is_named_with_the_mend(tmp_path, ending):
+    file = tmp_path / f"plays.{ending}"
+
+    with pytest.raises(DatasetError, match=f"ratings: there is no {file}. .* catalog entry"):
+        load(file)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_an_empty_file_is_named_with_the_mend(tmp_path, ending):
+    file = tmp_path / f"plays.{ending}"
+    file.touch()
+
+    with pytest.raises(DatasetError, match=f"ratings: {file} is empty. .* catalog entry"):
+        load(file)
+
+
+def test_a_row_with_more_columns_is_named_with_file_and_line(tmp_path):
+    file = tmp_path / "plays.csv"
+    file.write_text("user_id,item_id\n1,2\n1,2,3\n")
+
+    with pytest.raises(DatasetError, match=r"(?s)plays\.csv.*Expected 2 fields in line 3, saw 3"):
+        load(file)
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.99])
+def test_a_parquet_file_cut_short_is_named(tmp_path, kept):
+    file = tmp_path / "plays.parquet"
+    pd.DataFrame({"user_id": range(1000)}).to_parquet(file)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(len(whole) * kept)])
+
+    with pytest.raises(DatasetError, match=r"(?s)plays\.parquet.*Parquet"):
+        load(file)
+
+
+def test_a_table_that_says_where_it_is_from_is_not_called_after_its_file(tmp_path):
+    table = pd.DataFrame({"user_id": [1]})
+    table.to_csv(tmp_path / "plays.csv", index=False)
+    assert load(tmp_path / "plays.csv").attrs["data_set"] == "plays"
+
+    table.attrs = {"data_set": "known"}
+    table.to_parquet(tmp_path / "plays.parquet")
+    assert load(tmp_path / "plays.parquet").attrs["data_set"] == "known"
