@@ -5,6 +5,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
+from omegaconf import OmegaConf
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
@@ -19,5 +20,12 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """As OmegaConfigLoader; the project is the one around `conf_source`, else around here."""
         inside = Path(conf_source).absolute()
         project = find_kedro_project(inside) or find_kedro_project(Path.cwd()) or inside.parent
-        resolvers = {"project_root": project.as_posix, "outputs": lambda: env or "base"}
-        super().__init__(conf_source, env, custom_resolvers=resolvers, **arguments)
+        self._resolvers = {"project_root": project.as_posix, "outputs": lambda: env or "base"}
+        super().__init__(conf_source, env, **arguments)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """A part of the configuration; resolvers belong to the process, so they are ours by now."""
+        for name, resolver in self._resolvers.items():
+            OmegaConf.register_resolver(name, resolver, replace=True)
+        configuration: dict[str, Any] = super().__getitem__(key)
+        return configuration

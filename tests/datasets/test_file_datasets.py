@@ -16,6 +16,7 @@ from scipy.sparse import coo_array, csr_array
 
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
 from collaborative_autoencoders.datasets.fitted_model import FittedModelDataset
+from collaborative_autoencoders.datasets.json_file import JsonFileDataset
 from collaborative_autoencoders.datasets.sparse_matrix import SparseMatrixDataset
 from collaborative_autoencoders.datasets.table import TableDataset
 from collaborative_autoencoders.models.model import Catalogue, Fitted
@@ -39,6 +40,7 @@ CASES = [
     pytest.param(TableDataset, TABLE, id="table"),
     pytest.param(SparseMatrixDataset, matrix(), id="matrix"),
     pytest.param(FittedModelDataset, fitted(), id="model"),
+    pytest.param(JsonFileDataset, {"users": 3, "rated": True, "none": None}, id="json"),
 ]
 each_kind = pytest.mark.parametrize(("kind", "value"), CASES)
 Kind = type[FileDataset[Any]]

@@ -40,6 +40,12 @@ def test_the_same_steps_go_through_where_nothing_is_planted(project):
     from_node(project, "cdae.score_lists")
 
 
+def test_a_model_that_was_fitted_on_another_split_is_not_judged(project):
+    projects.run(project, pipelines=["data_engineering"], params={"split": {"seed": 7}})
+    with pytest.raises(ValueError, match="fitted on another split"):
+        projects.run(project, pipelines=["evaluation"])
+
+
 def test_test_ratings_that_models_are_trained_on_are_found(project):
     whole = read_matrix(project, "train_ratings") + read_matrix(project, "test_ratings")
     matrix_file(project, "train_ratings").write_bytes(matrix_to_bytes(whole))

@@ -10,7 +10,9 @@ from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.models.model import Fitted
+from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint
+from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.models.popularity import Popularity, PopularityOptions
 from collaborative_autoencoders.pipelines.evaluation import create_pipeline
 from collaborative_autoencoders.pipelines.evaluation.leaderboard import make_leaderboard
 from collaborative_autoencoders.pipelines.evaluation.lists import check_lists, table_to_lists
@@ -47,6 +49,9 @@ TRAIN_LIKES, VALIDATION_LIKES, TEST_LIKES = (
 )
 KNOWN = (TRAIN_RATINGS, TRAIN_LIKES, VALIDATION_RATINGS, VALIDATION_LIKES)
 FIT_FACTS = {"fit_seconds": 1.5, "peak_memory_mb": None, "left_out": None}
+PARTS = fingerprint(
+    Interactions(TRAIN_RATINGS, TRAIN_LIKES), Interactions(VALIDATION_RATINGS, VALIDATION_LIKES)
+)
 LEFT_OUT = Fitted(None, left_out="the table has no ratings")
 
 
@@ -74,11 +79,11 @@ class AlwaysThree(LowerFirst):
 
 
 def ranked_by(model, refitted=False):
-    return rank_items(Fitted(model, None, refitted), *KNOWN, EVALUATION)
+    return rank_items(Fitted(model, None, refitted, PARTS), *KNOWN, EVALUATION)
 
 
 def predicted_by(model):
-    return predict_ratings(Fitted(model), *KNOWN, TEST_RATINGS, EVALUATION)
+    return predict_ratings(Fitted(model, parts=PARTS), *KNOWN, TEST_RATINGS, EVALUATION)
 
 
 def scored(ranked_items, predicted_ratings):
@@ -93,6 +98,15 @@ def test_lists_hold_no_rating_of_train_or_validation_liked_or_not():
     assert lists.tolist() == [[3, 4], [1, 2], [0, 2], [1, 2]]
     assert ranked.columns.tolist() == ["user_index", "rank", "item_index", "score"]
     assert ranked["rank"].tolist() == [1, 2] * 4
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_model_is_not_judged_beside_parts_it_was_not_fitted_on(part):
+    model = Popularity(PopularityOptions(name="popularity"), Catalogue(4, 5, 1, 5))
+    others = [*KNOWN]
+    others[part] = matrix([0, 0, 0, 0, 3], *[[0] * 5] * 3)
+    with pytest.raises(ValueError, match=r"another split.*--from-nodes popularity\.fit_model"):
+        rank_items(Fitted(model, parts=PARTS), *others, EVALUATION)
 
 
 @pytest.mark.parametrize(
@@ -273,13 +287,13 @@ def test_any_metric_that_is_computed_can_be_the_primary_one(metric):
     assert EvaluationOptions.model_validate(OPTIONS | {"primary_metric": metric})
 
 
-def test_curves_have_a_panel_per_series_and_a_note_where_there_is_none():
+def test_curves_show_loss_and_validation_and_a_note_where_there_is_none():
     history = {
         "train_loss": [{"value": 2.0, "step": 1}, {"value": 1.0, "step": 2}],
-        "seconds": [{"value": 0.1, "step": 1}],
+        "validation_rmse": [{"value": 0.1, "step": 1}],
     }
     figure = draw_curves(history)
-    assert [trace.name for trace in figure.data] == ["train_loss", "seconds"]
+    assert [trace.name for trace in figure.data] == ["train_loss", "validation_rmse"]
     assert list(figure.data[0].y) == [2.0, 1.0]
     assert "nothing was learned by epochs" in draw_curves({}).to_json()
 
@@ -291,7 +305,7 @@ def test_the_pipeline_takes_every_model_to_one_leaderboard():
         "test_likes": TEST_LIKES,
         "params:evaluation": EVALUATION,
     }
-    for model, fitted in {"three": Fitted(AlwaysThree()), "none": LEFT_OUT}.items():
+    for model, fitted in {"three": Fitted(AlwaysThree(), parts=PARTS), "none": LEFT_OUT}.items():
         facts = FIT_FACTS | {"left_out": fitted.left_out}
         given |= {f"{model}.fitted": fitted, f"{model}.fit_facts": facts, f"{model}.history": {}}
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in given.items()})

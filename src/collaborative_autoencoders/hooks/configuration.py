@@ -12,6 +12,6 @@ class ConfigurationHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters, those of pipelines that are not asked for too."""
-        from ..pipeline_registry import register_pipelines
+        from collaborative_autoencoders.pipeline_registry import register_pipelines
 
         check_parameters(context.config_loader["parameters"], register_pipelines())

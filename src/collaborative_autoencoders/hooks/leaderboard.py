@@ -15,7 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..columns import MODEL
+from collaborative_autoencoders.columns import MODEL
 
 LIST_METRICS = {
     "ndcg": "ndcg",

@@ -20,7 +20,7 @@ class OwnDataHook:
 
         So one's own data need one catalog entry, `ratings`; an `items` entry brings the titles.
         """
-        from ..datasets.movielens import MovieLensDataset
+        from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 
         ratings, items = (catalog.get(name) for name in RAW)
         if isinstance(items, MovieLensDataset) and not isinstance(ratings, MovieLensDataset):

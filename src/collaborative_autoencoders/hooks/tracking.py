@@ -15,9 +15,12 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 
-from ..models import MODELS
+from collaborative_autoencoders.models import MODELS
+
 from . import declared
 from .provenance import command_line, git_state, is_abandoned, this_process
 from .store import check_store, unusable
@@ -70,7 +73,8 @@ class ModelRunsHook(MlflowHook):
         if not self._is_mlflow_enabled:
             return
         self._catalog = catalog
-        self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
+        if not run_params["only_missing_outputs"]:  # else who knows which nodes are left
+            self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
         self._close_abandoned()
         _terminate_as_interrupt()
         self._about = {
@@ -110,7 +114,7 @@ class ModelRunsHook(MlflowHook):
         if kind is not None:
             declared.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
         if dataset_name == FACTS:
-            mlflow.log_input(input_dataset(data, self._catalog))
+            mlflow.log_input(RatingsDataset(data, self._catalog))
 
     @hook_impl
     def after_pipeline_run(
@@ -147,7 +151,8 @@ class ModelRunsHook(MlflowHook):
         if _active() != self.run_id:
             mlflow.end_run()
         if model is not None:
-            run = mlflow.start_run(run_id=wanted, run_name=model, nested=True)
+            tags = None if wanted else self._about
+            run = mlflow.start_run(run_id=wanted, run_name=model, nested=True, tags=tags)
             if wanted is None:
                 self._children[model] = run.info.run_id
                 self._describe_run(model)
@@ -159,7 +164,7 @@ class ModelRunsHook(MlflowHook):
             return
         facts = self._catalog.load(FACTS)
         declared.log_parameters(_active(), {FACTS: facts})
-        mlflow.log_input(input_dataset(facts, self._catalog))
+        mlflow.log_input(RatingsDataset(facts, self._catalog))
 
     def _end_all(self, status: str, reason: str) -> None:
         """End whatever this run has open with this status; children without nodes left are done."""
@@ -199,13 +204,15 @@ def pipeline_names(run_params: dict[str, Any]) -> str:
     return " + ".join(name.strip("_") for name in names)
 
 
-def input_dataset(facts: dict[str, Any], catalog: DataCatalog) -> Any:
+class RatingsDataset(MetaDataset):
     """The ratings as MLflow lists the inputs of a run: name, checksum, where they came from."""
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
 
-    described = {key: str(value) for key, value in catalog["ratings"]._describe().items()}
-    return MetaDataset(CodeDatasetSource(described), facts["data_set"], facts["checksum"][:8])
+    profile = None
+
+    def __init__(self, facts: dict[str, Any], catalog: DataCatalog) -> None:
+        """The checksum stands in eight characters, as MLflow shows no more."""
+        described = {key: str(value) for key, value in catalog["ratings"]._describe().items()}
+        super().__init__(CodeDatasetSource(described), facts["data_set"], facts["checksum"][:8])
 
 
 def _active() -> str:

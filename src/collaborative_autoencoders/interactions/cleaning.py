@@ -8,8 +8,9 @@ from typing import Self
 import pandas as pd
 from pydantic import model_validator
 
-from ..columns import ITEM, RATING, TIMESTAMP, USER
-from ..options import Options
+from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
+from collaborative_autoencoders.options import Options
+
 from .column_types import RatingScale, checked_ids, checked_ratings, checked_timestamps
 from .duplicates import Duplicates, one_row_per_pair
 

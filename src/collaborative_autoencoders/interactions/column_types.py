@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pandas.api import types
 from pydantic import model_validator
 
-from ..columns import ITEM, RATING, TIMESTAMP, USER
-from ..options import Options
+from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
+from collaborative_autoencoders.options import Options
 
 
 class RatingScale(Options):

@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..columns import ITEM, RATING, USER
-from ..options import Options
+from collaborative_autoencoders.columns import ITEM, RATING, USER
+from collaborative_autoencoders.options import Options
+
 from .ids import encode
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..columns import ITEM, RATING, TIMESTAMP, USER
+from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
+
 from .column_types import plain
 from .ids import encode
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..columns import ITEM, RATING, USER
+from collaborative_autoencoders.columns import ITEM, RATING, USER
+
 from .core import likes_in
 from .ids import encode
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..columns import ITEM, ITEM_INDEX, USER, USER_INDEX
+from collaborative_autoencoders.columns import ITEM, ITEM_INDEX, USER, USER_INDEX
 
 SPARE_ROOM = 8  # a table of all integers up to the highest id pays while it is below 8 x rows
 

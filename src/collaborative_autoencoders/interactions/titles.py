@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from ..columns import ITEM, ITEM_INDEX, TITLE
-from ..options import Options
+from collaborative_autoencoders.columns import ITEM, ITEM_INDEX, TITLE
+from collaborative_autoencoders.options import Options
+
 from .column_types import checked_ids
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from ..models.batch import Batch, Rows
+from collaborative_autoencoders.models.batch import Batch, Rows
 
 
 def shuffled_batches(rows: Rows, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:

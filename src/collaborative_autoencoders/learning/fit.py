@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from scipy.sparse import csr_array
 
-from ..models.batch import Rows
-from ..models.network import Network
+from collaborative_autoencoders.models.batch import Rows
+from collaborative_autoencoders.models.network import Network
+
 from .batches import shuffled_batches
 from .optimizers import make_optimizer
 from .options import FittingOptions

@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..interactions.matrices import Interactions, together
-from ..models.model import Catalogue, Fitted
-from ..models.network import Network
-from ..models.registry import model_class
+from collaborative_autoencoders.interactions.matrices import Interactions, together
+from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.models.registry import model_class
+
 from .fit import Epoch, fit, higher_is_better
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar

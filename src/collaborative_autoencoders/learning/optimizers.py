@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import torch
 
-from ..models.network import Network
+from collaborative_autoencoders.models.network import Network
+
 from .options import FittingOptions
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Gt, Lt
 from pydantic import SerializeAsAny, StringConstraints, model_validator
 
-from ..models.options import ModelOptions
-from ..options import Options
+from collaborative_autoencoders.models.options import ModelOptions
+from collaborative_autoencoders.options import Options
 
 ValidationMetric = Annotated[str, StringConstraints(pattern=r"^(ndcg_at_[1-9]\d*|rmse)$")]
 
@@ -59,8 +59,8 @@ class TrainingOptions(Options):
 
     @model_validator(mode="after")
     def _fitting_where_there_is_a_network(self) -> Self:
-        from ..models.network import Network
-        from ..models.registry import model_class
+        from collaborative_autoencoders.models.network import Network
+        from collaborative_autoencoders.models.registry import model_class
 
         kind = model_class(self.model.name)
         learns = issubclass(kind, Network)

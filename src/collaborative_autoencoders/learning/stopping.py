@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..models.network import Network
+from collaborative_autoencoders.models.network import Network
 
 
 class BestEpoch:

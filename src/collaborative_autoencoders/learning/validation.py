@@ -6,13 +6,13 @@ from typing import cast
 
 import numpy as np
 
-from ..interactions.matrices import Interactions
-from ..metrics.hits import count_relevant, find_hits
-from ..metrics.ranking import ndcg
-from ..models.model import RatingModel
-from ..models.network import Network
-from ..recommending.ranking import rank_items
-from ..recommending.rating import predict_ratings
+from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
+from collaborative_autoencoders.metrics.ranking import ndcg
+from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.recommending.ranking import rank_items
+from collaborative_autoencoders.recommending.rating import predict_ratings
 
 USERS_AT_ONCE = 1024
 

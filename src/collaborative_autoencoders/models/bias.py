@@ -23,7 +23,7 @@ class BiasOptions(ModelOptions):
     """Ratings at the mean that every user and item is given beforehand."""
 
 
-def damped_mean(total: NDArray[np.float64], count: NDArray[np.integer], damping: float) -> Floats:
+def damped_mean(total: NDArray[Any], count: NDArray[np.integer], damping: float) -> Floats:
     """Σ / (n + damping), and 0 where there is nothing to divide by."""
     return (total / np.maximum(count + damping, 1e-12)).astype(np.float32)
 
@@ -32,7 +32,7 @@ def item_biases(ratings_UI: csr_array, mean: float, damping: float) -> Floats:
     """b_i = Σ_u (r_ui − μ) / (n_i + damping), shape (I,)."""
     n_items = ratings_UI.shape[1]
     count_I = np.bincount(ratings_UI.indices, minlength=n_items)
-    total_I = np.bincount(ratings_UI.indices, ratings_UI.data - mean, minlength=n_items)
+    total_I = np.bincount(ratings_UI.indices, weights=ratings_UI.data - mean, minlength=n_items)
     return damped_mean(total_I, count_I, damping)
 
 
@@ -42,7 +42,7 @@ def user_biases(ratings_UI: csr_array, mean: float, item_bias_I: Floats, damping
     count_U = np.diff(ratings_UI.indptr)
     user_N = np.repeat(np.arange(n_users), count_U)
     rest_N = ratings_UI.data - mean - item_bias_I[ratings_UI.indices]
-    total_U = np.bincount(user_N, rest_N, minlength=n_users)
+    total_U = np.bincount(user_N, weights=rest_N, minlength=n_users)
     return damped_mean(total_U, count_U, damping)
 
 

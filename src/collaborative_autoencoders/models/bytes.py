@@ -16,7 +16,11 @@ def model_to_bytes(fitted: Fitted) -> bytes:
 
     Same model, same bytes: the header has one text only, since safetensors keeps no order of more.
     """
-    about: dict[str, Any] = {"refitted": fitted.refitted, "left_out": fitted.left_out}
+    about: dict[str, Any] = {
+        "refitted": fitted.refitted,
+        "left_out": fitted.left_out,
+        "parts": fitted.parts,
+    }
     if fitted.model is not None:
         about["options"] = fitted.model.options.model_dump(mode="json")
         about["catalogue"] = fitted.model.catalogue._asdict()
@@ -34,7 +38,7 @@ def model_from_bytes(data: bytes) -> Fitted:
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"not a whole model in safetensors: {error}") from error
     model = restore(about, state) if "options" in about else None
-    return Fitted(model, about["left_out"], about["refitted"])
+    return Fitted(model, about["left_out"], about["refitted"], about["parts"])
 
 
 def restore(about: dict[str, Any], state: dict[str, Any]) -> Model:

@@ -70,3 +70,5 @@ class Fitted(NamedTuple):
     left_out: str | None = None
     refitted: bool = False
     """Whether the model was fitted anew on train + validation."""
+    parts: str = ""
+    """The fingerprint of the parts it was fitted on: it may not be judged beside others."""

@@ -4,7 +4,8 @@ from typing import Any, Self
 
 from pydantic import ModelWrapValidatorHandler, model_validator
 
-from ..options import Options
+from collaborative_autoencoders.options import Options
+
 from .registry import model_class
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..models.model import Model
+from collaborative_autoencoders.models.model import Model
+
 from .best import take_best
 
 

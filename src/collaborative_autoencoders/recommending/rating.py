@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..models.model import RatingModel
+from collaborative_autoencoders.models.model import RatingModel
 
 
 def predict_ratings(

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from ..columns import ITEM, RANK, SCORE, TITLE, USER
-from ..interactions.matrices import matrix_from_bytes, matrix_to_bytes
-from ..models.bytes import model_from_bytes, model_to_bytes
-from ..models.model import Fitted, Model
-from ..recommending.ranking import rank_batch
+from collaborative_autoencoders.columns import ITEM, RANK, SCORE, TITLE, USER
+from collaborative_autoencoders.interactions.matrices import matrix_from_bytes, matrix_to_bytes
+from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
+from collaborative_autoencoders.models.model import Fitted, Model
+from collaborative_autoencoders.recommending.ranking import rank_batch
 
 USERS_AT_ONCE = 1024
 

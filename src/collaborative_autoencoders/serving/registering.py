@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..columns import USER
+from collaborative_autoencoders.columns import USER
+
 from .recommender import Recommender
 
 PACKAGE = Path(__file__).parents[1]

@@ -9,11 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...columns import ITEM_INDEX, RANK
-from ...metrics.beyond_accuracy import count_recommended, coverage, gini
-from ...metrics.bootstrap import Interval, interval_of_means, interval_of_ratios
-from ...metrics.ranking import RANKING_METRICS
-from ...metrics.rating import RatingErrors, mae, rmse
+from collaborative_autoencoders.columns import ITEM_INDEX, RANK
+from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended, coverage, gini
+from collaborative_autoencoders.metrics.bootstrap import (
+    Interval,
+    interval_of_means,
+    interval_of_ratios,
+)
+from collaborative_autoencoders.metrics.ranking import RANKING_METRICS
+from collaborative_autoencoders.metrics.rating import RatingErrors, mae, rmse
+
 from .options import EvaluationOptions, at
 from .scores import ABSOLUTE_ERROR, N_RATINGS, N_RELEVANT, SQUARED_ERROR
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ...interactions.matrices import Interactions, together
-from ...models.model import Model
+from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint, together
+from collaborative_autoencoders.models.model import Fitted, Model
 
 
 class Known(NamedTuple):
@@ -19,10 +19,20 @@ class Known(NamedTuple):
     """What it must not recommend: every rating in train or validation, liked or not."""
 
 
-def known_of(model: Model, refitted: bool, train: Interactions, validation: Interactions) -> Known:
-    """What the model may know: the test part is not asked for, so nothing of it gets in."""
+def known_of(model: Model, fitted: Fitted, train: Interactions, validation: Interactions) -> Known:
+    """What the model may know: the test part is not asked for, so nothing of it gets in.
+
+    Raises ValueError where the model was fitted on other parts: what is test now may have been
+    train then.
+    """
+    if fitted.parts != fingerprint(train, validation):
+        raise ValueError(
+            f"{model.options.name} was fitted on another split than the one in data/, so test "
+            f"rows may be known to it: fit it anew, kedro run --from-nodes "
+            f"{model.options.name}.fit_model"
+        )
     both = together(train, validation)
-    histories = both if refitted else train
+    histories = both if fitted.refitted else train
     view_UI = histories.likes if model.learns_from == "likes" else histories.ratings
     return Known(view_UI, both.ratings)
 

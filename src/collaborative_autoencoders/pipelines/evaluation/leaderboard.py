@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...columns import MODEL
+from collaborative_autoencoders.columns import MODEL
 
 LEFT_OUT = "left_out"
 LOWER_IS_BETTER = ("rmse", "mae", "gini")

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ...columns import ITEM_INDEX, RANK, SCORE, USER_INDEX
-from ...metrics.hits import find_hits
+from collaborative_autoencoders.columns import ITEM_INDEX, RANK, SCORE, USER_INDEX
+from collaborative_autoencoders.metrics.hits import find_hits
 
 LIST_TYPES = {USER_INDEX: np.int32, RANK: np.int32, ITEM_INDEX: np.int32, SCORE: np.float32}
 NO_ITEM = -1

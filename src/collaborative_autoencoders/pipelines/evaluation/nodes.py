@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 from scipy.sparse import csr_array
 
-from ...interactions.matrices import Interactions
-from ...models.model import Fitted, RatingModel
-from ...recommending import ranking, rating
+from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.models.model import Fitted, RatingModel
+from collaborative_autoencoders.recommending import ranking, rating
+
 from .averages import Metrics, average_errors, average_lists, describe_catalogue
 from .curves import History, draw_history
 from .known import known_of, refuse_leak
@@ -43,7 +44,7 @@ def rank_items(
         return no_lists()
     known = known_of(
         fitted.model,
-        fitted.refitted,
+        fitted,
         Interactions(train_ratings, train_likes),
         Interactions(validation_ratings, validation_likes),
     )
@@ -74,7 +75,7 @@ def predict_ratings(
         return no_predictions()
     known = known_of(
         model,
-        fitted.refitted,
+        fitted,
         Interactions(train_ratings, train_likes),
         Interactions(validation_ratings, validation_likes),
     )

@@ -4,10 +4,10 @@ from typing import Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from ...metrics.beyond_accuracy import BEYOND_ACCURACY
-from ...metrics.ranking import RANKING_METRICS
-from ...metrics.rating import RATING_METRICS
-from ...options import Options
+from collaborative_autoencoders.metrics.beyond_accuracy import BEYOND_ACCURACY
+from collaborative_autoencoders.metrics.ranking import RANKING_METRICS
+from collaborative_autoencoders.metrics.rating import RATING_METRICS
+from collaborative_autoencoders.options import Options
 
 
 class EvaluationOptions(Options):

@@ -5,10 +5,11 @@ from typing import Any
 import pandas as pd
 from scipy.sparse import csr_array
 
-from ...columns import ITEM, TITLE, USER
-from ...interactions.matrices import Interactions
-from ...models.model import Fitted
-from ...options import Options
+from collaborative_autoencoders.columns import ITEM, TITLE, USER
+from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.models.model import Fitted
+from collaborative_autoencoders.options import Options
+
 from .known import known_of
 
 
@@ -32,8 +33,8 @@ def register_model(
 
     Returns name, version and address; only why not, where nothing is registered.
     """
-    from ...serving.recommender import Recommender
-    from ...serving.registering import register
+    from collaborative_autoencoders.serving.recommender import Recommender
+    from collaborative_autoencoders.serving.registering import register
 
     if not options.enabled:
         return {"not_registered": "registration.enabled is false"}
@@ -41,7 +42,7 @@ def register_model(
         return {"not_registered": fitted.left_out}
     known = known_of(
         fitted.model,
-        fitted.refitted,
+        fitted,
         Interactions(train_ratings, train_likes),
         Interactions(validation_ratings, validation_likes),
     )

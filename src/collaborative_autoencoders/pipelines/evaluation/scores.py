@@ -8,11 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ...columns import ITEM_INDEX, RATING, USER_INDEX
-from ...metrics.beyond_accuracy import novelty
-from ...metrics.hits import count_relevant, find_hits
-from ...metrics.ranking import RANKING_METRICS
-from ...metrics.rating import sum_errors
+from collaborative_autoencoders.columns import ITEM_INDEX, RATING, USER_INDEX
+from collaborative_autoencoders.metrics.beyond_accuracy import novelty
+from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
+from collaborative_autoencoders.metrics.ranking import RANKING_METRICS
+from collaborative_autoencoders.metrics.rating import sum_errors
+
 from .options import at
 
 N_RELEVANT = "n_relevant"

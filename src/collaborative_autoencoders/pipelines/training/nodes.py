@@ -7,10 +7,10 @@ from typing import Any
 
 from scipy.sparse import csr_array
 
-from ...interactions.matrices import Interactions
-from ...learning.options import RunningOptions, TrainingOptions
-from ...models import model_class
-from ...models.model import Catalogue, Fitted
+from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint
+from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.models import model_class
+from collaborative_autoencoders.models.model import Catalogue, Fitted
 
 
 def fit_model(
@@ -23,21 +23,23 @@ def fit_model(
     data_facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Fit one model, or say why it is left out; with its history by epoch and what fitting cost."""
-    from ...learning.fit_model import Outcome
-    from ...learning.fit_model import fit_model as fit
+    from collaborative_autoencoders.learning.fit_model import Outcome
+    from collaborative_autoencoders.learning.fit_model import fit_model as fit
 
+    train = Interactions(train_ratings, train_likes)
+    validation = Interactions(validation_ratings, validation_likes)
     started = perf_counter()
     outcome = Outcome(Fitted(None, left_out=why_left_out(options, data_facts)), [], None)
     if outcome.fitted.left_out is None:
         outcome = fit(
             options,
             running,
-            Interactions(train_ratings, train_likes),
-            Interactions(validation_ratings, validation_likes),
+            train,
+            validation,
             Catalogue(*(data_facts[name] for name in Catalogue._fields)),
         )
     return {
-        "fitted": outcome.fitted,
+        "fitted": outcome.fitted._replace(parts=fingerprint(train, validation)),
         "history": curves_of(outcome.history, options),
         "fit_facts": {
             "fit_seconds": perf_counter() - started,

@@ -1,0 +1,52 @@
+"""What kedro-viz shows, as `kedro viz build` writes it."""
+
+import json
+from pathlib import Path
+
+import projects
+import pytest
+
+LAYERS = [path.name for path in sorted((projects.REPOSITORY / "data").iterdir()) if path.is_dir()]
+
+
+@pytest.fixture(scope="module")
+def built(finished_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = projects.copy_of(finished_world, tmp_path_factory.mktemp("viz") / "world")
+    environment = projects.in_project(project)["env"] | {"KEDRO_ENV": "test"}
+    done = projects.kedro(project, "viz", "build", "--include-previews", env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project / "build"
+
+
+def pipeline(built: Path) -> dict:
+    return json.loads((built / "api" / "main").read_text())
+
+
+def preview_of(built: Path, name: str) -> object:
+    node = next(node for node in pipeline(built)["nodes"] if node["name"] == name)
+    return json.loads((built / "api" / "nodes" / node["id"]).read_text()).get("preview")
+
+
+def test_the_layers_are_the_folders_of_data(built):
+    assert pipeline(built)["layers"] == [layer for layer in LAYERS if layer != "04_feature"]
+
+
+def test_data_engineering_and_each_model_collapse_to_a_box(built):
+    boxes = {node["name"] for node in pipeline(built)["modular_pipelines"].values()} - {"__root__"}
+    assert boxes == {"data_engineering", "popularity", "cdae", "bias", "autorec"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "shows"),
+    [
+        ("train_ratings", "nnz"),
+        ("item_titles", "Even film"),
+        ("leaderboard", "popularity"),
+        ("cdae.metrics", "ndcg_at_10"),
+        ("cdae.curves", "train_loss"),
+        ("cdae.fitted", "hidden_size"),
+        ("core_report", "density"),
+    ],
+)
+def test_matrices_tables_metrics_and_figures_have_a_preview(built, dataset, shows):
+    assert shows in json.dumps(preview_of(built, dataset))
