@@ -1,10 +1,30 @@
 """Project settings, read by Kedro."""
 
+import os
+
+# Threads of a matrix product that wait should sleep: spinning, on cores that others use too, a fit
+# takes many times as long. Read when torch is imported, which is later.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from .config_loader import ProjectConfigLoader
-from .hooks import ConfigurationHook, ErrorsHook, LeaderboardHook, ModelRunsHook, OwnDataHook
+from .hooks import (
+    ConfigurationHook,
+    ErrorsHook,
+    LeaderboardHook,
+    ModelRunsHook,
+    OwnDataHook,
+    ProgressHook,
+)
 
 # Kedro calls hooks in the reverse of this order: the configuration is complete before MLflow's.
-HOOKS = (LeaderboardHook(), ModelRunsHook(), OwnDataHook(), ConfigurationHook(), ErrorsHook())
+HOOKS = (
+    LeaderboardHook(),
+    ProgressHook(),
+    ModelRunsHook(),
+    OwnDataHook(),
+    ConfigurationHook(),
+    ErrorsHook(),
+)
 
 # ModelRunsHook is kedro-mlflow's own hook and more; the plugin's copy would open each run twice.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

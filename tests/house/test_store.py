@@ -5,7 +5,7 @@ import pytest
 import tracked
 from kedro.pipeline.node import Node
 
-from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models import MODELS, models_for
 
 FINISHED = dict.fromkeys(["", *MODELS], "FINISHED")
 
@@ -48,7 +48,7 @@ def test_the_store_lies_in_the_project_whatever_the_working_directory(
     monkeypatch.chdir(elsewhere)
     projects.run(project, pipelines=["ranking"])
     parent, children = tracked.last_run(project)
-    assert len(children) == 2
+    assert sorted(children) == sorted(models_for("ranking"))
     assert tracked.artifacts(parent).is_relative_to(project / "mlartifacts")
     assert list(elsewhere.iterdir()) == []
 
@@ -76,15 +76,9 @@ def test_a_model_that_fails_in_fitting_is_failed_with_the_reason(project, fail_a
 
 
 def test_models_that_were_complete_stay_finished_when_a_later_one_fails(project, fail_at):
-    fail_at("popularity.average_scores")
+    fail_at("popularity.register_model")
     run_and_fail(project)
     assert tracked.statuses(project) == FINISHED | {"": "FAILED", "popularity": "FAILED"}
-
-
-def test_no_model_is_failed_by_what_comes_after_the_models(project, fail_at):
-    fail_at("compare_models")
-    run_and_fail(project)
-    assert tracked.statuses(project) == FINISHED | {"": "FAILED"}
 
 
 @pytest.mark.parametrize("error", [PlantedError, KeyboardInterrupt])
@@ -105,5 +99,5 @@ def test_each_run_has_its_own_children(project):
     projects.run(project, pipelines=["ranking"])
     projects.run(project, pipelines=["rating"])
     assert len(tracked.parents(project)) == 2
-    assert sorted(tracked.last_run(project)[1]) == ["autorec", "bias"]
-    assert len(tracked.all_runs(project)) == 2 + 4
+    assert sorted(tracked.last_run(project)[1]) == sorted(models_for("rating"))
+    assert len(tracked.all_runs(project)) == 2 + len(MODELS)

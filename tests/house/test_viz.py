@@ -6,6 +6,8 @@ from pathlib import Path
 import projects
 import pytest
 
+from collaborative_autoencoders.models import MODELS
+
 LAYERS = [path.name for path in sorted((projects.REPOSITORY / "data").iterdir()) if path.is_dir()]
 
 
@@ -33,7 +35,7 @@ def test_the_layers_are_the_folders_of_data(built):
 
 def test_data_engineering_and_each_model_collapse_to_a_box(built):
     boxes = {node["name"] for node in pipeline(built)["modular_pipelines"].values()} - {"__root__"}
-    assert boxes == {"data_engineering", "popularity", "cdae", "bias", "autorec"}
+    assert boxes == {"data_engineering", *MODELS}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from collaborative_autoencoders.interactions.column_types import RatingScale
 from collaborative_autoencoders.interactions.facts import (
     check_list_lengths,
     checksum_of,
@@ -10,13 +11,14 @@ from collaborative_autoencoders.interactions.facts import (
     source_of,
 )
 
+SCALE = RatingScale(lowest=0, highest=10)
 RATINGS = pd.DataFrame(
     {"user_id": ["a", "a", "b"], "item_id": [1, 2, 4], "rating": [5.0, 0.5, 4.0]}
 )
 
 
 def test_the_facts_are_counted():
-    facts = describe(RATINGS, like_threshold=4)
+    facts = describe(RATINGS, like_threshold=4, scale=None)
 
     assert facts._asdict() == {
         "rated": True,
@@ -30,8 +32,14 @@ def test_the_facts_are_counted():
     }
 
 
+def test_the_scale_is_the_one_declared_whatever_was_given():
+    facts = describe(RATINGS, like_threshold=4, scale=SCALE)
+
+    assert (facts.lowest_rating, facts.highest_rating) == (0, 10)
+
+
 def test_without_ratings_there_is_no_lowest_one():
-    facts = describe(RATINGS.drop(columns="rating"), like_threshold=4)
+    facts = describe(RATINGS.drop(columns="rating"), like_threshold=4, scale=SCALE)
 
     assert (facts.rated, facts.likes, facts.lowest_rating) == (False, 3, None)
 

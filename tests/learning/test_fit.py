@@ -163,6 +163,16 @@ def test_without_anything_held_out_the_error_names_the_key():
         outcome_of(world=empty)
 
 
+def test_a_validation_list_longer_than_the_catalogue_names_the_key():
+    with pytest.raises(ValueError, match=r"fitting\.validation_metric: ndcg_at_31 .* 30 items"):
+        outcome_of(fitting__validation_metric="ndcg_at_31")
+
+
+def test_a_model_that_tells_no_ratings_cannot_stop_by_them():
+    with pytest.raises(ValidationError, match="cdae tells no ratings: not rmse"):
+        options_of("cdae", fitting__validation_metric="rmse")
+
+
 def test_cuda_without_a_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match=r"running\.device: cuda"):

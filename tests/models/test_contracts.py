@@ -55,6 +55,14 @@ def test_a_saved_model_scores_as_before(models, name):
 
 
 @every_model
+def test_a_changed_bit_of_the_weights_is_noticed(models, name):
+    whole = bytearray(model_to_bytes(models[name]))
+    whole[-1] ^= 1
+    with pytest.raises(ValueError, match="not those that were saved"):
+        model_from_bytes(bytes(whole))
+
+
+@every_model
 def test_scoring_moves_no_parameter(models, name):
     before = model_to_bytes(models[name])
     lists_of(models[name].model)

@@ -12,13 +12,13 @@ from projects import REPOSITORY, new_project, run
 from tracked import last_run
 
 from collaborative_autoencoders.datasets.fabricated import fabricate_ratings
+from collaborative_autoencoders.models import models_for
 
 README = REPOSITORY / "README.md"
 QUICK = {
     "cdae": {"fitting": {"epochs": 1}},
     "autorec": {"fitting": {"epochs": 1}},
     "evaluation": {"bootstrap_resamples": 10},
-    "registration": {"enabled": False},
 }
 REASON = "it learns from ratings, and the table has none"
 
@@ -138,12 +138,14 @@ def test_without_ratings_every_row_is_a_like_and_models_of_ratings_are_left_out(
 
     facts, leaderboard = facts_of(project), leaderboard_of(project)
     assert facts["likes"] == facts["ratings"] == len(table)
-    assert set(leaderboard.index[leaderboard["left_out"] == REASON]) == {"autorec", "bias"}
+    assert set(leaderboard.index[leaderboard["left_out"] == REASON]) == set(models_for("rating"))
     judged = leaderboard["ndcg_at_10"].notna()
-    assert set(leaderboard.index[judged]) == {"cdae", "popularity"}
+    assert set(leaderboard.index[judged]) == set(models_for("ranking"))
     _, children = last_run(project)
     said = {name: child.data.tags.get("left_out") for name, child in children.items()}
-    assert said == {"cdae": None, "popularity": None, "autorec": REASON, "bias": REASON}
+    assert said == dict.fromkeys(models_for("ranking")) | dict.fromkeys(
+        models_for("rating"), REASON
+    )
 
 
 def test_ones_own_titles_come_along(project):

@@ -11,6 +11,8 @@ import pandas as pd
 import projects
 import pytest
 
+from collaborative_autoencoders.models import MODELS
+
 ASK = """
 import json, sys
 import mlflow, pandas as pd
@@ -77,7 +79,7 @@ def test_a_fresh_process_gets_the_lists_that_were_judged(registered, tmp_path, m
 def test_every_model_is_registered_with_signature_example_and_alias(registered):
     client = mlflow.MlflowClient(store_of(registered))
     names = {model.name for model in client.search_registered_models()}
-    assert names == {"popularity", "cdae", "bias", "autorec"}
+    assert names == set(MODELS)
     for name in names:
         version = client.get_model_version_by_alias(name, "champion")
         run = client.get_run(version.run_id)

@@ -4,6 +4,7 @@ from .configuration import ConfigurationHook
 from .errors import ErrorsHook
 from .leaderboard import LeaderboardHook
 from .own_data import OwnDataHook
+from .progress import ProgressHook
 from .tracking import ModelRunsHook
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "LeaderboardHook",
     "ModelRunsHook",
     "OwnDataHook",
+    "ProgressHook",
 ]

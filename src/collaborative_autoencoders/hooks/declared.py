@@ -31,9 +31,12 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def log_parameters(run_id: str, parameters: dict[str, Any]) -> None:
-    """Log nested parameters under dotted names, in one call; what is null is switched off."""
-    values = flatten(parameters)
-    params = [Param(name, str(value)) for name, value in values if value is not None]
+    """Log nested parameters under dotted names, in one call; null is written as in YAML.
+
+    A whole block that is null (`fitting` of a formula) has nothing to say.
+    """
+    values = {name: "null" if value is None else str(value) for name, value in flatten(parameters)}
+    params = [Param(name, text) for name, text in values.items() if text != "null" or "." in name]
     mlflow.MlflowClient().log_batch(run_id, params=params)
 
 

@@ -32,6 +32,16 @@ def command_line() -> str:
     return f"{program} {shlex.join(sys.argv[1:])}".rstrip()
 
 
+def peak_memory_mb() -> float | None:
+    """The most main memory that this process has held, in megabytes; Windows does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
 def this_process() -> str:
     """Host and process id: tells whether a run that is still open has anybody behind it."""
     return f"{socket.gethostname()}:{os.getpid()}"

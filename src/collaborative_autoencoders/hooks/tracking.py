@@ -3,6 +3,7 @@
 import atexit
 import logging
 import signal
+import sys
 import threading
 from collections import Counter
 from typing import Any
@@ -22,7 +23,13 @@ from mlflow.exceptions import MlflowException
 from collaborative_autoencoders.models import MODELS
 
 from . import declared
-from .provenance import command_line, git_state, is_abandoned, this_process
+from .provenance import (
+    command_line,
+    git_state,
+    is_abandoned,
+    peak_memory_mb,
+    this_process,
+)
 from .store import check_store, unusable
 
 FACTS = "data_facts"
@@ -123,6 +130,7 @@ class ModelRunsHook(MlflowHook):
         """End the child and the parent."""
         if self._is_mlflow_enabled:
             self._go_to(None)
+            declared.LOG["metrics"](_active(), "", {"peak_memory_mb": peak_memory_mb()})
         super().after_pipeline_run(run_params, pipeline, catalog)
         self._forget()
 
@@ -156,10 +164,12 @@ class ModelRunsHook(MlflowHook):
             if wanted is None:
                 self._children[model] = run.info.run_id
                 self._describe_run(model)
-                self._describe_data()
+                self._describe_protocol()
 
-    def _describe_data(self) -> None:
-        """The facts and the source of the data, in a child as in the parent."""
+    def _describe_protocol(self) -> None:
+        """In a child too: how the data were made and judged, their facts and their source."""
+        shared = {key: block for key, block in self._context.params.items() if key not in MODELS}
+        declared.log_parameters(_active(), shared)
         if not self._catalog.exists(FACTS):
             return
         facts = self._catalog.load(FACTS)
@@ -229,4 +239,5 @@ def _terminate_as_interrupt() -> None:
 
 def raise_exit() -> None:
     """Leave with the status of a process that SIGTERM has ended."""
+    print("Told to stop; go on with: kedro run --only-missing-outputs", file=sys.stderr)
     raise SystemExit(128 + signal.SIGTERM)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from collaborative_autoencoders.columns import ITEM, RATING, USER
+from collaborative_autoencoders.interactions.column_types import RatingScale
 
 from .core import likes_in
 from .ids import encode
@@ -58,10 +59,15 @@ def checksum_of(clean: pd.DataFrame) -> str:
     return hashlib.sha256(hash_N.astype("<u8").tobytes()).hexdigest()
 
 
-def describe(ratings: pd.DataFrame, like_threshold: float) -> DataFacts:
-    """The size of the table, and its lowest and highest rating."""
+def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | None) -> DataFacts:
+    """The size of the table, and the ends of its scale: as declared, else as they come."""
     users, items = len(encode(ratings[USER]).ids), len(encode(ratings[ITEM]).ids)
     rated = RATING in ratings
+    lowest, highest = None, None
+    if rated and scale is not None:
+        lowest, highest = scale.lowest, scale.highest
+    elif rated:
+        lowest, highest = float(ratings[RATING].min()), float(ratings[RATING].max())
     return DataFacts(
         rated=rated,
         users=users,
@@ -69,8 +75,8 @@ def describe(ratings: pd.DataFrame, like_threshold: float) -> DataFacts:
         ratings=len(ratings),
         likes=int(likes_in(ratings, like_threshold).sum()),
         density=len(ratings) / (users * items),
-        lowest_rating=float(ratings[RATING].min()) if rated else None,
-        highest_rating=float(ratings[RATING].max()) if rated else None,
+        lowest_rating=lowest,
+        highest_rating=highest,
     )
 
 

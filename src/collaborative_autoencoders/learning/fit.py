@@ -30,6 +30,14 @@ class Epoch(NamedTuple):
     validation: float | None
 
 
+class Fit(NamedTuple):
+    """How a fit went."""
+
+    history: list[Epoch]
+    best_epoch: int | None
+    """The first with the best validation; None without a validation."""
+
+
 Validate = Callable[[Network], float]
 OnEpoch = Callable[[Epoch], None]
 
@@ -43,7 +51,7 @@ def fit(
     epochs: int,
     validate: Validate | None = None,
     on_epoch: OnEpoch = lambda epoch: None,
-) -> list[Epoch]:
+) -> Fit:
     """Fit the network on its device; with a validation it ends with the best epoch's weights.
 
     `epochs` is where to stop at the latest; the schedule's horizon is `options.epochs` all the
@@ -70,7 +78,7 @@ def fit(
     if validate is not None:
         best.restore(network)
     network.finish(train_UI)
-    return history
+    return Fit(history, best.epoch or None)
 
 
 def higher_is_better(options: FittingOptions) -> bool:

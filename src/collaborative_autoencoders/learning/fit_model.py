@@ -9,7 +9,7 @@ from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import model_class
 
-from .fit import Epoch, fit, higher_is_better
+from .fit import Epoch, Fit, fit
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .running import running_on
@@ -62,31 +62,19 @@ def fit_network(
 ) -> Outcome:
     """Fit until the validation stops getting better; then, if asked to, anew on both parts."""
 
-    def learn(
-        part: Interactions, title: str, epochs: int, **more: Any
-    ) -> tuple[Network, list[Epoch]]:
+    def learn(part: Interactions, title: str, epochs: int, **more: Any) -> tuple[Network, Fit]:
         network: Network = model_class(options.model.name)(options.model, catalogue).to(device)
         generator = torch.Generator(device).manual_seed(fitting.seed)
         part_UI = getattr(part, network.learns_from)
         with progress_bar(title, epochs) as on_epoch:
-            history = fit(
+            done = fit(
                 network, part_UI, fitting, generator, epochs=epochs, on_epoch=on_epoch, **more
             )
-        return network, history
+        return network, done
 
-    if fitting.validation_metric is None:
-        network, history = learn(train, options.model.name, fitting.epochs)
-        return Outcome(Fitted(network), history, None)
-    judge = validation_of(fitting.validation_metric, train, validation)
-    network, history = learn(train, options.model.name, fitting.epochs, validate=judge)
-    best = best_epoch(history, higher_is_better(fitting))
-    if fitting.refit:
-        both = together(train, validation)
-        network, _ = learn(both, f"{options.model.name}, refit", best)
+    name, metric = options.model.name, fitting.validation_metric
+    judge = None if metric is None else validation_of(metric, train, validation)
+    network, (history, best) = learn(train, name, fitting.epochs, validate=judge)
+    if fitting.refit and best is not None:
+        network, _ = learn(together(train, validation), f"{name}, refit", best)
     return Outcome(Fitted(network, refitted=fitting.refit), history, best)
-
-
-def best_epoch(history: list[Epoch], higher_is_better: bool) -> int:
-    """The number of the epoch with the best validation, the first of equals."""
-    sign = 1 if higher_is_better else -1
-    return max(history, key=lambda epoch: sign * (epoch.validation or 0.0)).epoch

@@ -72,4 +72,7 @@ class TrainingOptions(Options):
             raise ValueError(
                 f"fitting: {self.model.name} is fitted by a formula: set fitting: null"
             )
+        rated = self.fitting is not None and self.fitting.validation_metric == "rmse"
+        if rated and not hasattr(kind, "predict"):
+            raise ValueError(f"validation_metric: {self.model.name} tells no ratings: not rmse")
         return self

@@ -32,7 +32,10 @@ def validation_of(
         )
     if metric == "rmse":
         return partial(validation_rmse, train, validation)
-    return partial(validation_ndcg, train, validation, int(metric.rsplit("_", 1)[1]))
+    k, items = int(metric.rsplit("_", 1)[1]), held_out.shape[1]
+    if k > items:
+        raise ValueError(f"fitting.validation_metric: {metric} is longer than the {items} items")
+    return partial(validation_ndcg, train, validation, k)
 
 
 def validation_ndcg(

@@ -1,8 +1,10 @@
 """A fitted model ↔ its bytes: safetensors, with what rebuilds the model in the header."""
 
+import hashlib
 import json
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -25,6 +27,7 @@ def model_to_bytes(fitted: Fitted) -> bytes:
         about["options"] = fitted.model.options.model_dump(mode="json")
         about["catalogue"] = fitted.model.catalogue._asdict()
     state = {} if fitted.model is None else fitted.model.state()
+    about["checksum"] = checksum_of(state)
     return save(state, {"about": json.dumps(about)})
 
 
@@ -35,9 +38,11 @@ def model_from_bytes(data: bytes) -> Fitted:
     """
     try:
         state, about = load(data), about_model(data)
-    except (SafetensorError, KeyError, ValueError) as error:
+        if about["checksum"] != checksum_of(state):
+            raise ValueError("the weights are not those that were saved")
+        model = restore(about, state) if "options" in about else None
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(f"not a whole model in safetensors: {error}") from error
-    model = restore(about, state) if "options" in about else None
     return Fitted(model, about["left_out"], about["refitted"], about["parts"])
 
 
@@ -47,6 +52,15 @@ def restore(about: dict[str, Any], state: dict[str, Any]) -> Model:
     model: Model = model_class(options.name)(options, Catalogue(**about["catalogue"]))
     model.load_state(state)
     return model
+
+
+def checksum_of(state: dict[str, Any]) -> str:
+    """BLAKE2b over the names and the values of all tensors: safetensors itself keeps none."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(state[name]).tobytes())
+    return digest.hexdigest()
 
 
 def about_model(data: bytes) -> dict[str, Any]:

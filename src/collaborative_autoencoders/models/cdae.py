@@ -46,7 +46,9 @@ class CDAEOptions(ModelOptions):
     input_scale: Annotated[float, Gt(0)]
     """Multiplies the input; 1 is the paper's."""
     encoder_penalty: Annotated[float, Ge(0)]
-    """λ of W and V: λ/2 ‖·‖² is added to the mean loss of a user (equation 5)."""
+    """λ of W: λ/2 ‖W‖² is added to the mean loss of a user (equation 5)."""
+    user_penalty: Annotated[float, Ge(0)]
+    """λ of V; every step takes it from all nodes, also from those of users not in the batch."""
     decoder_penalty: Annotated[float, Ge(0)]
     """λ of W'."""
 
@@ -94,7 +96,8 @@ class CDAE(Network):
 
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
         """Departs from the paper: biases go free, a penalty would only pull popular items down."""
-        yield Penalised([self.encoder_IH, self.user_UH], self.options.encoder_penalty)
+        yield Penalised([self.encoder_IH], self.options.encoder_penalty)
+        yield Penalised([self.user_UH], self.options.user_penalty)
         yield Penalised([self.decoder_HI], self.options.decoder_penalty)
         yield Penalised([self.hidden_bias_H, self.output_bias_I], 0.0)
 

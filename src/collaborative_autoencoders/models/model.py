@@ -16,8 +16,9 @@ class Catalogue(NamedTuple):
 
     users: int
     items: int
-    lowest_rating: float
-    highest_rating: float
+    lowest_rating: float | None
+    """None where the table has no ratings."""
+    highest_rating: float | None
 
 
 class Model(Protocol):

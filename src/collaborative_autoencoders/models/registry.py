@@ -17,9 +17,13 @@ class Entry(NamedTuple):
 
 MODELS: dict[str, Entry] = {
     "popularity": Entry("popularity", "Popularity", "ranking"),
+    "itemknn": Entry("itemknn", "ItemKNN", "ranking"),
+    "ease": Entry("ease", "EASE", "ranking"),
     "cdae": Entry("cdae", "CDAE", "ranking"),
     "bias": Entry("bias", "Bias", "rating"),
+    "mf": Entry("mf", "MF", "rating"),
     "autorec": Entry("autorec", "AutoRec", "rating"),
+    "autorec_user": Entry("autorec", "AutoRec", "rating"),
 }
 
 

@@ -24,7 +24,7 @@ REQUIREMENTS = (
 """What answering imports; said, since finding it out takes MLflow seconds."""
 
 
-def register(recommender: Recommender, name: str) -> dict[str, Any]:
+def register(recommender: Recommender, name: str, metrics: dict[str, float]) -> dict[str, Any]:
     """Log the recommender in the active run, register it under `name`, make it the champion.
 
     Returns name, version and address of what was registered.
@@ -45,6 +45,7 @@ def register(recommender: Recommender, name: str) -> dict[str, Any]:
             signature=mlflow.models.infer_signature(example, answer, params={"n": 10}),
             input_example=(example, {"n": 10}),
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+            metadata={"metrics": metrics},
             registered_model_name=name,
         )
     number = logged.registered_model_version

@@ -41,13 +41,14 @@ def describe_data(
     core_ratings: pd.DataFrame,
     data_source: dict[str, Any],
     core_options: core.CoreOptions,
+    cleaning_options: cleaning.CleaningOptions,
     k: list[int],
 ) -> dict[str, Any]:
     """The facts of the data that models learn from and are judged on, as one flat dict.
 
     Raises ValueError if a list of k items is longer than the catalogue.
     """
-    data = facts.describe(core_ratings, core_options.like_threshold)
+    data = facts.describe(core_ratings, core_options.like_threshold, cleaning_options.rating_scale)
     facts.check_list_lengths(k, data.items)
     return {**data_source, **data._asdict()}
 
@@ -63,6 +64,8 @@ def split_ratings(
     split = splitting.split_interactions(
         core_ratings, ids.Ids(user_ids, item_ids), split_options, core_options.like_threshold
     )
+    if not split.test.ratings.nnz:
+        logger.warning("split: no rating is held out for test, so nothing will be judged")
     return {
         f"{part}_{view}": matrix
         for part, both_views in split._asdict().items()

@@ -42,7 +42,13 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 describe_data,
-                inputs=["core_ratings", "data_source", "params:core", "params:evaluation.k"],
+                inputs=[
+                    "core_ratings",
+                    "data_source",
+                    "params:core",
+                    "params:cleaning",
+                    "params:evaluation.k",
+                ],
                 outputs="data_facts",
                 name="describe_data",
             ),

@@ -25,7 +25,7 @@ from .scores import (
     score_of_lists,
 )
 
-FACTS_TO_REPORT = ("fit_seconds", "peak_memory_mb")
+FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
 
 
 def rank_items(

@@ -77,6 +77,7 @@ def _judge_one_model() -> list[Node]:
             register_model,
             inputs=[
                 "fitted",
+                "metrics",
                 "user_ids",
                 "item_titles",
                 *TRAIN_AND_VALIDATION,

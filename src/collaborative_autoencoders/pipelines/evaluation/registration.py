@@ -21,6 +21,7 @@ class RegistrationOptions(Options):
 
 def register_model(
     fitted: Fitted,
+    metrics: dict[str, float],
     user_ids: pd.DataFrame,
     item_titles: pd.DataFrame,
     train_ratings: csr_array,
@@ -31,7 +32,8 @@ def register_model(
 ) -> dict[str, Any]:
     """Log the model with all it needs to answer for raw ids, and register it under its name.
 
-    Returns name, version and address; only why not, where nothing is registered.
+    Only a model that has been judged gets here: its metrics go with it. Returns name, version
+    and address; only why not, where nothing is registered.
     """
     from collaborative_autoencoders.serving.recommender import Recommender
     from collaborative_autoencoders.serving.registering import register
@@ -47,4 +49,4 @@ def register_model(
         Interactions(validation_ratings, validation_likes),
     )
     recommender = Recommender(fitted, user_ids[[USER]], item_titles[[ITEM, TITLE]], *known)
-    return register(recommender, fitted.model.options.name)
+    return register(recommender, fitted.model.options.name, metrics)

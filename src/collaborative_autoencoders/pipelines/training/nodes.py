@@ -1,7 +1,5 @@
 """The door to learning: matrices and options in, a fitted model and its history out."""
 
-import resource
-import sys
 from time import perf_counter
 from typing import Any
 
@@ -22,7 +20,7 @@ def fit_model(
     validation_ratings: csr_array,
     data_facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Fit one model, or say why it is left out; with its history by epoch and what fitting cost."""
+    """Fit one model, or say why it is left out; with its history by epoch and its seconds."""
     from collaborative_autoencoders.learning.fit_model import Outcome
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
 
@@ -45,7 +43,6 @@ def fit_model(
             "fit_seconds": perf_counter() - started,
             "epochs": len(outcome.history),
             "best_epoch": outcome.best_epoch,
-            "peak_memory_mb": peak_memory_mb(),
             "left_out": outcome.fitted.left_out,
         },
     }
@@ -69,9 +66,3 @@ def curves_of(history: list[Any], options: TrainingOptions) -> dict[str, list[di
         for field, name in names.items()
         if history
     }
-
-
-def peak_memory_mb() -> float:
-    """The most main memory that this process has held so far, in megabytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
