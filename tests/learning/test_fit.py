@@ -26,9 +26,9 @@ from collaborative_autoencoders.models.cdae import CDAE
 WORLD = checkerboard()
 
 
-def outcome_of(name="cdae", world=WORLD, running=RUNNING, **changes):
+def outcome_of(name="cdae", world=WORLD, running=RUNNING, refit=True, **changes):
     options = options_of(name, **changes)
-    return fit_model(options, running, world.train, world.validation, world.catalogue)
+    return fit_model(options, refit, running, world.train, world.validation, world.catalogue)
 
 
 def test_the_schedule_rises_then_falls_along_a_cosine():
@@ -101,10 +101,8 @@ def test_fit_ends_with_the_weights_it_had_in_its_best_epoch():
 
 
 def test_a_refit_learns_both_parts_and_stops_at_the_best_epoch():
-    outcome = outcome_of(fitting__refit=True)
-    options = options_of(
-        "cdae", fitting__patience=None, fitting__validation_metric=None, fitting__refit=False
-    )
+    outcome = outcome_of(refit=True)
+    options = options_of("cdae", fitting__patience=None, fitting__validation_metric=None)
     network = CDAE(options.model, WORLD.catalogue)
     generator = torch.Generator().manual_seed(options.fitting.seed)
     both = together(WORLD.train, WORLD.validation).likes
@@ -119,6 +117,21 @@ def test_two_threads_give_the_same_bytes_each_time(name):
     wide, two = checkerboard(300, 200), RunningOptions(device="cpu", threads=2)
     first, second = (outcome_of(name, world=wide, running=two) for _ in range(2))
     assert model_to_bytes(first.fitted) == model_to_bytes(second.fitted)
+
+
+def test_a_formula_is_refitted_like_a_network():
+    alone, both = (outcome_of("popularity", refit=refit).fitted for refit in (False, True))
+    likes = WORLD.train.likes.nnz + WORLD.validation.likes.nnz
+    assert alone.model.state()["likes_I"].sum() == WORLD.train.likes.nnz
+    assert both.model.state()["likes_I"].sum() == likes
+    assert (alone.refitted, both.refitted) == (False, True)
+
+
+def test_without_a_validation_the_last_epoch_is_kept_of_a_fit_on_both_parts():
+    outcome = outcome_of(fitting__validation_metric=None, fitting__patience=None)
+    assert outcome.best_epoch is None
+    assert [epoch.epoch for epoch in outcome.history] == list(range(1, 16))
+    assert outcome.fitted.refitted
 
 
 def test_another_seed_gives_other_weights():

@@ -122,5 +122,7 @@ def test_both_orientations_learn_at_any_depth(orientation, sizes):
         fitting__epochs=60,
         fitting__patience=None,
     )
-    history = fit_model(options, RUNNING, world.train, world.validation, world.catalogue).history
+    history = fit_model(
+        options, True, RUNNING, world.train, world.validation, world.catalogue
+    ).history
     assert min(epoch.validation for epoch in history) < 1.1  # a bias is off by 1.7

@@ -145,5 +145,7 @@ def test_every_loss_learns(loss, negatives):
         model__negatives=negatives,
         model__output_activation="sigmoid" if loss == "logistic" else "identity",
     )
-    fitted = fit_model(options, RUNNING, world.train, world.validation, world.catalogue).fitted
+    fitted = fit_model(
+        options, True, RUNNING, world.train, world.validation, world.catalogue
+    ).fitted
     assert share_of_right_kind(fitted.model, world) > 0.9

@@ -18,9 +18,9 @@ WORLD = checkerboard()
 every_model = pytest.mark.parametrize("name", list(MODELS))
 
 
-def fitted(name, **changes):
+def fitted(name, refit=True, **changes):
     return fit_model(
-        options_of(name, **changes), RUNNING, WORLD.train, WORLD.validation, WORLD.catalogue
+        options_of(name, **changes), refit, RUNNING, WORLD.train, WORLD.validation, WORLD.catalogue
     ).fitted
 
 
@@ -129,7 +129,7 @@ def test_training_moves_every_parameter(name):
     if options.fitting is None:
         assert not issubclass(type(fitted(name).model), Network)
         return
-    model = fitted(name, fitting__refit=False, fitting__epochs=3).model
+    model = fitted(name, refit=False, fitting__epochs=3).model
     start = type(model)(model.options, model.catalogue)
     start.start(
         getattr(WORLD.train, model.learns_from),

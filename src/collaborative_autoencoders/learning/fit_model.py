@@ -1,15 +1,16 @@
 """From options to a fitted model: what training and tuning both call."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from collaborative_autoencoders.interactions.matrices import Interactions, together
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.models.options import ModelOptions
 from collaborative_autoencoders.models.registry import model_class
 
-from .fit import Epoch, Fit, fit
+from .fit import Epoch, Fit, Validate, fit
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .running import running_on
@@ -27,54 +28,70 @@ class Outcome(NamedTuple):
 
 def fit_model(
     options: TrainingOptions,
+    refit: bool,
     running: RunningOptions,
     train: Interactions,
     validation: Interactions,
     catalogue: Catalogue,
 ) -> Outcome:
-    """Fit the model that the options describe.
+    """Fit the model that the options describe; with `refit`, in the end on train + validation.
 
     Same options, data, device, versions and threads: same weights, bit for bit.
+    Raises ValueError where the train part holds nothing to learn from.
     """
     view = model_class(options.model.name).learns_from
     if getattr(train, view).nnz == 0:
         raise ValueError(f"the train part holds no {view}: lower split.test_fraction or core.k")
+    final = together(train, validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
-            return fit_formula(options, train, catalogue)
-        return fit_network(options, options.fitting, device, train, validation, catalogue)
+            model = model_class(options.model.name)(options.model, catalogue)
+            model.fit(getattr(final, view))
+            return Outcome(Fitted(model, refitted=refit), [], None)
+        learner = Learner(options.model, options.fitting, device, catalogue)
+        judge = judge_of(options.fitting, train, validation)
+        if judge is None:
+            network, (history, _) = learner.learn(final, options.fitting.epochs)
+            return Outcome(Fitted(network, refitted=refit), history, None)
+        network, (history, best) = learner.learn(train, options.fitting.epochs, judge)
+        if refit and best is not None:
+            network, _ = learner.learn(final, best)
+        return Outcome(Fitted(network, refitted=refit), history, best)
 
 
-def fit_formula(options: TrainingOptions, train: Interactions, catalogue: Catalogue) -> Outcome:
-    """Fit a model that needs no epochs."""
-    model = model_class(options.model.name)(options.model, catalogue)
-    model.fit(getattr(train, model.learns_from))
-    return Outcome(Fitted(model), [], None)
+class Learner(NamedTuple):
+    """Fits networks of one kind, each from its own start."""
 
+    options: ModelOptions
+    fitting: FittingOptions
+    device: torch.device
+    catalogue: Catalogue
 
-def fit_network(
-    options: TrainingOptions,
-    fitting: FittingOptions,
-    device: torch.device,
-    train: Interactions,
-    validation: Interactions,
-    catalogue: Catalogue,
-) -> Outcome:
-    """Fit until the validation stops getting better; then, if asked to, anew on both parts."""
-
-    def learn(part: Interactions, title: str, epochs: int, **more: Any) -> tuple[Network, Fit]:
-        network: Network = model_class(options.model.name)(options.model, catalogue).to(device)
-        generator = torch.Generator(device).manual_seed(fitting.seed)
-        part_UI = getattr(part, network.learns_from)
+    def learn(
+        self, part: Interactions, epochs: int, judge: Validate | None = None
+    ) -> tuple[Network, Fit]:
+        """A new network, fitted on this part for so many epochs at the most."""
+        network: Network = model_class(self.options.name)(self.options, self.catalogue)
+        network.to(self.device)
+        generator = torch.Generator(self.device).manual_seed(self.fitting.seed)
+        title = self.options.name if judge else f"{self.options.name}, in the end"
         with progress_bar(title, epochs) as on_epoch:
             done = fit(
-                network, part_UI, fitting, generator, epochs=epochs, on_epoch=on_epoch, **more
+                network,
+                getattr(part, network.learns_from),
+                self.fitting,
+                generator,
+                epochs=epochs,
+                validate=judge,
+                on_epoch=on_epoch,
             )
         return network, done
 
-    name, metric = options.model.name, fitting.validation_metric
-    judge = None if metric is None else validation_of(metric, train, validation)
-    network, (history, best) = learn(train, name, fitting.epochs, validate=judge)
-    if fitting.refit and best is not None:
-        network, _ = learn(together(train, validation), f"{name}, refit", best)
-    return Outcome(Fitted(network, refitted=fitting.refit), history, best)
+
+def judge_of(
+    fitting: FittingOptions, train: Interactions, validation: Interactions
+) -> Validate | None:
+    """What tells the best epoch, where anything is to tell it."""
+    if fitting.validation_metric is None:
+        return None
+    return validation_of(fitting.validation_metric, train, validation)

@@ -31,15 +31,21 @@ class FittingOptions(Options):
     null: no validation, the last epoch is kept."""
     patience: Annotated[int, Gt(0)] | None
     """Epochs without a better validation after which fitting stops; null: never."""
-    refit: bool
-    """Whether, the best epoch known, a new network is fitted on train + validation up to it."""
     seed: Annotated[int, Ge(0)]
 
     @model_validator(mode="after")
     def _validation_where_it_is_needed(self) -> Self:
-        if self.validation_metric is None and (self.patience is not None or self.refit):
-            raise ValueError("patience and refit need a validation_metric")
+        if self.validation_metric is None and self.patience is not None:
+            raise ValueError("patience needs a validation_metric")
         return self
+
+
+class RefitOptions(Options):
+    """What models are fitted on in the end: the same for all, as part of the protocol."""
+
+    refit: bool
+    """Whether on train + validation: a formula at once, a network up to the best epoch that it
+    had on train alone. Else on train."""
 
 
 class RunningOptions(Options):

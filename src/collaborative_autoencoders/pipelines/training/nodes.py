@@ -6,13 +6,18 @@ from typing import Any
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint
-from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.learning.options import (
+    RefitOptions,
+    RunningOptions,
+    TrainingOptions,
+)
 from collaborative_autoencoders.models import model_class
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 
 
 def fit_model(
     options: TrainingOptions,
+    training: RefitOptions,
     running: RunningOptions,
     train_likes: csr_array,
     train_ratings: csr_array,
@@ -31,6 +36,7 @@ def fit_model(
     if outcome.fitted.left_out is None:
         outcome = fit(
             options,
+            training.refit,
             running,
             train,
             validation,

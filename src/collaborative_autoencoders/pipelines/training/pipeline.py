@@ -8,6 +8,8 @@ from .nodes import fit_model
 
 PARTS = {"train_ratings", "train_likes", "validation_ratings", "validation_likes"}
 
+SHARED = ("params:training", "params:running")
+
 
 def create_pipeline(models: Iterable[str]) -> Pipeline:
     """Fit each of these models on the same parts of the same split."""
@@ -19,12 +21,18 @@ def _train(model: str) -> Pipeline:
         [
             Node(
                 fit_model,
-                inputs=["params:options", "params:running", *sorted(PARTS), "data_facts"],
+                inputs=[
+                    "params:options",
+                    "params:training",
+                    "params:running",
+                    *sorted(PARTS),
+                    "data_facts",
+                ],
                 outputs={"fitted": "fitted", "history": "history", "fit_facts": "fit_facts"},
                 name="fit_model",
             )
         ],
         namespace=model,
         inputs={*PARTS, "data_facts"},
-        parameters={"params:options": f"params:{model}", "params:running": "params:running"},
+        parameters={"params:options": f"params:{model}"} | {name: name for name in SHARED},
     )
