@@ -1,10 +1,17 @@
 """Project settings, read by Kedro."""
 
+import atexit
+import gc
 import os
 
 # Threads of a matrix product that wait should sleep: spinning, on cores that others use too, a fit
 # takes many times as long. Read when torch is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Importing torch and MLflow makes a million objects that stay: to look through them again and
+# again, and a last time at the end, took a third of a small run. So before the imports below.
+gc.set_threshold(50_000)
+atexit.register(gc.freeze)
 
 from .config_loader import ProjectConfigLoader
 from .hooks import (
