@@ -79,6 +79,52 @@ def test_the_square_loss_over_all_items():
     assert loss.item() == pytest.approx((first + second) / 2)
 
 
+def test_users_and_items_not_liked_weigh_what_they_are_given():
+    user, item = torch.tensor([2.0, 5.0]), torch.tensor([1.0, 3.0, 7.0])
+    first = 0.5**2 / 2 + 1.0**2 / 2 + 7 * 1.0**2 / 2  # likes 0 and 1 once, item 2 seven times
+    second = 0.0 + 0.0 + 7 * 3.0**2 / 2
+    loss = losses.over_all_items(losses.square, OUTPUT, BATCH, 1, user, item)
+    assert loss.item() == pytest.approx((2 * first + 5 * second) / 2)
+
+
+def test_weights_come_from_activity_and_popularity():
+    changes = {"model__activity_exponent": 0.5, "model__popularity_exponent": 2.0}
+    network = CDAE(options_of("cdae", **changes).model, Catalogue(2, 3, 1, 5))
+    network.start(LIKES, torch.Generator())
+    mean = (2 + 1) / 2  # likes of a user
+    wanted = [(2 / mean) ** -0.5, (1 / mean) ** -0.5]
+    assert network._user_weights(BATCH).tolist() == pytest.approx(wanted)
+    plus_one = [1 + 1, 2 + 1, 0 + 1]  # likes of items 0, 1 and 2
+    wanted = [(n / 2) ** 2.0 for n in plus_one]
+    assert network._item_weights().tolist() == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "start"),
+    [
+        ("square", "identity", lambda share: share),
+        ("logistic", "sigmoid", lambda share: math.log(share / (1 - share))),
+        ("multinomial", "identity", math.log),
+    ],
+)
+def test_the_output_bias_can_start_at_the_items_frequency(loss, output, start):
+    changes = {"model__loss": loss, "model__output_activation": output}
+    options = options_of("cdae", model__start_at_frequency=True, **changes).model
+    network = CDAE(options, Catalogue(2, 3, 1, 5))
+    network.start(LIKES, torch.Generator())
+    shares = [(likes + 0.5) / (2 + 1) for likes in (1, 2, 0)]
+    assert network.output_bias_I.tolist() == pytest.approx([start(share) for share in shares])
+
+
+@pytest.mark.parametrize("exponent", ["activity_exponent", "popularity_exponent"])
+@pytest.mark.parametrize("change", [{"loss": "multinomial"}, {"negatives": 5}])
+def test_weights_are_for_losses_over_all_items(exponent, change):
+    block = raw_options("cdae")
+    block["model"] |= {exponent: 0.3} | change
+    with pytest.raises(ValidationError, match="set them to 0"):
+        TrainingOptions.model_validate(block)
+
+
 def test_the_logistic_loss_over_all_items():
     def towards(target, logit):
         share = 1 / (1 + math.exp(-logit))

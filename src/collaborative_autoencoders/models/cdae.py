@@ -41,6 +41,14 @@ class CDAEOptions(ModelOptions):
     """How often a like counts in the square and logistic loss; 1 is the paper's."""
     temperature: Annotated[float, Gt(0)]
     """Divides the logits of the multinomial loss."""
+    activity_exponent: Annotated[float, Ge(0)]
+    """a: a user's loss counts (n / mean n)^−a times, so that users of few likes weigh more; 0 is
+    the paper's."""
+    popularity_exponent: Annotated[float, Ge(0)]
+    """b: an item that is not liked counts ((likes + 1) / mean)^b times, so that what is popular
+    and not liked says more; 0 is the paper's."""
+    start_at_frequency: bool
+    """Whether the output bias starts at what an item's share of likes asks for, instead of 0."""
     normalize_input: bool
     """Whether each input row is divided by its L2 norm; an extension of the paper."""
     input_scale: Annotated[float, Gt(0)]
@@ -59,6 +67,12 @@ class CDAEOptions(ModelOptions):
             raise ValueError(f"loss: {self.loss} needs output_activation: {wanted}")
         if self.loss == "multinomial" and self.negatives is not None:
             raise ValueError("loss: multinomial runs over all items: set negatives: null")
+        weighted = self.activity_exponent or self.popularity_exponent
+        if weighted and (self.loss == "multinomial" or self.negatives is not None):
+            raise ValueError(
+                "activity_exponent and popularity_exponent weigh the square and the logistic loss "
+                "over all items: set them to 0"
+            )
         return self
 
 
@@ -68,6 +82,9 @@ class CDAE(Network):
     learns_from: ClassVar[View] = "likes"
     options_class = CDAEOptions
     options: CDAEOptions
+    mean_count: Tensor
+    """Likes of a user of the train part, on the average."""
+    item_weight_I: Tensor
 
     def __init__(self, options: CDAEOptions, catalogue: Catalogue) -> None:
         """Weights without values yet: `start` draws them."""
@@ -78,15 +95,28 @@ class CDAE(Network):
         self.hidden_bias_H = nn.Parameter(torch.zeros(hidden))
         self.decoder_HI = nn.Parameter(torch.zeros(hidden, catalogue.items))
         self.output_bias_I = nn.Parameter(torch.zeros(catalogue.items))
+        # of the fit alone, so they are not part of the state
+        self.register_buffer("mean_count", torch.ones(()), persistent=False)
+        self.register_buffer("item_weight_I", torch.ones(catalogue.items), persistent=False)
 
     def rows(self, train_UI: csr_array) -> csr_array:
         """A row is a user's likes."""
         return train_UI
 
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
-        """Glorot weights; user nodes and biases start at 0, so that users start alike."""
+        """Glorot weights; user nodes start at 0, so that users start alike."""
         for weight in (self.encoder_IH, self.decoder_HI):
             nn.init.xavier_uniform_(weight, generator=generator)
+        likes_I = torch.from_numpy(np.bincount(train_UI.indices, minlength=train_UI.shape[1]))
+        users = max(1, int(np.count_nonzero(np.diff(train_UI.indptr))))
+        self.mean_count.fill_(train_UI.nnz / users)
+        weight_I = ((likes_I + 1) / (likes_I + 1.0).mean()) ** self.options.popularity_exponent
+        self.item_weight_I.copy_(weight_I)
+        if self.options.start_at_frequency:
+            share_I = (likes_I + 0.5) / (users + 1)  # never 0 or 1
+            start_of = {"square": lambda p: p, "logistic": torch.logit, "multinomial": torch.log}
+            with torch.no_grad():
+                self.output_bias_I.copy_(start_of[self.options.loss](share_I))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The reconstruction of all likes from those that the corruption left."""
@@ -145,7 +175,18 @@ class CDAE(Network):
             pointwise = losses.square
             output_BI = ACTIVATIONS[options.output_activation](output_BI)
         if options.negatives is None:
-            return losses.over_all_items(pointwise, output_BI, batch, options.positive_weight)
+            weights = (self._user_weights(batch), self._item_weights())
+            return losses.over_all_items(
+                pointwise, output_BI, batch, options.positive_weight, *weights
+            )
         return losses.over_sampled_items(
             pointwise, output_BI, batch, options.positive_weight, options.negatives, generator
         )
+
+    def _user_weights(self, batch: Batch) -> Tensor | None:
+        if not self.options.activity_exponent:
+            return None
+        return (batch.count_B / self.mean_count) ** -self.options.activity_exponent
+
+    def _item_weights(self) -> Tensor | None:
+        return self.item_weight_I if self.options.popularity_exponent else None

@@ -25,15 +25,29 @@ def logistic(logit: Tensor, target: float) -> Tensor:
 
 
 def over_all_items(
-    loss: Pointwise, output_BI: Tensor, batch: Batch, positive_weight: float
+    loss: Pointwise,
+    output_BI: Tensor,
+    batch: Batch,
+    positive_weight: float,
+    user_weight_B: Tensor | None = None,
+    item_weight_I: Tensor | None = None,
 ) -> Tensor:
     """Likes count `positive_weight` times towards 1, every other item once towards 0.
 
-    Summed as if nothing were liked, then mended at the likes: no dense target is made.
+    An item that is not liked counts `item_weight_I` times instead of once, a user's whole loss
+    `user_weight_B` times. Summed as if nothing were liked, then mended at the likes: no dense
+    target is made.
     """
     liked_N = output_BI[batch.row_N, batch.column_N]
-    mended_N = positive_weight * loss(liked_N, 1.0) - loss(liked_N, 0.0)
-    return (loss(output_BI, 0.0).sum() + mended_N.sum()) / len(output_BI)
+    nothing_BI, nothing_N = loss(output_BI, 0.0), loss(liked_N, 0.0)
+    if item_weight_I is not None:
+        nothing_BI, nothing_N = (
+            nothing_BI * item_weight_I,
+            nothing_N * item_weight_I[batch.column_N],
+        )
+    mended_N = positive_weight * loss(liked_N, 1.0) - nothing_N
+    loss_B = nothing_BI.sum(dim=1).index_add(0, batch.row_N, mended_N)
+    return (loss_B if user_weight_B is None else loss_B * user_weight_B).mean()
 
 
 def over_sampled_items(
