@@ -142,11 +142,16 @@ def test_the_multinomial_loss_divides_the_logits_by_the_temperature():
     assert losses.multinomial(OUTPUT, BATCH, 2).item() == pytest.approx(wanted)
 
 
+def one_per_negative(output, target):
+    return torch.full_like(output, 1.0 - target)
+
+
 def test_sampled_negatives_are_as_many_as_asked_for_on_the_average():
-    counted = lambda output, target: torch.full_like(output, 1.0 - target)  # noqa: E731
     generator = torch.Generator().manual_seed(0)
     wide = Rows(csr_array(np.eye(500, 4000, dtype=np.float32)), CPU).all()
-    loss = losses.over_sampled_items(counted, torch.zeros(500, 4000), wide, 1, 5, generator)
+    loss = losses.over_sampled_items(
+        one_per_negative, torch.zeros(500, 4000), wide, 1, 5, generator
+    )
     assert loss.item() == pytest.approx(5, rel=0.01)  # a draw in 4,000 hits the like and is void
 
 
