@@ -45,6 +45,7 @@ class ModelRunsHook(MlflowHook):
     def __init__(self) -> None:
         """No run is followed yet."""
         super().__init__()
+        self._former_handler: Any = None
         self._forget()
         atexit.register(self._close_unfinished)
 
@@ -53,6 +54,9 @@ class ModelRunsHook(MlflowHook):
         self._children: dict[str, str] = {}
         self._nodes_left: Counter[str | None] = Counter()
         self._about: dict[str, str] = {}
+        if self._former_handler is not None:
+            signal.signal(signal.SIGTERM, self._former_handler)
+            self._former_handler = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -83,7 +87,7 @@ class ModelRunsHook(MlflowHook):
         if not run_params["only_missing_outputs"]:  # else who knows which nodes are left
             self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
         self._close_abandoned()
-        _terminate_as_interrupt()
+        self._handle_termination()
         self._about = {
             "command": command_line(),
             "environment": run_params["env"] or "base",
@@ -146,6 +150,11 @@ class ModelRunsHook(MlflowHook):
         if self._is_mlflow_enabled and self.run_id is not None:
             self._end_all("FAILED", f"{type(error).__name__}: {error}")
         self._forget()
+
+    def _handle_termination(self) -> None:
+        """As long as this run goes on, SIGTERM ends the process so that what is open is closed."""
+        if threading.current_thread() is threading.main_thread():
+            self._former_handler = signal.signal(signal.SIGTERM, lambda *_: raise_exit())
 
     def _describe_run(self, name: str) -> None:
         mlflow.set_tags({"mlflow.runName": name, **self._about})
@@ -229,12 +238,6 @@ def _active() -> str:
     run = mlflow.active_run()
     assert run is not None, "the parent run is open as long as nodes run"
     return str(run.info.run_id)
-
-
-def _terminate_as_interrupt() -> None:
-    """Let SIGTERM end the process as Ctrl-C does, so that what is open is closed."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: raise_exit())
 
 
 def raise_exit() -> None:

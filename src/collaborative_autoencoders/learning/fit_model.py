@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 from collaborative_autoencoders.interactions.matrices import Interactions, together
-from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel, Fitted
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.options import ModelOptions
 from collaborative_autoencoders.models.registry import model_class
@@ -45,7 +45,7 @@ def fit_model(
     final = together(train, validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
-            model = model_class(options.model.name)(options.model, catalogue)
+            model: ClosedFormModel = model_class(options.model.name)(options.model, catalogue)
             model.fit(getattr(final, view))
             return Outcome(Fitted(model, refitted=refit), [], None)
         learner = Learner(options.model, options.fitting, device, catalogue)

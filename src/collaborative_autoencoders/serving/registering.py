@@ -16,7 +16,6 @@ REQUIREMENTS = (
     "pandas",
     "pyarrow",
     "pydantic",
-    "rich",
     "safetensors",
     "scipy",
     "torch",

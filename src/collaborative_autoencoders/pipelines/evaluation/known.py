@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint, together
-from collaborative_autoencoders.models.model import Fitted, Model
+from collaborative_autoencoders.models.model import Fitted
 
 
 class Known(NamedTuple):
@@ -19,17 +19,19 @@ class Known(NamedTuple):
     """What it must not recommend: every rating in train or validation, liked or not."""
 
 
-def known_of(model: Model, fitted: Fitted, train: Interactions, validation: Interactions) -> Known:
+def known_of(fitted: Fitted, train: Interactions, validation: Interactions) -> Known:
     """What the model may know: the test part is not asked for, so nothing of it gets in.
 
     Raises ValueError where the model was fitted on other parts: what is test now may have been
     train then.
     """
+    model = fitted.model
+    assert model is not None, "a model that was left out knows nothing"
     if fitted.parts != fingerprint(train, validation):
+        name = model.options.name
         raise ValueError(
-            f"{model.options.name} was fitted on another split than the one in data/, so test "
-            f"rows may be known to it: fit it anew, kedro run --from-nodes "
-            f"{model.options.name}.fit_model"
+            f"{name} was fitted on another split than the one in data/, so test rows may be known "
+            f"to it: fit it anew, kedro run --from-nodes {name}.fit_model"
         )
     both = together(train, validation)
     histories = both if fitted.refitted else train

@@ -43,7 +43,6 @@ def rank_items(
     if fitted.model is None:
         return no_lists()
     known = known_of(
-        fitted.model,
         fitted,
         Interactions(train_ratings, train_likes),
         Interactions(validation_ratings, validation_likes),
@@ -74,7 +73,6 @@ def predict_ratings(
     if model is None or not isinstance(model, RatingModel):
         return no_predictions()
     known = known_of(
-        model,
         fitted,
         Interactions(train_ratings, train_likes),
         Interactions(validation_ratings, validation_likes),

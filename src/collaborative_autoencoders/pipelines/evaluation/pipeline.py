@@ -23,7 +23,7 @@ def create_pipeline(models: Iterable[str]) -> Pipeline:
     names = list(models)
     judged = [
         Pipeline(
-            _judge_one_model(),
+            [*_judge_one_model(), *_show_and_register_it()],
             namespace=name,
             inputs=SHARED,
             parameters={"params:evaluation", "params:registration"},
@@ -72,6 +72,11 @@ def _judge_one_model() -> list[Node]:
             outputs="metrics",
             name="average_scores",
         ),
+    ]
+
+
+def _show_and_register_it() -> list[Node]:
+    return [
         Node(draw_curves, inputs="history", outputs="curves", name="draw_curves"),
         Node(
             register_model,

@@ -43,7 +43,6 @@ def register_model(
     if fitted.model is None:
         return {"not_registered": fitted.left_out}
     known = known_of(
-        fitted.model,
         fitted,
         Interactions(train_ratings, train_likes),
         Interactions(validation_ratings, validation_likes),

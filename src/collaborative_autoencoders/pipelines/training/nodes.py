@@ -63,12 +63,12 @@ def why_left_out(options: TrainingOptions, data_facts: dict[str, Any]) -> str | 
 
 def curves_of(history: list[Any], options: TrainingOptions) -> dict[str, list[dict[str, float]]]:
     """What each epoch recorded, a curve per name, as MLflow takes it: value and step."""
-    names = {"train_loss": "train_loss", "learning_rate": "learning_rate"}
-    names |= {"epoch_seconds": "epoch_seconds"}
+    if not history:
+        return {}
+    curves = {name: name for name in ("train_loss", "learning_rate", "epoch_seconds")}
     if options.fitting is not None and options.fitting.validation_metric is not None:
-        names |= {"validation": f"validation_{options.fitting.validation_metric}"}
+        curves["validation"] = f"validation_{options.fitting.validation_metric}"
     return {
-        name: [{"value": getattr(epoch, field), "step": epoch.epoch} for epoch in history]
-        for field, name in names.items()
-        if history
+        curve: [{"value": getattr(epoch, field), "step": epoch.epoch} for epoch in history]
+        for field, curve in curves.items()
     }

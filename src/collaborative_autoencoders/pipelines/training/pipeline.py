@@ -21,13 +21,7 @@ def _train(model: str) -> Pipeline:
         [
             Node(
                 fit_model,
-                inputs=[
-                    "params:options",
-                    "params:training",
-                    "params:running",
-                    *sorted(PARTS),
-                    "data_facts",
-                ],
+                inputs=["params:options", *SHARED, *sorted(PARTS), "data_facts"],
                 outputs={"fitted": "fitted", "history": "history", "fit_facts": "fit_facts"},
                 name="fit_model",
             )
