@@ -1,0 +1,36 @@
+"""Where the files of a run lie: in folders named after the environment, or as `outputs` says."""
+
+import projects
+import pytest
+import tracked
+
+from collaborative_autoencoders.config_loader import folder_name
+
+
+def test_a_run_with_outputs_writes_there_and_nowhere_else(tmp_path):
+    project = projects.new_project(tmp_path / "world")
+    projects.run(project, pipelines=["data_engineering"], params={"outputs": "test/split-1"})
+    files = [path for path in (project / "data").rglob("*") if path.is_file()]
+    assert files
+    assert {path.parent.relative_to(project / "data").parts[1:] for path in files} == {
+        ("test", "split-1")
+    }
+
+
+def test_where_files_go_is_no_parameter(tmp_path):
+    project = projects.new_project(tmp_path / "world")
+    projects.run(project, pipelines=["data_engineering"], params={"outputs": "a", "core": {"k": 2}})
+    parent, _ = tracked.last_run(project)
+    assert "outputs" not in tracked.logged_parameters(parent)
+    assert tracked.logged_parameters(parent)["core"]["k"] == 2
+
+
+@pytest.mark.parametrize("name", ["../b", "/a", "a//b", "a/", "", "a/..", "a b", "."])
+def test_a_name_that_leads_out_of_the_layer_is_refused(name):
+    with pytest.raises(ValueError, match="no name for folders"):
+        folder_name(name)
+
+
+@pytest.mark.parametrize("name", ["seed", "seed/split-1", "repeat-1a2b.3", "a_b"])
+def test_names_and_paths_of_names_are_folders(name):
+    assert folder_name(name) == name
