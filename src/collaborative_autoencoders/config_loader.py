@@ -8,7 +8,6 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 
-
 OUTPUTS = "outputs"
 
 

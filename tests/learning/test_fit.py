@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.matrices import together
+from collaborative_autoencoders.learning.averaging import WeightAverage
 from collaborative_autoencoders.learning.batches import shuffled_batches
 from collaborative_autoencoders.learning.fit import fit
 from collaborative_autoencoders.learning.fit_model import fit_model
@@ -19,9 +20,11 @@ from collaborative_autoencoders.learning.options import RunningOptions, Training
 from collaborative_autoencoders.learning.running import choose_device, running_on
 from collaborative_autoencoders.learning.schedules import learning_rate_factor
 from collaborative_autoencoders.learning.stopping import BestEpoch
+from collaborative_autoencoders.models.autorec import AutoRec
 from collaborative_autoencoders.models.batch import Rows
-from collaborative_autoencoders.models.bytes import model_to_bytes
+from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.cdae import CDAE
+from collaborative_autoencoders.models.model import RatingModel
 
 WORLD = checkerboard()
 
@@ -39,6 +42,59 @@ def test_the_schedule_rises_then_falls_along_a_cosine():
 def test_a_constant_schedule_stays_after_its_warm_up():
     factors = [learning_rate_factor(epoch, 10, 0.2, "constant") for epoch in (1, 2, 9)]
     assert factors == [0.5, 1, 1]
+
+
+def test_a_cosine_with_a_floor_comes_down_to_it_and_stays():
+    factors = [learning_rate_factor(epoch, 10, 0, "cosine", final=0.3) for epoch in (0, 5, 10, 15)]
+    assert factors == pytest.approx([1, 0.3 + 0.7 * 0.5, 0.3, 0.3])
+
+
+def test_the_average_is_the_mean_of_the_weights_after_the_first_epoch_that_counts():
+    network = CDAE(options_of("cdae").model, WORLD.catalogue)
+    average = WeightAverage(first_epoch=1)
+    judged = []
+    for epoch, bias in enumerate([9.0, 1.0, 2.0, 6.0], 1):
+        with torch.no_grad():
+            network.hidden_bias_H.fill_(bias)
+        judged.append(average.after(epoch, network).hidden_bias_H[0].item())
+    assert judged == pytest.approx([9, 1, (1 + 2) / 2, (1 + 2 + 6) / 3])
+    assert (network.hidden_bias_H == 6).all(), "the network itself learns on"
+
+
+def test_a_fit_with_averaging_ends_with_the_mean_of_its_last_epochs():
+    changes = {"fitting__validation_metric": None, "fitting__patience": None, "fitting__epochs": 4}
+    kept, last = [], {"schedule": "constant", "warmup_fraction": 0}
+    for epochs in (3, 4):
+        options = options_of("autorec", **changes, **{f"fitting__{k}": v for k, v in last.items()})
+        network = AutoRec(options.model, WORLD.catalogue)
+        generator = torch.Generator().manual_seed(0)
+        fit(network, WORLD.train.ratings, options.fitting, generator, epochs=epochs)
+        kept.append(network.decoder_HC.detach())
+    averaging = options.fitting.model_copy(update={"average_last": 0.5})
+    network = AutoRec(options.model, WORLD.catalogue)
+    generator = torch.Generator().manual_seed(0)
+    fit(network, WORLD.train.ratings, averaging, generator, epochs=4)
+    assert torch.allclose(network.decoder_HC, (kept[0] + kept[1]) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cdae", "autorec"])
+def test_an_ensemble_scores_as_the_mean_of_its_seeds_and_is_saved_whole(name):
+    two = outcome_of(name, fitting__ensemble=2).fitted
+    alone = [outcome_of(name, fitting__seed=seed).fitted.model for seed in (42, 43)]
+    history = getattr(WORLD.train, two.model.learns_from)
+    users = np.arange(WORLD.catalogue.users)
+    mean = np.mean([model.score(history, users) for model in alone], axis=0)
+    assert np.allclose(two.model.score(history, users), mean, atol=1e-6)
+    assert isinstance(two.model, RatingModel) == isinstance(alone[0], RatingModel)
+    loaded = model_from_bytes(model_to_bytes(two)).model
+    assert np.array_equal(loaded.score(history, users), two.model.score(history, users))
+
+
+def test_the_ratings_of_an_ensemble_are_the_mean_of_its_members():
+    two = outcome_of("autorec", fitting__ensemble=2).fitted.model
+    users = np.arange(WORLD.catalogue.users)
+    first, second = (member.predict(WORLD.train.ratings, users) for member in two.members)
+    assert np.allclose(two.predict(WORLD.train.ratings, users), (first + second) / 2, atol=1e-6)
 
 
 def test_an_epoch_hands_out_every_row_that_holds_anything_once():
@@ -81,9 +137,8 @@ def test_the_weights_of_the_best_epoch_are_kept_and_fitting_stops_after_patience
             network.hidden_bias_H.fill_(bias)
         best.see(epoch, validation, network)
         assert best.is_enough(epoch) == (epoch == 4)
-    best.restore(network)
     assert best.epoch == 2
-    assert (network.hidden_bias_H == 2.0).all()
+    assert (best.weights["hidden_bias_H"] == 2.0).all()
 
 
 def test_fit_ends_with_the_weights_it_had_in_its_best_epoch():

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.models.batch import Rows
 from collaborative_autoencoders.models.network import Network
 
+from .averaging import WeightAverage
 from .batches import shuffled_batches
 from .optimizers import make_optimizer
 from .options import FittingOptions
@@ -54,29 +55,30 @@ def fit(
 ) -> Fit:
     """Fit the network on its device; with a validation it ends with the best epoch's weights.
 
-    `epochs` is where to stop at the latest; the schedule's horizon is `options.epochs` all the
-    same. Raises ValueError where the loss or the validation is not finite.
+    `epochs` is where to stop at the latest; the schedule goes by `options.epochs` all the same.
+    Where weights are averaged, the average is what is validated and what it ends with.
+    Raises ValueError where the loss or the validation is not finite.
     """
     network.start(train_UI, generator)
     rows = Rows(network.rows(train_UI), network.device)
     optimizer = make_optimizer(network, len(rows.observed()), options)
     best = BestEpoch(higher_is_better(options), options.patience)
+    average = WeightAverage(options.horizon if options.average_last else math.inf)
     history: list[Epoch] = []
     for number in range(1, epochs + 1):
         started = perf_counter()
         loss, rate = one_epoch(network, rows, optimizer, options, generator, number)
         seconds = perf_counter() - started
-        validation = None
+        validation, judged = None, average.after(number, network)
         if validate is not None:
-            network.finish(train_UI)
-            validation = finite(validate(network), "the validation", number, rate)
-            best.see(number, validation, network)
+            judged.finish(train_UI)
+            validation = finite(validate(judged), "the validation", number, rate)
+            best.see(number, validation, judged)
         history.append(Epoch(number, loss, rate, seconds, validation))
         on_epoch(history[-1])
         if validate is not None and best.is_enough(number):
             break
-    if validate is not None:
-        best.restore(network)
+    network.load_state_dict(best.weights or judged.state_dict())
     network.finish(train_UI)
     return Fit(history, best.epoch or None)
 
@@ -115,7 +117,7 @@ def set_learning_rate(
 ) -> float:
     """Bring the optimizer to the schedule's learning rate, which is returned."""
     rate = options.learning_rate * learning_rate_factor(
-        epochs_done, options.epochs, options.warmup_fraction, options.schedule
+        epochs_done, options.horizon, options.warmup_fraction, options.schedule, options.final_rate
     )
     for group in optimizer.param_groups:
         group["lr"] = rate

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 
 from collaborative_autoencoders.interactions.matrices import Interactions, together
+from collaborative_autoencoders.models.ensemble import as_one
 from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel, Fitted
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.options import ModelOptions
@@ -22,7 +23,7 @@ class Outcome(NamedTuple):
 
     fitted: Fitted
     history: list[Epoch]
-    """Of the fit with a validation; empty for a formula."""
+    """Of the fit with a validation, of an ensemble's first member; empty for a formula."""
     best_epoch: int | None
 
 
@@ -45,18 +46,15 @@ def fit_model(
     final = together(train, validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
-            model: ClosedFormModel = model_class(options.model.name)(options.model, catalogue)
-            model.fit(getattr(final, view))
-            return Outcome(Fitted(model, refitted=refit), [], None)
+            formula: ClosedFormModel = model_class(options.model.name)(options.model, catalogue)
+            formula.fit(getattr(final, view))
+            return Outcome(Fitted(formula, refitted=refit), [], None)
         learner = Learner(options.model, options.fitting, device, catalogue)
         judge = judge_of(options.fitting, train, validation)
-        if judge is None:
-            network, (history, _) = learner.learn(final, options.fitting.epochs)
-            return Outcome(Fitted(network, refitted=refit), history, None)
-        network, (history, best) = learner.learn(train, options.fitting.epochs, judge)
-        if refit and best is not None:
-            network, _ = learner.learn(final, best)
-        return Outcome(Fitted(network, refitted=refit), history, best)
+        members = [learner.learn(seed, train, final, judge) for seed in options.fitting.seeds]
+    model = as_one([network for network, _ in members])
+    first = members[0][1]
+    return Outcome(Fitted(model, refitted=refit), first.history, first.best_epoch)
 
 
 class Learner(NamedTuple):
@@ -68,12 +66,26 @@ class Learner(NamedTuple):
     catalogue: Catalogue
 
     def learn(
-        self, part: Interactions, epochs: int, judge: Validate | None = None
+        self, seed: int, train: Interactions, final: Interactions, judge: Validate | None
+    ) -> tuple[Network, Fit]:
+        """A network of this seed, fitted on `final`, and how its fit with a validation went.
+
+        The validation finds on `train` the epoch at which the fit on `final` stops.
+        """
+        if judge is None:
+            return self.fit_new(seed, final, self.fitting.epochs)
+        network, found = self.fit_new(seed, train, self.fitting.epochs, judge)
+        if final is not train and found.best_epoch is not None:
+            network, _ = self.fit_new(seed, final, found.best_epoch)
+        return network, found
+
+    def fit_new(
+        self, seed: int, part: Interactions, epochs: int, judge: Validate | None = None
     ) -> tuple[Network, Fit]:
         """A new network, fitted on this part for so many epochs at the most."""
         network: Network = model_class(self.options.name)(self.options, self.catalogue)
         network.to(self.device)
-        generator = torch.Generator(self.device).manual_seed(self.fitting.seed)
+        generator = torch.Generator(self.device).manual_seed(seed)
         title = self.options.name if judge else f"{self.options.name}, in the end"
         with progress_bar(title, epochs) as on_epoch:
             done = fit(

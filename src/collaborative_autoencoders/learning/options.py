@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import SerializeAsAny, StringConstraints, model_validator
 
 from collaborative_autoencoders.models.options import ModelOptions
@@ -19,11 +19,16 @@ class FittingOptions(Options):
     """The highest of the schedule."""
     schedule: Literal["constant", "cosine"]
     warmup_fraction: Annotated[float, Ge(0), Lt(1)]
-    """Share of the epochs in which the learning rate rises from 0."""
+    """Share of the schedule in which the learning rate rises from 0."""
+    final_rate: Annotated[float, Ge(0), Le(1)]
+    """Share of the highest learning rate that the cosine falls to."""
+    average_last: Annotated[float, Ge(0), Lt(1)]
+    """Share of the epochs, the last ones, whose weights are averaged (SWA, Izmailov et al. 2018);
+    the schedule is through when they begin, and its rate stays. 0: the last weights are taken."""
     batch_size: Annotated[int, Gt(0)]
     """Rows per step."""
     epochs: Annotated[int, Gt(0)]
-    """Passes over the rows, at the most; the schedule's horizon."""
+    """Passes over the rows, at the most."""
     clip_norm: Annotated[float, Gt(0)] | None
     """The gradient is scaled down to this L2 norm where it is longer; null: never."""
     validation_metric: ValidationMetric | None
@@ -32,12 +37,24 @@ class FittingOptions(Options):
     patience: Annotated[int, Gt(0)] | None
     """Epochs without a better validation after which fitting stops; null: never."""
     seed: Annotated[int, Ge(0)]
+    ensemble: Annotated[int, Gt(0)]
+    """Networks that are fitted, from `seed` on, and whose scores are averaged; 1: a single one."""
 
     @model_validator(mode="after")
     def _validation_where_it_is_needed(self) -> Self:
         if self.validation_metric is None and self.patience is not None:
             raise ValueError("patience needs a validation_metric")
         return self
+
+    @property
+    def seeds(self) -> range:
+        """Of the members of an ensemble, or the one of a single network."""
+        return range(self.seed, self.seed + self.ensemble)
+
+    @property
+    def horizon(self) -> float:
+        """Epochs in which the schedule runs; after them the weights are averaged."""
+        return self.epochs * (1 - self.average_last)
 
 
 class RefitOptions(Options):

@@ -1,6 +1,5 @@
 """Early stopping: the best epoch so far, its weights, and when to give up."""
 
-import torch
 from torch import Tensor
 
 from collaborative_autoencoders.models.network import Network
@@ -26,8 +25,3 @@ class BestEpoch:
     def is_enough(self, epoch: int) -> bool:
         """Whether `patience` epochs have gone by without a better one."""
         return self.patience is not None and epoch - self.epoch >= self.patience
-
-    @torch.no_grad()
-    def restore(self, network: Network) -> None:
-        """Give the network the weights of the best epoch."""
-        network.load_state_dict(self.weights)

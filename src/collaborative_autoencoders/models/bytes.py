@@ -8,6 +8,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from .ensemble import as_one, members_of
 from .model import Catalogue, Fitted, Model
 from .options import ModelOptions
 from .registry import model_class
@@ -26,6 +27,7 @@ def model_to_bytes(fitted: Fitted) -> bytes:
     if fitted.model is not None:
         about["options"] = fitted.model.options.model_dump(mode="json")
         about["catalogue"] = fitted.model.catalogue._asdict()
+        about["members"] = len(members_of(fitted.model))
     state = {} if fitted.model is None else fitted.model.state()
     about["checksum"] = checksum_of(state)
     return save(state, {"about": json.dumps(about)})
@@ -49,7 +51,8 @@ def model_from_bytes(data: bytes) -> Fitted:
 def restore(about: dict[str, Any], state: dict[str, Any]) -> Model:
     """The model that `about` describes, with this state."""
     options = ModelOptions.model_validate(about["options"])
-    model: Model = model_class(options.name)(options, Catalogue(**about["catalogue"]))
+    make, catalogue = model_class(options.name), Catalogue(**about["catalogue"])
+    model = as_one([make(options, catalogue) for _ in range(about["members"])])
     model.load_state(state)
     return model
 

@@ -1,6 +1,6 @@
 """What every model promises, whatever it is made of."""
 
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,9 @@ class Model(Protocol):
     Dimension key: U users of one batch, I items of the catalogue.
     """
 
-    learns_from: ClassVar[View]
-    """Which view of a split it is fitted on and takes as history."""
+    @property
+    def learns_from(self) -> View:
+        """Which view of a split it is fitted on and takes as history: of the class, for all."""
 
     options: ModelOptions
     catalogue: Catalogue
