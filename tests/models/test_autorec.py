@@ -5,6 +5,7 @@ import pytest
 import torch
 from checkerboard import checkerboard
 from model_options import RUNNING, options_of
+from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.learning.fit_model import fit_model
@@ -126,3 +127,19 @@ def test_both_orientations_learn_at_any_depth(orientation, sizes):
         options, True, RUNNING, world.train, world.validation, world.catalogue
     ).history
     assert min(epoch.validation for epoch in history) < 1.1  # a bias is off by 1.7
+
+
+def test_a_sigmoid_decoder_is_stretched_to_the_scale_of_the_ratings():
+    network = by_hand("user", [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
+    stretched = by_hand(
+        "user", [1.0, 2.0, 3.0], [1.0, -1.0, 2.0], model__decoder_activation="sigmoid"
+    )
+    plain = network.score(RATINGS[[0]], np.array([0]))[0, :2]
+    assert stretched.score(RATINGS[[0]], np.array([0]))[0, :2] == pytest.approx(
+        1 + (5 - 1) / (1 + np.exp(-plain))
+    )
+
+
+def test_a_sigmoid_decoder_cannot_give_what_biases_leave_over():
+    with pytest.raises(ValidationError, match="set target: raw"):
+        options_of("autorec", model__decoder_activation="sigmoid", model__target="minus_biases")

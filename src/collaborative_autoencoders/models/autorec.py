@@ -6,12 +6,13 @@ B rows of a batch, N their ratings, H units of the last hidden layer.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from annotated_types import Ge, Gt, Lt, MinLen
 from numpy.typing import NDArray
+from pydantic import model_validator
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
@@ -32,8 +33,8 @@ class AutoRecOptions(ModelOptions):
     """Units of each hidden layer; the paper's deep form has three."""
     encoder_activation: Activation
     """g, after every hidden layer."""
-    decoder_activation: Activation
-    """f, after the output layer."""
+    decoder_activation: Literal["identity", "sigmoid"]
+    """f, after the output layer; the sigmoid's 0 to 1 is stretched to the scale of the ratings."""
     input_dropout: Annotated[float, Ge(0), Lt(1)]
     """Probability with which a rating is dropped from the input; an extension of the paper."""
     hidden_dropout: Annotated[float, Ge(0), Lt(1)]
@@ -48,6 +49,15 @@ class AutoRecOptions(ModelOptions):
     """Ratings at the mean that every user and item is given before its bias is taken."""
     fallback: float | Literal["biases"]
     """The prediction for users or items without ratings in training; the paper's is 3."""
+
+    @model_validator(mode="after")
+    def _output_fits_target(self) -> Self:
+        if self.decoder_activation == "sigmoid" and self.target != "raw":
+            raise ValueError(
+                "decoder_activation: sigmoid gives ratings of the scale, and target: minus_biases "
+                "is what is left of them: set target: raw"
+            )
+        return self
 
 
 class AutoRec(Network):
@@ -163,9 +173,12 @@ class AutoRec(Network):
         return hidden
 
     def _decode(self, code_BH: Tensor, decoder_HC: Tensor, bias_C: Tensor) -> Tensor:
-        return ACTIVATIONS[self.options.decoder_activation](
-            torch.addmm(bias_C, code_BH, decoder_HC)
-        )
+        output = torch.addmm(bias_C, code_BH, decoder_HC)
+        if self.options.decoder_activation == "identity":
+            return output
+        lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
+        assert lowest is not None and highest is not None, "only ratings are learned"
+        return lowest + (highest - lowest) * torch.sigmoid(output)
 
     def _output(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Tensor:
         """What the network gives out for these users, shape (U, I)."""

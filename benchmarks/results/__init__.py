@@ -1,0 +1,1 @@
+"""The published results and ours: every protocol, five split seeds, one page."""

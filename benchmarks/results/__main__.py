@@ -1,0 +1,89 @@
+"""Runs every protocol of plan.yml over split seeds 1 to 5 and writes docs/results.md.
+
+    make benchmark
+    python -m benchmarks.results --protocols d2l --seeds 1 2    # a part of it
+    python -m benchmarks.results --continue RUN_ID              # go on after an interruption
+    python -m benchmarks.results --continue RUN_ID --page-only  # only write the page anew
+
+Every row is a whole `kedro run` with its own files and its own MLflow runs, tagged with protocol,
+split seed and row; the page is made of what these runs have in MLflow, and is itself kept in an
+MLflow run, with the means and their intervals. Two runs go on side by side with one thread each:
+on two cores that is quicker than one run with two threads.
+"""
+
+import argparse
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from time import perf_counter
+
+from .plan import PLAN, TUNING_SEED, Job, jobs_of, read_plan
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "results.md"
+
+
+def main() -> None:
+    """Run what is not done yet, then write the page."""
+    asked = arguments()
+    plan = read_plan(asked.plan)
+    plan = {name: plan[name] for name in asked.protocols or plan}
+    os.environ |= {"OMP_NUM_THREADS": str(asked.threads), "DO_NOT_TRACK": "true"}
+    os.environ |= {"OPENBLAS_NUM_THREADS": str(asked.threads)}
+    from . import publishing  # MLflow, with the threads set
+
+    publishing.open_store(asked.project)
+    benchmark = publishing.open_run(asked.go_on, asked)
+    if not asked.page_only:
+        done = publishing.finished_jobs(benchmark)
+        run_all(
+            [job for job in jobs_of(plan, asked.seeds) if job.name not in done], benchmark, asked
+        )
+    publishing.publish(benchmark, plan, asked.page)
+    print(f"{asked.page} is written; the MLflow run is {benchmark}")
+
+
+def run_all(jobs: list[Job], benchmark: str, asked: argparse.Namespace) -> None:
+    """Every job, `--jobs` at a time; the first that fails ends it, what is done stays done."""
+    started = perf_counter()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(asked.jobs, mp_context=context) as pool:
+        from .running import run_job
+
+        running = {
+            pool.submit(run_job, asked.project, benchmark, asked.threads, job): job for job in jobs
+        }
+        for number, finished in enumerate(as_completed(running), start=1):
+            job = running[finished]
+            if finished.exception() is not None:
+                pool.shutdown(cancel_futures=True)
+                raise SystemExit(
+                    f"{job.name}: {finished.exception()}\n"
+                    f"Mend it and go on: python -m benchmarks.results --continue {benchmark}"
+                )
+            minutes = (perf_counter() - started) / 60
+            print(f"{number:3d} of {len(jobs)}  {minutes:5.1f} min  {job.name}", flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    """What was typed. The seed of the tuning is refused: its test rows are not to be looked at."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.results")
+    parser.add_argument("--protocols", nargs="+", metavar="NAME", help="all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], metavar="SEED")
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each")
+    parser.add_argument("--continue", dest="go_on", metavar="RUN_ID", help="of a benchmark")
+    parser.add_argument("--page-only", action="store_true", help="run nothing")
+    parser.add_argument("--plan", type=Path, default=PLAN)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--project", type=Path, default=ROOT)
+    asked = parser.parse_args()
+    if TUNING_SEED in asked.seeds:
+        parser.error(f"split seed {TUNING_SEED} is the one that everything was chosen on")
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What the finished runs of a benchmark have in MLflow, as one table."""
+
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Run
+
+from .running import ABLATION, BENCHMARK, JOB, PROTOCOL, ROW, SPLIT_SEED
+
+EXPERIMENT = "collaborative_autoencoders"
+PARENT = "mlflow.parentRunId"
+
+
+def runs_of(benchmark: str) -> list[Run]:
+    """Every finished run of this benchmark, parents and children."""
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    wanted = f"tags.{BENCHMARK} = '{benchmark}' and attributes.status = 'FINISHED'"
+    found: list[Run] = []
+    page = None
+    while page is None or page.token:
+        page = mlflow.MlflowClient().search_runs(
+            [experiment.experiment_id], wanted, page_token=page.token if page else None
+        )
+        found += page
+    return found
+
+
+def finished_jobs(benchmark: str) -> set[str]:
+    """The names of the jobs that are done."""
+    return {run.data.tags[JOB] for run in runs_of(benchmark) if PARENT not in run.data.tags}
+
+
+def figures_of(benchmark: str) -> pd.DataFrame:
+    """A row per child run: protocol, split_seed, row, ablation, seconds and every metric."""
+    children = [run for run in runs_of(benchmark) if PARENT in run.data.tags]
+    return pd.DataFrame([_figures_of_run(run) for run in children])
+
+
+def seconds_of(benchmark: str) -> float:
+    """Seconds of all whole runs, added up."""
+    parents = [run for run in runs_of(benchmark) if PARENT not in run.data.tags]
+    return sum(run.info.end_time - run.info.start_time for run in parents) / 1000
+
+
+def _figures_of_run(run: Run) -> dict[str, Any]:
+    tags = run.data.tags
+    return {
+        "protocol": tags[PROTOCOL],
+        "split_seed": int(tags[SPLIT_SEED]),
+        "row": tags[ROW],
+        "model": run.info.run_name,
+        ABLATION: ABLATION in tags,
+        "run": run.info.run_id,
+        **run.data.metrics,
+        **_best_validation(run),
+    }
+
+
+def _best_validation(run: Run) -> dict[str, float]:
+    """The best epoch's validation: the highest, of an RMSE the lowest."""
+    best = {}
+    for name in run.data.metrics:
+        if name.startswith("validation_"):
+            points = mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
+            values = [point.value for point in points]
+            best[name] = min(values) if name.endswith("rmse") else max(values)
+    return best

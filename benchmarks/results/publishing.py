@@ -1,0 +1,112 @@
+"""The benchmark's own MLflow run, and the page that is written from the runs it stands for."""
+
+import argparse
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from collaborative_autoencoders.datasets.writing import write_beside_and_rename
+from collaborative_autoencoders.hooks.provenance import git_state
+
+from .collecting import EXPERIMENT, figures_of, finished_jobs, seconds_of
+from .means import by_seed, has, mean_of
+from .page import page_of
+from .plan import Protocol, slug
+
+__all__ = ["finished_jobs", "open_run", "open_store", "publish"]
+
+
+def open_store(project: Path) -> None:
+    """Bring MLflow to the store that the project's mlflow.yml names."""
+    bootstrap_project(project)
+    with KedroSession.create(project_path=project) as session:
+        session.load_context()
+
+
+def open_run(go_on: str | None, asked: argparse.Namespace) -> str:
+    """The id of a new run, or of the one to go on with.
+
+    Raises MlflowException where there is no such run.
+    """
+    client = mlflow.MlflowClient()
+    if go_on is not None:
+        return str(client.get_run(go_on).info.run_id)
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    tags = {"mlflow.runName": "benchmark", **git_state(asked.project)}
+    run = client.create_run(experiment.experiment_id, tags=tags)
+    settings = {"seeds": asked.seeds, "threads": asked.threads, "jobs": asked.jobs}
+    for name, value in (settings | {"protocols": asked.protocols or "all"}).items():
+        client.log_param(run.info.run_id, name, value)
+    return str(run.info.run_id)
+
+
+def publish(benchmark: str, plan: Mapping[str, Protocol], page: Path) -> None:
+    """Write the page, and log it with the means and the figures that it is made of."""
+    figures = figures_of(benchmark)
+    text = page_of(plan, figures, about(benchmark, figures))
+    write_beside_and_rename(page, text.encode())
+    client = mlflow.MlflowClient()
+    client.log_text(benchmark, text, "results.md")
+    client.log_text(benchmark, figures.to_csv(index=False), "figures.csv")
+    for name, value in means(plan, figures).items():
+        client.log_metric(benchmark, name, value)
+    client.set_terminated(benchmark)
+
+
+def means(plan: Mapping[str, Protocol], figures: pd.DataFrame) -> dict[str, float]:
+    """`seed.cdae.ndcg_at_10` with `_low` and `_high`, of every row that has the measure."""
+    judged = figures[~figures["ablation"]]
+    found: dict[str, float] = {}
+    for name, protocol in plan.items():
+        of_protocol = judged[judged["protocol"] == name]
+        for row in (*protocol.models, *protocol.variants):
+            for measure in protocol.measures:
+                if has(of_protocol, row.name, measure):
+                    mean = mean_of(by_seed(of_protocol, row.name, measure))
+                    key = f"{name}.{slug(row.name)}.{measure}"
+                    found |= {key: mean.mean, f"{key}_low": mean.low, f"{key}_high": mean.high}
+    return found
+
+
+def about(benchmark: str, figures: pd.DataFrame) -> dict[str, str]:
+    """What repeats the page: commit, machine, versions, threads, seconds, the MLflow run."""
+    run = mlflow.get_run(benchmark)
+    params, tags = run.data.params, run.data.tags
+    packages = ("torch", "numpy", "scipy", "pandas", "kedro", "mlflow")
+    versions = [f"Python {platform.python_version()}"]
+    versions += [f"{package} {version(package)}" for package in packages]
+    commit = tags.get("git_commit", "unknown")
+    changed = " (with uncommitted changes)" if tags.get("git_dirty") == "true" else ""
+    minutes = seconds_of(benchmark) / 60
+    return {
+        "command": "`make benchmark`",
+        "commit": f"`{commit}`{changed}",
+        "machine": f"{processor()}, {os.cpu_count()} cores, no GPU used",
+        "versions": ", ".join(
+            [
+                f"Python {platform.python_version()}",
+                *(f"{name} {version(name)}" for name in packages),
+            ]
+        ),
+        "at a time": f"{params['jobs']} runs of {params['threads']} thread each",
+        "runs": f"{len(figures)} fitted models, {minutes:.0f} minutes of runs, all together",
+        "MLflow run": f"`{benchmark}`",
+    }
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    listed = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip()
+        for line in (listed.read_text().splitlines() if listed.exists() else [])
+        if line.startswith("model name")
+    ]
+    return names[0] if names else platform.processor() or platform.machine()

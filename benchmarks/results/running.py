@@ -1,0 +1,67 @@
+"""A job is a whole `kedro run`, from raw data on, whose MLflow runs are tagged with what it is."""
+
+from pathlib import Path
+from typing import Any
+
+from .plan import Job
+
+BENCHMARK, JOB = "benchmark", "job"
+PROTOCOL, SPLIT_SEED, ROW, ABLATION = "protocol", "split_seed", "row", "ablation"
+"""The tags of a run of the benchmark."""
+
+
+def run_job(project: Path, benchmark: str, threads: int, job: Job) -> None:
+    """Run the job in this process, in files of its own, and tag its MLflow runs."""
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+    from kedro.runner import SequentialRunner
+
+    bootstrap_project(project)
+    with KedroSession.create(
+        project_path=project, env=job.protocol, runtime_params=parameters_of(job, threads)
+    ) as session:
+        session.run(
+            pipeline_names=[job.pipeline], to_nodes=last_nodes(job), runner=SequentialRunner()
+        )
+    tag_runs(job, benchmark)
+
+
+def parameters_of(job: Job, threads: int) -> dict[str, Any]:
+    """What differs from the environment: the split's seed, the threads, the row's changes."""
+    given: dict[str, Any] = {"split": {"seed": job.split_seed}, "running": {"threads": threads}}
+    if job.row is not None:
+        given[job.row.model] = dict(job.row.changes)
+    if job.row is not None and job.validation_metric is not None:
+        judging = {"validation_metric": job.validation_metric}
+        given[job.row.model]["fitting"] = judging | job.row.changes.get("fitting", {})
+        given["training"] = {"refit": False}
+    return given | {"outputs": job.name}
+
+
+def last_nodes(job: Job) -> list[str] | None:
+    """Where a row of its own ends; the whole pipeline ends where it ends."""
+    if job.row is None:
+        return None
+    return [f"{job.row.model}.{'fit_model' if job.validation_metric else 'average_scores'}"]
+
+
+def tag_runs(job: Job, benchmark: str) -> None:
+    """Tag the run that this process has just ended, and its children, with what they are."""
+    import mlflow
+
+    from collaborative_autoencoders.hooks.provenance import this_process
+
+    client = mlflow.MlflowClient()
+    experiment = mlflow.get_experiment_by_name("collaborative_autoencoders")
+    mine = f"tags.process = '{this_process()}'"
+    runs = client.search_runs([experiment.experiment_id], mine, order_by=["start_time DESC"])
+    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    about = {BENCHMARK: benchmark, JOB: job.name, PROTOCOL: job.protocol}
+    about |= {SPLIT_SEED: str(job.split_seed)}
+    if job.validation_metric:
+        about |= {ABLATION: "true"}
+    for run in (parent, *children):
+        row = run.info.run_name if job.row is None else job.row.name
+        for key, value in (about | {ROW: row}).items():
+            client.set_tag(run.info.run_id, key, value)

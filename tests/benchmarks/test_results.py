@@ -1,0 +1,194 @@
+"""The benchmark of published results: its plan, its means by hand, and a small one from end to end."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import projects
+import pytest
+import tracked
+from pydantic import ValidationError
+from scipy import stats
+
+from benchmarks.results.means import mean_of, reached
+from benchmarks.results.page import digits, signed
+from benchmarks.results.plan import TUNING_SEED, Row, Target, jobs_of, read_plan
+from benchmarks.results.running import parameters_of
+
+PLAN = """
+test:
+  title: The fabricated world
+  pipeline: ranking
+  measures: [ndcg_at_10]
+  validation_metric: ndcg_at_5
+  source: nowhere
+  models:
+    - name: CDAE
+      model: cdae
+      published: {ndcg_at_10: ".4999"}
+      targets: [{measure: ndcg_at_10, beside: Popularity, at_least: 0.001}]
+    - {name: Popularity, model: popularity}
+  variants:
+    - {name: DAE, model: cdae, changes: {model: {user_node: false}}}
+  ablation:
+    - {name: as committed, model: cdae}
+    - {name: no corruption, model: cdae, changes: {model: {corruption: 0}}}
+"""
+
+
+def test_the_interval_is_students():
+    mean = mean_of(pd.Series([1.0, 2.0, 3.0]))
+    reach = stats.t.ppf(0.975, 2) * 1 / 3**0.5
+    assert mean == pytest.approx((2, 2 - reach, 2 + reach))
+
+
+def test_one_seed_has_no_interval():
+    assert mean_of(pd.Series([0.5])) == (0.5, 0.5, 0.5)
+
+
+FIGURES = pd.DataFrame(
+    {
+        "row": ["a", "a", "b", "b"],
+        "split_seed": [1, 2, 2, 1],
+        "rmse": [0.5, 0.7, 0.4, 0.3],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "mean", "enough"),
+    [
+        ({"at_most": 0.6}, (0.5 + 0.7) / 2, True),
+        ({"at_most": 0.59}, (0.5 + 0.7) / 2, False),
+        ({"beside": "b", "at_least": 0.249}, ((0.5 - 0.3) + (0.7 - 0.4)) / 2, True),
+        ({"beside": "b", "at_least": 0.26}, 0.25, False),
+        ({"beside": "b", "at_least": 0.249, "interval_above_zero": True}, 0.25, False),
+    ],
+)
+def test_a_target_is_held_against_the_mean_over_seeds(target, mean, enough):
+    came_to, reached_it = reached(FIGURES, "a", Target(measure="rmse", **target))
+    assert came_to.mean == pytest.approx(mean)
+    assert reached_it == enough
+
+
+def test_a_row_that_did_not_run_is_named():
+    with pytest.raises(KeyError, match="c has no rmse"):
+        reached(FIGURES, "c", Target(measure="rmse"))
+
+
+def test_numbers_have_four_digits_and_no_zero_before_the_point():
+    assert [digits(value) for value in (0.82764, 1.5, 0)] == [".8276", "1.5000", ".0000"]
+    assert [signed(value) for value in (0.00312, -0.00312)] == ["+.0031", "−.0031"]
+
+
+def test_the_plan_judges_no_seed_that_was_tuned_on_and_every_run_has_files_of_its_own():
+    jobs = list(jobs_of(read_plan(), [1, 2, 3, 4, 5]))
+    assert len({job.name for job in jobs}) == len(jobs)
+    assert {job.split_seed for job in jobs if job.validation_metric is None} == {1, 2, 3, 4, 5}
+    assert {job.split_seed for job in jobs if job.validation_metric} <= {TUNING_SEED}
+
+
+def test_every_row_of_the_plan_has_options_that_exist(tmp_path):
+    """Each is given to Kedro as it would be run; the hook refuses an unknown key or value."""
+    from collaborative_autoencoders.config_loader import ProjectConfigLoader
+    from collaborative_autoencoders.learning.options import TrainingOptions
+
+    for job in jobs_of(read_plan(), [1]):
+        loader = ProjectConfigLoader(
+            str(projects.REPOSITORY / "conf"),
+            env=job.protocol,
+            runtime_params=parameters_of(job, threads=1),
+            base_env="base",
+            default_run_env="local",
+            merge_strategy={"parameters": "soft"},
+        )
+        models = [job.row] if job.row else read_plan()[job.protocol].models
+        for row in models:
+            TrainingOptions.model_validate(loader["parameters"][row.model])
+
+
+def test_a_row_of_an_unknown_model_is_refused():
+    with pytest.raises(ValidationError, match="cdea is none of"):
+        Row(name="x", model="cdea")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A small plan, run as it is typed."""
+    project = projects.new_project(tmp_path_factory.mktemp("benchmark") / "world")
+    (project / "plan.yml").write_text(PLAN, encoding="utf-8")
+    done = typed(project, "--seeds", "1", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project, (project / "results.md").read_text(encoding="utf-8")
+
+
+def typed(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    where = ["--plan", "plan.yml", "--page", "results.md", "--project", "."]
+    words = [sys.executable, "-m", "benchmarks.results", *where, *arguments]
+    popen = projects.in_project(project)
+    popen["env"]["PYTHONPATH"] += f":{projects.REPOSITORY}"
+    return subprocess.run(words, capture_output=True, **popen)
+
+
+def benchmark_of(project):
+    return next(run for run in tracked.all_runs(project) if run.info.run_name == "benchmark")
+
+
+def test_the_page_shows_what_was_published_and_the_mean_of_our_runs(published):
+    project, page = published
+    rows = re.search(r"\| CDAE \| \.4999 \| \*\*(\.\d{4})\*\* ± \.\d{4} \|", page)
+    children = [run for run in tracked.all_runs(project) if run.data.tags.get("row") == "CDAE"]
+    runs = [run.data.metrics["ndcg_at_10"] for run in children if tracked.PARENT in run.data.tags]
+    assert len(runs) == 2
+    assert rows.group(1) == digits(sum(runs) / 2)
+
+
+def test_the_page_shows_variants_targets_and_the_ablation(published):
+    _, page = published
+    assert "- *DAE*: `cdae` with `model.user_node: false`" in page
+    assert re.search(r"\| CDAE − Popularity \| NDCG@10 \| ≥ \.0010 \| .* \| (yes|no) \|", page)
+    assert re.search(r"\| as committed \| NDCG@5 \| \.\d{4} \| \+\.0000 \|", page)
+    assert "`model.corruption: 0`" in page
+
+
+def test_the_page_is_an_mlflow_run_with_the_means_and_what_it_is_made_of(published):
+    project, page = published
+    run = benchmark_of(project)
+    assert run.info.status == "FINISHED"
+    assert tracked.artifact(run, "results.md") == page
+    mean, low, high = (
+        run.data.metrics[f"test.cdae.ndcg_at_10{end}"] for end in ("", "_low", "_high")
+    )
+    assert low < mean < high
+    figures = pd.read_csv(tracked.artifacts(run) / "figures.csv")
+    cdae = figures[(figures["row"] == "CDAE") & ~figures["ablation"]]
+    assert mean == pytest.approx(cdae["ndcg_at_10"].mean())
+
+
+def test_every_run_is_tagged_and_has_files_of_its_own(published):
+    project, _ = published
+    parents = [run for run in tracked.parents(project) if "job" in run.data.tags]
+    assert {run.data.tags["protocol"] for run in parents} == {"test"}
+    jobs = {run.data.tags["job"] for run in parents}
+    assert jobs == {
+        *(f"test/split-{seed}{row}" for seed in (1, 2) for row in ("", "/dae")),
+        *(f"test/split-42/{row}" for row in ("as-committed", "no-corruption")),
+    }
+    assert all(list((project / "data/06_models" / job).glob("*.safetensors")) for job in jobs)
+
+
+def test_a_benchmark_that_goes_on_runs_nothing_twice(published):
+    project, page = published
+    before = len(tracked.all_runs(project))
+    done = typed(project, "--seeds", "1", "2", "--continue", benchmark_of(project).info.run_id)
+    assert done.returncode == 0
+    assert len(tracked.all_runs(project)) == before
+    assert (project / "results.md").read_text(encoding="utf-8") == page
+
+
+def test_the_seed_of_the_tuning_is_refused(tmp_path):
+    done = typed(projects.new_project(tmp_path / "world"), "--seeds", str(TUNING_SEED))
+    assert done.returncode == 2
+    assert "chosen on" in done.stderr
