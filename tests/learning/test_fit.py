@@ -118,8 +118,17 @@ def test_the_sparse_product_is_the_dense_one():
     matrix = WORLD.train.ratings
     batch = Rows(matrix, torch.device("cpu")).all()
     weight = torch.randn(matrix.shape[1], 5, generator=torch.Generator().manual_seed(1))
-    product = batch.times(weight, batch.value_N)
+    product = batch.times(weight)
     assert product.numpy() == pytest.approx(matrix.toarray() @ weight.numpy(), abs=1e-4)
+
+
+def test_the_sparse_products_gradient_is_the_dense_ones():
+    matrix = csr_array(np.array([[7, 0, 8, 0], [0, 0, 0, 0], [0, 0, 9, 0]], dtype=np.float32))
+    batch = Rows(matrix, torch.device("cpu")).batch(torch.tensor([2, 1, 0, 0]))
+    weight = torch.ones(4, 2, requires_grad=True)
+    gradient = torch.arange(8.0).reshape(4, 2)
+    batch.times(weight).backward(gradient)
+    assert weight.grad.tolist() == (matrix[[2, 1, 0, 0]].toarray().T @ gradient.numpy()).tolist()
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "adagrad"])

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.models import losses
-from collaborative_autoencoders.models.batch import Rows, drop
+from collaborative_autoencoders.models.batch import Rows, drop, thin_out
 from collaborative_autoencoders.models.cdae import CDAE
 from collaborative_autoencoders.models.model import Catalogue
 
@@ -68,6 +68,18 @@ def test_corruption_drops_a_share_and_scales_up_the_rest():
     assert (values == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
 
 
+def test_what_corruption_drops_is_no_longer_there():
+    matrix = csr_array(np.ones((200, 50), dtype=np.float32))
+    whole, generators = Rows(matrix, CPU).all(), [torch.Generator().manual_seed(0) for _ in "12"]
+    left = thin_out(whole, 0.25, generators[0])
+    wanted_N = drop(whole.value_N, 0.25, generators[1])  # the same draws
+    dense = torch.zeros(200, 50)
+    dense[left.row_N, left.column_N] = left.value_N
+    assert torch.equal(dense.flatten(), wanted_N)
+    assert torch.equal(left.count_B, (dense > 0).sum(dim=1))
+    assert thin_out(whole, 0, generators[0]) is whole
+
+
 OUTPUT = torch.tensor([[0.5, 2.0, -1.0], [0.0, 1.0, 3.0]])
 BATCH = Rows(LIKES, CPU).all()
 
@@ -85,6 +97,35 @@ def test_users_and_items_not_liked_weigh_what_they_are_given():
     second = 0.0 + 0.0 + 7 * 3.0**2 / 2
     loss = losses.over_all_items(losses.square, OUTPUT, BATCH, 1, user, item)
     assert loss.item() == pytest.approx((2 * first + 5 * second) / 2)
+
+
+@pytest.mark.parametrize("item_weight", [None, torch.tensor([1.0, 3.0, 7.0])])
+@pytest.mark.parametrize("user_weight", [None, torch.tensor([2.0, 5.0])])
+def test_the_square_losss_own_gradient_is_autograds(user_weight, item_weight):
+    generator = torch.Generator().manual_seed(0)
+    linear = [torch.randn(shape, generator=generator) for shape in ((2, 4), (4, 3), (3,))]
+    weights = (3.0, user_weight, item_weight)
+
+    def by_autograd(hidden, decoder, bias):
+        output = hidden @ decoder + bias
+        return losses.over_all_items(losses.square, output, BATCH, *weights)
+
+    def by_hand(hidden, decoder, bias):
+        return losses.square_of_linear(hidden, decoder, bias, BATCH, *weights)
+
+    (loss, gradients), (wanted, wanted_gradients) = (
+        loss_and_gradients(way, linear) for way in (by_hand, by_autograd)
+    )
+    assert loss == pytest.approx(wanted, rel=1e-5)
+    for gradient, wanted_gradient in zip(gradients, wanted_gradients, strict=True):
+        assert gradient.numpy() == pytest.approx(wanted_gradient.numpy(), rel=1e-4, abs=1e-5)
+
+
+def loss_and_gradients(way, values):
+    leaves = [value.clone().requires_grad_() for value in values]
+    loss = way(*leaves)
+    (2 * loss).backward()
+    return loss.item(), [leaf.grad for leaf in leaves]
 
 
 def test_weights_come_from_activity_and_popularity():

@@ -1,6 +1,7 @@
 """The optimizers that options may name."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -9,8 +10,8 @@ from collaborative_autoencoders.models.network import Network
 from .options import FittingOptions
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
+    "adam": partial(torch.optim.Adam, fused=True),  # one pass instead of nine
+    "adamw": partial(torch.optim.AdamW, fused=True),
     "sgd": torch.optim.SGD,
     "adagrad": torch.optim.Adagrad,
 }

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from .activations import ACTIVATIONS, Activation
-from .batch import Batch, Rows, drop
+from .batch import Batch, Rows, drop, thin_out
 from .bias import item_biases, user_biases
 from .model import Catalogue, View
 from .network import Network, Penalised, numbers
@@ -162,12 +162,12 @@ class AutoRec(Network):
     def _encode(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
         """Codes of a batch of rows, shape (B, H); a generator draws the input dropout."""
         activate = ACTIVATIONS[self.options.encoder_activation]
-        value_N = batch.value_N
         if self.options.scale_input:
-            value_N = value_N * (self.mean_count / batch.count_B.clamp(min=1)).sqrt()[batch.row_N]
+            scale_B = (self.mean_count / batch.count_B.clamp(min=1)).sqrt()
+            batch = batch._replace(value_N=batch.value_N * scale_B[batch.row_N])
         if generator is not None:
-            value_N = drop(value_N, self.options.input_dropout, generator)
-        hidden = activate(batch.times(self.encoder[0], value_N) + self.encoder_bias[0])
+            batch = thin_out(batch, self.options.input_dropout, generator)
+        hidden = activate(batch.times(self.encoder[0]) + self.encoder_bias[0])
         for weight, bias in zip(self.encoder[1:], self.encoder_bias[1:], strict=True):
             hidden = activate(torch.addmm(bias, hidden, weight))
         return hidden

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from . import losses
 from .activations import ACTIVATIONS, Activation
-from .batch import Batch, Rows, drop
+from .batch import Batch, Rows, thin_out
 from .model import Catalogue, View
 from .network import Network, Penalised, numbers
 from .options import ModelOptions
@@ -120,9 +120,9 @@ class CDAE(Network):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The reconstruction of all likes from those that the corruption left."""
-        input_N = drop(self._input(batch), self.options.corruption, generator)
-        output_BI = self._decode(self._encode(batch, input_N, self._user_nodes(batch.rows_B)))
-        return self._reconstruction_loss(output_BI, batch, generator)
+        left = thin_out(self._input(batch), self.options.corruption, generator)
+        hidden_BH = self._encode(left, self._user_nodes(batch.rows_B))
+        return self._reconstruction_loss(hidden_BH, batch, generator)
 
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
         """Departs from the paper: biases go free, a penalty would only pull popular items down."""
@@ -138,21 +138,19 @@ class CDAE(Network):
         The activation only rises, so the order is the same, without the ties of a saturated
         sigmoid. An unseen user gets the mean of the users' nodes.
         """
-        batch = Rows(histories_UI, self.device).all()
+        rows = self._input(Rows(histories_UI, self.device).all())
         users_B = torch.as_tensor(users_U, device=self.device)
-        return numbers(
-            self._decode(self._encode(batch, self._input(batch), self._user_nodes(users_B)))
-        )
+        return numbers(self._decode(self._encode(rows, self._user_nodes(users_B))))
 
-    def _input(self, batch: Batch) -> Tensor:
+    def _input(self, batch: Batch) -> Batch:
         scale_B = torch.full(batch.count_B.shape, self.options.input_scale, device=self.device)
         if self.options.normalize_input:
             scale_B = scale_B / batch.count_B.clamp(min=1).sqrt()
-        return scale_B[batch.row_N]
+        return batch._replace(value_N=scale_B[batch.row_N])
 
-    def _encode(self, batch: Batch, input_N: Tensor, user_BH: Tensor | float) -> Tensor:
+    def _encode(self, rows: Batch, user_BH: Tensor | float) -> Tensor:
         activate = ACTIVATIONS[self.options.hidden_activation]
-        return activate(batch.times(self.encoder_IH, input_N) + user_BH + self.hidden_bias_H)
+        return activate(rows.times(self.encoder_IH) + user_BH + self.hidden_bias_H)
 
     def _user_nodes(self, users_B: Tensor) -> Tensor | float:
         if not self.options.user_node:
@@ -165,9 +163,16 @@ class CDAE(Network):
         return torch.addmm(self.output_bias_I, hidden_BH, self.decoder_HI)
 
     def _reconstruction_loss(
-        self, output_BI: Tensor, batch: Batch, generator: torch.Generator
+        self, hidden_BH: Tensor, batch: Batch, generator: torch.Generator
     ) -> Tensor:
         options = self.options
+        over_all = (batch, options.positive_weight, self._user_weights(batch), self._item_weights())
+        pure = options.output_activation == "identity" and options.negatives is None
+        if options.loss == "square" and pure:
+            return losses.square_of_linear(
+                hidden_BH, self.decoder_HI, self.output_bias_I, *over_all
+            )
+        output_BI = self._decode(hidden_BH)
         if options.loss == "multinomial":
             return losses.multinomial(output_BI, batch, options.temperature)
         pointwise: losses.Pointwise = losses.logistic  # it takes the logit, before the sigmoid
@@ -175,10 +180,7 @@ class CDAE(Network):
             pointwise = losses.square
             output_BI = ACTIVATIONS[options.output_activation](output_BI)
         if options.negatives is None:
-            weights = (self._user_weights(batch), self._item_weights())
-            return losses.over_all_items(
-                pointwise, output_BI, batch, options.positive_weight, *weights
-            )
+            return losses.over_all_items(pointwise, output_BI, *over_all)
         return losses.over_sampled_items(
             pointwise, output_BI, batch, options.positive_weight, options.negatives, generator
         )
