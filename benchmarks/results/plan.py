@@ -71,7 +71,9 @@ class Job(NamedTuple):
     protocol: str
     pipeline: str
     split_seed: int
-    row: Row | None
+    names: dict[str, str]
+    """The name of the row that each model of the run makes."""
+    row: Row | None = None
     validation_metric: str | None = None
     """Of a row that is fitted on train alone and judged on validation alone."""
 
@@ -96,8 +98,11 @@ def read_plan(path: Path = PLAN) -> dict[str, Protocol]:
 def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> Iterator[Job]:
     """Every run of the plan, those that take longest not last."""
     for name, protocol in plan.items():
+        where = (name, protocol.pipeline)
         for row in protocol.ablation:
-            yield Job(name, protocol.pipeline, TUNING_SEED, row, protocol.validation_metric)
+            names = {row.model: row.name}
+            yield Job(*where, TUNING_SEED, names, row, protocol.validation_metric)
         for split_seed in split_seeds:
-            for row in (None, *protocol.variants):
-                yield Job(name, protocol.pipeline, split_seed, row)
+            yield Job(*where, split_seed, {row.model: row.name for row in protocol.models})
+            for row in protocol.variants:
+                yield Job(*where, split_seed, {row.model: row.name}, row)

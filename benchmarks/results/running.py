@@ -62,6 +62,6 @@ def tag_runs(job: Job, benchmark: str) -> None:
     if job.validation_metric:
         about |= {ABLATION: "true"}
     for run in (parent, *children):
-        row = run.info.run_name if job.row is None else job.row.name
+        row = job.names.get(run.info.run_name, run.info.run_name)
         for key, value in (about | {ROW: row}).items():
             client.set_tag(run.info.run_id, key, value)

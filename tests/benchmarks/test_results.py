@@ -1,4 +1,4 @@
-"""The benchmark of published results: its plan, its means by hand, and a small one from end to end."""
+"""The benchmark of published results: its plan, its means by hand, and a small one run whole."""
 
 import re
 import subprocess
