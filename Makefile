@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check clean
+.PHONY: run test check benchmark clean
 
 run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 	$(BIN)/kedro run
@@ -18,6 +18,9 @@ check: $(VENV)/.installed-dev  ## lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+benchmark: $(VENV)/.installed-dev  ## every protocol over split seeds 1 to 5: writes docs/results.md
+	$(BIN)/python -m benchmarks.results
 
 clean:  ## what a run or an installation has made, but for the raw data
 	rm -rf $(VENV) mlflow.db mlartifacts

@@ -1,7 +1,6 @@
 """What is run and what it is compared with, as plan.yml says it."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,14 +94,22 @@ def read_plan(path: Path = PLAN) -> dict[str, Protocol]:
     return {name: Protocol.model_validate(block) for name, block in blocks.items()}
 
 
-def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> Iterator[Job]:
-    """Every run of the plan, those that take longest not last."""
-    for name, protocol in plan.items():
-        where = (name, protocol.pipeline)
-        for row in protocol.ablation:
-            names = {row.model: row.name}
-            yield Job(*where, TUNING_SEED, names, row, protocol.validation_metric)
-        for split_seed in split_seeds:
-            yield Job(*where, split_seed, {row.model: row.name for row in protocol.models})
-            for row in protocol.variants:
-                yield Job(*where, split_seed, {row.model: row.name}, row)
+def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> list[Job]:
+    """Every run of the plan: first the whole pipelines, then rows of their own."""
+    whole = [
+        Job(name, block.pipeline, split_seed, {row.model: row.name for row in block.models})
+        for name, block in plan.items()
+        for split_seed in split_seeds
+    ]
+    variants = [
+        Job(name, block.pipeline, split_seed, {row.model: row.name}, row)
+        for name, block in plan.items()
+        for split_seed in split_seeds
+        for row in block.variants
+    ]
+    ablation = [
+        Job(name, block.pipeline, TUNING_SEED, {row.model: row.name}, row, block.validation_metric)
+        for name, block in plan.items()
+        for row in block.ablation
+    ]
+    return [*whole, *variants, *ablation]
