@@ -1,5 +1,8 @@
 """A job is a whole `kedro run`, from raw data on, whose MLflow runs are tagged with what it is."""
 
+import io
+import logging
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,20 @@ PROTOCOL, SPLIT_SEED, ROW, ABLATION = "protocol", "split_seed", "row", "ablation
 
 
 def run_job(project: Path, benchmark: str, threads: int, job: Job) -> None:
-    """Run the job in this process, in files of its own, and tag its MLflow runs."""
+    """Run the job in this process, silently, in files of its own, and tag its MLflow runs."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.runner import SequentialRunner
 
     bootstrap_project(project)
-    with KedroSession.create(
-        project_path=project, env=job.protocol, runtime_params=parameters_of(job, threads)
-    ) as session:
+    logging.disable(logging.WARNING)  # two runs at a time would talk across each other
+    with (
+        redirect_stdout(io.StringIO()),
+        redirect_stderr(io.StringIO()),
+        KedroSession.create(
+            project_path=project, env=job.protocol, runtime_params=parameters_of(job, threads)
+        ) as session,
+    ):
         session.run(
             pipeline_names=[job.pipeline], to_nodes=last_nodes(job), runner=SequentialRunner()
         )
