@@ -75,6 +75,22 @@ def test_the_sparse_products_gradient_is_the_dense_ones():
     assert weight.grad.tolist() == (matrix[[2, 1, 0, 0]].toarray().T @ gradient.numpy()).tolist()
 
 
+def test_products_at_the_non_zeros_and_their_gradients_are_the_dense_ones():
+    matrix = csr_array(np.array([[7, 0, 8, 0], [0, 0, 0, 0], [0, 0, 9, 0]], dtype=np.float32))
+    batch = Rows(matrix, torch.device("cpu")).batch(torch.tensor([2, 1, 0, 0]))
+    generator = torch.Generator().manual_seed(0)
+    both = [torch.randn(4, 3, generator=generator).requires_grad_() for _ in range(2)]
+    left, right = both
+    dense_N = (left @ right.T)[batch.row_N, batch.column_N]
+    sampled_N = batch.products_at(left, right)
+    assert torch.allclose(sampled_N, dense_N)
+    wanted, found = (
+        torch.autograd.grad((values.square()).sum(), both) for values in (dense_N, sampled_N)
+    )
+    for wanted_gradient, gradient in zip(wanted, found, strict=True):
+        assert torch.allclose(gradient, wanted_gradient)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "adagrad"])
 def test_every_optimizer_brings_the_loss_down(optimizer):
     rate = {"sgd": 0.01, "adagrad": 0.1}.get(optimizer, 0.02)
