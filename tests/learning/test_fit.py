@@ -69,12 +69,12 @@ def test_a_fit_with_averaging_ends_with_the_mean_of_its_last_epochs():
         network = AutoRec(options.model, WORLD.catalogue)
         generator = torch.Generator().manual_seed(0)
         fit(network, WORLD.train.ratings, options.fitting, generator, epochs=epochs)
-        kept.append(network.decoder_HC.detach())
+        kept.append(network.decoder_CH.detach())
     averaging = options.fitting.model_copy(update={"average_last": 0.5})
     network = AutoRec(options.model, WORLD.catalogue)
     generator = torch.Generator().manual_seed(0)
     fit(network, WORLD.train.ratings, averaging, generator, epochs=4)
-    assert torch.allclose(network.decoder_HC, (kept[0] + kept[1]) / 2, atol=1e-6)
+    assert torch.allclose(network.decoder_CH, (kept[0] + kept[1]) / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["cdae", "autorec"])
@@ -129,6 +129,22 @@ def test_the_sparse_products_gradient_is_the_dense_ones():
     gradient = torch.arange(8.0).reshape(4, 2)
     batch.times(weight).backward(gradient)
     assert weight.grad.tolist() == (matrix[[2, 1, 0, 0]].toarray().T @ gradient.numpy()).tolist()
+
+
+def test_products_at_the_non_zeros_and_their_gradients_are_the_dense_ones():
+    matrix = csr_array(np.array([[7, 0, 8, 0], [0, 0, 0, 0], [0, 0, 9, 0]], dtype=np.float32))
+    batch = Rows(matrix, torch.device("cpu")).batch(torch.tensor([2, 1, 0, 0]))
+    generator = torch.Generator().manual_seed(0)
+    both = [torch.randn(4, 3, generator=generator).requires_grad_() for _ in range(2)]
+    left, right = both
+    dense_N = (left @ right.T)[batch.row_N, batch.column_N]
+    sampled_N = batch.products_at(left, right)
+    assert torch.allclose(sampled_N, dense_N)
+    wanted, found = (
+        torch.autograd.grad((values.square()).sum(), both) for values in (dense_N, sampled_N)
+    )
+    for wanted_gradient, gradient in zip(wanted, found, strict=True):
+        assert torch.allclose(gradient, wanted_gradient)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "adagrad"])

@@ -36,7 +36,7 @@ def by_hand(orientation, encoder, decoder, **changes):
     network.start(RATINGS, torch.Generator())
     with torch.no_grad():
         network.encoder[0].copy_(torch.tensor(encoder)[:, None])
-        network.decoder_HC.copy_(torch.tensor(decoder)[None, :])
+        network.decoder_CH.copy_(torch.tensor(decoder)[:, None])
         network.encoder_bias[0].fill_(0.5)
         network.decoder_bias_C.fill_(0.25)
     network.finish(RATINGS)
@@ -107,7 +107,7 @@ def test_the_penalty_of_a_row_does_not_depend_on_the_batch():
 def test_the_deep_form_has_the_papers_three_layers():
     options = options_of("autorec", model__hidden_sizes=[4, 2, 4]).model
     network = AutoRec(options, Catalogue(2, 3, 1, 5))
-    shapes = [tuple(weight.shape) for weight in (*network.encoder, network.decoder_HC)]
+    shapes = [tuple(weight.shape) for weight in (*network.encoder, network.decoder_CH.T)]
     assert shapes == [(2, 4), (4, 2), (2, 4), (4, 2)]
 
 

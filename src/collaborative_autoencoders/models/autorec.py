@@ -85,7 +85,7 @@ class AutoRec(Network):
         sizes = (n_columns, *options.hidden_sizes)
         self.encoder = nn.ParameterList(torch.zeros(shape) for shape in pairwise(sizes))
         self.encoder_bias = nn.ParameterList(torch.zeros(size) for size in options.hidden_sizes)
-        self.decoder_HC = nn.Parameter(torch.zeros(sizes[-1], n_columns))
+        self.decoder_CH = nn.Parameter(torch.zeros(n_columns, sizes[-1]))
         self.decoder_bias_C = nn.Parameter(torch.zeros(n_columns))
         self.register_buffer("code_RH", torch.zeros(items * self.by_item, sizes[-1]))
         self.register_buffer("mean", torch.zeros(()))
@@ -101,7 +101,7 @@ class AutoRec(Network):
 
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Glorot weights; means, biases and counts of the train part."""
-        for weight in (*self.encoder, self.decoder_HC):
+        for weight in (*self.encoder, self.decoder_CH):
             nn.init.xavier_uniform_(weight, generator=generator)
         damping, mean = self.options.bias_damping, float(train_UI.data.mean(dtype=np.float64))
         item_bias_I = item_biases(train_UI, mean, damping)
@@ -116,13 +116,13 @@ class AutoRec(Network):
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Σ over the observed ratings of (r − h(r))², per row of the batch."""
         code_BH = drop(self._encode(batch, generator), self.options.hidden_dropout, generator)
-        output_BC = self._decode(code_BH, self.decoder_HC, self.decoder_bias_C)
-        error_N = batch.value_N - self._base(batch) - output_BC[batch.row_N, batch.column_N]
+        output_N = self._decode_observed(code_BH, batch)
+        error_N = batch.value_N - self._base(batch) - output_N
         return error_N.square().sum() / len(code_BH)
 
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
         """λ/2 (‖W‖² + ‖V‖²) of the whole sum, so λ / n_rows of a row's mean; none on biases."""
-        yield Penalised([*self.encoder, self.decoder_HC], self.options.penalty / n_rows)
+        yield Penalised([*self.encoder, self.decoder_CH], self.options.penalty / n_rows)
         yield Penalised([*self.encoder_bias, self.decoder_bias_C], 0.0)
 
     @torch.inference_mode()
@@ -172,8 +172,15 @@ class AutoRec(Network):
             hidden = activate(torch.addmm(bias, hidden, weight))
         return hidden
 
-    def _decode(self, code_BH: Tensor, decoder_HC: Tensor, bias_C: Tensor) -> Tensor:
-        output = torch.addmm(bias_C, code_BH, decoder_HC)
+    def _decode(self, code_BH: Tensor, decoder_CH: Tensor, bias_C: Tensor) -> Tensor:
+        return self._activated(torch.addmm(bias_C, code_BH, decoder_CH.T))
+
+    def _decode_observed(self, code_BH: Tensor, batch: Batch) -> Tensor:
+        """`_decode` at the observed ratings alone, as the loss asks for no others."""
+        linear_N = batch.products_at(code_BH, self.decoder_CH)
+        return self._activated(linear_N + self.decoder_bias_C[batch.column_N])
+
+    def _activated(self, output: Tensor) -> Tensor:
         if self.options.decoder_activation == "identity":
             return output
         lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
@@ -184,10 +191,10 @@ class AutoRec(Network):
         """What the network gives out for these users, shape (U, I)."""
         if self.by_item:
             columns_U = torch.as_tensor(users_U, device=self.device)
-            decoder_HU, bias_U = self.decoder_HC[:, columns_U], self.decoder_bias_C[columns_U]
-            return self._decode(self.code_RH, decoder_HU, bias_U).T
+            decoder_UH, bias_U = self.decoder_CH[columns_U], self.decoder_bias_C[columns_U]
+            return self._decode(self.code_RH, decoder_UH, bias_U).T
         code_UH = self._encode(Rows(histories_UI, self.device).all())
-        return self._decode(code_UH, self.decoder_HC, self.decoder_bias_C)
+        return self._decode(code_UH, self.decoder_CH, self.decoder_bias_C)
 
     def _base(self, batch: Batch) -> Tensor | float:
         """What is taken off each rating of a batch before it is learned, shape (N,)."""

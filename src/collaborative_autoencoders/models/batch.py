@@ -4,6 +4,7 @@ Dimension key: R rows and C columns of the matrix, B rows of a batch, N non-zero
 in row order, H hidden units.
 """
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,21 @@ class Batch(NamedTuple):
         """
         return SparseProduct.apply(weight_CH, self)
 
+    def products_at(self, left_BH: Tensor, right_CH: Tensor) -> Tensor:
+        """`(left @ right.T)[row, column]` at the non-zeros alone, whatever their values; (N,)."""
+        return SampledProduct.apply(left_BH, right_CH, self)
+
+    def transposed(self, n_columns: int) -> "Batch":
+        """The same non-zeros column by column: the rows of the result are all the columns."""
+        by_column_N = torch.argsort(self.column_N, stable=True)
+        return Batch(
+            torch.arange(n_columns, device=self.column_N.device),
+            torch.bincount(self.column_N, minlength=n_columns),
+            self.column_N[by_column_N],
+            self.row_N[by_column_N],
+            self.value_N[by_column_N],
+        )
+
     def cells(self, n_columns: int) -> Tensor:
         """Each non-zero's place in the batch's dense form (B, C), laid out flat.
 
@@ -51,23 +67,54 @@ class SparseProduct(torch.autograd.Function):
     def forward(ctx: Any, weight_CH: Tensor, batch: Batch) -> Tensor:
         """Row b is the sum of the weights of its columns, each times the row's value there."""
         ctx.batch, ctx.n_columns = batch, len(weight_CH)
-        return gather_and_sum(weight_CH, batch.column_N, batch.value_N, batch.count_B)
+        return gather_and_sum(batch, weight_CH)
 
     @staticmethod
     def backward(ctx: Any, gradient_BH: Tensor) -> tuple[Tensor, None]:
         """The same sum column by column."""
-        batch = ctx.batch
-        by_column_N = torch.argsort(batch.column_N, stable=True)
-        count_C = torch.bincount(batch.column_N, minlength=ctx.n_columns)
-        row_N, value_N = batch.row_N[by_column_N], batch.value_N[by_column_N]
-        return gather_and_sum(gradient_BH, row_N, value_N, count_C), None
+        return gather_and_sum(ctx.batch.transposed(ctx.n_columns), gradient_BH), None
 
 
-def gather_and_sum(weight: Tensor, place_N: Tensor, value_N: Tensor, count: Tensor) -> Tensor:
-    """Sums of `value · weight[place]` over runs of `count` entries each; an empty run gives 0."""
-    first = count.cumsum(0) - count
+class SampledProduct(torch.autograd.Function):
+    """Dot products of rows of two dense matrices, for the pairs that a batch holds.
+
+    With its gradients written by hand: each is a sparse product.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, left_BH: Tensor, right_CH: Tensor, batch: Batch) -> Tensor:
+        """(N,)."""
+        ctx.batch = batch
+        ctx.save_for_backward(left_BH, right_CH)
+        start_B = F.pad(batch.count_B.cumsum(0), (1, 0))
+        with warnings.catch_warnings(action="ignore"):  # of torch, that CSR is in beta
+            zeros_BC = torch.sparse_csr_tensor(
+                start_B,
+                batch.column_N,
+                torch.zeros_like(batch.value_N),
+                (len(left_BH), len(right_CH)),
+                check_invariants=False,
+            )
+        return torch.sparse.sampled_addmm(zeros_BC, left_BH, right_CH.T).values()
+
+    @staticmethod
+    def backward(ctx: Any, gradient_N: Tensor) -> tuple[Tensor, Tensor, None]:
+        """G · right and Gᵀ · left, with the gradient G in the batch's places."""
+        left_BH, right_CH = ctx.saved_tensors
+        gradient = ctx.batch._replace(value_N=gradient_N)
+        of_right_CH = gather_and_sum(gradient.transposed(len(right_CH)), left_BH)
+        return gather_and_sum(gradient, right_CH), of_right_CH, None
+
+
+def gather_and_sum(batch: Batch, weight: Tensor) -> Tensor:
+    """For each row the sum of `value · weight[column]` over its non-zeros; 0 for an empty one."""
+    first_B = batch.count_B.cumsum(0) - batch.count_B
     return F.embedding_bag(
-        place_N, weight.contiguous(), first, mode="sum", per_sample_weights=value_N
+        batch.column_N,
+        weight.contiguous(),
+        first_B,
+        mode="sum",
+        per_sample_weights=batch.value_N.contiguous(),
     )
 
 

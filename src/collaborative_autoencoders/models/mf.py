@@ -60,7 +60,7 @@ class MF(Network):
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Σ over the observed ratings of (r − r̂)², per user of the batch."""
         user_N, item_N = batch.rows_B[batch.row_N], batch.column_N
-        product_N = (self.user_UH[user_N] * self.item_IH[item_N]).sum(dim=1)
+        product_N = batch.products_at(self.user_UH[batch.rows_B], self.item_IH)
         expected_N = self.mean + self.user_bias_U[user_N] + self.item_bias_I[item_N] + product_N
         return (batch.value_N - expected_N).square().sum() / len(batch.rows_B)
 
