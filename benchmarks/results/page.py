@@ -129,7 +129,13 @@ def seed_table(rows: list[Row], measures: list[str], judged: pd.DataFrame) -> st
         own = [measure for measure in measures if has(judged, row.name, measure)]
         for measure in own if row.targets else own[:1]:
             values = by_seed(judged, row.name, measure)
-            lines.append([row.name, heading(measure), *(digits(values[seed]) for seed in seeds)])
+            lines.append(
+                [
+                    row.name,
+                    heading(measure),
+                    *(digits(values[seed]) if seed in values else "–" for seed in seeds),
+                ]
+            )
     return table(["model", "measure", *map(str, seeds)], lines)
 
 

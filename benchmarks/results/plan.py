@@ -95,7 +95,7 @@ def read_plan(path: Path = PLAN) -> dict[str, Protocol]:
 
 
 def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> list[Job]:
-    """Every run of the plan: first the whole pipelines, then rows of their own."""
+    """Every run of the plan: first what the page cannot do without, then rows of their own."""
     whole = [
         Job(name, block.pipeline, split_seed, {row.model: row.name for row in block.models})
         for name, block in plan.items()
@@ -103,8 +103,8 @@ def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> list[Job]:
     ]
     variants = [
         Job(name, block.pipeline, split_seed, {row.model: row.name}, row)
-        for name, block in plan.items()
         for split_seed in split_seeds
+        for name, block in plan.items()
         for row in block.variants
     ]
     ablation = [
@@ -112,4 +112,4 @@ def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> list[Job]:
         for name, block in plan.items()
         for row in block.ablation
     ]
-    return [*whole, *variants, *ablation]
+    return [*whole, *ablation, *variants]
