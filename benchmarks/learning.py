@@ -8,7 +8,8 @@ MovieLens 1M from data/01_raw (`kedro run --env seed` fetches it), prepared by t
    one of `textbook_cdae.py` in turn, medians. The textbook draws its own order and dropout; run
    once more with our draws it must give our validation curve.
 2. The same epochs against the decoder's three matrix products alone (forward, gradient of the
-   weights, gradient of the hidden units), which no way of writing it saves.
+   weights, gradient of the hidden units), which every loop pays that works out all outputs. Ours
+   does not where the hidden layer is small beside the batch (`losses.SquareByGram`).
 3. P2 (conf/recbole) as committed: seconds of fitting and judging until validation NDCG@10 passes
    the best that RecBole's CDAE reaches with its best published settings, against RecBole's own
    seconds until then. RecBole needs older numpy and pandas, so an environment of its own:

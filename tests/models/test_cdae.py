@@ -101,9 +101,12 @@ def test_users_and_items_not_liked_weigh_what_they_are_given():
 
 @pytest.mark.parametrize("item_weight", [None, torch.tensor([1.0, 3.0, 7.0])])
 @pytest.mark.parametrize("user_weight", [None, torch.tensor([2.0, 5.0])])
-def test_the_square_losss_own_gradient_is_autograds(user_weight, item_weight):
+@pytest.mark.parametrize("n_hidden", [1, 4])  # by the Gram matrix, and over all outputs
+def test_the_square_losss_own_gradient_is_autograds(n_hidden, user_weight, item_weight):
     generator = torch.Generator().manual_seed(0)
-    linear = [torch.randn(shape, generator=generator) for shape in ((2, 4), (4, 3), (3,))]
+    linear = [
+        torch.randn(shape, generator=generator) for shape in ((2, n_hidden), (n_hidden, 3), (3,))
+    ]
     weights = (3.0, user_weight, item_weight)
 
     def by_autograd(hidden, decoder, bias):

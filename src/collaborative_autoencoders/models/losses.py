@@ -60,10 +60,15 @@ def square_of_linear(
     user_weight_B: Tensor | None = None,
     item_weight_I: Tensor | None = None,
 ) -> Tensor:
-    """`over_all_items(square, …)` of hidden · decoder + bias, with fewer passes over (B, I)."""
-    loss_B = SquareOfLinear.apply(
-        hidden_BH, decoder_HI, bias_I, batch, positive_weight, item_weight_I
-    )
+    """`over_all_items(square, …)` of hidden · decoder + bias, by the way that costs less.
+
+    Over all outputs a step costs three products of B · I · H; by the Gram matrix two of H² · I, and
+    two of H² · B. It also gathers, so it is taken where its products cost two thirds at the most.
+    """
+    (n_rows, n_hidden), n_items = hidden_BH.shape, len(bias_I)
+    by_gram = n_hidden * (n_items + n_rows) < n_rows * n_items
+    way = SquareByGram if by_gram else SquareOfLinear
+    loss_B = way.apply(hidden_BH, decoder_HI, bias_I, batch, positive_weight, item_weight_I)
     return (loss_B if user_weight_B is None else loss_B * user_weight_B).mean()
 
 
@@ -105,6 +110,50 @@ class SquareOfLinear(torch.autograd.Function):
         of_hidden_BH = (slope_BI @ decoder_HI.T) * factor_B1
         of_decoder_HI = (hidden_BH * factor_B1).T @ slope_BI
         return of_hidden_BH, of_decoder_HI, gradient_B @ slope_BI, None, None, None
+
+
+class SquareByGram(torch.autograd.Function):
+    """As `SquareOfLinear`, without ever working out what is not liked.
+
+    With a last hidden unit of 1 and the bias as its row of D, ŷ = z D. As if nothing were liked,
+    Σ c ŷ² is z G zᵀ with the Gram matrix G = D diag(c) Dᵀ, and its gradients are 2 z G and
+    2 zᵀz D diag(c) (the trick of Hu et al. 2008). The likes are mended by sparse products.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_BH: Tensor,
+        decoder_HI: Tensor,
+        bias_I: Tensor,
+        batch: Batch,
+        positive_weight: float,
+        item_weight_I: Tensor | None,
+    ) -> Tensor:
+        """The losses, shape (B,)."""
+        hidden_BZ = F.pad(hidden_BH, (0, 1), value=1.0)
+        decoder_IZ = torch.cat([decoder_HI, bias_I[None]]).T.contiguous()
+        weight_I = torch.ones_like(bias_I) if item_weight_I is None else item_weight_I
+        weighted_IZ = decoder_IZ * weight_I[:, None]
+        slope_BZ = hidden_BZ @ (weighted_IZ.T @ decoder_IZ)
+        output_N = batch.products_at(hidden_BZ, decoder_IZ)
+        weight_N = weight_I[batch.column_N]
+        mended_N = positive_weight * (output_N - 1).square() - weight_N * output_N.square()
+        mend_N = positive_weight * (output_N - 1) - weight_N * output_N
+        ctx.mend = batch._replace(value_N=mend_N)
+        ctx.save_for_backward(hidden_BZ, decoder_IZ, weighted_IZ, slope_BZ)
+        return 0.5 * (slope_BZ * hidden_BZ).sum(dim=1).index_add_(0, batch.row_N, mended_N)
+
+    @staticmethod
+    def backward(ctx: Any, gradient_B: Tensor) -> tuple[Tensor | None, ...]:
+        """Of hidden, decoder and bias."""
+        hidden_BZ, decoder_IZ, weighted_IZ, slope_BZ = ctx.saved_tensors
+        factored_BZ = hidden_BZ * gradient_B[:, None]
+        of_hidden_BZ = (slope_BZ + ctx.mend.times(decoder_IZ)) * gradient_B[:, None]
+        by_item = ctx.mend.transposed(len(decoder_IZ))
+        of_decoder_IZ = weighted_IZ @ (hidden_BZ.T @ factored_BZ) + by_item.times(factored_BZ)
+        of_decoder_ZI = of_decoder_IZ.T
+        return of_hidden_BZ[:, :-1], of_decoder_ZI[:-1], of_decoder_ZI[-1], None, None, None
 
 
 def over_sampled_items(
