@@ -63,7 +63,7 @@ def test_the_average_is_the_mean_of_the_weights_after_the_first_epoch_that_count
 
 def test_a_fit_with_averaging_ends_with_the_mean_of_its_last_epochs():
     changes = {"fitting__validation_metric": None, "fitting__patience": None, "fitting__epochs": 4}
-    kept, last = [], {"schedule": "constant", "warmup_fraction": 0}
+    kept, last = [], {"schedule": "constant", "average_last": 0}
     for epochs in (3, 4):
         options = options_of("autorec", **changes, **{f"fitting__{k}": v for k, v in last.items()})
         network = AutoRec(options.model, WORLD.catalogue)
