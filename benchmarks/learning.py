@@ -48,7 +48,7 @@ PLAIN = {
     "activity_exponent": 0,
     "popularity_exponent": 0,
 }
-SAME_CURVE = 1e-3
+SAME_CURVE = 1e-4
 """Largest difference of NDCG for curves from the same draws: sums in another order differ in the
 last bits, and steps carry that on."""
 

@@ -43,6 +43,7 @@ def protocol_part(
         f"`kedro run --env {name} --pipelines {protocol.pipeline}`. Published: {protocol.source}.",
         main_table(rows, protocol.measures, judged),
         differing(protocol.variants),
+        "\n".join(f"- {note}" for note in protocol.notes),
     ]
     wanted = [(row, target) for row in rows for target in row.targets]
     if wanted:

@@ -59,6 +59,8 @@ class Protocol(Options):
     """Rows of the whole pipeline, as the environment has them."""
     variants: list[Row]
     """Rows of runs of their own, each of one model with changes."""
+    notes: list[str] = Field(default_factory=list)
+    """What a reader has to know, without a figure of ours."""
     validation_metric: str
     ablation: list[Row] = Field(default_factory=list)
     """Judged by it on the validation part of the tuning seed alone, the first as committed."""
