@@ -6,6 +6,12 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 
+class CannotRepeat(click.ClickException):
+    """Ends the command with 2: 1 says that a repeat is not the same."""
+
+    exit_code = 2
+
+
 @click.group()
 def cli() -> None:
     """Commands of Collaborative Autoencoders."""
@@ -27,5 +33,5 @@ def repeat(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
     try:
         same = repeat_run(Path(project.project_path), run_id, anyway)
     except Refused as refused:
-        raise click.UsageError(str(refused)) from None
+        raise CannotRepeat(str(refused)) from None
     raise SystemExit(0 if same else 1)

@@ -5,6 +5,7 @@ import math
 import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
 from collaborative_autoencoders.cli import cli
-from collaborative_autoencoders.hooks.provenance import selection
+from collaborative_autoencoders.hooks.provenance import selection, versions_and_machine
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.repeating.comparison import compare_histories, distance
 
@@ -111,6 +112,7 @@ def test_the_typed_command_repeats_a_run_and_its_models_to_the_last_digit(projec
     assert set(found) == {"run", *MODELS}  # the first is that of the "whole run"
     assert all(row[-3] == row[-2] for row in found.values())
     assert all(int(found[model][-2]) > 10 for model in MODELS)
+    assert "metrics are the same at every step" in done.stdout
     parent, children = tracked.last_run(project)
     assert parent.data.tags["repeats"] == whole
     assert set(children) == set(MODELS)
@@ -222,6 +224,22 @@ def test_a_run_whose_environment_or_parameters_are_gone_is_refused(
 def test_a_run_older_than_the_command_is_refused(project, small, refusal, about):
     tracked.store(project).delete_tag(small, "selection")
     assert "has no tag selection" in refusal()
+
+
+def test_every_command_of_kedro_stays_light(tmp_path):
+    light = (
+        "import sys, collaborative_autoencoders.cli; print({'mlflow', 'torch'} & {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", light], capture_output=True, **projects.in_project(tmp_path)
+    )
+    assert done.stdout.endswith("set()\n"), done.stdout + done.stderr
+
+
+def test_the_threads_of_matrix_products_are_what_the_shell_allows(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert versions_and_machine()["blas_threads"] == "3"
 
 
 def test_the_selection_is_what_was_selected():

@@ -61,7 +61,14 @@ def versions_and_machine() -> dict[str, str]:
         **{library: version(library) for library in LIBRARIES},
         "machine": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
+        "blas_threads": blas_threads(),
     }
+
+
+def blas_threads() -> str:
+    """The threads of NumPy's matrix products: what the shell allows, else every core."""
+    limits = (os.environ.get(f"{library}_NUM_THREADS") for library in ("OPENBLAS", "OMP", "MKL"))
+    return next(filter(None, limits), str(os.cpu_count()))
 
 
 def processor() -> str:

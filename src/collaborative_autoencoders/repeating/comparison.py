@@ -103,14 +103,23 @@ def largest(differences: dict[str, float]) -> str:
     return f"{metric}: " + (f"{by:.3g}" if math.isfinite(by) else "only in one of them")
 
 
-def reasons_to_differ(original: Run, repeat: Run) -> str:
-    """The versions, the processor and the commit that are others now, as the probable reason."""
-    before, now = original.data.tags, repeat.data.tags
-    changed = [
-        f"{tag} was {before.get(tag, 'unknown')}, is {now.get(tag, 'unknown')}"
-        for tag in (*versions_and_machine(), "git_commit", "git_dirty")
-        if before.get(tag) != now.get(tag)
-    ]
+def verdict(compared: list[Compared], original: Run, repeat: Run) -> str:
+    """One sentence: all the same, or what is now another and so the probable reason."""
+    n_metrics = sum(run.n_metrics for run in compared)
+    if not n_metrics:
+        return "This run has no metrics; its ratings are the same."
+    if all(run.same for run in compared):
+        return f"All {n_metrics} metrics are the same at every step."
+    changed = changed_since(original.data.tags, repeat.data.tags)
     if not changed:
         return "Not the same, though commit, versions and processor are."
     return f"Not the same; the probable reason: {'; '.join(changed)}."
+
+
+def changed_since(then: dict[str, str], now: dict[str, str]) -> list[str]:
+    """The versions, the threads, the processor and the commit that are others now."""
+    return [
+        f"{tag} was {then.get(tag, 'unknown')}, is {now.get(tag, 'unknown')}"
+        for tag in (*versions_and_machine(), "git_commit", "git_dirty")
+        if then.get(tag) != now.get(tag)
+    ]
