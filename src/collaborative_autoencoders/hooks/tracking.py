@@ -28,7 +28,9 @@ from .provenance import (
     git_state,
     is_abandoned,
     peak_memory_mb,
+    selection,
     this_process,
+    versions_and_machine,
 )
 from .store import check_store, unusable
 
@@ -91,7 +93,9 @@ class ModelRunsHook(MlflowHook):
         self._about = {
             "command": command_line(),
             "environment": run_params["env"] or "base",
+            "selection": selection(run_params),
             "process": this_process(),
+            **versions_and_machine(),
             **git_state(self._context.project_path),
         }
         self._describe_run(f"{self._about['environment']}: {pipeline_names(run_params)}")
