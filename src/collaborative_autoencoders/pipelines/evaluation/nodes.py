@@ -13,6 +13,7 @@ from collaborative_autoencoders.recommending import ranking, rating
 
 from .averages import Metrics, average_errors, average_lists, describe_catalogue
 from .curves import History, draw_history
+from .differences import compare_with_above, tell_apart
 from .known import known_of, refuse_leak
 from .leaderboard import make_leaderboard
 from .lists import check_lists, lists_to_table, no_lists, table_to_lists
@@ -136,14 +137,23 @@ def draw_curves(history: History) -> Any:
     return draw_history(history, title="Learning curves")
 
 
-def compare_models(evaluation: EvaluationOptions, **results: Mapping[str, Any]) -> pd.DataFrame:
-    """The leaderboard: one row per model, sorted by the primary metric, best first.
+def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, pd.DataFrame]:
+    """The leaderboard, one row per model, and the differences, one row per pair of models.
 
-    `results` holds `<model>.metrics` and `<model>.fit_facts` of every model by these names.
+    The leaderboard is sorted by the primary metric, best first, and says of each row whether it is
+    better, worse or not told apart from the row above by the paired difference over users.
+    `results` holds `<model>.metrics`, `<model>.fit_facts` and `<model>.user_scores` of every model
+    by these names.
     """
     models = [name.removesuffix(".metrics") for name in results if name.endswith(".metrics")]
-    return make_leaderboard(
+    board = make_leaderboard(
         metrics={model: results[f"{model}.metrics"] for model in models},
         left_out={model: results[f"{model}.fit_facts"]["left_out"] for model in models},
         primary_metric=evaluation.primary_metric,
     )
+    user_scores = {model: results[f"{model}.user_scores"] for model in models}
+    differences = tell_apart(user_scores, evaluation)
+    return {
+        "leaderboard": compare_with_above(board, differences),
+        "differences": differences,
+    }

@@ -95,13 +95,17 @@ def _show_and_register_it() -> list[Node]:
 
 
 def _compare(models: list[str]) -> Pipeline:
-    results = [f"{model}.{result}" for model in models for result in ("metrics", "fit_facts")]
+    results = [
+        f"{model}.{result}"
+        for model in models
+        for result in ("metrics", "fit_facts", "user_scores")
+    ]
     return Pipeline(
         [
             Node(
                 compare_models,
                 inputs={"evaluation": "params:evaluation"} | {name: name for name in results},
-                outputs="leaderboard",
+                outputs={name: name for name in ("leaderboard", "differences")},
                 name="compare_models",
             )
         ]
