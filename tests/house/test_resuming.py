@@ -53,6 +53,7 @@ def test_a_model_without_lists_and_scores_is_judged_anew_without_fitting(project
     board = project / BOARD
     judged = ["07_model_output/test/cdae/ranked_items.parquet"]
     judged += [f"08_reporting/test/cdae/{name}" for name in ("user_scores.parquet", "metrics.json")]
+    judged.append("08_reporting/test/differences.csv")
     missing = [board, *(project / "data" / name for name in judged)]
     before = board.read_text()
     for file in missing:

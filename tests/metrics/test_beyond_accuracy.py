@@ -11,6 +11,7 @@ from collaborative_autoencoders.metrics.beyond_accuracy import (
     count_recommended,
     coverage,
     gini,
+    lorenz,
     novelty,
 )
 
@@ -67,3 +68,21 @@ def test_a_short_list_is_as_novel_as_what_is_in_it_and_no_list_is_not_zero():
     novelty_U = novelty(np.array([[0, -1], [-1, -1]]), owners_I=np.array([4, 1]), n_users=8)
     assert novelty_U[0] == 1
     assert np.isnan(novelty_U[1])
+
+
+def test_a_lorenz_curve_by_hand():
+    items, shown = lorenz(np.array([2, 6, 0]))
+    assert items == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert shown == pytest.approx([0, 0 / 8, (0 + 2) / 8, (0 + 2 + 6) / 8])
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=20).filter(any).map(np.array))
+def test_a_lorenz_curve_ends_at_one_below_the_diagonal_and_its_area_is_the_gini(counts):
+    items, shown = lorenz(counts)
+    assert (items[-1], shown[-1]) == (1, 1)
+    assert np.all(shown <= items + 1e-12)
+    assert 2 * (0.5 - np.trapezoid(shown, items)) == pytest.approx(gini(counts), abs=1e-12)
+
+
+def test_where_nothing_is_recommended_there_is_no_lorenz_curve():
+    assert np.isnan(lorenz(np.zeros(3, dtype=np.int64))[1][-1])

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from collaborative_autoencoders.metrics import bootstrap
-from collaborative_autoencoders.metrics.bootstrap import interval_of_means, interval_of_ratios
+from collaborative_autoencoders.metrics.bootstrap import (
+    interval_of_means,
+    interval_of_ratios,
+    paired_differences,
+)
 
 VALUES = np.random.default_rng(0).random((400, 3))
 
@@ -53,3 +57,60 @@ def test_a_ratio_is_of_the_sums():
 def test_users_without_a_value_are_refused(values):
     with pytest.raises(ValueError, match="leave out the users"):
         interval_of_means(values, resamples=10, seed=0)
+
+
+def differences_of_means(*columns, seed=1):
+    values_UM = np.array(columns, dtype=np.float64).T
+    has_UM = ~np.isnan(values_UM)
+    return paired_differences(values_UM, has_UM.astype(np.float64), resamples=200, seed=seed)
+
+
+def test_a_difference_by_hand():
+    found = differences_of_means([0.5, 1.0, 0.0], [0.25, 0.5, 0.0])
+    assert found.difference_MM[0, 1] == pytest.approx((0.25 + 0.5 + 0.0) / 3)
+    assert found.users_MM.tolist() == [[3, 3], [3, 3]]
+
+
+def test_a_difference_of_errors_is_of_the_roots_of_the_sums():
+    squared_UM, count_UM = np.array([[8.0, 2.0], [1.0, 1.0]]), np.array([[2.0, 2.0], [1.0, 1.0]])
+    found = paired_differences(squared_UM, count_UM, resamples=20, seed=0, of_ratio=np.sqrt)
+    assert found.difference_MM[0, 1] == pytest.approx(np.sqrt((8 + 1) / 3) - np.sqrt((2 + 1) / 3))
+
+
+def test_the_interval_of_a_difference_is_that_of_each_users_difference():
+    """As the draws are the same ones, paired is the same as one column of differences."""
+    found = differences_of_means(*VALUES.T)
+    one = interval_of_means(VALUES[:, :1] - VALUES[:, 1:2], resamples=200, seed=1)
+    assert (found.low_MM[0, 1], found.high_MM[0, 1]) == pytest.approx((*one.low_M, *one.high_M))
+
+
+def test_what_is_hard_for_both_cancels_out():
+    hard_U = VALUES[:, 0]
+    found = differences_of_means(hard_U, hard_U - 0.01)
+    assert [found.low_MM[0, 1], found.high_MM[0, 1]] == pytest.approx([0.01, 0.01])
+
+
+def test_swapping_mirrors_and_a_model_differs_from_itself_by_nothing():
+    found = differences_of_means(*VALUES.T)
+    assert np.array_equal(found.difference_MM, -found.difference_MM.T)
+    assert np.array_equal(found.low_MM, -found.high_MM.T)
+    assert np.all(np.diag(found.low_MM) == 0)
+    assert np.all(np.diag(found.high_MM) == 0)
+
+
+def test_a_pair_does_not_hang_on_the_other_models():
+    three, two = differences_of_means(*VALUES.T), differences_of_means(*VALUES.T[:2])
+    assert three.low_MM[0, 1] == pytest.approx(two.low_MM[0, 1])
+
+
+def test_a_difference_is_over_the_users_of_both():
+    found = differences_of_means([1.0, np.nan, 3.0], [0.0, 5.0, 1.0], [np.nan, 1.0, np.nan])
+    assert found.difference_MM[0, 1] == pytest.approx((1 + 2) / 2)
+    assert found.users_MM[0].tolist() == [2, 2, 0]
+    assert np.isnan([found.difference_MM[0, 2], found.low_MM[2, 0], found.high_MM[0, 2]]).all()
+
+
+def test_a_model_without_values_differs_by_nothing_that_could_be_told():
+    found = differences_of_means([np.nan, np.nan], [np.nan, np.nan])
+    assert np.isnan(found.difference_MM).all()
+    assert found.users_MM.tolist() == [[0, 0], [0, 0]]

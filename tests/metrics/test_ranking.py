@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from collaborative_autoencoders.metrics.ranking import RANKING_METRICS, ndcg, precision, recall
+from collaborative_autoencoders.metrics.ranking import (
+    RANKING_METRICS,
+    ndcg,
+    ndcg_by_length,
+    precision,
+    recall,
+    recall_by_length,
+)
 
 # three held out, a list of four, hits in the first and the third place
 HITS = np.array([[True, False, True, False]])
@@ -104,3 +111,24 @@ def test_precision_times_k_and_recall_times_held_out_are_the_hits(lists):
 def test_all_that_could_be_hit_in_front_is_a_perfect_ndcg(n_relevant, k):
     hits_UK = np.arange(k)[None, :] < n_relevant
     assert ndcg(hits_UK, np.array([n_relevant])) == pytest.approx([1])
+
+
+def test_recall_by_length_by_hand():
+    assert recall_by_length(HITS, np.array([3])).tolist() == [[1 / 3, 1 / 3, 2 / 3, 2 / 3]]
+
+
+def test_ndcg_by_length_by_hand():
+    best = 1 / log2(2) + 1 / log2(3)
+    expected = [1, 1 / best] + [(1 + 1 / log2(4)) / (best + 1 / log2(4))] * 2
+    assert ndcg_by_length(HITS, np.array([3]))[0] == pytest.approx(expected)
+
+
+@given(hnp.arrays(np.bool_, st.tuples(st.integers(1, 5), st.integers(1, 8))), st.integers(0, 4))
+def test_each_length_has_what_the_metric_gives_of_a_list_so_long(hits_UK, missed):
+    n_relevant_U = hits_UK.sum(axis=1) + missed
+    for metric, by_length in ((ndcg, ndcg_by_length), (recall, recall_by_length)):
+        values_UK = by_length(hits_UK, n_relevant_U)
+        for k in range(1, hits_UK.shape[1] + 1):
+            assert values_UK[:, k - 1] == pytest.approx(
+                metric(hits_UK[:, :k], n_relevant_U), nan_ok=True
+            )

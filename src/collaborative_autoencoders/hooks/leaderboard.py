@@ -28,7 +28,10 @@ LIST_METRICS = {
 }
 """What is shown of the lists, and its heading: the whole table fits 80 characters."""
 
-OTHERS = {"rmse": "rmse", "users_judged": "users", "fit_seconds": "fit s"}
+OTHERS = {"rmse": "rmse", "fit_seconds": "fit s", "than_above": "above"}
+
+VERDICTS = {"better": "better", "not told apart": "alike", "worse": "worse"}
+"""What a row is beside the row above it, in the narrow words of the table."""
 
 NEXT = (("kedro mlflow ui", "compare the runs"), ("kedro viz run", "look at the pipeline"))
 
@@ -59,13 +62,18 @@ def activation() -> list[tuple[str, str]]:
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
-    """One row per model: its lists at 10 (or at the shortest k), RMSE, users judged, seconds."""
+    """One row per model: its lists at 10 (or at the shortest k), RMSE, seconds, how it differs.
+
+    `above` says whether the model is better, worse or alike (not told apart) beside the row above.
+    """
     k = shown_k(leaderboard)
     shown = {f"{name}_at_{k}": heading for name, heading in LIST_METRICS.items()} | OTHERS
     present = {name: heading for name, heading in shown.items() if name in leaderboard}
     table = Table(
         title=f"Leaderboard, lists of {k}",
         title_justify="left",
+        caption=caption(leaderboard),
+        caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=0,
         pad_edge=False,
@@ -76,6 +84,17 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     for _, row in leaderboard.iterrows():
         table.add_row(str(row[MODEL]), *(cell(name, row[name]) for name in present))
     return table
+
+
+def caption(leaderboard: pd.DataFrame) -> str | None:
+    """How many users stand behind the table, and what `above` rests on."""
+    if "than_above" not in leaderboard or "users_judged" not in leaderboard:
+        return None
+    users, primary_metric = leaderboard["users_judged"].max(), leaderboard.columns[1]
+    return (
+        f"{users:.0f} users judged; above: beside the row above, by the 95 % interval\n"
+        f"of the paired difference in {primary_metric} over users"
+    )
 
 
 def left_out(leaderboard: pd.DataFrame) -> dict[str, str]:
@@ -92,9 +111,9 @@ def shown_k(leaderboard: pd.DataFrame) -> int:
 
 
 def cell(name: str, value: Any) -> str:
-    """A number as it stands in the table; a dash where there is none."""
+    """A number or a verdict as it stands in the table; a dash where there is none."""
     if pd.isna(value):
         return "–"
-    if name == "users_judged":
-        return f"{value:.0f}"
+    if name == "than_above":
+        return VERDICTS[value]
     return f"{value:.1f}" if name == "fit_seconds" else f"{value:.3f}"

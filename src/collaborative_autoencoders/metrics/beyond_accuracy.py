@@ -30,6 +30,19 @@ def gini(recommended_I: Counts) -> float:
     return float(weight_I @ np.sort(recommended_I) / (n_items * total))
 
 
+def lorenz(recommended_I: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What share of all recommendations the least recommended items have together.
+
+    Share of items (0, 1/I, … 1), and beside it the share of recommendations that these items have,
+    items ascending; both shape (I + 1,), from (0, 0) to (1, 1). On the diagonal every item is shown
+    alike; Gini is twice the area between the diagonal and the curve. NaN where nothing is
+    recommended at all. Source: Lorenz 1905.
+    """
+    shown_I = np.concatenate([[0], np.cumsum(np.sort(recommended_I))]).astype(np.float64)
+    total = shown_I[-1] or np.nan
+    return np.linspace(0, 1, len(shown_I)), shown_I / total
+
+
 def coverage(recommended_I: Counts, owners_I: Counts) -> float:
     """What share of the training items is recommended to anyone.
 

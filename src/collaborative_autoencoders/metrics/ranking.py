@@ -80,6 +80,26 @@ RANKING_METRICS: dict[str, Callable[[Hits, Counts], Values]] = {
 """The metrics by the name they are reported under."""
 
 
+def ndcg_by_length(hits_UK: Hits, n_relevant_U: Counts) -> Values:
+    """NDCG of the first 1, 2, … K places of each list, shape (U, K); the last column is `ndcg`."""
+    discount_K = 1 / np.log2(np.arange(hits_UK.shape[1]) + 2)
+    dcg_UK = np.cumsum(hits_UK * discount_K, axis=1)
+    possible_UK = np.minimum(_lengths(hits_UK), np.maximum(n_relevant_U, 1)[:, None])
+    best_UK = np.cumsum(discount_K)[possible_UK - 1]
+    return _judged(dcg_UK / best_UK, n_relevant_U[:, None])
+
+
+def recall_by_length(hits_UK: Hits, n_relevant_U: Counts) -> Values:
+    """Recall of the first 1, 2, … K places of each list, shape (U, K)."""
+    hits_so_far_UK = np.cumsum(hits_UK, axis=1)
+    n_relevant_U1 = n_relevant_U[:, None]
+    return _judged(hits_so_far_UK / np.maximum(n_relevant_U1, 1), n_relevant_U1)
+
+
+def _lengths(hits_UK: Hits) -> NDArray[np.int64]:
+    return np.arange(1, hits_UK.shape[1] + 1)
+
+
 def _possible(hits_UK: Hits, n_relevant_U: Counts) -> NDArray[np.int64]:
     # min(k, |R|), and 1 where nothing is held out, so that nothing is divided by zero
     return np.clip(n_relevant_U, 1, hits_UK.shape[1]).astype(np.int64)

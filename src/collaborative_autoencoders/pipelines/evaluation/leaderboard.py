@@ -12,6 +12,11 @@ LOWER_IS_BETTER = ("rmse", "mae", "gini")
 """How the names of these metrics begin."""
 
 
+def lower_is_better(metric: str) -> bool:
+    """Whether the less of this metric the better."""
+    return metric.startswith(LOWER_IS_BETTER)
+
+
 def make_leaderboard(
     metrics: Mapping[str, Mapping[str, float]],
     left_out: Mapping[str, str | None],
@@ -27,7 +32,7 @@ def make_leaderboard(
     board = pd.DataFrame(rows, columns=[MODEL, *names, LEFT_OUT])
     return board.astype(dict.fromkeys(names, np.float64)).sort_values(
         primary_metric,
-        ascending=primary_metric.startswith(LOWER_IS_BETTER),
+        ascending=lower_is_better(primary_metric),
         na_position="last",
         kind="stable",
         ignore_index=True,

@@ -8,11 +8,22 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.metrics.hits import count_relevant
 from collaborative_autoencoders.models.model import Fitted, RatingModel
 from collaborative_autoencoders.recommending import ranking, rating
 
+from . import comparison
 from .averages import Metrics, average_errors, average_lists, describe_catalogue
+from .breakdown import (
+    by_activity,
+    by_concentration,
+    by_length,
+    by_popularity,
+    name_of_groups,
+    shown_length,
+)
 from .curves import History, draw_history
+from .differences import compare_with_above, tell_apart
 from .known import known_of, refuse_leak
 from .leaderboard import make_leaderboard
 from .lists import check_lists, lists_to_table, no_lists, table_to_lists
@@ -131,19 +142,79 @@ def average_scores(
     return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
+def break_down(
+    user_scores: pd.DataFrame,
+    ranked_items: pd.DataFrame,
+    predicted_ratings: pd.DataFrame,
+    test_likes: csr_array,
+    train_ratings: csr_array,
+    validation_ratings: csr_array,
+    evaluation: EvaluationOptions,
+) -> dict[str, Any]:
+    """The model's figures by activity, popularity, concentration and length of list, for drawing.
+
+    `group_metrics` are those of the groups under flat names. Both are empty for a model that was
+    left out. Lists are judged at the one of the lengths that is nearest to 10.
+    """
+    if user_scores.empty:
+        return {"breakdown": {}, "group_metrics": {}}
+    k, n_items = shown_length(evaluation.k), test_likes.shape[1]
+    item_UK, _ = table_to_lists(ranked_items, test_likes.shape[0], max(evaluation.k))
+    shown_UK, owners_I = item_UK[:, :k], count_owners(train_ratings)
+    n_ratings_U = count_relevant(train_ratings) + count_relevant(validation_ratings)
+    activity = by_activity(user_scores, n_ratings_U, k)
+    popularity = by_popularity(shown_UK, test_likes, predicted_ratings, owners_I)
+    breakdown = {
+        "k": k,
+        "activity": activity,
+        "popularity": popularity,
+        "lorenz": by_concentration(shown_UK, n_items),
+        "by_length": by_length(item_UK, test_likes),
+    }
+    return {
+        "breakdown": breakdown,
+        "group_metrics": name_of_groups(activity, k) | name_of_groups(popularity, k),
+    }
+
+
 def draw_curves(history: History) -> Any:
     """The learning curves as a plotly figure: loss and validation by epoch."""
     return draw_history(history, title="Learning curves")
 
 
-def compare_models(evaluation: EvaluationOptions, **results: Mapping[str, Any]) -> pd.DataFrame:
-    """The leaderboard: one row per model, sorted by the primary metric, best first.
+def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, pd.DataFrame]:
+    """The leaderboard, one row per model, and the differences, one row per pair of models.
 
-    `results` holds `<model>.metrics` and `<model>.fit_facts` of every model by these names.
+    The leaderboard is sorted by the primary metric, best first, and says of each row whether it is
+    better, worse or not told apart from the row above by the paired difference over users.
+    `results` holds `<model>.metrics`, `<model>.fit_facts` and `<model>.user_scores` of every model
+    by these names.
     """
     models = [name.removesuffix(".metrics") for name in results if name.endswith(".metrics")]
-    return make_leaderboard(
+    board = make_leaderboard(
         metrics={model: results[f"{model}.metrics"] for model in models},
         left_out={model: results[f"{model}.fit_facts"]["left_out"] for model in models},
         primary_metric=evaluation.primary_metric,
     )
+    user_scores = {model: results[f"{model}.user_scores"] for model in models}
+    differences = tell_apart(user_scores, evaluation)
+    return {
+        "leaderboard": compare_with_above(board, differences),
+        "differences": differences,
+    }
+
+
+def draw_comparison(**breakdowns: Mapping[str, Any]) -> dict[str, Any]:
+    """Four plotly figures of all models, each model in one colour; `breakdowns` by their names.
+
+    A model that was left out is not drawn, and takes its colour from no other.
+    """
+    by_model = {name.removesuffix(".breakdown"): value for name, value in breakdowns.items()}
+    judged = {model: value for model, value in by_model.items() if value}
+    styles = comparison.styles_of(by_model)
+    return {
+        "by_activity": comparison.draw_by_activity(judged, styles),
+        "by_popularity": comparison.draw_by_popularity(judged, styles),
+        "lorenz": comparison.draw_lorenz(judged, styles),
+        "metric_by_k": comparison.draw_by_length(judged, styles),
+    }

@@ -6,7 +6,9 @@ from kedro.pipeline import Node, Pipeline
 
 from .nodes import (
     average_scores,
+    break_down,
     compare_models,
+    draw_comparison,
     draw_curves,
     predict_ratings,
     rank_items,
@@ -16,6 +18,8 @@ from .registration import register_model
 
 TRAIN_AND_VALIDATION = ["train_ratings", "train_likes", "validation_ratings", "validation_likes"]
 SHARED = {*TRAIN_AND_VALIDATION, "test_ratings", "test_likes", "user_ids", "item_titles"}
+
+FIGURES = ("by_activity", "by_popularity", "lorenz", "metric_by_k")
 
 
 def create_pipeline(models: Iterable[str]) -> Pipeline:
@@ -72,6 +76,20 @@ def _judge_one_model() -> list[Node]:
             outputs="metrics",
             name="average_scores",
         ),
+        Node(
+            break_down,
+            inputs=[
+                "user_scores",
+                "ranked_items",
+                "predicted_ratings",
+                "test_likes",
+                "train_ratings",
+                "validation_ratings",
+                "params:evaluation",
+            ],
+            outputs={"breakdown": "breakdown", "group_metrics": "group_metrics"},
+            name="break_down",
+        ),
     ]
 
 
@@ -95,14 +113,25 @@ def _show_and_register_it() -> list[Node]:
 
 
 def _compare(models: list[str]) -> Pipeline:
-    results = [f"{model}.{result}" for model in models for result in ("metrics", "fit_facts")]
+    results = _of_each(models, "metrics", "fit_facts", "user_scores")
     return Pipeline(
         [
             Node(
                 compare_models,
-                inputs={"evaluation": "params:evaluation"} | {name: name for name in results},
-                outputs="leaderboard",
+                inputs={"evaluation": "params:evaluation"} | results,
+                outputs={name: name for name in ("leaderboard", "differences")},
                 name="compare_models",
-            )
+            ),
+            Node(
+                draw_comparison,
+                inputs=_of_each(models, "breakdown"),
+                outputs={name: name for name in FIGURES},
+                name="draw_comparison",
+            ),
         ]
     )
+
+
+def _of_each(models: list[str], *results: str) -> dict[str, str]:
+    names = [f"{model}.{result}" for model in models for result in results]
+    return {name: name for name in names}
