@@ -1,6 +1,7 @@
 """The default pipeline on the fabricated world: even users like even films, odd users odd ones."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -42,6 +43,21 @@ def test_means_lie_within_their_intervals(leaderboard):
     for name in ("ndcg_at_10", "recall_at_5", "precision_at_1", "novelty_at_10"):
         low, mean, high = (leaderboard[f"{name}{end}"] for end in ("_low", "", "_high"))
         assert ((low <= mean) & (mean <= high)).all()
+
+
+def test_every_two_models_are_compared_and_each_row_with_the_one_above(leaderboard, finished_world):
+    written = pd.read_csv(finished_world / "data/08_reporting/test/differences.csv")
+    pairs = written.set_index(["model", "other"])
+    assert len(pairs) == len(MODELS) * (len(MODELS) - 1)
+    assert pd.isna(leaderboard["than_above"].iloc[0])
+    for above, model in pairwise(leaderboard.index):
+        row, pair = leaderboard.loc[model], pairs.loc[(model, above)]
+        means_apart = row["ndcg_at_10"] - leaderboard.loc[above, "ndcg_at_10"]
+        assert row["difference"] == pytest.approx(means_apart)
+        assert row["than_above"] == pair["verdict"]
+        assert pair["low"] <= pair["difference"] <= pair["high"]
+        assert pair["users"] == row["users_judged"]
+    assert pairs.loc[("cdae", "popularity"), "verdict"] == "better"
 
 
 def test_the_networks_find_the_world_that_the_baselines_cannot_see(leaderboard):

@@ -14,6 +14,8 @@ from collaborative_autoencoders.models.network import Network
 
 NETWORKS = [model for model in MODELS if issubclass(model_class(model), Network)]
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
+BESIDE_ANOTHER = ["difference", "difference_low", "difference_high", "than_above"]
+"""Columns of the leaderboard that belong to two models, so to no child."""
 REPORTS = "data/08_reporting/test"
 
 
@@ -81,9 +83,18 @@ def test_a_child_has_every_metric_at_every_k(children, model):
 @pytest.mark.parametrize("model", MODELS)
 def test_the_metrics_of_a_child_are_its_row_of_the_leaderboard(finished_world, children, model):
     board = pd.read_csv(finished_world / REPORTS / "leaderboard.csv").set_index("model")
-    row = board.loc[model].drop("left_out").dropna().astype(float)
+    row = board.loc[model].drop(["left_out", *BESIDE_ANOTHER]).dropna().astype(float)
     logged = {name: children[model].data.metrics[name] for name in row.index}
     assert logged == pytest.approx(row.to_dict())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_metrics_of_groups_are_metrics_of_the_child(finished_world, children, model):
+    kept = json.loads((finished_world / REPORTS / model / "group_metrics.json").read_text())
+    assert {"ndcg_at_10_fifth_1", "recall_at_10_head", "recall_at_10_tail"} < set(kept)
+    assert ("rmse_tail" in kept) == ("rmse" in children[model].data.metrics)
+    logged = {name: children[model].data.metrics[name] for name in kept}
+    assert logged == pytest.approx(kept)
 
 
 @pytest.mark.parametrize("model", NETWORKS)
@@ -112,9 +123,19 @@ def test_every_run_has_the_resolved_parameters(finished_world, parent, children)
     assert all(tracked.logged_parameters(child) == logged for child in children.values())
 
 
-def test_the_parent_has_the_leaderboard_as_a_table(finished_world, parent):
-    written = (finished_world / REPORTS / "leaderboard.csv").read_text()
-    assert tracked.artifact(parent, "leaderboard.csv") == written
+@pytest.mark.parametrize("table", ["leaderboard.csv", "differences.csv"])
+def test_the_parent_has_the_leaderboard_and_the_differences_as_tables(
+    finished_world, parent, table
+):
+    written = (finished_world / REPORTS / table).read_text()
+    assert tracked.artifact(parent, table) == written
+
+
+@pytest.mark.parametrize("figure", ["by_activity", "by_popularity", "lorenz", "metric_by_k"])
+def test_figures_of_all_models_are_in_the_parent(parent, figure):
+    html = tracked.artifact(parent, f"{figure}.html")
+    assert "plotly" in html.lower()
+    assert [model for model in MODELS if model in html] == list(MODELS)
 
 
 def test_every_run_names_the_data_it_was_given(parent, children):

@@ -46,6 +46,8 @@ def test_data_engineering_and_each_model_collapse_to_a_box(built):
         ("leaderboard", "popularity"),
         ("cdae.metrics", "ndcg_at_10"),
         ("cdae.curves", "train_loss"),
+        ("differences", "not told apart"),
+        ("lorenz", "every item alike"),
         ("cdae.fitted", "hidden_size"),
         ("core_report", "density"),
     ],
