@@ -1,7 +1,7 @@
 """The real MovieLens 100K, once and whole: bounds that a broken model would miss.
 
-Measured with the committed parameters (seed 42): NDCG@10 of CDAE 0.378, of popularity 0.169; RMSE
-of AutoRec 0.877, of the biases 0.939.
+Measured with the committed parameters (seed 42): NDCG@10 of CDAE 0.383, of popularity 0.173; RMSE
+of AutoRec 0.875, of the biases 0.938.
 """
 
 import json
