@@ -1,5 +1,6 @@
 """What the finished runs of a benchmark have in MLflow, as one table."""
 
+from collections import Counter
 from typing import Any
 
 import mlflow
@@ -35,6 +36,17 @@ def figures_of(benchmark: str) -> pd.DataFrame:
     """A row per child run: protocol, split_seed, row, ablation, seconds and every metric."""
     children = [run for run in runs_of(benchmark) if PARENT in run.data.tags]
     return pd.DataFrame([_figures_of_run(run) for run in children])
+
+
+def commits_of(benchmark: str) -> list[str]:
+    """The commits of the runs, the one of most runs first, and which trees were changed."""
+    tags = [run.data.tags for run in runs_of(benchmark)]
+    commits = Counter(
+        run["git_commit"][:12] + " with changes" * (run["git_dirty"] == "true")
+        for run in tags
+        if "git_commit" in run
+    )
+    return [commit for commit, _ in commits.most_common()]
 
 
 def seconds_of(benchmark: str) -> float:

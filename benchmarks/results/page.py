@@ -12,10 +12,10 @@ HEAD = """# Published results, and ours
 
 Written by `make benchmark`; change it there, not here. A figure is comparable only under its own
 protocol, so every protocol is an environment, `conf/<name>/`, with the committed settings, and
-every row is a whole `kedro run` from the raw ratings. Ours is the mean over split seeds
-{seeds}, ± the half width of Student's 95 % interval of that mean. Everything was chosen on the
-validation part of split seed {tuning}, which is not among them; their test parts were looked at for
-this page alone. Intervals over users, and every other metric, stand in MLflow.
+every row is a whole `kedro run` from the raw ratings. Ours is the mean over split seeds {seeds} (or
+the first `splits` of them), ± the half width of Student's 95 % interval of that mean. Everything was
+chosen on the validation part of split seed {tuning}, which is not among them; their test parts were
+looked at for this page alone. Intervals over users, and every other metric, stand in MLflow.
 """
 
 
@@ -72,17 +72,19 @@ def main_table(rows: list[Row], measures: list[str], judged: pd.DataFrame) -> st
             row.published.get(measure, "–") if kind == "published" else figure(judged, row, measure)
             for measure, kind in columns
         ]
-        seconds = mean_of(by_seed(judged, row.name, "fit_seconds")).mean
-        lines.append([row.name, *cells, f"{seconds:.1f}"])
-    return table(["model", *heads, "fit s"], lines)
+        seconds = by_seed(judged, row.name, "fit_seconds")
+        lines.append([row.name, *cells, str(len(seconds)), f"{seconds.mean():.1f}"])
+    return table(["model", *heads, "splits", "fit s"], lines)
 
 
 def figure(judged: pd.DataFrame, row: Row, measure: str) -> str:
     """`.3371 ± .0012`; a dash for a model that has no such measure."""
     if not has(judged, row.name, measure):
         return "–"
-    mean = mean_of(by_seed(judged, row.name, measure))
-    return f"**{digits(mean.mean)}** ± {digits((mean.high - mean.low) / 2)}"
+    values = by_seed(judged, row.name, measure)
+    mean = mean_of(values)
+    reach = f" ± {digits((mean.high - mean.low) / 2)}" if len(values) > 1 else ""
+    return f"**{digits(mean.mean)}**{reach}"
 
 
 def differing(variants: list[Row]) -> str:
@@ -119,7 +121,7 @@ def asked(target: Target) -> str:
         for sign, value in (("≤", target.at_most), ("≥", target.at_least))
         if value is not None
     ]
-    return ", ".join(limits) + (", interval above 0" if target.interval_above_zero else "")
+    return ", ".join(limits + ["interval above 0"] * target.interval_above_zero)
 
 
 def seed_table(rows: list[Row], measures: list[str], judged: pd.DataFrame) -> str:
@@ -158,7 +160,7 @@ def heading(measure: str) -> str:
     """`ndcg_at_10` as NDCG@10."""
     names = {"ndcg": "NDCG", "rmse": "RMSE", "mrr": "MRR"}
     name, at, k = measure.removeprefix("validation_").partition("_at_")
-    return f"{names.get(name, name.capitalize())}{'@' * bool(at)}{k}"
+    return f"{names.get(name, name.replace('_', ' ').capitalize())}{'@' * bool(at)}{k}"
 
 
 def digits(value: float) -> str:

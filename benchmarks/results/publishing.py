@@ -15,7 +15,7 @@ from kedro.framework.startup import bootstrap_project
 from collaborative_autoencoders.datasets.writing import write_beside_and_rename
 from collaborative_autoencoders.hooks.provenance import git_state
 
-from .collecting import EXPERIMENT, figures_of, finished_jobs, seconds_of
+from .collecting import EXPERIMENT, commits_of, figures_of, finished_jobs, seconds_of
 from .means import by_seed, has, mean_of
 from .page import page_of
 from .plan import Protocol, slug
@@ -78,16 +78,14 @@ def means(plan: Mapping[str, Protocol], figures: pd.DataFrame) -> dict[str, floa
 def about(benchmark: str, figures: pd.DataFrame) -> dict[str, str]:
     """What repeats the page: commit, machine, versions, threads, seconds, the MLflow run."""
     run = mlflow.get_run(benchmark)
-    params, tags = run.data.params, run.data.tags
+    params = run.data.params
     packages = ("torch", "numpy", "scipy", "pandas", "kedro", "mlflow")
     versions = [f"Python {platform.python_version()}"]
     versions += [f"{package} {version(package)}" for package in packages]
-    commit = tags.get("git_commit", "unknown")
-    changed = " (with uncommitted changes)" if tags.get("git_dirty") == "true" else ""
     minutes = seconds_of(benchmark) / 60
     return {
         "command": "`make benchmark`",
-        "commit": f"`{commit}`{changed}",
+        "commit": ", ".join(f"`{commit}`" for commit in commits_of(benchmark)) or "unknown",
         "machine": f"{processor()}, {os.cpu_count()} cores, no GPU used",
         "versions": ", ".join(
             [

@@ -329,3 +329,8 @@ def test_a_formula_takes_no_fitting_and_a_network_needs_one():
         )
     with pytest.raises(ValidationError, match="say how it learns"):
         TrainingOptions.model_validate(raw_options("cdae") | {"fitting": None})
+
+
+def test_a_final_rate_needs_a_rate_that_falls():
+    with pytest.raises(ValidationError, match="schedule: cosine"):
+        options_of("cdae", fitting__schedule="constant", fitting__final_rate=0.3)

@@ -46,6 +46,12 @@ class FittingOptions(Options):
             raise ValueError("patience needs a validation_metric")
         return self
 
+    @model_validator(mode="after")
+    def _final_rate_where_the_rate_falls(self) -> Self:
+        if self.schedule == "constant" and self.final_rate:
+            raise ValueError("final_rate is the cosine's: set it to 0, or schedule: cosine")
+        return self
+
     @property
     def seeds(self) -> range:
         """Of the members of an ensemble, or the one of a single network."""
