@@ -12,10 +12,11 @@ HEAD = """# Published results, and ours
 
 Written by `make benchmark`; change it there, not here. A figure is comparable only under its own
 protocol, so every protocol is an environment, `conf/<name>/`, with the committed settings, and
-every row is a whole `kedro run` from the raw ratings. Ours is the mean over split seeds {seeds} (or
-the first `splits` of them), ± the half width of Student's 95 % interval of that mean. Everything was
-chosen on the validation part of split seed {tuning}, which is not among them; their test parts were
-looked at for this page alone. Intervals over users, and every other metric, stand in MLflow.
+every row is a whole `kedro run` from the raw ratings. Ours is the mean over split seeds {seeds}
+(or the first `splits` of them), ± the half width of Student's 95 % interval of that mean.
+Everything was chosen on the validation part of split seed {tuning}, which is not among them; their
+test parts were looked at for this page alone. Intervals over users, and every other metric, stand
+in MLflow.
 """
 
 
