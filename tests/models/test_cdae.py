@@ -153,7 +153,8 @@ def test_weights_come_from_activity_and_popularity():
 )
 def test_the_output_bias_can_start_at_the_items_frequency(loss, output, start):
     changes = {"model__loss": loss, "model__output_activation": output}
-    options = options_of("cdae", model__start_at_frequency=True, **changes).model
+    changes |= {"model__start_at_frequency": True, "model__popularity_exponent": 0}
+    options = options_of("cdae", **changes).model
     network = CDAE(options, Catalogue(2, 3, 1, 5))
     network.start(LIKES, torch.Generator())
     shares = [(likes + 0.5) / (2 + 1) for likes in (1, 2, 0)]
@@ -231,13 +232,19 @@ def test_a_wrong_option_is_refused_by_name(key, value, said):
 def test_every_loss_learns(loss, negatives):
     if loss == "multinomial" and negatives:
         with pytest.raises(ValidationError, match="negatives: null"):
-            options_of("cdae", model__loss=loss, model__negatives=negatives)
+            options_of(
+                "cdae",
+                model__loss=loss,
+                model__negatives=negatives,
+                model__popularity_exponent=0,
+            )
         return
     world = checkerboard()
     options = options_of(
         "cdae",
         model__loss=loss,
         model__negatives=negatives,
+        model__popularity_exponent=0,
         model__output_activation="sigmoid" if loss == "logistic" else "identity",
     )
     fitted = fit_model(
