@@ -33,9 +33,14 @@ def finished_jobs(benchmark: str) -> set[str]:
 
 
 def figures_of(benchmark: str) -> pd.DataFrame:
-    """A row per child run: protocol, split_seed, row, ablation, seconds and every metric."""
+    """A row per child run: protocol, split_seed, row, ablation, seconds and every metric.
+
+    A job that was run twice, as an interruption came between its end and its being noted, is there
+    once.
+    """
     children = [run for run in runs_of(benchmark) if PARENT in run.data.tags]
-    return pd.DataFrame([_figures_of_run(run) for run in children])
+    figures = pd.DataFrame([_figures_of_run(run) for run in children])
+    return figures.drop_duplicates([PROTOCOL, SPLIT_SEED, ROW, ABLATION], ignore_index=True)
 
 
 def commits_of(benchmark: str) -> list[str]:
