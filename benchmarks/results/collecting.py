@@ -7,10 +7,16 @@ import mlflow
 import pandas as pd
 from mlflow.entities import Run
 
-from .running import ABLATION, BENCHMARK, JOB, PROTOCOL, ROW, SPLIT_SEED
-
-EXPERIMENT = "collaborative_autoencoders"
-PARENT = "mlflow.parentRunId"
+from .running import (
+    ABLATION,
+    BENCHMARK,
+    EXPERIMENT,
+    JOB,
+    PARENT,
+    PROTOCOL,
+    ROW,
+    SPLIT_SEED,
+)
 
 
 def runs_of(benchmark: str) -> list[Run]:

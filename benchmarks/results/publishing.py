@@ -15,10 +15,11 @@ from kedro.framework.startup import bootstrap_project
 from collaborative_autoencoders.datasets.writing import write_beside_and_rename
 from collaborative_autoencoders.hooks.provenance import git_state
 
-from .collecting import EXPERIMENT, commits_of, figures_of, finished_jobs, seconds_of
+from .collecting import commits_of, figures_of, finished_jobs, seconds_of
 from .means import by_seed, has, mean_of
 from .page import page_of
 from .plan import Protocol, slug
+from .running import EXPERIMENT
 
 __all__ = ["finished_jobs", "open_run", "open_store", "publish"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .plan import Job
 
+EXPERIMENT, PARENT = "collaborative_autoencoders", "mlflow.parentRunId"
 BENCHMARK, JOB = "benchmark", "job"
 PROTOCOL, SPLIT_SEED, ROW, ABLATION = "protocol", "split_seed", "row", "ablation"
 """The tags of a run of the benchmark."""
@@ -60,11 +61,11 @@ def tag_runs(job: Job, benchmark: str) -> None:
     from collaborative_autoencoders.hooks.provenance import this_process
 
     client = mlflow.MlflowClient()
-    experiment = mlflow.get_experiment_by_name("collaborative_autoencoders")
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     mine = f"tags.process = '{this_process()}'"
     runs = client.search_runs([experiment.experiment_id], mine, order_by=["start_time DESC"])
-    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
-    children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    parent = next(run for run in runs if PARENT not in run.data.tags)
+    children = [r for r in runs if r.data.tags.get(PARENT) == parent.info.run_id]
     about = {BENCHMARK: benchmark, JOB: job.name, PROTOCOL: job.protocol}
     about |= {SPLIT_SEED: str(job.split_seed)}
     if job.validation_metric:

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from collaborative_autoencoders.datasets.fabricated import FabricatedDataset
+from collaborative_autoencoders.hooks.provenance import COSTS
 from collaborative_autoencoders.models import MODELS
 
-COSTS = {"fit_seconds", "peak_memory_mb"}
 NOT_EXACT = {"metrics.json", "fit_facts.json", "history.json", "curves.json", "leaderboard.csv"}
 """What holds seconds and memory, which no run repeats."""
 
