@@ -9,8 +9,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.matrices import matrix_from_bytes, matrix_to_bytes
+from collaborative_autoencoders.judging.known import refuse_leak
 from collaborative_autoencoders.models import MODELS
-from collaborative_autoencoders.pipelines.evaluation.known import refuse_leak
 
 
 @pytest.fixture

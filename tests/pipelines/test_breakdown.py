@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.judging.options import EvaluationOptions
+from collaborative_autoencoders.judging.scores import no_predictions
 from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended, gini
 from collaborative_autoencoders.pipelines.evaluation.breakdown import (
     CURVE_POINTS,
@@ -18,8 +20,6 @@ from collaborative_autoencoders.pipelines.evaluation.nodes import (
     draw_comparison,
     score_lists,
 )
-from collaborative_autoencoders.pipelines.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.pipelines.evaluation.scores import no_predictions
 
 EVALUATION = EvaluationOptions(
     k=[1, 2], primary_metric="ndcg_at_2", batch_size=2, bootstrap_resamples=5, seed=0

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint
+from collaborative_autoencoders.judging.leaderboard import make_leaderboard
+from collaborative_autoencoders.judging.lists import check_lists, table_to_lists
+from collaborative_autoencoders.judging.options import EvaluationOptions
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.popularity import Popularity, PopularityOptions
 from collaborative_autoencoders.pipelines.evaluation import create_pipeline
-from collaborative_autoencoders.pipelines.evaluation.leaderboard import make_leaderboard
-from collaborative_autoencoders.pipelines.evaluation.lists import check_lists, table_to_lists
 from collaborative_autoencoders.pipelines.evaluation.nodes import (
     average_scores,
     draw_curves,
@@ -23,7 +24,6 @@ from collaborative_autoencoders.pipelines.evaluation.nodes import (
     rank_items,
     score_lists,
 )
-from collaborative_autoencoders.pipelines.evaluation.options import EvaluationOptions
 
 OPTIONS = {
     "k": [1, 2],

@@ -37,10 +37,14 @@ def fit_model(
 ) -> Outcome:
     """Fit the model that the options describe; with `refit`, in the end on train + validation.
 
+    A model that cannot learn from these data is left out, with the reason.
     Same options, data, device, versions and threads: same weights, bit for bit.
     Raises ValueError where the train part holds nothing to learn from.
     """
     view = model_class(options.model.name).learns_from
+    if view == "ratings" and catalogue.lowest_rating is None:
+        left_out = "it learns from ratings, and the table has none"
+        return Outcome(Fitted(None, left_out=left_out), [], None)
     if getattr(train, view).nnz == 0:
         raise ValueError(f"the train part holds no {view}: lower split.test_fraction or core.k")
     final = together(train, validation) if refit else train

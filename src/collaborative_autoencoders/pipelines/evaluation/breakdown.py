@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import ITEM_INDEX, RATING
+from collaborative_autoencoders.judging.options import at
+from collaborative_autoencoders.judging.scores import (
+    N_RATINGS,
+    N_RELEVANT,
+    PREDICTED,
+    SQUARED_ERROR,
+)
 from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended, gini, lorenz
 from collaborative_autoencoders.metrics.groups import (
     ACTIVITY,
@@ -26,9 +33,6 @@ from collaborative_autoencoders.metrics.groups import (
 )
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.ranking import ndcg_by_length, recall_by_length
-
-from .options import at
-from .scores import N_RATINGS, N_RELEVANT, PREDICTED, SQUARED_ERROR
 
 Items = NDArray[np.integer]
 Counts = NDArray[np.int64]

@@ -8,12 +8,34 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.judging.averages import (
+    Metrics,
+    average_errors,
+    average_lists,
+    describe_catalogue,
+)
+from collaborative_autoencoders.judging.differences import compare_with_above, tell_apart
+from collaborative_autoencoders.judging.known import known_of, refuse_leak
+from collaborative_autoencoders.judging.leaderboard import make_leaderboard
+from collaborative_autoencoders.judging.lists import (
+    check_lists,
+    lists_to_table,
+    no_lists,
+    table_to_lists,
+)
+from collaborative_autoencoders.judging.options import EvaluationOptions
+from collaborative_autoencoders.judging.scores import (
+    count_owners,
+    errors_of_ratings,
+    no_predictions,
+    predictions_to_table,
+    score_of_lists,
+)
 from collaborative_autoencoders.metrics.hits import count_relevant
 from collaborative_autoencoders.models.model import Fitted, RatingModel
 from collaborative_autoencoders.recommending import ranking, rating
 
 from . import comparison
-from .averages import Metrics, average_errors, average_lists, describe_catalogue
 from .breakdown import (
     by_activity,
     by_concentration,
@@ -23,18 +45,6 @@ from .breakdown import (
     shown_length,
 )
 from .curves import History, draw_history
-from .differences import compare_with_above, tell_apart
-from .known import known_of, refuse_leak
-from .leaderboard import make_leaderboard
-from .lists import check_lists, lists_to_table, no_lists, table_to_lists
-from .options import EvaluationOptions
-from .scores import (
-    count_owners,
-    errors_of_ratings,
-    no_predictions,
-    predictions_to_table,
-    score_of_lists,
-)
 
 FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
 

@@ -7,10 +7,9 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import ITEM, TITLE, USER
 from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.judging.known import known_of
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.options import Options
-
-from .known import known_of
 
 
 class RegistrationOptions(Options):

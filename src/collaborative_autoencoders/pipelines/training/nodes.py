@@ -11,8 +11,7 @@ from collaborative_autoencoders.learning.options import (
     RunningOptions,
     TrainingOptions,
 )
-from collaborative_autoencoders.models import model_class
-from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.models.model import Catalogue
 
 
 def fit_model(
@@ -26,22 +25,13 @@ def fit_model(
     data_facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Fit one model, or say why it is left out; with its history by epoch and its seconds."""
-    from collaborative_autoencoders.learning.fit_model import Outcome
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
 
     train = Interactions(train_ratings, train_likes)
     validation = Interactions(validation_ratings, validation_likes)
+    catalogue = Catalogue(*(data_facts[name] for name in Catalogue._fields))
     started = perf_counter()
-    outcome = Outcome(Fitted(None, left_out=why_left_out(options, data_facts)), [], None)
-    if outcome.fitted.left_out is None:
-        outcome = fit(
-            options,
-            training.refit,
-            running,
-            train,
-            validation,
-            Catalogue(*(data_facts[name] for name in Catalogue._fields)),
-        )
+    outcome = fit(options, training.refit, running, train, validation, catalogue)
     return {
         "fitted": outcome.fitted._replace(parts=fingerprint(train, validation)),
         "history": curves_of(outcome.history, options),
@@ -52,13 +42,6 @@ def fit_model(
             "left_out": outcome.fitted.left_out,
         },
     }
-
-
-def why_left_out(options: TrainingOptions, data_facts: dict[str, Any]) -> str | None:
-    """The reason why this model cannot learn from these data, if there is one."""
-    if model_class(options.model.name).learns_from == "ratings" and not data_facts["rated"]:
-        return "it learns from ratings, and the table has none"
-    return None
 
 
 def curves_of(history: list[Any], options: TrainingOptions) -> dict[str, list[dict[str, float]]]:

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from collaborative_autoencoders.pipelines.evaluation.differences import (
+from collaborative_autoencoders.judging.differences import (
     compare_with_above,
     judge,
     tell_apart,
 )
-from collaborative_autoencoders.pipelines.evaluation.leaderboard import make_leaderboard
+from collaborative_autoencoders.judging.leaderboard import make_leaderboard
+from collaborative_autoencoders.judging.options import EvaluationOptions
 from collaborative_autoencoders.pipelines.evaluation.nodes import compare_models
-from collaborative_autoencoders.pipelines.evaluation.options import EvaluationOptions
 
 
 def options(primary_metric="ndcg_at_2", resamples=200):

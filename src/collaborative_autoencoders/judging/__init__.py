@@ -1,0 +1,1 @@
+"""From lists and predictions to figures with intervals: nothing here meets a network."""
