@@ -12,3 +12,10 @@ RANK = "rank"
 SCORE = "score"
 
 MODEL = "model"
+
+ROW = "row"
+HISTORY = "history"
+RATINGS = "ratings"
+SOURCE = "source"
+UNKNOWN_ITEMS = "unknown_items"
+LIKES = "likes"

@@ -15,6 +15,7 @@ from collaborative_autoencoders.interactions.matrices import (
     matrix_to_bytes,
     to_matrix,
     together,
+    with_newer,
 )
 
 
@@ -195,3 +196,12 @@ def test_nothing_is_unpickled():
 
     with pytest.raises(ValueError, match="pickle"):
         matrix_from_bytes(npz_of(**arrays))
+
+
+def test_of_two_values_in_a_cell_the_newer_stands():
+    older = to_matrix(np.array([0, 0, 1]), np.array([0, 2, 1]), [5, 3, 0], (2, 3))
+    newer = to_matrix(np.array([0, 1]), np.array([2, 2]), [1, 4], (2, 3))
+    both = with_newer(older, newer)
+    assert both.toarray().tolist() == [[5, 0, 1], [0, 0, 4]]
+    assert both.nnz == 4  # the rating of 0 is kept
+    assert with_newer(older, to_matrix(*np.zeros((2, 0), int), [], (2, 3))) is older

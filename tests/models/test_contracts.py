@@ -99,6 +99,25 @@ def test_an_unseen_user_and_an_empty_history_get_finite_scores(models, name):
     assert np.isfinite(model.score(empty, np.array([-1]))).all()
 
 
+@every_model
+def test_an_unseen_user_s_list_follows_the_history(models, name):
+    model = models[name].model
+    history, _ = history_of(model)
+    even, odd = model.score(history[[0, 1]], np.array([-1, -1]))
+    follows = not np.allclose(even - even.mean(), odd - odd.mean(), atol=1e-4)
+    assert follows == (name not in ("popularity", "bias"))
+
+
+@every_model
+def test_a_model_says_whether_a_known_user_s_history_is_read(models, name):
+    model = models[name].model
+    history, _ = history_of(model)
+    user = np.array([0])
+    own, other = model.score(history[[0]], user)[0], model.score(history[[1]], user)[0]
+    follows = not np.allclose(own - own.mean(), other - other.mean(), atol=1e-4)
+    assert follows == (model.reads_histories and name != "bias")
+
+
 @pytest.mark.parametrize("name", ["cdae", "autorec"])
 def test_a_network_puts_the_right_kind_of_item_first(models, name):
     assert share_of_right_kind(models[name].model, WORLD) > 0.95

@@ -6,62 +6,205 @@ import pytest
 from model_options import options_of
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.interactions.matrices import likes_of
+from collaborative_autoencoders.judging.known import Known
+from collaborative_autoencoders.models.itemknn import ItemKNN
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.popularity import Popularity
+from collaborative_autoencoders.serving import recommender as module
 from collaborative_autoencoders.serving.recommender import Recommender, rows_of
+from collaborative_autoencoders.serving.requests import BadRequest, Wanted
 
-HISTORY = csr_array(np.array([[1, 0, 0, 0], [1, 1, 0, 0]], dtype=np.float32))
+#          A  B  C  D
+RATINGS = csr_array(np.array([[5, 0, 0, 0], [4, 2, 0, 0], [4, 0, 5, 0]], dtype=np.float32))
+LIKES = likes_of(RATINGS, 4)
+DATA = {"rated": True, "lowest_rating": 1.0, "highest_rating": 5.0}
+CATALOGUE = Catalogue(3, 4, 1, 5)
+USERS = pd.DataFrame({"user_id": ["ann", "bob", "cat"]})
+TITLES = pd.DataFrame({"item_id": [10, 20, 30, 40], "title": ["A", "B", "C", "D"]})
+
+
+def recommender_of(model):
+    known = Known(LIKES if model.learns_from == "likes" else RATINGS, RATINGS)
+    return Recommender.of(Fitted(model), USERS, TITLES, known, 4, DATA)
 
 
 @pytest.fixture
-def recommender():
-    model = Popularity(options_of("popularity").model, Catalogue(2, 4, 1, 5))
+def popular():
+    """Likes 9, 5, 7, 5: A, C, B, D."""
+    model = Popularity(options_of("popularity").model, CATALOGUE)
     model.load_state({"likes_I": np.array([9, 5, 7, 5], dtype=np.float32)})
-    users = pd.DataFrame({"user_id": ["ann", "bob"]})
-    items = pd.DataFrame({"item_id": [10, 20, 30, 40], "title": ["A", "B", "C", "D"]})
-    return Recommender(Fitted(model), users, items, HISTORY, HISTORY)
+    return recommender_of(model)
 
 
-def items_of(answer, user):
-    return answer.loc[answer["user_id"] == user, "item_id"].tolist()
+@pytest.fixture
+def neighbours():
+    """Whoever likes A is told D; whoever likes C is told B: what is read of a history shows."""
+    model = ItemKNN(options_of("itemknn").model, CATALOGUE)
+    a_to_d, c_to_b = ([0, 2], [3, 1])
+    model.similarity_II = csr_array((np.ones(2, np.float32), (a_to_d, c_to_b)), shape=(4, 4))
+    return recommender_of(model)
 
 
-def test_the_best_unseen_items_come_first_and_ties_go_to_the_lower_index(recommender):
-    answer = recommender.recommend(pd.Series(["bob", "ann"]), 2)
-    assert items_of(answer, "ann") == [30, 20]
-    assert items_of(answer, "bob") == [30, 40]
+def ask(recommender, rows, **wanted):
+    """Rows (user_id, history, ratings) of a request, answered."""
+    table = pd.DataFrame(rows, columns=["user_id", "history", "ratings"][: len(rows[0])])
+    return recommender.answer(table, Wanted(**wanted))
+
+
+def items_of(answer, row=0):
+    return answer.loc[answer["row"] == row, "item_id"].tolist()
+
+
+def test_the_best_unseen_items_come_first_and_ties_go_to_the_lower_index(popular):
+    answer = ask(popular, [("bob",), ("ann",)], n=2)
+    assert items_of(answer, 0) == [30, 40]
+    assert items_of(answer, 1) == [30, 20]
     assert answer["title"].tolist() == ["C", "D", "C", "B"]
     assert answer["rank"].tolist() == [1, 2, 1, 2]
+    assert answer["user_id"].tolist() == ["bob", "bob", "ann", "ann"]
 
 
-def test_a_list_ends_where_nothing_unseen_is_left(recommender):
-    assert items_of(recommender.recommend(pd.Series(["bob"]), 100), "bob") == [30, 40]
+def test_a_list_ends_where_nothing_unseen_is_left(popular):
+    assert items_of(ask(popular, [("bob",)], n=100)) == [30, 40]
+    assert items_of(ask(popular, [("bob",)], n=10**30)) == [30, 40]
 
 
-def test_an_unknown_user_has_seen_nothing(recommender):
-    assert items_of(recommender.recommend(pd.Series(["eve"]), 1), "eve") == [10]
+def test_nothing_known_is_answered_with_the_most_popular_and_says_so(neighbours):
+    answer = ask(neighbours, [("eve", None), (None, []), (None, [99]), (None, None)], n=2)
+    assert answer["source"].unique().tolist() == ["popularity"]
+    # A is liked three times, C once; B was rated, and not liked
+    assert [items_of(answer, row) for row in range(4)] == [[10, 30]] * 4
+    assert answer["score"].tolist() == [3, 1] * 4
+    assert answer["unknown_items"].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
 
 
-def test_one_user_asked_twice_gets_two_lists(recommender):
-    assert recommender.recommend(pd.Series(["ann", "ann"]), 1)["item_id"].tolist() == [30, 30]
+def test_an_unknown_user_is_answered_from_the_history_alone(neighbours):
+    answer = ask(neighbours, [("eve", [10]), (None, [30])], n=1)
+    assert [items_of(answer, 0), items_of(answer, 1)] == [[40], [20]]
+    assert answer["source"].tolist() == ["model", "model"]
 
 
-def test_no_user_gets_no_rows(recommender):
-    assert recommender.recommend(pd.Series([], dtype=object), 3).empty
+def test_a_known_user_s_newer_history_is_added_to_the_stored_one(neighbours):
+    before, after = ask(neighbours, [("ann", None), ("ann", [30])], n=2).groupby("row")
+    assert before[1]["item_id"].tolist() == [40, 20]
+    assert before[1]["score"].tolist() == [1, 0]
+    assert after[1]["item_id"].tolist() == [20, 40]
+    assert after[1]["score"].tolist() == [1, 1]
 
 
-def test_fewer_than_one_item_is_refused(recommender):
-    with pytest.raises(ValueError, match="n is 0"):
-        recommender.recommend(pd.Series(["ann"]), 0)
+def test_what_is_no_longer_liked_is_taken_back(neighbours):
+    answer = ask(neighbours, [("ann", [10], [1])], n=3)
+    assert items_of(answer) == [20, 30, 40]
+    assert answer["score"].tolist() == [0, 0, 0]
+
+
+def test_a_history_without_a_like_is_not_read_by_a_model_of_likes(neighbours):
+    answer = ask(neighbours, [(None, [10, 30], [2, 3])], n=4)
+    assert answer["source"].unique().tolist() == ["popularity"]
+    assert items_of(answer) == [20, 40]  # and what was seen is left out all the same
+
+
+def test_of_an_item_told_twice_the_last_rating_stands(neighbours):
+    answer = ask(neighbours, [(None, [10, 10], [1, 5]), (None, [10, 10], [5, 1])], n=1)
+    assert answer["source"].tolist() == ["model", "popularity"]
+
+
+def test_params_rule_items_in_and_out(popular):
+    assert items_of(ask(popular, [("ann",)], exclude_items=[30, 99])) == [20, 40]
+    assert items_of(ask(popular, [("ann",)], only_items=[40, 10, 99])) == [40]
+    assert items_of(ask(popular, [("ann",)], only_items=[40, 20], exclude_items=[40])) == [20]
+    assert items_of(ask(popular, [("ann",)], exclude_seen=False)) == [10, 30, 20, 40]
+    assert ask(popular, [("ann",)], only_items=[99]).empty
+
+
+def test_what_is_told_is_not_recommended_unless_told(popular):
+    assert items_of(ask(popular, [(None, [10, 30])])) == [20, 40]
+    assert items_of(ask(popular, [(None, [10, 30])], exclude_seen=False)) == [10, 30, 20, 40]
+
+
+def test_one_user_asked_twice_gets_two_lists(popular):
+    assert ask(popular, [("ann",), ("ann",)], n=1)["item_id"].tolist() == [30, 30]
+
+
+def test_no_row_gets_no_line(popular):
+    empty = popular.answer(pd.DataFrame({"user_id": []}), Wanted())
+    assert empty.empty
+    assert list(empty) == [
+        "row",
+        "user_id",
+        "rank",
+        "item_id",
+        "title",
+        "score",
+        "source",
+        "unknown_items",
+    ]
+
+
+def test_rows_of_all_kinds_stand_in_one_request_and_none_moves_another(neighbours):
+    kinds = [("ann", None), ("eve", [30]), (None, None), ("bob", [30, 99])]
+    together = ask(neighbours, kinds, n=4)
+    for row, kind in enumerate(kinds):
+        alone = ask(neighbours, [kind], n=4)
+        own = together[together["row"] == row].reset_index(drop=True).assign(row=0)
+        pd.testing.assert_frame_equal(own, alone, check_dtype=False)
+    assert together.loc[together["row"] == 2, "user_id"].tolist() == [None] * 4
+
+
+def test_a_null_among_the_users_makes_no_other_type_of_them(popular):
+    numbered = Recommender.of(
+        popular.fitted,
+        pd.DataFrame({"user_id": [1, 2, 3]}),
+        TITLES,
+        Known(LIKES, RATINGS),
+        4,
+        DATA,
+    )
+    as_floats = pd.DataFrame({"user_id": [1, None]})
+    answer = numbered.answer(as_floats, Wanted(n=1))
+    assert answer["user_id"].tolist() == [1, None]
+    assert type(answer["user_id"].iloc[0]) is int
+    assert items_of(answer, 0) == [30]
+
+
+def test_an_answer_too_long_is_refused(popular, monkeypatch):
+    monkeypatch.setattr(module, "MOST_LINES", 7)
+    assert len(ask(popular, [("ann",), ("eve",)], n=3)) == 6
+    with pytest.raises(BadRequest, match="fewer rows at once, or for a smaller n"):
+        ask(popular, [("ann",), ("eve",)], n=4)
 
 
 def test_rows_of_an_unknown_user_are_empty():
-    rows = rows_of(HISTORY, np.array([1, -1, 0])).toarray()
-    assert rows.tolist() == [[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
+    rows = rows_of(RATINGS, np.array([1, -1, 0])).toarray()
+    assert rows.tolist() == [[4, 2, 0, 0], [0, 0, 0, 0], [5, 0, 0, 0]]
 
 
-def test_a_saved_recommender_answers_as_before(recommender, tmp_path):
-    recommender.save(tmp_path)
-    users = pd.Series(["bob", "ann"])
-    again = Recommender.load(tmp_path).recommend(users, 3)
-    pd.testing.assert_frame_equal(again, recommender.recommend(users, 3))
+def test_a_saved_recommender_answers_as_before(neighbours, tmp_path):
+    neighbours.save(tmp_path)
+    rows = [("bob", [30]), (None, [10]), (None, None)]
+    pd.testing.assert_frame_equal(
+        ask(Recommender.load(tmp_path), rows), ask(neighbours, rows), check_dtype=False
+    )
+
+
+def test_files_of_another_form_are_refused(popular, tmp_path):
+    popular.save(tmp_path)
+    about = tmp_path / "about.json"
+    about.write_text(about.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(ValueError, match="another form"):
+        Recommender.load(tmp_path)
+
+
+def test_data_without_ratings_make_a_like_of_every_item(neighbours):
+    ones = csr_array(np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]], dtype=np.float32))
+    data = {"rated": False, "lowest_rating": None, "highest_rating": None}
+    unrated = Recommender.of(neighbours.fitted, USERS, TITLES, Known(ones, ones), 4, data)
+    answer = ask(unrated, [(None, [10], [-3]), (None, None, None)], n=1)
+    assert answer["source"].tolist() == ["model", "popularity"]
+    assert answer["item_id"].tolist() == [40, 30]
+
+
+def test_an_item_without_a_rating_counts_as_the_mean_like(popular):
+    # likes 5, 4, 4, 5
+    assert popular.taste.like_rating == 4.5

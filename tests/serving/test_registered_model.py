@@ -13,6 +13,8 @@ import pytest
 
 from collaborative_autoencoders.models import MODELS
 
+COLUMNS = ["row", "user_id", "rank", "item_id", "title", "score", "source"]
+
 ASK = """
 import json, sys
 import mlflow, pandas as pd
@@ -66,7 +68,7 @@ def test_a_fresh_process_gets_the_lists_that_were_judged(registered, tmp_path, m
     users = ["user-07", "user-30"]
     told = ask(registered, model, users, tmp_path)
     answer = pd.DataFrame(told["answer"])
-    assert list(answer) == ["user_id", "rank", "item_id", "title", "score"]
+    assert list(answer)[:-1] == COLUMNS
     assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]
     for user in users:
         own = answer[answer["user_id"] == user]
@@ -85,16 +87,33 @@ def test_every_model_is_registered_with_signature_example_and_alias(registered):
         run = client.get_run(version.run_id)
         assert run.info.run_name == name
         info = mlflow.models.get_model_info(version.source)
-        assert [column.name for column in info.signature.inputs] == ["user_id"]
-        assert info.signature.params.params[0].default == 10
+        inputs = [column.name for column in info.signature.inputs]
+        assert inputs == ["user_id", "history", "ratings"]
+        params = {param.name: param.default for param in info.signature.params}
+        assert params == {"n": 10, "exclude_seen": True, "exclude_items": [], "only_items": []}
         assert info.saved_input_example_info is not None
 
 
-def test_a_second_run_takes_the_alias_over(registered):
+def test_the_first_version_is_champion_and_challenger_and_says_why(registered):
     client = mlflow.MlflowClient(store_of(registered))
-    before = int(client.get_model_version_by_alias("popularity", "champion").version)
+    for name in MODELS:
+        first = client.get_model_version(name, "1")
+        assert first.tags["promotion"] == "promoted"
+        assert "no champion yet" in first.tags["promotion_reason"]
+        assert set(first.aliases) >= {"champion"}
+
+
+def test_a_later_version_challenges_and_the_champion_stays(registered):
+    client = mlflow.MlflowClient(store_of(registered))
     projects.run(registered, pipelines=["ranking"], params={"registration": {"enabled": True}})
-    assert int(client.get_model_version_by_alias("popularity", "champion").version) == before + 1
+    assert int(client.get_model_version_by_alias("popularity", "champion").version) == 1
+    assert int(client.get_model_version_by_alias("popularity", "challenger").version) == 2
+
+
+def test_the_versions_of_a_run_stand_in_a_table(registered):
+    table = pd.read_csv(registered / "data/08_reporting/test/registered_models.csv")
+    row = table.set_index("model").loc["cdae"]
+    assert row["uri"] == f"models:/cdae/{row['version']}"
 
 
 def test_nothing_in_an_artifact_is_pickled(registered):

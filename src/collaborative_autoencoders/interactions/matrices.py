@@ -106,6 +106,20 @@ def _joined(first_UI: csr_array, second_UI: csr_array) -> csr_array:
     )
 
 
+def with_newer(older_UI: csr_array, newer_UI: csr_array) -> csr_array:
+    """Both as one; where both have a cell, the newer value stands. Explicit zeros are kept."""
+    if newer_UI.nnz == 0:
+        return older_UI
+    older, newer = older_UI.tocoo(), newer_UI.tocoo()
+    cell_N = np.concatenate([part.row.astype(np.int64) for part in (newer, older)])
+    cell_N *= older_UI.shape[1]
+    cell_N += np.concatenate([newer.col, older.col])
+    cells, first = np.unique(cell_N, return_index=True)  # of two equal ones the newer comes first
+    row_N, column_N = np.divmod(cells, older_UI.shape[1])
+    data_N = np.concatenate([newer.data, older.data])[first]
+    return to_matrix(row_N, column_N, data_N, older_UI.shape)
+
+
 def fingerprint(*parts: Interactions) -> str:
     """A text that tells these parts from any others: BLAKE2b over structure and values."""
     digest = hashlib.blake2b(digest_size=16)

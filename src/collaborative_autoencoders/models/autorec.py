@@ -14,11 +14,13 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from numpy.typing import NDArray
 from pydantic import model_validator
 from scipy.sparse import csr_array
+from scipy.special import expit
 from torch import Tensor, nn
 
 from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, drop, thin_out
 from .bias import item_biases, user_biases
+from .fold_in import Curve, Values, fold_in
 from .model import Catalogue, View
 from .network import Network, Penalised, numbers
 from .options import ModelOptions
@@ -81,6 +83,7 @@ class AutoRec(Network):
         super().__init__(options, catalogue)
         users, items = catalogue.users, catalogue.items
         self.by_item = options.orientation == "item"
+        self.reads_histories = not self.by_item
         n_columns = users if self.by_item else items
         sizes = (n_columns, *options.hidden_sizes)
         self.encoder = nn.ParameterList(torch.zeros(shape) for shape in pairwise(sizes))
@@ -135,12 +138,13 @@ class AutoRec(Network):
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """The expected rating before it is cut to the scale, shape (U, I).
 
-        The fallback answers where training gave nothing to go by: for items without ratings, and
-        for users without any (user-based: without a history).
+        Item-based, what an unseen user would have in the decoder is folded in from the history.
+        The fallback answers where there is nothing to go by: for items without ratings in
+        training, and for users without any (user-based, or unseen: without a history).
         """
         known_U = np.diff(histories_UI.indptr) > 0
         if self.by_item:
-            known_U = (users_U >= 0) & self.rated_U.cpu().numpy()[users_U]
+            known_U = np.where(users_U >= 0, self.rated_U.cpu().numpy()[users_U], known_U)
         known_UI = known_U[:, None] & self.rated_I.cpu().numpy()
         biases_UI = self._biases(histories_UI)
         output_UI = numbers(self._output(histories_UI, users_U))
@@ -183,18 +187,55 @@ class AutoRec(Network):
     def _activated(self, output: Tensor) -> Tensor:
         if self.options.decoder_activation == "identity":
             return output
+        lowest, span = self._scale()
+        return lowest + span * torch.sigmoid(output)
+
+    def _scale(self) -> tuple[float, float]:
+        """The lowest rating, and how far the highest is above it."""
         lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
         assert lowest is not None and highest is not None, "only ratings are learned"
-        return lowest + (highest - lowest) * torch.sigmoid(output)
+        return lowest, highest - lowest
 
     def _output(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Tensor:
         """What the network gives out for these users, shape (U, I)."""
         if self.by_item:
-            columns_U = torch.as_tensor(users_U, device=self.device)
-            decoder_UH, bias_U = self.decoder_CH[columns_U], self.decoder_bias_C[columns_U]
-            return self._decode(self.code_RH, decoder_UH, bias_U).T
+            return self._decode(self.code_RH, *self._decoder_of(histories_UI, users_U)).T
         code_UH = self._encode(Rows(histories_UI, self.device).all())
         return self._decode(code_UH, self.decoder_CH, self.decoder_bias_C)
+
+    def _decoder_of(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor]:
+        """Item-based: the users' rows of W and b; those of unseen users are folded in."""
+        columns_U = torch.as_tensor(users_U, device=self.device)
+        decoder_UH, bias_U = self.decoder_CH[columns_U], self.decoder_bias_C[columns_U]
+        unseen_U = np.flatnonzero(users_U < 0)
+        if len(unseen_U):
+            folded_UH = torch.as_tensor(self._fold_in(histories_UI[unseen_U]), device=self.device)
+            decoder_UH[unseen_U], bias_U[unseen_U] = folded_UH[:, :-1], folded_UH[:, -1]
+        return decoder_UH, bias_U
+
+    def _fold_in(self, histories_UI: csr_array) -> NDArray[np.float32]:
+        """The rows of W, and in the last column b, that equation 4 gives to these histories."""
+        code_IH = numbers(self.code_RH)
+        ones_I1 = np.ones((len(code_IH), 1), dtype=np.float32)
+        penalty_H = np.append(np.full(code_IH.shape[1], self.options.penalty / 2), 0.0)
+        targets_UI = histories_UI.astype(np.float64)
+        if self.options.target == "minus_biases":
+            user_N = np.repeat(np.arange(histories_UI.shape[0]), np.diff(histories_UI.indptr))
+            targets_UI.data -= self._biases(histories_UI)[user_N, histories_UI.indices]
+        return fold_in(targets_UI, np.hstack([code_IH, ones_I1]), penalty_H, self._curve())
+
+    def _curve(self) -> Curve | None:
+        """The decoder's activation, as `fold_in` takes it."""
+        if self.options.decoder_activation == "identity":
+            return None
+        lowest, span = self._scale()
+
+        def slope(z: Values) -> Values:
+            return span * expit(z) * expit(-z)
+
+        return Curve(lambda z: lowest + span * expit(z), slope)
 
     def _base(self, batch: Batch) -> Tensor | float:
         """What is taken off each rating of a batch before it is learned, shape (N,)."""

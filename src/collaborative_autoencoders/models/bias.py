@@ -51,6 +51,7 @@ class Bias:
 
     learns_from: ClassVar[View] = "ratings"
     options_class: ClassVar = BiasOptions
+    reads_histories: ClassVar[bool] = True
 
     def __init__(self, options: BiasOptions, catalogue: Catalogue) -> None:
         """Every item starts without a bias."""

@@ -31,6 +31,8 @@ class CDAEOptions(ModelOptions):
     """Probability q with which a like is dropped from the input."""
     user_node: bool
     """Whether each user has a node V_u of their own; without it this is a plain DAE."""
+    unseen_user_node: Literal["mean", "zero"]
+    """The node of a user whom the fit has not met: the mean of all nodes, or 0."""
     hidden_activation: Activation
     output_activation: Activation
     loss: Literal["square", "logistic", "multinomial"]
@@ -136,7 +138,7 @@ class CDAE(Network):
         """What the network gives out before the output activation.
 
         The activation only rises, so the order is the same, without the ties of a saturated
-        sigmoid. An unseen user gets the mean of the users' nodes.
+        sigmoid. An unseen user gets the node that `unseen_user_node` says.
         """
         rows = self._input(Rows(histories_UI, self.device).all())
         users_B = torch.as_tensor(users_U, device=self.device)
@@ -157,7 +159,8 @@ class CDAE(Network):
             return 0.0
         if (users_B >= 0).all():
             return self.user_UH[users_B]
-        return torch.where(users_B[:, None] >= 0, self.user_UH[users_B], self.user_UH.mean(0))
+        unseen_H = self.user_UH.mean(0) * (self.options.unseen_user_node == "mean")
+        return torch.where(users_B[:, None] >= 0, self.user_UH[users_B], unseen_H)
 
     def _decode(self, hidden_BH: Tensor) -> Tensor:
         return torch.addmm(self.output_bias_I, hidden_BH, self.decoder_HI)

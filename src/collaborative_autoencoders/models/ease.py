@@ -32,6 +32,7 @@ class EASE:
 
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar = EASEOptions
+    reads_histories: ClassVar[bool] = True
 
     def __init__(self, options: EASEOptions, catalogue: Catalogue) -> None:
         """No item says anything of another yet."""

@@ -17,6 +17,7 @@ class Ensemble:
         self.members = members
         self.options, self.catalogue = members[0].options, members[0].catalogue
         self.learns_from = members[0].learns_from
+        self.reads_histories = members[0].reads_histories
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """The members' mean score of every item, shape (U, I)."""

@@ -34,6 +34,7 @@ class ItemKNN:
 
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar = ItemKNNOptions
+    reads_histories: ClassVar[bool] = True
     similarity_II: csr_array
 
     def __init__(self, options: ItemKNNOptions, catalogue: Catalogue) -> None:

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from collaborative_autoencoders.models.batch import Batch
+from collaborative_autoencoders.models.fold_in import fold_in
 from collaborative_autoencoders.models.model import Catalogue, View
 from collaborative_autoencoders.models.network import Network, Penalised, numbers
 from collaborative_autoencoders.models.options import ModelOptions
@@ -35,6 +36,7 @@ class MF(Network):
 
     learns_from: ClassVar[View] = "ratings"
     options_class = MFOptions
+    reads_histories = False
     options: MFOptions
     mean: Tensor
 
@@ -73,12 +75,25 @@ class MF(Network):
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """The expected rating before it is cut to the scale, shape (U, I).
 
-        A user never seen has no vector and no bias: the mean and the item's bias answer.
+        Vector and bias of a user never seen are folded in from the history; without one they are
+        0, so that the mean and the item's bias answer.
         """
         users_B = torch.as_tensor(users_U, device=self.device)
-        known_B1 = (users_B >= 0)[:, None]
-        own_BI = self.user_UH[users_B] @ self.item_IH.T + self.user_bias_U[users_B][:, None]
-        return numbers(self.mean + self.item_bias_I + own_BI * known_B1)
+        user_BH, bias_B = self.user_UH[users_B], self.user_bias_U[users_B]
+        unseen_B = np.flatnonzero(users_U < 0)
+        if len(unseen_B):
+            folded_BH = torch.as_tensor(self._fold_in(histories_UI[unseen_B]), device=self.device)
+            user_BH[unseen_B], bias_B[unseen_B] = folded_BH[:, :-1], folded_BH[:, -1]
+        own_BI = user_BH @ self.item_IH.T + bias_B[:, None]
+        return numbers(self.mean + self.item_bias_I + own_BI)
+
+    def _fold_in(self, histories_UI: csr_array) -> NDArray[np.float32]:
+        """p_u, and in the last column b_u, as the fit would give them to these histories."""
+        item_IH, ones_I1 = numbers(self.item_IH), np.ones((self.catalogue.items, 1))
+        targets_UI = histories_UI.astype(np.float64)
+        targets_UI.data -= float(self.mean) + numbers(self.item_bias_I)[histories_UI.indices]
+        penalty_H = np.full(self.options.factors + 1, self.options.penalty / 2)
+        return fold_in(targets_UI, np.hstack([item_IH, ones_I1]), penalty_H)
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """The expected rating within the scale, shape (U, I)."""

@@ -31,6 +31,11 @@ class Model(Protocol):
     def learns_from(self) -> View:
         """Which view of a split it is fitted on and takes as history: of the class, for all."""
 
+    @property
+    def reads_histories(self) -> bool:
+        """Whether a known user's scores follow the history that is given. Else they come from the
+        fit alone, and who has done more since is asked for as an unseen user."""
+
     options: ModelOptions
     catalogue: Catalogue
 

@@ -27,6 +27,7 @@ class Network(nn.Module, ABC):
 
     learns_from: ClassVar[View]
     options_class: ClassVar[type[ModelOptions]]
+    reads_histories: bool = True
     options: Any
     catalogue: Catalogue
 

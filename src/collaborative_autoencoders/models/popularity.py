@@ -19,6 +19,7 @@ class Popularity:
 
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar = PopularityOptions
+    reads_histories: ClassVar[bool] = False
 
     def __init__(self, options: PopularityOptions, catalogue: Catalogue) -> None:
         """Every item starts with no likes."""

@@ -49,12 +49,18 @@ def rank_batch(
     seen_BI: csr_array,
     users_B: NDArray[np.int64],
     k: int,
+    left_out_I: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """As `rank_items`, of one batch; a user of −1 is one that the model has never seen."""
+    """As `rank_items`, of one batch; a user of −1 is one that the model has never seen.
+
+    `left_out_I` marks the items that nobody is to get, whoever has seen them.
+    """
     # a copy of our own: a model may hand out what it keeps
     scores_BI = np.array(model.score(histories_BI, users_B), dtype=np.float32, order="C")
     refuse_unrankable(scores_BI, users_B)
     leave_out_seen(scores_BI, seen_BI)
+    if left_out_I is not None:
+        scores_BI[:, left_out_I] = -np.inf
     return take_best(scores_BI, k)
 
 

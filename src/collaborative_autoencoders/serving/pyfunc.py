@@ -4,15 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from collaborative_autoencoders.columns import USER
 from collaborative_autoencoders.serving.recommender import Recommender
+from collaborative_autoencoders.serving.requests import BadRequest, wanted_of
 
 
 class RecommenderModel(PythonModel):
-    """Answers a table of `user_id` with ranked items; `params: {n: 10}` is the length of a list."""
+    """Answers rows of `user_id`, `history` and `ratings` with ranked items."""
+
+    recommender: Recommender
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the recommender that lies beside this code."""
@@ -24,8 +27,15 @@ class RecommenderModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """A row per user and place: user_id, rank, item_id, title, score."""
-        return self.recommender.recommend(model_input[USER], int((params or {}).get("n", 10)))
+        """A line per row and place, see `Recommender.answer`.
+
+        Raises MlflowException, which a server answers as 400, for what cannot be read.
+        """
+        try:
+            wanted = wanted_of(params or {}, self.recommender.item_ids)
+            return self.recommender.answer(model_input, wanted)
+        except BadRequest as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
 
 
 set_model(RecommenderModel())

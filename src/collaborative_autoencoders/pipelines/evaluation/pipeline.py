@@ -14,10 +14,18 @@ from .nodes import (
     rank_items,
     score_lists,
 )
-from .registration import register_model
+from .registration import list_registered, register_model
 
 TRAIN_AND_VALIDATION = ["train_ratings", "train_likes", "validation_ratings", "validation_likes"]
-SHARED = {*TRAIN_AND_VALIDATION, "test_ratings", "test_likes", "user_ids", "item_titles"}
+SHARED = {
+    *TRAIN_AND_VALIDATION,
+    "test_ratings",
+    "test_likes",
+    "user_ids",
+    "item_titles",
+    "data_facts",
+}
+PARAMETERS = {"params:evaluation", "params:core", "params:registration"}
 
 FIGURES = ("by_activity", "by_popularity", "lorenz", "metric_by_k")
 
@@ -30,7 +38,7 @@ def create_pipeline(models: Iterable[str]) -> Pipeline:
             [*_judge_one_model(), *_show_and_register_it()],
             namespace=name,
             inputs=SHARED,
-            parameters={"params:evaluation", "params:registration"},
+            parameters=PARAMETERS,
         )
         for name in names
     ]
@@ -104,6 +112,8 @@ def _show_and_register_it() -> list[Node]:
                 "user_ids",
                 "item_titles",
                 *TRAIN_AND_VALIDATION,
+                "data_facts",
+                "params:core",
                 "params:registration",
             ],
             outputs="registration",
@@ -127,6 +137,12 @@ def _compare(models: list[str]) -> Pipeline:
                 inputs=_of_each(models, "breakdown"),
                 outputs={name: name for name in FIGURES},
                 name="draw_comparison",
+            ),
+            Node(
+                list_registered,
+                inputs=_of_each(models, "registration"),
+                outputs="registered_models",
+                name="list_registered",
             ),
         ]
     )

@@ -5,11 +5,14 @@ from typing import Any
 import pandas as pd
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.columns import ITEM, TITLE, USER
+from collaborative_autoencoders.columns import MODEL
+from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.matrices import Interactions
 from collaborative_autoencoders.judging.known import known_of
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.options import Options
+
+NOT_REGISTERED = "not_registered"
 
 
 class RegistrationOptions(Options):
@@ -27,6 +30,8 @@ def register_model(
     train_likes: csr_array,
     validation_ratings: csr_array,
     validation_likes: csr_array,
+    data_facts: dict[str, Any],
+    core: CoreOptions,
     options: RegistrationOptions,
 ) -> dict[str, Any]:
     """Log the model with all it needs to answer for raw ids, and register it under its name.
@@ -38,13 +43,24 @@ def register_model(
     from collaborative_autoencoders.serving.registering import register
 
     if not options.enabled:
-        return {"not_registered": "registration.enabled is false"}
+        return {NOT_REGISTERED: "registration.enabled is false"}
     if fitted.model is None:
-        return {"not_registered": fitted.left_out}
+        return {NOT_REGISTERED: fitted.left_out}
     known = known_of(
         fitted,
         Interactions(train_ratings, train_likes),
         Interactions(validation_ratings, validation_likes),
     )
-    recommender = Recommender(fitted, user_ids[[USER]], item_titles[[ITEM, TITLE]], *known)
+    recommender = Recommender.of(
+        fitted, user_ids, item_titles, known, core.like_threshold, data_facts
+    )
     return register(recommender, fitted.model.options.name, metrics)
+
+
+def list_registered(**registrations: dict[str, Any]) -> pd.DataFrame:
+    """One row per model of this run: model, version, uri, or why it was not registered."""
+    rows = [
+        {MODEL: name.removesuffix(".registration"), **registration}
+        for name, registration in registrations.items()
+    ]
+    return pd.DataFrame(rows, columns=[MODEL, "version", "uri", NOT_REGISTERED])
