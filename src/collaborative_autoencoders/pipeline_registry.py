@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kedro.pipeline import Pipeline
 
 from .models import MODELS, models_for
-from .pipelines import data_engineering, evaluation, training
+from .pipelines import data_engineering, evaluation, inference, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -17,6 +17,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "data_engineering": data_engineering.create_pipeline(),
         "training": training.create_pipeline(MODELS),
         "evaluation": evaluation.create_pipeline(MODELS),
+        "inference": inference.create_pipeline(),
     }
 
 

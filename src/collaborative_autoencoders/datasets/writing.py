@@ -1,11 +1,15 @@
 """Files that are either whole or not there."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write_beside_and_rename(path: Path, data: bytes) -> None:
-    """The file at `path` holds `data`, or what it held before: nothing in between.
+@contextmanager
+def open_beside_and_rename(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into; the file at `path` holds it all, or what it held before.
 
     The bytes go to a hidden file in the same folder, reach the disk, and only then get the name.
     Whatever interrupts this, the name never stands for half a file; a process killed outright may
@@ -16,9 +20,15 @@ def write_beside_and_rename(path: Path, data: bytes) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with beside.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_beside_and_rename(path: Path, data: bytes) -> None:
+    """The file at `path` holds `data`, or what it held before, as `open_beside_and_rename`."""
+    with open_beside_and_rename(path) as file:
+        file.write(data)

@@ -18,6 +18,8 @@ from collaborative_autoencoders.hooks.provenance import IN_THE_MIDDLE, git_state
 
 ARTIFACT = "parameters.yml"
 CHECKSUM = "data_facts.checksum"
+OF_THE_REGISTRY = {"inference", "promotion"}
+"""Pipelines that ask MLflow's registry, which goes on."""
 
 
 class Refused(Exception):
@@ -123,12 +125,13 @@ def unfinished(original: Original) -> str | None:
 def in_the_middle(original: Original) -> str | None:
     """Why a run that used files of earlier runs is not repeated."""
     used = [name for name in IN_THE_MIDDLE if original.selection.get(name)]
+    used += sorted(OF_THE_REGISTRY.intersection(original.selection.get("pipeline_names") or ()))
     if not used and original.checksum:
         return None
     sign = " and ".join(used) or f"no {CHECKSUM}"
     return (
-        f"started in the middle ({sign}): it used files of earlier runs, of which MLflow does not "
-        "know. Repeat a run that starts at the ratings."
+        f"started in the middle ({sign}): it used files or models of earlier runs, of which MLflow "
+        "does not know. Repeat a run that starts at the ratings."
     )
 
 

@@ -1,0 +1,5 @@
+"""The champion's recommendations for everybody, in one file."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]
