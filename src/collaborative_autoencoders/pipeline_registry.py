@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kedro.pipeline import Pipeline
 
 from .models import MODELS, models_for
-from .pipelines import data_engineering, evaluation, inference, training
+from .pipelines import data_engineering, evaluation, inference, promotion, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -18,6 +18,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "training": training.create_pipeline(MODELS),
         "evaluation": evaluation.create_pipeline(MODELS),
         "inference": inference.create_pipeline(),
+        "promotion": promotion.create_pipeline(),
     }
 
 

@@ -18,6 +18,7 @@ def test_the_pipelines_of_the_project_have_the_promised_names():
         "ranking",
         "rating",
         "inference",
+        "promotion",
     }
 
 

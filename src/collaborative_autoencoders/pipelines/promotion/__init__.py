@@ -1,0 +1,5 @@
+"""Challenger against champion, model by model."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]
