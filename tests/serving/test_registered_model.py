@@ -26,13 +26,6 @@ print(json.dumps({"code": collaborative_autoencoders.__file__, "answer": answer.
 """
 
 
-@pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = projects.new_project(tmp_path_factory.mktemp("registered") / "world")
-    projects.run(project, params={"registration": {"enabled": True}})
-    return project
-
-
 def store_of(project: Path) -> str:
     return f"sqlite:///{project / 'mlflow.db'}"
 

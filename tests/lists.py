@@ -1,0 +1,38 @@
+"""When two answers are the same, and what every answer keeps to."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+TOLERANCE = 1e-5
+IN_PLACE = ["row", "user_id", "rank", "source", "unknown_items"]
+
+
+def assert_same_lists(answer: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """The same line by line: scores within 1e-5, and items swap places only inside that.
+
+    An item that stands in no place of the expected list may stand in the last places of its equals.
+    """
+    answer, expected = answer.reset_index(drop=True), expected.reset_index(drop=True)
+    pd.testing.assert_frame_equal(answer[IN_PLACE], expected[IN_PLACE], check_dtype=False)
+    np.testing.assert_allclose(answer["score"], expected["score"], rtol=0, atol=TOLERANCE)
+    moved = answer["item_id"] != expected["item_id"]
+    assert answer.loc[~moved, "title"].tolist() == expected.loc[~moved, "title"].tolist()
+    last = expected.groupby("row")["score"].min()
+    own = expected.set_index(["row", "item_id"])["score"]
+    for line in answer[moved].itertuples():
+        theirs = own.get((line.row, line.item_id), last[line.row])
+        assert abs(theirs - line.score) <= TOLERANCE, f"{line} had {theirs}"
+
+
+def assert_well_formed(lines: list[dict[str, Any]]) -> None:
+    """Row after row; in each ranks from 1, no item twice, the best first."""
+    rows = [line["row"] for line in lines]
+    assert rows == sorted(rows)
+    for row in set(rows):
+        own = [line for line in lines if line["row"] == row]
+        assert [line["rank"] for line in own] == list(range(1, len(own) + 1))
+        assert len({line["item_id"] for line in own}) == len(own)
+        scores = [line["score"] for line in own]
+        assert scores == sorted(scores, reverse=True)
