@@ -1,0 +1,142 @@
+"""Laws of every model's answers, and one row alone gets what it gets among ten thousand."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from checkerboard import checkerboard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lists import assert_same_lists, assert_well_formed
+from model_options import RUNNING, options_of
+
+from collaborative_autoencoders.interactions.matrices import together
+from collaborative_autoencoders.judging.known import Known
+from collaborative_autoencoders.learning.fit_model import fit_model
+from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.serving.recommender import Recommender
+from collaborative_autoencoders.serving.requests import Wanted
+
+WORLD = checkerboard()
+SEEN = together(WORLD.train, WORLD.validation)
+USERS = [f"user {number}" for number in range(WORLD.catalogue.users)]
+ITEMS = [f"item {number}" for number in range(WORLD.catalogue.items)]
+DATA = {"rated": True, "lowest_rating": 1.0, "highest_rating": 5.0}
+
+every_model = pytest.mark.parametrize("name", list(MODELS))
+
+
+@cache
+def recommender_of(name):
+    """The model fitted on the checkerboard, with text ids."""
+    fitted = fit_model(
+        options_of(name), True, RUNNING, WORLD.train, WORLD.validation, WORLD.catalogue
+    ).fitted
+    titles = pd.DataFrame({"item_id": ITEMS, "title": ITEMS})
+    known = Known(getattr(SEEN, fitted.model.learns_from), SEEN.ratings)
+    return Recommender.of(fitted, pd.DataFrame({"user_id": USERS}), titles, known, 4, DATA)
+
+
+def rows_of_all_kinds(count, seed=0):
+    """Known users and unseen ones, with and without histories and ratings, some items unknown."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        user = random.choice([*USERS, "unseen", None])
+        told = random.choice([*ITEMS, "unknown"], size=random.integers(0, 8)).tolist()
+        ratings = random.integers(1, 6, size=len(told)).tolist()
+        history, rated = random.random(2) < 0.6
+        rows.append((user, told if history else None, ratings if history and rated else None))
+    return pd.DataFrame(rows, columns=["user_id", "history", "ratings"], dtype=object)
+
+
+@every_model
+def test_a_row_gets_alone_what_it_gets_among_ten_thousand(name):
+    recommender, table = recommender_of(name), rows_of_all_kinds(10_000)
+    together = dict([*recommender.answer(table, Wanted(n=10)).groupby("row")])
+    assert len(together) == 10_000
+    # the ends of the blocks that are ranked at once, and some of the rest
+    for row in [0, 1023, 1024, 2047, 2048, *range(2049, 10_000, 400), 9999]:
+        alone = recommender.answer(table.iloc[[row]], Wanted(n=10))
+        assert_same_lists(together[row].assign(row=0), alone)
+
+
+ids = st.sampled_from([*ITEMS, "unknown"])
+told = st.lists(st.tuples(ids, st.integers(1, 5)), max_size=40)
+some_ids = st.just([]) | st.lists(ids, max_size=40)
+wanted = st.builds(Wanted, st.integers(1, 50), st.booleans(), some_ids, some_ids)
+
+
+def row_of(user, pairs, rated):
+    items, ratings = [item for item, _ in pairs], [rating for _, rating in pairs]
+    return {"user_id": user, "history": items, "ratings": ratings if rated else None}
+
+
+rows = st.builds(row_of, st.sampled_from([*USERS, "unseen", None]), told, st.booleans())
+
+
+def items_left(row, wanted):
+    """All that the row may get, found without the code that is tested."""
+    left = set(wanted.only_items or ITEMS) & set(ITEMS) - set(wanted.exclude_items)
+    if not wanted.exclude_seen:
+        return left
+    seen = set(row["history"])
+    if row["user_id"] in USERS:
+        _, columns = SEEN.ratings[[USERS.index(row["user_id"])]].nonzero()
+        seen |= {ITEMS[column] for column in columns}
+    return left - seen
+
+
+@every_model
+@settings(deadline=None, max_examples=50)
+@given(st.lists(rows, min_size=1, max_size=4), wanted)
+def test_a_list_has_n_of_what_is_left_none_twice_the_best_first(name, asked, wanted):
+    answer = recommender_of(name).answer(pd.DataFrame(asked), wanted)
+    assert_well_formed(answer.to_dict("records"))
+    for number, row in enumerate(asked):
+        items = answer.loc[answer["row"] == number, "item_id"]
+        left = items_left(row, wanted)
+        assert set(items) <= left
+        assert len(items) == min(wanted.n, len(left))
+
+
+@every_model
+@settings(deadline=None, max_examples=20)
+@given(rows, st.integers(1, 30))
+def test_a_shorter_list_is_the_start_of_a_longer_one(name, row, n):
+    recommender, table = recommender_of(name), pd.DataFrame([row])
+    whole = recommender.answer(table, Wanted(n=len(ITEMS)))
+    assert_same_lists(recommender.answer(table, Wanted(n=n)), whole.head(n))
+
+
+@every_model
+@settings(deadline=None, max_examples=20)
+@given(st.lists(rows, min_size=2, max_size=6), st.randoms())
+def test_the_order_of_the_rows_moves_no_list(name, asked, random):
+    recommender, places = recommender_of(name), [*range(len(asked))]
+    random.shuffle(places)
+    table = pd.DataFrame(asked).astype(object)
+    before = recommender.answer(table, Wanted(n=5))
+    after = recommender.answer(table.iloc[places], Wanted(n=5))
+    for place, row in enumerate(places):
+        own = before[before["row"] == row].assign(row=place)
+        assert_same_lists(after[after["row"] == place], own)
+
+
+def list_of(**scores):
+    lines = [
+        (0, "u", place, "model", 0, item, item, s)
+        for place, (item, s) in enumerate(scores.items(), 1)
+    ]
+    columns = ["row", "user_id", "rank", "source", "unknown_items", "item_id", "title", "score"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def test_only_equals_may_swap_places():
+    expected = list_of(a=3, b=2 + 5e-6, c=2)
+    assert_same_lists(list_of(a=3, c=2, b=2), expected)
+    assert_same_lists(list_of(a=3, b=2, d=2), expected)  # at the end, from behind it
+    for other in (list_of(b=3, a=2, c=2), list_of(d=3, b=2, c=2), list_of(a=3, b=2.1, c=2)):
+        with pytest.raises(AssertionError):
+            assert_same_lists(other, expected)
