@@ -1,7 +1,8 @@
 """Tables that are too long to be held at once, as Parquet."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +13,8 @@ from kedro_datasets._typing import TablePreview
 from collaborative_autoencoders.datasets.file_dataset import OneFileDataset, broken
 
 
-class TableBatches(NamedTuple):
+@dataclass(frozen=True)
+class TableBatches:
     """A table in a file, batch by batch: each pass reads it anew, a batch is held at a time."""
 
     fs: Any

@@ -111,13 +111,25 @@ def with_newer(older_UI: csr_array, newer_UI: csr_array) -> csr_array:
     if newer_UI.nnz == 0:
         return older_UI
     older, newer = older_UI.tocoo(), newer_UI.tocoo()
-    cell_N = np.concatenate([part.row.astype(np.int64) for part in (newer, older)])
-    cell_N *= older_UI.shape[1]
-    cell_N += np.concatenate([newer.col, older.col])
-    cells, first = np.unique(cell_N, return_index=True)  # of two equal ones the newer comes first
-    row_N, column_N = np.divmod(cells, older_UI.shape[1])
-    data_N = np.concatenate([newer.data, older.data])[first]
-    return to_matrix(row_N, column_N, data_N, older_UI.shape)
+    return last_of_each(
+        np.concatenate([older.row, newer.row]),
+        np.concatenate([older.col, newer.col]),
+        np.concatenate([older.data, newer.data]),
+        older_UI.shape,
+    )
+
+
+def last_of_each(
+    row_N: NDArray[np.integer],
+    column_N: NDArray[np.integer],
+    values_N: NDArray[np.floating],
+    shape: tuple[int, int],
+) -> csr_array:
+    """As `to_matrix`, and of a pair that comes twice the last value stands."""
+    cell_N = row_N.astype(np.int64) * shape[1] + column_N
+    cells, place_from_the_end = np.unique(cell_N[::-1], return_index=True)
+    rows, columns = np.divmod(cells, shape[1])
+    return to_matrix(rows, columns, values_N[::-1][place_from_the_end], shape)
 
 
 def fingerprint(*parts: Interactions) -> str:

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 Values = NDArray[np.float64]
 
 STEPS = 20
-"""Of Gauss–Newton; on ratings it has settled after five."""
+"""Of Gauss–Newton."""
 
 LEAST_PENALTY = 1e-6
 """What is not penalised is held by this, so that few ratings have one answer."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import HISTORY, RATINGS, USER
-from collaborative_autoencoders.interactions.matrices import to_matrix
+from collaborative_autoencoders.interactions.matrices import last_of_each
 
 WHOLE_BELOW = 2.0**53
 """From here on a float does not tell a whole number from its neighbours."""
@@ -119,19 +119,6 @@ def read_request(table: pd.DataFrame, users: Ids, items: Ids, taste: Taste) -> A
     return Asked(user_ids, users.indices(user_ids), told_RI, unknown_R)
 
 
-def last_of_each(
-    row_N: NDArray[np.int64],
-    item_N: NDArray[np.int64],
-    rating_N: NDArray[np.float32],
-    shape: tuple[int, int],
-) -> csr_array:
-    """The matrix of what is told; of a pair that comes twice the last stands."""
-    cell_N = (row_N * shape[1] + item_N)[::-1]
-    cells, last = np.unique(cell_N, return_index=True)
-    rows, columns = np.divmod(cells, shape[1])
-    return to_matrix(rows, columns, rating_N[::-1][last], shape)
-
-
 def checked_user(raw: Any, kind: type, where: str) -> Any:
     """The id of a user, None for null: pandas writes whole numbers beside nulls as floats."""
     if raw is None or (isinstance(raw, float) and math.isnan(raw)):
@@ -187,8 +174,9 @@ def ratings_beside(cell: Any, history: list[Any], taste: Taste, where: str) -> l
 
 
 def wanted_of(params: Mapping[str, Any], items: Ids) -> Wanted:
-    """What the params of a request ask for; null is as good as left out.
+    """What the params of a request ask for; None is as good as left out.
 
+    MLflow lets null through for a single value and refuses it for a list by itself.
     Raises BadRequest naming the parameter.
     """
     given = {name: params[name] for name in Wanted._fields if params.get(name) is not None}

@@ -5,14 +5,12 @@ from typing import Any
 import pandas as pd
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.columns import MODEL
+from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED, VERSION
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.matrices import Interactions
 from collaborative_autoencoders.judging.known import known_of
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.options import Options
-
-NOT_REGISTERED = "not_registered"
 
 
 class RegistrationOptions(Options):
@@ -63,4 +61,4 @@ def list_registered(**registrations: dict[str, Any]) -> pd.DataFrame:
         {MODEL: name.removesuffix(".registration"), **registration}
         for name, registration in registrations.items()
     ]
-    return pd.DataFrame(rows, columns=[MODEL, "version", "uri", NOT_REGISTERED])
+    return pd.DataFrame(rows, columns=[MODEL, VERSION, "uri", NOT_REGISTERED])

@@ -1,21 +1,24 @@
 """Recommendations that are made when they are asked for."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from collaborative_autoencoders.columns import MODEL, ROW, USER
+from collaborative_autoencoders.columns import MODEL, ROW, UNKNOWN_ITEMS, USER, VERSION
+from collaborative_autoencoders.serving.recommender import Recommender
+from collaborative_autoencoders.serving.requests import Wanted
 
 from .options import InferenceOptions
 
 
-class RecommendationBatches(NamedTuple):
+@dataclass(frozen=True)
+class RecommendationBatches:
     """Everybody's lists, a batch of users at a time; a terminal shows how far it is."""
 
-    recommender: Any
+    recommender: Recommender
     users: pd.Series
     options: InferenceOptions
     version: int
@@ -33,9 +36,8 @@ class RecommendationBatches(NamedTuple):
             yield self._answer(self.users.iloc[start : start + size])
 
     def _answer(self, users: pd.Series) -> pd.DataFrame:
-        from collaborative_autoencoders.serving.requests import Wanted
-
         wanted = Wanted(n=self.options.n, exclude_seen=self.options.exclude_seen)
         lists = self.recommender.answer(pd.DataFrame({USER: users.to_numpy()}), wanted)
-        about = {MODEL: self.options.model, "version": self.version}
-        return lists.drop(columns=[ROW, "unknown_items"]).assign(**about)
+        lists = lists.drop(columns=[ROW, UNKNOWN_ITEMS])
+        lists[MODEL], lists[VERSION] = self.options.model, self.version
+        return lists

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import MODEL, SOURCE, USER
+from collaborative_autoencoders.columns import MODEL, SOURCE, USER, VERSION
+from collaborative_autoencoders.serving.recommender import BY_MODEL, BY_POPULARITY
 
 from .batches import RecommendationBatches
 from .options import InferenceOptions
@@ -14,7 +15,6 @@ from .options import InferenceOptions
 logger = logging.getLogger(__name__)
 
 HEAD_LINES = 200
-VERSION = "version"
 
 
 def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> RecommendationBatches:
@@ -65,8 +65,8 @@ def summarise(recommendations: Iterable[pd.DataFrame]) -> dict[str, Any]:
             head.append(batch)
         source = batch.drop_duplicates(USER)[SOURCE]
         report["users"] += len(source)
-        report["users_from_model"] += int((source == "model").sum())
-        report["users_from_popularity"] += int((source == "popularity").sum())
+        report["users_from_model"] += int((source == BY_MODEL).sum())
+        report["users_from_popularity"] += int((source == BY_POPULARITY).sum())
         report["lines"] += len(batch)
     first = pd.concat(head, ignore_index=True).head(HEAD_LINES)
     for name, version in first[[MODEL, VERSION]].head(1).itertuples(index=False):

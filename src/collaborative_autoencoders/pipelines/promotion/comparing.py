@@ -3,7 +3,6 @@
 Dimension key: U users, I items, both of today's data.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +30,7 @@ from collaborative_autoencoders.judging.scores import (
     predictions_to_table,
     score_of_lists,
 )
+from collaborative_autoencoders.metrics.rating import RATING_METRICS, RatingErrors, mae, rmse
 from collaborative_autoencoders.recommending.ranking import rank_items
 from collaborative_autoencoders.recommending.rating import predict_ratings
 
@@ -95,7 +95,6 @@ def compare(
     )
     test = without(today.test, left_out_UI, champion, challenger)
     seen_UI = with_newer(today.known.ratings, left_out_UI)
-    judge = judge_ratings if metric in ("rmse", "mae") else judge_lists
     scores = {
         name: judge(model, today.known, seen_UI, test, metric, evaluation)
         for name, model in ((CHALLENGER, challenger), (CHAMPION, champion))
@@ -136,7 +135,7 @@ def without(
     return Interactions(rest(test.ratings), rest(test.likes))
 
 
-def judge_lists(
+def judge(
     model: Any,
     known: Interactions,
     seen_UI: csr_array,
@@ -144,31 +143,20 @@ def judge_lists(
     metric: str,
     evaluation: EvaluationOptions,
 ) -> pd.DataFrame:
-    """The metric of every user's list, a row per user."""
+    """One row per user: the metric of the list, or the sums of the errors of the ratings."""
+    histories_UI, n_users = model.view(known), test.ratings.shape[0]
+    if metric in RATING_METRICS:
+        predicted_UI = predict_ratings(model, histories_UI, test.ratings, evaluation.batch_size)
+        errors = errors_of_ratings(predictions_to_table(predicted_UI, test.ratings), n_users)
+        return errors.assign(**{USER_INDEX: np.arange(n_users)})
     k = int(metric.rpartition("_at_")[2])
-    item_UK, _ = rank_items(model, model.view(known), seen_UI, k, evaluation.batch_size)
+    item_UK, _ = rank_items(model, histories_UI, seen_UI, k, evaluation.batch_size)
     return score_of_lists(item_UK, test.likes, count_owners(known.ratings), [k])
 
 
-def judge_ratings(
-    model: Any,
-    known: Interactions,
-    seen_UI: csr_array,
-    test: Interactions,
-    metric: str,
-    evaluation: EvaluationOptions,
-) -> pd.DataFrame:
-    """The sums of every user's errors, a row per user."""
-    predicted_UI = predict_ratings(model, model.view(known), test.ratings, evaluation.batch_size)
-    n_users = test.ratings.shape[0]
-    errors = errors_of_ratings(predictions_to_table(predicted_UI, test.ratings), n_users)
-    return errors.assign(**{USER_INDEX: np.arange(n_users)})
-
-
 def mean_of(scores: pd.DataFrame, metric: str) -> float:
-    """The metric over all users; NaN where there is none."""
-    if metric == "rmse":
-        return math.sqrt(scores[SQUARED_ERROR].sum() / max(scores[N_RATINGS].sum(), 1))
-    if metric == "mae":
-        return float(scores[ABSOLUTE_ERROR].sum() / max(scores[N_RATINGS].sum(), 1))
-    return float(scores[metric].mean())
+    """The metric over all users; NaN where there is nothing to judge."""
+    if metric not in RATING_METRICS:
+        return float(scores[metric].mean())
+    sums = (scores[name].to_numpy() for name in (SQUARED_ERROR, ABSOLUTE_ERROR, N_RATINGS))
+    return {"rmse": rmse, "mae": mae}[metric](RatingErrors(*sums))

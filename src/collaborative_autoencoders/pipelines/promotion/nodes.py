@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.columns import ITEM, MODEL, USER
+from collaborative_autoencoders.columns import ITEM, MODEL, NOT_REGISTERED, USER
 from collaborative_autoencoders.interactions.matrices import Interactions, together
 from collaborative_autoencoders.judging.options import EvaluationOptions
+from collaborative_autoencoders.metrics.rating import RATING_METRICS
 from collaborative_autoencoders.models import MODELS
 
 from .comparing import Comparison, Today, compare, what_differs
@@ -62,8 +63,8 @@ def promote_models(
         for row in registered_models.to_dict(orient="records"):
             name = str(row[MODEL])
             decisions[name] = (
-                Decision(NOTHING, f"not registered: {row['not_registered']}")
-                if pd.notna(row["not_registered"])
+                Decision(NOTHING, f"not registered: {row[NOT_REGISTERED]}")
+                if pd.notna(row[NOT_REGISTERED])
                 else promote(name, today, promotion, evaluation)
             )
     for name, decided in decisions.items():
@@ -109,10 +110,10 @@ def promote(
     if champion is None:
         registry.crown(name, challenger, registry.FIRST)
         return Decision(registry.PROMOTED, registry.FIRST, None, challenger)
-    decided = judge(name, champion, challenger, today, promotion, evaluation)
     if rival.tags.get(registry.DECISION) == registry.ROLLED_BACK and promotion.policy != "always":
         reason = f"version {challenger} was rolled back: register another, or policy: always"
-        decided = decided._replace(decision=registry.REFUSED, reason=reason)
+        return Decision(registry.REFUSED, reason, champion, challenger)  # and its tag stays
+    decided = judge(name, champion, challenger, today, promotion, evaluation)
     if decided.decision == registry.PROMOTED:
         registry.crown(name, challenger, decided.reason)
     else:
@@ -142,7 +143,7 @@ def judge(
     reigning, rival = (Translated.of(one, today.users, today.items) for one in loaded)
     is_rating = MODELS[name].task == "rating"
     metric = promotion.rating_metric if is_rating else promotion.metric
-    if metric in ("rmse", "mae") and not reigning.tells_ratings:
+    if metric in RATING_METRICS and not reigning.tells_ratings:
         return Decision(registry.REFUSED, f"{name} tells no ratings: no {metric}", *versions)
     found = compare(reigning, rival, today, metric, evaluation)
     moves, reason = decide(found, champion, promotion)
