@@ -154,8 +154,8 @@ def judge(
 def decide(found: Comparison, champion: int, promotion: PromotionOptions) -> tuple[bool, str]:
     """Whether the challenger takes the place, and the reason in one line."""
     said = (
-        f"{found.metric} {found.challenger_value:.4f} against {found.champion_value:.4f} of version "
-        f"{champion}: gain {found.gain:+.4f} [{found.low:+.4f}, {found.high:+.4f}] over "
+        f"{found.metric} {found.challenger_value:.4f} against {found.champion_value:.4f} "
+        f"of version {champion}: gain {found.gain:+.4f} [{found.low:+.4f}, {found.high:+.4f}] over "
         f"{found.users} users, {found.rows_left_out} known rows left out"
     )
     if promotion.policy == "always":
