@@ -5,7 +5,14 @@ from collections.abc import Iterable
 from kedro.pipeline import Pipeline
 
 from .models import MODELS, models_for
-from .pipelines import data_engineering, evaluation, inference, promotion, training
+from .pipelines import (
+    data_engineering,
+    evaluation,
+    inference,
+    promotion,
+    training,
+    unseen_users,
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -19,6 +26,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(MODELS),
         "inference": inference.create_pipeline(),
         "promotion": promotion.create_pipeline(),
+        "unseen_users": without_some_users(MODELS),
     }
 
 
@@ -30,3 +38,9 @@ def from_data_to_leaderboard(models: Iterable[str]) -> Pipeline:
         + training.create_pipeline(names)
         + evaluation.create_pipeline(names)
     )
+
+
+def without_some_users(models: Iterable[str]) -> Pipeline:
+    """These models fitted on the ratings of others, and judged on users they have not seen."""
+    names = list(models)
+    return training.create_pipeline(names, of="_of_others") + unseen_users.create_pipeline(names)

@@ -21,10 +21,12 @@ from .hooks import (
     ModelRunsHook,
     OwnDataHook,
     ProgressHook,
+    UnseenUsersHook,
 )
 
 # Kedro calls hooks in the reverse of this order: the configuration is complete before MLflow's.
 HOOKS = (
+    UnseenUsersHook(),
     LeaderboardHook(),
     ProgressHook(),
     ModelRunsHook(),

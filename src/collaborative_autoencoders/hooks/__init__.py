@@ -6,6 +6,7 @@ from .leaderboard import LeaderboardHook
 from .own_data import OwnDataHook
 from .progress import ProgressHook
 from .tracking import ModelRunsHook
+from .unseen_users import UnseenUsersHook
 
 __all__ = [
     "ConfigurationHook",
@@ -14,4 +15,5 @@ __all__ = [
     "ModelRunsHook",
     "OwnDataHook",
     "ProgressHook",
+    "UnseenUsersHook",
 ]

@@ -48,13 +48,17 @@ def hash_rows(
     A full round after each limb, because a linear mixture of user and item would give every user
     the same order of items, only shifted.
     """
-    start = _mix(np.array([seed], dtype=np.uint32))
-    state_U = _mix(_mix(start ^ users.high) ^ users.low)
-    state_N = state_U[user_index_N]
+    state_N = hash_ids(users, seed)[user_index_N]
     for limb_I in items:
         state_N ^= limb_I[item_index_N]
         _mix(state_N)
     return state_N
+
+
+def hash_ids(ids: Digests, seed: int) -> NDArray[np.uint32]:
+    """The hash of each id, uniform over 0 ... 2^32 - 1: of a row, what its user's part comes to."""
+    start = _mix(np.array([seed], dtype=np.uint32))
+    return _mix(_mix(start ^ ids.high) ^ ids.low)
 
 
 def _mix(state: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -33,6 +33,13 @@ def known_of(fitted: Fitted, train: Interactions, validation: Interactions) -> K
             f"{name} was fitted on another split than the one in data/, so test rows may be known "
             f"to it: fit it anew, kedro run --from-nodes {name}.fit_model"
         )
+    return told_of(fitted, train, validation)
+
+
+def told_of(fitted: Fitted, train: Interactions, validation: Interactions) -> Known:
+    """What a model is told of users with these parts, whoever it was fitted on."""
+    model = fitted.model
+    assert model is not None, "a model that was left out is told nothing"
     both = together(train, validation)
     histories = both if fitted.refitted else train
     view_UI = histories.likes if model.learns_from == "likes" else histories.ratings
