@@ -26,6 +26,18 @@ def test_batches_come_back_as_they_were_written_again_and_again(dataset):
     assert len(pd.read_parquet(dataset._filepath)) == 3
 
 
+def test_columns_have_the_types_of_the_first_batch_with_a_row(dataset):
+    nobody = BATCHES[0].head(0).astype({"user_id": object, "score": object})
+    dataset.save([nobody, nobody, *BATCHES, nobody])
+    table = pd.read_parquet(dataset._filepath)
+    pd.testing.assert_frame_equal(table, pd.concat(BATCHES, ignore_index=True))
+
+
+def test_a_table_without_a_row_is_a_table(dataset):
+    dataset.save([BATCHES[0].head(0)])
+    assert [len(batch) for batch in dataset.load()] == [0]
+
+
 def test_what_fails_half_way_leaves_the_file_of_before(dataset):
     class Fails:
         def __iter__(self):

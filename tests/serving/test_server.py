@@ -1,12 +1,14 @@
 """`mlflow models serve`, asked over HTTP."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
+import projects
 import pytest
 import served
 from hypothesis import HealthCheck, given, settings
@@ -47,6 +49,21 @@ def unseen_items(champion, **row):
 
 
 # --- answers ---
+
+
+def test_batch_predict_and_http_give_everybody_the_same_lists(
+    server, champion, registered, tmp_path
+):
+    project = projects.copy_of(registered, tmp_path / "world")
+    shutil.copy(registered / "mlflow.db", project)
+    projects.run(project, pipelines=["inference"], params={"inference": {"batch_size": 7}})
+    batch = pd.read_parquet(project / "data/07_model_output/recommendations.parquet")
+    rows = [{"user_id": user} for user in batch["user_id"].drop_duplicates()]
+    assert [row["user_id"] for row in rows] == USERS
+    over_http, in_process = server.ask(rows).table, predicted(champion, rows)
+    assert_same_lists(over_http, in_process)
+    written = batch.assign(row=batch["user_id"].map(USERS.index), unknown_items=0)
+    assert_same_lists(written, in_process)
 
 
 @pytest.mark.parametrize("kind", KINDS)

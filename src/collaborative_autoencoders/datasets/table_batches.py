@@ -43,9 +43,12 @@ class TableBatchesDataset(OneFileDataset[Iterable[pd.DataFrame], TableBatches]):
         return TableBatches(self._fs, self._path_to_read())
 
     def save(self, data: Iterable[pd.DataFrame]) -> None:
-        """Write a row group per batch; all have the columns and types of the first."""
+        """Write a row group per batch; all have the columns and types of the first with a row."""
         batches = iter(data)
-        first = pa.Table.from_pandas(next(batches), preserve_index=False)
+        head = next(batches)
+        while head.empty and (later := next(batches, None)) is not None:
+            head = later  # without a row nothing says what a column holds
+        first = pa.Table.from_pandas(head, preserve_index=False)
         with (
             self._open_to_write() as file,
             pq.ParquetWriter(file, first.schema, write_page_checksum=True) as writer,

@@ -1,0 +1,99 @@
+"""What memory the lists of everybody take, by how many users there are.
+
+    python benchmarks/inference_memory.py [--users 20000 200000]
+
+A recommender of random histories (50 of 2,000 items each, EASE's weights) answers all its users
+through the node `recommend` and writes the file of `recommendations`, as `kedro run --pipelines
+inference` does. Printed is how much the peak of memory grows beyond the recommender itself, which
+has to hold every user's history. Each number of users in a process of its own.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.datasets.table_batches import TableBatchesDataset
+from collaborative_autoencoders.judging.known import Known
+from collaborative_autoencoders.models import model_class
+from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.pipelines.inference.batches import RecommendationBatches
+from collaborative_autoencoders.pipelines.inference.options import InferenceOptions
+from collaborative_autoencoders.serving.recommender import Recommender
+
+ITEMS, HISTORY = 2000, 50
+MB = 2**10
+"""Of the kilobytes that Linux tells."""
+
+
+def main() -> None:
+    """Measure each number of users, and print how the growth goes with them."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--users", type=int, nargs="+", default=[20_000, 200_000])
+    arguments.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = arguments.parse_args()
+    if options.here:
+        print(grown_mb(options.users[0]))
+        return
+    found = {users: in_a_process(users) for users in options.users}
+    first = next(iter(found))
+    for users, grown in found.items():
+        print(
+            f"{users:>9,} users: {grown:6.1f} MB beyond the recommender; "
+            f"{users / first:.1f} x the users, {grown / found[first]:.2f} x the memory"
+        )
+
+
+def in_a_process(users: int) -> float:
+    """What `grown_mb` gives in a process that has done nothing before."""
+    command = [sys.executable, __file__, "--here", "--users", str(users)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def grown_mb(users: int) -> float:
+    """How much the peak of memory grows while everybody's lists are written."""
+    recommender = recommender_of(users)
+    options = InferenceOptions(model="ease", users="all", n=10, exclude_seen=True, batch_size=1024)
+    with TemporaryDirectory() as folder:
+        dataset = TableBatchesDataset(filepath=str(Path(folder) / "lists.parquet"))
+        few = recommender.users["user_id"].head(1)
+        dataset.save(RecommendationBatches(recommender, few, options, 1))  # imports, caches
+        before = peak()
+        dataset.save(RecommendationBatches(recommender, recommender.users["user_id"], options, 1))
+        return peak() - before
+
+
+def peak() -> float:
+    """The most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
+
+
+def recommender_of(users: int) -> Recommender:
+    """A recommender of so many users, with random histories."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, ITEMS - HISTORY, size=(users, 1))
+    indices = (first + np.arange(HISTORY)).astype(np.int32).ravel()
+    ones = np.ones(len(indices), dtype=np.float32)
+    history_UI = csr_array(
+        (ones, indices, np.arange(0, len(indices) + 1, HISTORY)), shape=(users, ITEMS)
+    )
+    kind = model_class("ease")
+    options = kind.options_class(name="ease", penalty=500, memory_limit_gb=1)
+    model = kind(options, Catalogue(users, ITEMS, 1.0, 5.0))
+    model.load_state({"weight_II": rng.normal(size=(ITEMS, ITEMS)).astype(np.float32)})
+    titles = pd.DataFrame({"item_id": np.arange(ITEMS), "title": "a title"})
+    data = {"rated": False, "lowest_rating": None, "highest_rating": None}
+    known = Known(history_UI, history_UI)
+    people = pd.DataFrame({"user_id": np.arange(users)})
+    return Recommender.of(Fitted(model), people, titles, known, 4, data)
+
+
+if __name__ == "__main__":
+    main()
