@@ -32,7 +32,7 @@ def matrix(project, name):
 
 
 def held_out(project):
-    return pd.read_parquet(project / "data/03_primary/test/unseen_users.parquet")
+    return pd.read_parquet(project / "data/05_model_input/test/of_others/unseen_users.parquet")
 
 
 def others(project):
