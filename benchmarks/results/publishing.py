@@ -13,7 +13,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from collaborative_autoencoders.datasets.writing import write_beside_and_rename
-from collaborative_autoencoders.hooks.provenance import git_state
+from collaborative_autoencoders.tracking.provenance import git_state
 
 from .collecting import commits_of, figures_of, finished_jobs, seconds_of
 from .means import by_seed, has, mean_of

@@ -58,7 +58,7 @@ def tag_runs(job: Job, benchmark: str) -> None:
     """Tag the run that this process has just ended, and its children, with what they are."""
     import mlflow
 
-    from collaborative_autoencoders.hooks.provenance import this_process
+    from collaborative_autoencoders.tracking.provenance import this_process
 
     client = mlflow.MlflowClient()
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Pipeline
 
-from .models import MODELS, models_for
+from .models import MODELS, models_for, networks
 from .pipelines import (
     data_engineering,
     evaluation,
     inference,
     promotion,
     training,
+    tuning,
     unseen_users,
 )
 
@@ -26,6 +27,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(MODELS),
         "inference": inference.create_pipeline(),
         "promotion": promotion.create_pipeline(),
+        "tuning": tuning.create_pipeline(networks()),
         "unseen_users": without_some_users(MODELS),
     }
 

@@ -19,6 +19,7 @@ def test_the_pipelines_of_the_project_have_the_promised_names():
         "rating",
         "inference",
         "promotion",
+        "tuning",
         "unseen_users",
     }
 

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
 from collaborative_autoencoders.cli import cli
-from collaborative_autoencoders.hooks.provenance import selection, versions_and_machine
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.repeating.comparison import compare_histories, distance
+from collaborative_autoencoders.tracking.provenance import selection, versions_and_machine
 
 SMALL = ["data_facts", "mf.metrics"]
 """One fitted model, from the ratings to its metrics: seconds instead of half a minute."""

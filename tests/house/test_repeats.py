@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from collaborative_autoencoders.datasets.fabricated import FabricatedDataset
-from collaborative_autoencoders.hooks.provenance import COSTS
 from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.tracking.provenance import COSTS
 
 NOT_EXACT = {"metrics.json", "fit_facts.json", "history.json", "curves.json", "leaderboard.csv"}
 """What holds seconds and memory, which no run repeats."""

@@ -8,9 +8,9 @@ import pytest
 import tracked
 import yaml
 
-from collaborative_autoencoders.hooks.provenance import git_state
 from collaborative_autoencoders.models import MODELS, model_class
 from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.tracking.provenance import git_state
 
 NETWORKS = [model for model in MODELS if issubclass(model_class(model), Network)]
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")

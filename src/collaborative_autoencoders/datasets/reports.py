@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 import pandas as pd
-from kedro_datasets._typing import PlotlyPreview, TablePreview
+import yaml
+from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
 
@@ -47,3 +48,21 @@ class FigureDataset(FileDataset[Any]):
     def preview(self) -> PlotlyPreview:
         """The figure, for kedro-viz; an empty one where there is no file yet."""
         return PlotlyPreview(json.loads(self.to_bytes(self.load())) if self.exists() else {})
+
+
+class TextDataset(FileDataset[str]):
+    """A text for people, which is YAML as well."""
+
+    kind = "text"
+
+    def to_bytes(self, data: str) -> bytes:
+        """The text as UTF-8."""
+        return data.encode()
+
+    def from_bytes(self, data: bytes) -> str:
+        """The text that was saved; ValueError if the bytes are no text."""
+        return data.decode()
+
+    def preview(self) -> JSONPreview:
+        """What the YAML holds, for kedro-viz; nothing where there is no file yet."""
+        return JSONPreview(json.dumps(yaml.safe_load(self.load()) if self.exists() else {}))

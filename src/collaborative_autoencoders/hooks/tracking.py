@@ -21,9 +21,8 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders.models import MODELS
-
-from . import declared
-from .provenance import (
+from collaborative_autoencoders.tracking.logged import flatten, log_metrics, log_parameters
+from collaborative_autoencoders.tracking.provenance import (
     command_line,
     git_state,
     is_abandoned,
@@ -32,6 +31,9 @@ from .provenance import (
     this_process,
     versions_and_machine,
 )
+
+from . import declared
+from .parameters import keys_read_by
 from .store import check_store, unusable
 
 FACTS = "data_facts"
@@ -109,10 +111,10 @@ class ModelRunsHook(MlflowHook):
         self._go_to(model)
         parameters: dict[str, Any] = {}
         for name, value in inputs.items():
-            if name.startswith("params:"):
+            if name.startswith("params:") and getattr(value, "is_logged", True):
                 key = name.removeprefix("params:")
-                parameters |= dict(declared.flatten(value, "" if key == model else key))
-        declared.log_parameters(_active(), parameters)
+                parameters |= dict(flatten(value, "" if key == model else key))
+        log_parameters(_active(), parameters)
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -138,7 +140,7 @@ class ModelRunsHook(MlflowHook):
         """End the child and the parent."""
         if self._is_mlflow_enabled:
             self._go_to(None)
-            declared.LOG["metrics"](_active(), "", {"peak_memory_mb": peak_memory_mb()})
+            log_metrics(_active(), {"peak_memory_mb": peak_memory_mb()})
         super().after_pipeline_run(run_params, pipeline, catalog)
         self._forget()
 
@@ -181,12 +183,15 @@ class ModelRunsHook(MlflowHook):
 
     def _describe_protocol(self) -> None:
         """In a child too: how the data were made and judged, their facts and their source."""
-        shared = {key: block for key, block in self._context.params.items() if key not in MODELS}
-        declared.log_parameters(_active(), shared)
+        from collaborative_autoencoders.pipeline_registry import from_data_to_leaderboard
+
+        read = keys_read_by({"all": from_data_to_leaderboard(MODELS)}) - MODELS.keys()
+        shared = {key: self._context.params[key] for key in self._context.params if key in read}
+        log_parameters(_active(), shared)
         if not self._catalog.exists(FACTS):
             return
         facts = self._catalog.load(FACTS)
-        declared.log_parameters(_active(), {FACTS: facts})
+        log_parameters(_active(), {FACTS: facts})
         mlflow.log_input(RatingsDataset(facts, self._catalog))
 
     def _end_all(self, status: str, reason: str) -> None:

@@ -11,7 +11,7 @@ from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.options import ModelOptions
 from collaborative_autoencoders.models.registry import model_class
 
-from .fit import Epoch, Fit, Validate, fit
+from .fit import Epoch, Fit, OnEpoch, Validate, fit
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .running import running_on
@@ -61,6 +61,31 @@ def fit_model(
     return Outcome(Fitted(model, refitted=refit), first.history, first.best_epoch)
 
 
+def try_options(
+    options: TrainingOptions,
+    running: RunningOptions,
+    train: Interactions,
+    validation: Interactions,
+    catalogue: Catalogue,
+    on_epoch: OnEpoch,
+    title: str,
+) -> Fit:
+    """How the fit on train goes that training would choose its epoch by; nothing is kept of it.
+
+    Of an ensemble the first member alone: training records no other's history.
+    `on_epoch` sees each epoch and may end the fit by raising; `title` names it on a terminal.
+    Raises ValueError where there is no validation, or nothing to validate by.
+    """
+    fitting = options.fitting
+    judge = None if fitting is None else judge_of(fitting, train, validation)
+    if fitting is None or judge is None:
+        raise ValueError(f"{options.model.name} is fitted without a validation: nothing to tune by")
+    with running_on(running) as device:
+        learner = Learner(options.model, fitting, device, catalogue)
+        _, found = learner.fit_new(fitting.seed, train, fitting.epochs, judge, on_epoch, title)
+    return found
+
+
 class Learner(NamedTuple):
     """Fits networks of one kind, each from its own start."""
 
@@ -84,14 +109,26 @@ class Learner(NamedTuple):
         return network, found
 
     def fit_new(
-        self, seed: int, part: Interactions, epochs: int, judge: Validate | None = None
+        self,
+        seed: int,
+        part: Interactions,
+        epochs: int,
+        judge: Validate | None = None,
+        on_epoch: OnEpoch = lambda epoch: None,
+        title: str | None = None,
     ) -> tuple[Network, Fit]:
         """A new network, fitted on this part for so many epochs at the most."""
         network: Network = model_class(self.options.name)(self.options, self.catalogue)
         network.to(self.device)
         generator = torch.Generator(self.device).manual_seed(seed)
-        title = self.options.name if judge else f"{self.options.name}, in the end"
-        with progress_bar(title, epochs) as on_epoch:
+        if title is None:
+            title = self.options.name if judge else f"{self.options.name}, in the end"
+        with progress_bar(title, epochs) as show_epoch:
+
+            def seen(epoch: Epoch) -> None:
+                show_epoch(epoch)
+                on_epoch(epoch)
+
             done = fit(
                 network,
                 getattr(part, network.learns_from),
@@ -99,7 +136,7 @@ class Learner(NamedTuple):
                 generator,
                 epochs=epochs,
                 validate=judge,
-                on_epoch=on_epoch,
+                on_epoch=seen,
             )
         return network, done
 

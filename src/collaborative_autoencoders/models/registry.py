@@ -13,17 +13,19 @@ class Entry(NamedTuple):
     module: str
     name: str
     task: Task
+    is_network: bool = False
+    """Whether it learns by gradient descent: then its options are worth a search."""
 
 
 MODELS: dict[str, Entry] = {
     "popularity": Entry("popularity", "Popularity", "ranking"),
     "itemknn": Entry("itemknn", "ItemKNN", "ranking"),
     "ease": Entry("ease", "EASE", "ranking"),
-    "cdae": Entry("cdae", "CDAE", "ranking"),
+    "cdae": Entry("cdae", "CDAE", "ranking", is_network=True),
     "bias": Entry("bias", "Bias", "rating"),
-    "mf": Entry("mf", "MF", "rating"),
-    "autorec": Entry("autorec", "AutoRec", "rating"),
-    "autorec_user": Entry("autorec", "AutoRec", "rating"),
+    "mf": Entry("mf", "MF", "rating", is_network=True),
+    "autorec": Entry("autorec", "AutoRec", "rating", is_network=True),
+    "autorec_user": Entry("autorec", "AutoRec", "rating", is_network=True),
 }
 
 
@@ -43,3 +45,8 @@ def model_class(name: str) -> Any:
 def models_for(task: Task) -> list[str]:
     """The names of the models that are for this task."""
     return [name for name, entry in MODELS.items() if entry.task == task]
+
+
+def networks() -> list[str]:
+    """The names of the models that learn by gradient descent."""
+    return [name for name, entry in MODELS.items() if entry.is_network]

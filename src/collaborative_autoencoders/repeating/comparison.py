@@ -9,7 +9,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from rich import box
 from rich.table import Table
 
-from collaborative_autoencoders.hooks.provenance import COSTS, versions_and_machine
+from collaborative_autoencoders.tracking.provenance import COSTS, versions_and_machine
 
 History = list[tuple[int, float]]
 """(step, value) in order of the steps."""

@@ -14,12 +14,12 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from collaborative_autoencoders.hooks.provenance import IN_THE_MIDDLE, git_state
+from collaborative_autoencoders.tracking.provenance import IN_THE_MIDDLE, git_state
 
 ARTIFACT = "parameters.yml"
 CHECKSUM = "data_facts.checksum"
-OF_THE_REGISTRY = {"inference", "promotion"}
-"""Pipelines that ask MLflow's registry, which goes on."""
+OF_WHAT_GOES_ON = {"inference", "promotion", "tuning"}
+"""Pipelines that ask MLflow's registry, or a study."""
 
 
 class Refused(Exception):
@@ -125,7 +125,7 @@ def unfinished(original: Original) -> str | None:
 def in_the_middle(original: Original) -> str | None:
     """Why a run that used files of earlier runs is not repeated."""
     used = [name for name in IN_THE_MIDDLE if original.selection.get(name)]
-    used += sorted(OF_THE_REGISTRY.intersection(original.selection.get("pipeline_names") or ()))
+    used += sorted(OF_WHAT_GOES_ON.intersection(original.selection.get("pipeline_names") or ()))
     if not used and original.checksum:
         return None
     sign = " and ".join(used) or f"no {CHECKSUM}"

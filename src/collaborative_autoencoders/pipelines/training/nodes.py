@@ -25,6 +25,7 @@ def fit_model(
     data_facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Fit one model, or say why it is left out; with its history by epoch and its seconds."""
+    from collaborative_autoencoders.learning.curves import curves_of
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
 
     train = Interactions(train_ratings, train_likes)
@@ -41,17 +42,4 @@ def fit_model(
             "best_epoch": outcome.best_epoch,
             "left_out": outcome.fitted.left_out,
         },
-    }
-
-
-def curves_of(history: list[Any], options: TrainingOptions) -> dict[str, list[dict[str, float]]]:
-    """What each epoch recorded, a curve per name, as MLflow takes it: value and step."""
-    if not history:
-        return {}
-    curves = {name: name for name in ("train_loss", "learning_rate", "epoch_seconds")}
-    if options.fitting is not None and options.fitting.validation_metric is not None:
-        curves["validation"] = f"validation_{options.fitting.validation_metric}"
-    return {
-        curve: [{"value": getattr(epoch, field), "step": epoch.epoch} for epoch in history]
-        for field, curve in curves.items()
     }

@@ -1,0 +1,164 @@
+"""What can be said of a search: its trials, its best one, what mattered, and three figures."""
+
+from collections import Counter
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from .searching import BEST_EPOCH, COMPLETE, EPOCHS, FAILED, PRUNED, SECONDS, Search
+from .space import Choices, Range, from_stored
+from .study import ERROR, RUN, Study, distribution_of
+
+STATES = {
+    TrialState.COMPLETE: COMPLETE,
+    TrialState.PRUNED: PRUNED,
+    TrialState.FAIL: FAILED,
+    TrialState.RUNNING: "running",
+}
+HEIGHT = 420
+
+
+def describe(asked: Search, study: Study) -> dict[str, Any]:
+    """All of a study that anything else is made of, as JSON takes it.
+
+    Raises ValueError, with the first error, where no trial has come to its end.
+    """
+    trials = [row_of(trial) for trial in study.trials()]
+    sign = 1 if study.study.direction.name == "MAXIMIZE" else -1
+    complete = [trial for trial in trials if trial["state"] == COMPLETE]
+    if not complete:
+        first = next((trial["error"] for trial in trials if trial["error"]), "none was begun")
+        raise ValueError(
+            f"{asked.model}: none of {len(trials)} trials came to its end ({first}). Look at the "
+            "space, or give more time"
+        )
+    best = max(complete, key=lambda trial: sign * trial["value"])
+    block = asked.space.block(asked.base.model_dump(mode="json"), best["stored"])
+    return {
+        "model": asked.model,
+        "left_out": None,
+        "study": study.name,
+        "metric": asked.metric,
+        "higher_is_better": sign > 0,
+        "sampler": asked.tuning.sampler,
+        "axes": {name: axis._asdict() for name, axis in asked.space.axes.items()},
+        "found": sorted(asked.space.searched()),
+        "best": best | {"params": nested(best["params"])},
+        "block": block,
+        "trials": trials,
+    }
+
+
+def row_of(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial by plain names; `stored` are its values as the study has them."""
+    facts = trial.user_attrs
+    value = trial.value if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) else None
+    return {
+        "number": trial.number,
+        "state": STATES[trial.state],
+        "value": value,
+        "params": {name: from_stored(stored) for name, stored in trial.params.items()},
+        "stored": trial.params,
+        "error": facts.get(ERROR),
+        "mlflow_run": facts.get(RUN),
+        **{name: facts.get(name) for name in (BEST_EPOCH, EPOCHS, SECONDS)},
+    }
+
+
+def nested(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """{"model": {"hidden_size": 100}} of {"model.hidden_size": 100}."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, value in params.items():
+        group, _, option = name.partition(".")
+        groups.setdefault(group, {})[option] = value
+    return groups
+
+
+def table_of(search: dict[str, Any]) -> pd.DataFrame:
+    """One row per trial, the best first; a column per axis."""
+    rows = [
+        {name: trial[name] for name in ("number", "state", "value", BEST_EPOCH, EPOCHS, SECONDS)}
+        | {name: trial["params"].get(name) for name in search["axes"]}
+        | {"error": trial["error"], "mlflow_run": trial["mlflow_run"]}
+        for trial in search["trials"]
+    ]
+    return pd.DataFrame(rows).sort_values(
+        "value", ascending=not search["higher_is_better"], kind="stable", ignore_index=True
+    )
+
+
+def count_states(search: dict[str, Any]) -> dict[str, float]:
+    """How many trials ended how."""
+    found = Counter(trial["state"] for trial in search["trials"])
+    return {f"trials_{state}": float(found[state]) for state in (COMPLETE, PRUNED, FAILED)}
+
+
+def importances_of(search: dict[str, Any]) -> dict[str, float]:
+    """The share of the metric's variance that each axis has, the largest first.
+
+    Of complete trials; nothing where they are too few, or all alike.
+    """
+    study = rebuilt(search)
+    values = {trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))}
+    if len(values) < 2:
+        return {}
+    found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    return {name: float(share) for name, share in found.items()}
+
+
+def draw_history(search: dict[str, Any]) -> Any:
+    """Every trial's validation, and the best so far."""
+    return drawn(search, "plot_optimization_history", "Trial by trial")
+
+
+def draw_parallel_coordinates(search: dict[str, Any]) -> Any:
+    """A line per complete trial through the axes, coloured by its validation."""
+    return drawn(search, "plot_parallel_coordinate", "Complete trials in parallel coordinates")
+
+
+def draw_importances(search: dict[str, Any]) -> Any:
+    """A bar per axis."""
+    importances = {} if search["left_out"] else importances_of(search)
+    import plotly.graph_objects as go
+
+    names = list(reversed(importances))
+    figure = go.Figure(go.Bar(x=[importances[name] for name in names], y=names, orientation="h"))
+    title = "What mattered: share of the variance of the validation (fANOVA)"
+    return figure.update_layout(title=title, height=HEIGHT, template="plotly_white")
+
+
+def drawn(search: dict[str, Any], plot: str, title: str) -> Any:
+    """One of optuna's figures of the search; an empty one where nothing was searched."""
+    import plotly.graph_objects as go
+    from optuna import visualization
+
+    if search["left_out"]:
+        return go.Figure()
+    told = f"validation {search['metric']}"
+    figure = getattr(visualization, plot)(rebuilt(search), target_name=told)
+    title = f"{search['model']}, {search['study']}: {title.lower()}"
+    return figure.update_layout(title=title, height=HEIGHT, template="plotly_white")
+
+
+def rebuilt(search: dict[str, Any]) -> optuna.Study:
+    """The ended trials as a study in memory."""
+    axes = {
+        name: distribution_of(Choices(tuple(axis["values"])) if "values" in axis else Range(**axis))
+        for name, axis in search["axes"].items()
+    }
+    study = optuna.create_study(direction="maximize" if search["higher_is_better"] else "minimize")
+    states = {told: state for state, told in STATES.items()}
+    for trial in search["trials"]:
+        if trial["state"] in (COMPLETE, PRUNED) and trial["value"] is not None:
+            study.add_trial(
+                create_trial(
+                    state=states[trial["state"]],
+                    value=trial["value"],
+                    params=trial["stored"],
+                    distributions=axes,
+                )
+            )
+    return study

@@ -1,0 +1,240 @@
+"""The search: trial after trial, until the study is whole or the time is up."""
+
+import gc
+import hashlib
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import Trial, TrialState
+
+from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint
+from collaborative_autoencoders.learning.curves import curves_of
+from collaborative_autoencoders.learning.fit import Epoch, higher_is_better
+from collaborative_autoencoders.learning.fit_model import judge_of, try_options
+from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.models.model import Catalogue
+
+from .options import TuningOptions
+from .space import Space
+from .storage import open_storage
+from .study import ERROR, RUN, Study
+from .trial_runs import TrialRuns
+
+logger = logging.getLogger(__name__)
+
+COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
+BEST_EPOCH, EPOCHS, SECONDS = "best_epoch", "epochs", "seconds"
+TRIALS_TO_GUESS_BY = 3
+
+
+class Pruned(Exception):
+    """The trial is not worth going on with."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """All that a search is made of."""
+
+    model: str
+    base: TrainingOptions
+    """The model's own block: what the space does not decide."""
+    space: Space
+    tuning: TuningOptions
+    running: RunningOptions
+    train: Interactions
+    validation: Interactions
+    catalogue: Catalogue
+    facts: dict[str, Any]
+    """Of the data, for the trials' runs."""
+
+    @property
+    def metric(self) -> str:
+        """What trials are compared by: a metric on the validation part."""
+        fitting = self.base.fitting
+        assert fitting is not None, "only networks are searched"
+        return str(fitting.validation_metric)
+
+    def about(self) -> dict[str, Any]:
+        """What makes trials comparable, as JSON would give it back."""
+        about = {
+            "options": self.base.model_dump(mode="json"),
+            "space": self.space._asdict(),
+            "sampler": self.tuning.sampler,
+            "seed": self.tuning.seed,
+            "data": fingerprint(self.train, self.validation),
+        }
+        told: dict[str, Any] = json.loads(json.dumps(about))
+        return told
+
+    def name(self) -> str:
+        """The name of the study: as asked for, else the same for the same search."""
+        digest = hashlib.sha256(json.dumps(self.about(), sort_keys=True).encode()).hexdigest()
+        return self.tuning.study or f"{self.model}-{digest[:8]}"
+
+
+def search(asked: Search) -> Study:
+    """Do what is missing of the study's trials, and give the study.
+
+    Raises ValueError where it cannot begin: no validation, a grid that is larger than `n_trials`,
+    a study of this name about something else; OSError where the storage cannot be opened.
+    """
+    fitting = asked.base.fitting
+    if fitting is None or judge_of(fitting, asked.train, asked.validation) is None:
+        raise ValueError(f"{asked.model}.fitting.validation_metric is null: nothing to tune by")
+    refuse_large_grid(asked)
+    storage = open_storage(asked.tuning.storage)
+    args = (asked.space, asked.tuning, asked.about(), higher_is_better(fitting))
+    study = Study(storage, asked.name(), *args)
+    runs = TrialRuns(study)
+    for trial in study.void_abandoned():
+        runs.end(trial.user_attrs.get(RUN), INTERRUPTED, {}, {}, None)
+    runs.adopt()
+    say_where_it_stands(asked, study)
+    go_through(asked, study, runs)
+    runs.adopt()
+    return study
+
+
+def refuse_large_grid(asked: Search) -> None:
+    """Raises ValueError where there are more combinations than trials."""
+    if asked.tuning.sampler != "grid":
+        return
+    combinations = len(asked.space.grid(asked.tuning.seed))
+    if combinations > asked.tuning.n_trials:
+        raise ValueError(
+            f"tuning.n_trials: the grid of {asked.model} in the space `{asked.tuning.space}` has "
+            f"{combinations} combinations, more than {asked.tuning.n_trials}: raise n_trials to "
+            f"{combinations}, list fewer choices, or take sampler: random"
+        )
+
+
+def say_where_it_stands(asked: Search, study: Study) -> None:
+    """One line before the first trial."""
+    combinations = asked.space.combinations
+    logger.info(
+        "%s: study %s, %d of %d trials are done%s",
+        asked.model,
+        study.name,
+        len(study.trials()),
+        goal_of(asked),
+        "" if combinations is None else f" ({combinations} combinations)",
+    )
+
+
+def goal_of(asked: Search) -> int:
+    """How many trials there are to be in all."""
+    if asked.tuning.sampler == "grid":
+        return len(asked.space.grid(asked.tuning.seed))
+    return asked.tuning.n_trials
+
+
+def go_through(asked: Search, study: Study, runs: TrialRuns) -> None:
+    """Trial after trial; after the first ones it says how long all would take."""
+    started, budget = time.monotonic(), asked.tuning.time_budget_seconds
+    done = 0
+    gc.freeze()  # what is imported stays: each collection looks at the trials alone
+    while True:
+        spent = time.monotonic() - started
+        if done == TRIALS_TO_GUESS_BY and budget is not None:
+            warn_of_budget(asked, study, spent / done, budget - spent)
+        if budget is not None and spent >= budget:
+            logger.info("%s: the time is up; started again, the search goes on", asked.model)
+            break
+        trial = study.next()
+        if trial is None:
+            break
+        do_trial(asked, study, runs, trial)
+        gc.collect()
+        done += 1
+    gc.unfreeze()
+
+
+def warn_of_budget(asked: Search, study: Study, seconds_each: float, seconds_left: float) -> None:
+    """Say so where the time is not enough for what is left."""
+    left = goal_of(asked) - len(study.trials())
+    if left * seconds_each > seconds_left:
+        logger.warning(
+            "%s: a trial takes some %.1f s, so the %d left would take %s; time_budget_seconds "
+            "leaves %s, enough for about %d. Started again, the search goes on.",
+            asked.model,
+            seconds_each,
+            left,
+            minutes(left * seconds_each),
+            minutes(seconds_left),
+            int(seconds_left / seconds_each),
+        )
+
+
+def minutes(seconds: float) -> str:
+    """A time in the unit that a person would say."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def do_trial(asked: Search, study: Study, runs: TrialRuns, trial: Trial) -> None:
+    """One trial from its point to its end; only an interruption gets out of here."""
+    started, epochs = time.monotonic(), list[Epoch]()
+    point = study.point(trial)
+    block = asked.space.block(asked.base.model_dump(mode="json"), point)
+    told = {"running": asked.running, "data_facts": asked.facts}
+    run_id = runs.begin(trial.number, block | told)
+
+    def end(state: str, error: str | None = None) -> None:
+        best = best_of(epochs, asked)
+        found = {
+            f"best_validation_{asked.metric}": None if best is None else best.validation,
+            BEST_EPOCH: None if best is None else best.epoch,
+            "fit_seconds": time.monotonic() - started,
+        }
+        runs.end(run_id, state, curves_of(epochs, asked.base), found, error)
+
+    try:
+        state, error = attempt(asked, block, trial, epochs)
+    except BaseException:
+        study.void(trial.number, INTERRUPTED)
+        end(INTERRUPTED)
+        raise
+    best, seconds = best_of(epochs, asked), time.monotonic() - started
+    attributes = {BEST_EPOCH: best and best.epoch, EPOCHS: len(epochs), SECONDS: seconds}
+    study.mark(trial.number, **attributes, **({} if error is None else {ERROR: error}))
+    value = best.validation if best is not None and state != FAILED else None
+    states = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
+    study.study.tell(trial, None if state == PRUNED else value, state=states[state])
+    end(state, error)
+    shown = f"{asked.metric} {value:.4f}" if value is not None else error
+    logger.info("%s: trial %d, %s, %s, %.1f s", asked.model, trial.number, state, shown, seconds)
+
+
+def attempt(
+    asked: Search, block: dict[str, Any], trial: Trial, epochs: list[Epoch]
+) -> tuple[str, str | None]:
+    """Fit once; the state it ends in, and the error of a trial that failed."""
+
+    def see(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        if asked.tuning.pruner != "none" and epoch.validation is not None:
+            trial.report(epoch.validation, epoch.epoch)
+            if trial.should_prune():
+                raise Pruned
+
+    title = f"{asked.model}, trial {trial.number}"
+    data = (asked.train, asked.validation, asked.catalogue)
+    try:
+        options = TrainingOptions.model_validate(block)
+        try_options(options, asked.running, *data, see, title)
+    except Pruned:
+        return PRUNED, None
+    except Exception as error:
+        return FAILED, f"{type(error).__name__}: {error}"
+    return COMPLETE, None
+
+
+def best_of(epochs: list[Epoch], asked: Search) -> Epoch | None:
+    """The epoch that training would keep: the first with the best validation."""
+    judged = [epoch for epoch in epochs if epoch.validation is not None]
+    if not judged or asked.base.fitting is None:
+        return None
+    sign = 1 if higher_is_better(asked.base.fitting) else -1
+    return max(judged, key=lambda epoch: sign * (epoch.validation or 0.0))

@@ -1,0 +1,37 @@
+"""Where studies are kept."""
+
+from pathlib import Path
+
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+JOURNAL, SQLITE = "journal:///", "sqlite:///"
+WAIT_SECONDS = 60
+"""For another process that is writing."""
+
+
+def open_storage(url: str) -> BaseStorage:
+    """The storage at this URL, made where there is none; `journal:///file` is a journal file.
+
+    Raises OSError, with URL and mend, where it cannot be opened: nothing is written into a file
+    that is none of ours.
+    """
+    try:
+        if url.startswith(JOURNAL):
+            return open_journal(Path(url.removeprefix(JOURNAL)))
+        arguments = {"connect_args": {"timeout": WAIT_SECONDS}} if url.startswith(SQLITE) else {}
+        return RDBStorage(url, engine_kwargs=arguments)
+    except Exception as error:  # of SQLAlchemy, of the database's driver, of optuna, of the disk
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OSError(
+            f"tuning.storage: {url} cannot be opened: {reason}\\n"
+            "Name a place that can be written (sqlite:///file, journal:///file, or the URL of a "
+            "database whose driver is installed), or move the file away, and a new one is made."
+        ) from None
+
+
+def open_journal(file: Path) -> BaseStorage:
+    """The journal in this file, which may be none of ours."""
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder")
+    return JournalStorage(JournalFileBackend(str(file)))

@@ -1,0 +1,220 @@
+"""The study: the trials of one search, wherever they are kept and whoever does them.
+
+Several processes may work on one study. A trial that begins is marked with the process that does
+it; a process that is gone has left trials behind, and they are done again by whoever comes next.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from collaborative_autoencoders.tracking.provenance import is_abandoned, this_process
+
+from .options import TuningOptions
+from .space import Axis, Choices, Point, Space
+
+PROCESS, PLACE, VOID, ERROR, RUN = "process", "place", "void", "error", "mlflow_run"
+ABOUT, READY, SEARCH_RUN = "about", "ready", "search_run"
+PATIENCE_SECONDS = 60
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Study:
+    """Optuna's study with a queue that no two processes take the same trial from."""
+
+    def __init__(
+        self,
+        storage: BaseStorage,
+        name: str,
+        space: Space,
+        options: TuningOptions,
+        about: Mapping[str, Any],
+        higher_is_better: bool,
+    ) -> None:
+        """The study of this name, made if it is not there.
+
+        Raises ValueError where it is there and is about something else.
+        """
+        self.space, self.options, self.storage = space, options, storage
+        pruner = pruner_of(options)
+        try:
+            self.study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                direction="maximize" if higher_is_better else "minimize",
+                pruner=pruner,
+            )
+            self.study.set_user_attr(PROCESS, this_process())
+            self.study.set_user_attr(ABOUT, dict(about))
+            self._queue_the_grid()
+        except DuplicatedStudyError:
+            self.study = optuna.load_study(storage=storage, study_name=name, pruner=pruner)
+            self._wait_until_ready()
+        refuse_another(name, about, self.study.user_attrs.get(ABOUT))
+
+    @property
+    def name(self) -> str:
+        """As it stands in the storage."""
+        return self.study.study_name
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials that count: not those that were interrupted, and not those still to begin."""
+        return [
+            trial
+            for trial in self.study.get_trials(deepcopy=False)
+            if VOID not in trial.user_attrs and trial.state != TrialState.WAITING
+        ]
+
+    def next(self) -> Trial | None:
+        """A trial to do; None where all have been done or are being done."""
+        if not self._is_any_left():
+            return None
+        trial = self.study.ask()
+        if self._is_too_many(trial):  # another process was quicker
+            self.void(trial.number, "another process was quicker")
+            return None
+        trial.set_user_attr(PROCESS, this_process())
+        return trial
+
+    def point(self, trial: Trial) -> Point:
+        """The value of each axis: as queued, else from the sampler.
+
+        The sampler's seed is of the study's seed and the trial's number, so that no process and no
+        interruption changes what random draws.
+        """
+        self.study.sampler = sampler_of(self.options, trial.number)
+        return {name: suggest(trial, name, axis) for name, axis in self.space.axes.items()}
+
+    def mark(self, number: int, **attributes: Any) -> None:
+        """Note something of a trial, also of one that another process does."""
+        for name, value in attributes.items():
+            self.storage.set_trial_user_attr(self._id_of(number), name, value)
+
+    def void(self, number: int, reason: str) -> None:
+        """Count this trial as never begun; what it was to try goes back to the queue."""
+        trial = self.storage.get_trial(self._id_of(number))
+        point = trial.params or trial.system_attrs.get("fixed_params")
+        place = trial.user_attrs.get(PLACE)
+        try:
+            self.mark(number, **{VOID: reason})
+            self.study.tell(number, state=TrialState.FAIL)
+        except (ValueError, UpdateFinishedTrialError):  # another process has just done it
+            return
+        if point:
+            self.study.enqueue_trial(point, None if place is None else {PLACE: place})
+
+    def void_abandoned(self) -> list[FrozenTrial]:
+        """Void the trials whose process is gone, and say which they are."""
+        left = [trial for trial in self._running() if is_gone(trial)]
+        for trial in left:
+            self.void(trial.number, "interrupted")
+        return left
+
+    def is_worked_on_by_others(self) -> bool:
+        """Whether another process is busy with a trial."""
+        return any(
+            trial.user_attrs.get(PROCESS) != this_process() and not is_gone(trial)
+            for trial in self._running()
+        )
+
+    def _id_of(self, number: int) -> int:
+        study_id = self.storage.get_study_id_from_name(self.name)
+        return self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+    def _running(self) -> list[FrozenTrial]:
+        return [trial for trial in self.trials() if trial.state == TrialState.RUNNING]
+
+    def _is_any_left(self) -> bool:
+        trials = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if trials:
+            return True
+        return self.options.sampler != "grid" and len(self.trials()) < self.options.n_trials
+
+    def _is_too_many(self, trial: Trial) -> bool:
+        if self.options.sampler == "grid":
+            return PLACE not in trial.user_attrs
+        before = sum(other.number < trial.number for other in self.trials())
+        return before >= self.options.n_trials
+
+    def _queue_the_grid(self) -> None:
+        if self.options.sampler == "grid":
+            for place, point in enumerate(self.space.grid(self.options.seed)):
+                self.study.enqueue_trial(point, {PLACE: place}, skip_if_exists=True)
+        self.study.set_user_attr(READY, True)
+
+    def _wait_until_ready(self) -> None:
+        """Another process may be making the study; if it is gone, this one makes it whole."""
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not self.study.user_attrs.get(READY):
+            maker = self.study.user_attrs.get(PROCESS, "")
+            if is_abandoned(maker) or time.monotonic() > give_up:
+                self._queue_the_grid()
+            time.sleep(0.2)
+
+
+def refuse_another(name: str, about: Mapping[str, Any], theirs: Mapping[str, Any] | None) -> None:
+    """Raises ValueError where the study of this name is about something else."""
+    differing = [key for key, value in about.items() if (theirs or {}).get(key) != value]
+    if differing:
+        raise ValueError(
+            f"tuning.study: {name} is there and has another {' and '.join(differing)}, so its "
+            "trials cannot be compared with those asked for: name another study, or null"
+        )
+
+
+def is_gone(trial: FrozenTrial) -> bool:
+    """Whether nobody does this running trial any more, as far as this host knows."""
+    process = trial.user_attrs.get(PROCESS)
+    if process is not None:
+        return is_abandoned(process)
+    began = trial.datetime_start or datetime.min  # killed before it could say whose it is
+    return (datetime.now() - began).total_seconds() > PATIENCE_SECONDS
+
+
+def suggest(trial: Trial, name: str, axis: Axis) -> Any:
+    """A value of this axis."""
+    if isinstance(axis, Choices):
+        return trial.suggest_categorical(name, axis.values)
+    if isinstance(axis.low, int) and isinstance(axis.high, int):
+        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
+    return trial.suggest_float(name, axis.low, axis.high, log=axis.log)
+
+
+def distribution_of(axis: Axis) -> BaseDistribution:
+    """The axis in optuna's words."""
+    if isinstance(axis, Choices):
+        return CategoricalDistribution(axis.values)
+    if isinstance(axis.low, int) and isinstance(axis.high, int):
+        return IntDistribution(axis.low, axis.high, log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def sampler_of(options: TuningOptions, number: int) -> BaseSampler:
+    """The sampler of one trial."""
+    seed = int(np.random.SeedSequence([options.seed, number]).generate_state(1)[0])
+    if options.sampler == "tpe":
+        return TPESampler(seed=seed, multivariate=False)
+    return RandomSampler(seed=seed)  # of a grid everything is queued
+
+
+def pruner_of(options: TuningOptions) -> BasePruner:
+    """What ends a trial early."""
+    if options.pruner == "none":
+        return NopPruner()
+    return MedianPruner(options.pruner_startup_trials, options.pruner_warmup_epochs)

@@ -1,0 +1,54 @@
+"""Parameters, curves and figures in an MLflow run, each in as few calls as MLflow takes."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import mlflow
+from mlflow.entities import Metric, Param
+from pydantic import BaseModel
+
+Curves = dict[str, list[dict[str, float]]]
+"""By name; a point is a value and its step."""
+
+
+def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(`a.b`, 1) of {"a": {"b": 1}}; options are taken apart like dicts."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if not isinstance(value, dict):
+        yield prefix, value
+        return
+    for key, inner in value.items():
+        yield from flatten(inner, f"{prefix}.{key}" if prefix else key)
+
+
+def log_parameters(run_id: str, parameters: dict[str, Any]) -> None:
+    """Log nested parameters under dotted names, in one call; null is written as in YAML.
+
+    A whole block that is null (`fitting` of a formula) has nothing to say.
+    """
+    values = {name: "null" if value is None else str(value) for name, value in flatten(parameters)}
+    params = [Param(name, text) for name, text in values.items() if text != "null" or "." in name]
+    mlflow.MlflowClient().log_batch(run_id, params=params)
+
+
+def log_curves(run_id: str, curves: Curves) -> None:
+    """Log every point of every curve."""
+    now = int(time.time() * 1000)
+    metrics = [
+        Metric(curve, point["value"], now, int(point["step"]))
+        for curve, points in curves.items()
+        for point in points
+    ]
+    for start in range(0, len(metrics), 1000):  # MLflow takes no more at once
+        mlflow.MlflowClient().log_batch(run_id, metrics=metrics[start : start + 1000])
+
+
+def log_metrics(run_id: str, values: dict[str, float | None]) -> None:
+    """Log numbers; what is null or not finite is not there."""
+    present = {key: value for key, value in values.items() if value is not None}
+    now = int(time.time() * 1000)
+    metrics = [Metric(key, value, now, 0) for key, value in present.items() if math.isfinite(value)]
+    mlflow.MlflowClient().log_batch(run_id, metrics=metrics)
