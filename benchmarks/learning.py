@@ -31,10 +31,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from kedro.config import OmegaConfigLoader
 from scipy.sparse import csr_array
 from textbook_cdae import Way, ours, textbook
 
+from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.interactions import cleaning, core, ids, splitting
 from collaborative_autoencoders.learning.options import TrainingOptions
@@ -55,7 +55,7 @@ last bits, and steps carry that on."""
 
 def parameters_of(env: str) -> dict[str, Any]:
     """All parameters of an environment."""
-    loader = OmegaConfigLoader(
+    loader = ProjectConfigLoader(
         str(ROOT / "conf"),
         env=env,
         base_env="base",

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
-
+from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -13,7 +12,7 @@ RUNNING = RunningOptions(device="cpu", threads=1)
 
 def raw_options(name: str) -> dict[str, Any]:
     """The YAML block of a model in conf/test."""
-    loader = OmegaConfigLoader(
+    loader = ProjectConfigLoader(
         str(CONF),
         env="test",
         base_env="base",

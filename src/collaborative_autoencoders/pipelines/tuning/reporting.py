@@ -9,7 +9,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from .searching import BEST_EPOCH, COMPLETE, EPOCHS, FAILED, PRUNED, SECONDS, Search
-from .space import Choices, Range, from_stored
+from .space import Axis, Choices, Range, from_stored
 from .study import ERROR, RUN, Study, distribution_of
 
 STATES = {
@@ -44,12 +44,17 @@ def describe(asked: Search, study: Study) -> dict[str, Any]:
         "metric": asked.metric,
         "higher_is_better": sign > 0,
         "sampler": asked.tuning.sampler,
-        "axes": {name: axis._asdict() for name, axis in asked.space.axes.items()},
+        "axes": {name: described(axis) for name, axis in asked.space.axes.items()},
         "found": sorted(asked.space.searched()),
         "best": best | {"params": nested(best["params"])},
         "block": block,
         "trials": trials,
     }
+
+
+def described(axis: Axis) -> dict[str, Any]:
+    """An axis as JSON gives it back."""
+    return {"values": list(axis.values)} if isinstance(axis, Choices) else axis._asdict()
 
 
 def row_of(trial: FrozenTrial) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import Trial, TrialState
+from pydantic import ValidationError
 
 from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint
 from collaborative_autoencoders.learning.curves import curves_of
@@ -227,8 +228,17 @@ def attempt(
     except Pruned:
         return PRUNED, None
     except Exception as error:
-        return FAILED, f"{type(error).__name__}: {error}"
+        return FAILED, in_words(error)
     return COMPLETE, None
+
+
+def in_words(error: Exception) -> str:
+    """An error on one line; of options that do not go together, what is wrong with them."""
+    if isinstance(error, ValidationError):
+        told = "; ".join(found["msg"].removeprefix("Value error, ") for found in error.errors())
+    else:
+        told = " ".join(str(error).split())
+    return f"{type(error).__name__}: {told}"
 
 
 def best_of(epochs: list[Epoch], asked: Search) -> Epoch | None:

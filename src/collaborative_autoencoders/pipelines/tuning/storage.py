@@ -1,5 +1,6 @@
 """Where studies are kept."""
 
+import json
 from pathlib import Path
 
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -8,6 +9,9 @@ from optuna.storages.journal import JournalFileBackend
 JOURNAL, SQLITE = "journal:///", "sqlite:///"
 WAIT_SECONDS = 60
 """For another process that is writing."""
+
+MOST_BYTES = 2**20
+"""Of the first line of a journal."""
 
 
 def open_storage(url: str) -> BaseStorage:
@@ -31,7 +35,13 @@ def open_storage(url: str) -> BaseStorage:
 
 
 def open_journal(file: Path) -> BaseStorage:
-    """The journal in this file, which may be none of ours."""
-    if file.is_dir():
-        raise IsADirectoryError(f"{file} is a folder")
+    """The journal in this file.
+
+    Raises ValueError where the file is there and is no journal: optuna would write into it.
+    """
+    if file.exists():
+        with file.open("rb") as lines:
+            first = lines.readline(MOST_BYTES)
+        if first and "op_code" not in json.loads(first):
+            raise ValueError("the file is no journal of a study")
     return JournalStorage(JournalFileBackend(str(file)))

@@ -1,0 +1,331 @@
+"""Searches of a small network: which trials are done, by whom, and what is refused."""
+
+import json
+import sqlite3
+from dataclasses import replace
+
+import pytest
+from checkerboard import checkerboard
+from model_options import RUNNING, options_of
+from optuna.trial import TrialState
+
+from collaborative_autoencoders.interactions.matrices import Interactions, to_matrix
+from collaborative_autoencoders.pipelines.tuning.options import TuningOptions
+from collaborative_autoencoders.pipelines.tuning.reporting import describe
+from collaborative_autoencoders.pipelines.tuning.searching import Search, search
+from collaborative_autoencoders.pipelines.tuning.space import read_space
+from collaborative_autoencoders.pipelines.tuning.storage import open_storage
+from collaborative_autoencoders.pipelines.tuning.study import Study
+
+WORLD = checkerboard()
+FOUR_BY_RANGE = {"model": {"hidden_size": [4, 8], "corruption": {"low": 0.1, "high": 0.9}}}
+GRID = {"model": {"hidden_size": [2, 4, 8], "corruption": [0.1, 0.5]}}
+NOBODY = "host-that-is-not-here:1"
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return f"sqlite:///{tmp_path}/optuna.db"
+
+
+def asked(storage, block=FOUR_BY_RANGE, model="cdae", **tuning):
+    options = {
+        "space": "small",
+        "sampler": "random",
+        "pruner": "none",
+        "pruner_startup_trials": 0,
+        "pruner_warmup_epochs": 0,
+        "n_trials": 4,
+        "time_budget_seconds": None,
+        "seed": 0,
+        "storage": storage,
+        "study": None,
+    }
+    return Search(
+        model=model,
+        base=options_of(model, fitting__epochs=4),
+        space=read_space(model, block),
+        tuning=TuningOptions.model_validate(options | tuning),
+        running=RUNNING,
+        train=WORLD.train,
+        validation=WORLD.validation,
+        catalogue=WORLD.catalogue,
+        facts={},
+    )
+
+
+def done(study):
+    """Values by point, of all trials that count."""
+    trials = study.trials()
+    by_point = {tuple(trial.params.values()): trial.value for trial in trials}
+    assert len(by_point) == len(trials), "a point was tried twice"
+    return by_point
+
+
+def leave_behind(wanted, host=None):
+    """A trial that a process has begun, which is gone by now; its point."""
+    study = study_of(wanted)
+    trial = study.next()
+    point = study.point(trial)
+    own = trial.user_attrs["process"].rpartition(":")[0]
+    study.mark(trial.number, process=f"{host or own}:999999999")
+    return tuple(point.values())
+
+
+def study_of(wanted):
+    storage = open_storage(wanted.tuning.storage)
+    return Study(storage, wanted.name(), wanted.space, wanted.tuning, wanted.about(), True)
+
+
+# --- which trials are done ---
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_as_many_trials_as_asked_for_and_no_more_when_it_is_started_again(storage, sampler):
+    first = done(search(asked(storage, sampler=sampler)))
+    assert len(first) == 4
+    assert done(search(asked(storage, sampler=sampler))) == first
+
+
+def test_a_random_search_gives_the_same_trials_stopped_or_not(storage, tmp_path):
+    whole = done(search(asked(storage)))
+    other = f"sqlite:///{tmp_path}/other.db"
+    part = done(search(asked(other, n_trials=2)))
+    assert part.items() < whole.items()
+    assert done(search(asked(other))) == whole
+
+
+def test_another_seed_is_another_search(storage):
+    assert done(search(asked(storage))) != done(search(asked(storage, seed=1)))
+
+
+def test_tpe_repeats_in_one_uninterrupted_worker(storage, tmp_path):
+    again = f"sqlite:///{tmp_path}/again.db"
+    searches = [search(asked(place, sampler="tpe", n_trials=14)) for place in (storage, again)]
+    assert done(searches[0]) == done(searches[1])
+
+
+def test_a_grid_is_done_once_whatever_the_interruptions(storage, tmp_path):
+    wanted = asked(storage, GRID, sampler="grid", n_trials=6)
+    whole = done(search(wanted))
+    assert set(whole) == {(h, c) for h in (2, 4, 8) for c in (0.1, 0.5)}
+    other = asked(f"sqlite:///{tmp_path}/other.db", GRID, sampler="grid", n_trials=6)
+    leave_behind(other)
+    search(replace(other, tuning=other.tuning.model_copy(update={"time_budget_seconds": 1e-9})))
+    assert done(search(other)) == whole
+
+
+@pytest.mark.parametrize(("sampler", "block"), [("random", FOUR_BY_RANGE), ("grid", GRID)])
+def test_a_trial_whose_process_is_gone_is_done_by_whoever_comes_next(storage, sampler, block):
+    wanted = asked(storage, block, sampler=sampler, n_trials=6)
+    point = leave_behind(wanted)
+    found = search(wanted)
+    assert point in done(found)
+    assert len(done(found)) == 6
+    void = [t for t in found.study.trials if "void" in t.user_attrs]
+    assert [(t.number, t.state) for t in void] == [(0, TrialState.FAIL)]
+
+
+def test_a_trial_of_another_host_is_left_to_it(storage):
+    wanted = asked(storage, GRID, sampler="grid", n_trials=6)
+    point = leave_behind(wanted, host="another-host")
+    states = {t.state for t in search(wanted).trials() if tuple(t.params.values()) == point}
+    assert states == {TrialState.RUNNING}
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random"])
+def test_two_workers_never_take_the_same_trial_nor_one_too_many(storage, sampler):
+    wanted = asked(storage, GRID, sampler=sampler, n_trials=6)
+    workers = [study_of(wanted), study_of(wanted)]
+    taken = [trial for _ in range(4) for study in workers if (trial := study.next()) is not None]
+    points = [tuple(workers[0].point(trial).values()) for trial in taken]
+    assert len(points) == 6
+    if sampler == "grid":
+        assert len(set(points)) == 6
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random"])
+def test_a_worker_that_comes_too_late_for_the_last_trial_gets_none(storage, sampler, monkeypatch):
+    wanted = asked(storage, GRID, sampler=sampler, n_trials=6)
+    quick, slow = study_of(wanted), study_of(wanted)
+    while quick.next() is not None:
+        pass
+    monkeypatch.setattr(slow, "_is_any_left", lambda: True)  # as it was a moment ago
+    assert slow.next() is None
+    assert len(slow.trials()) == 6
+
+
+def test_whoever_finds_a_half_made_study_makes_it_whole(storage):
+    wanted = asked(storage, GRID, sampler="grid", n_trials=6)
+    made = study_of(wanted)
+    made.study.set_user_attr("ready", False)
+    made.study.set_user_attr("process", made.study.user_attrs["process"].split(":")[0] + ":9999999")
+    assert len(done(search(wanted))) == 6
+
+
+# --- how trials end ---
+
+
+def test_the_value_is_the_best_epoch_s_and_pruning_ends_what_is_below_the_median(storage):
+    block = {"fitting": {"learning_rate": [0.02, 1e-9, 2e-9, 3e-9]}}
+    first = {"fitting.learning_rate": 0.02}
+    seed = next(seed for seed in range(99) if read_space("cdae", block).grid(seed)[0] == first)
+    pruning = {"pruner": "median", "pruner_startup_trials": 1}
+    wanted = asked(storage, block, sampler="grid", seed=seed, **pruning)
+    trials = search(wanted).trials()
+    states = {trial.params["fitting.learning_rate"]: trial.state.name for trial in trials}
+    assert trials[0].params["fitting.learning_rate"] == 0.02
+    assert states == {
+        0.02: "COMPLETE",
+        1e-9: "PRUNED",
+        2e-9: "PRUNED",
+        3e-9: "PRUNED",
+    }
+    best = trials[0]
+    assert best.value == max(best.intermediate_values.values())
+    assert best.intermediate_values[best.user_attrs["best_epoch"]] == best.value
+
+
+def test_a_failed_trial_does_not_end_the_search_and_says_why(storage):
+    block = {"model": {"loss": ["square", "logistic"]}, "fitting": {"epochs": [2, 3]}}
+    found = describe(wanted := asked(storage, block, sampler="grid"), search(wanted))
+    failed = [trial for trial in found["trials"] if trial["state"] == "failed"]
+    assert len(failed) == 2
+    assert all("loss: logistic needs output_activation: sigmoid" in t["error"] for t in failed)
+    assert found["best"]["params"]["model"]["loss"] == "square"
+
+
+def test_a_fit_that_diverges_is_a_failed_trial(storage):
+    block = {"fitting": {"learning_rate": [0.01, 1e30]}}
+    found = describe(wanted := asked(storage, block, sampler="grid"), search(wanted))
+    (error,) = [t["error"] for t in found["trials"] if t["state"] == "failed"]
+    assert error.startswith("ValueError: the loss is ")
+
+
+def test_a_search_in_which_all_trials_failed_says_the_first_error(storage):
+    block = {"model": {"loss": ["logistic"], "hidden_size": [2, 4]}}
+    wanted = asked(storage, block, sampler="grid")
+    with pytest.raises(ValueError, match=r"none of 2 trials came to its end \(.*loss: logistic"):
+        describe(wanted, search(wanted))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_lower_is_better_where_the_metric_says_so(storage, sign):
+    model = {1: "cdae", -1: "autorec"}[sign]
+    block = {"fitting": {"learning_rate": [0.02, 1e-6]}}
+    wanted = asked(storage, block, model, sampler="grid")
+    study = search(wanted)
+    best = describe(wanted, study)["best"]["value"]
+    values = [trial.value for trial in study.trials()]
+    assert best == (max(values) if sign == 1 else min(values))
+    assert len(set(values)) == 2
+
+
+def test_the_time_budget_ends_a_search_after_the_trial_that_is_going_on(storage, caplog):
+    caplog.set_level("INFO")
+    found = search(asked(storage, time_budget_seconds=1e-6))
+    assert len(found.trials()) <= 1
+    assert "the time is up" in caplog.text
+
+
+def test_after_the_first_trials_it_says_how_long_all_would_take(storage, caplog):
+    wanted = asked(storage, n_trials=2000, time_budget_seconds=2)
+    search(replace(wanted, base=options_of("cdae", fitting__epochs=30)))
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "a trial takes some" in warning
+    assert "so the 1997 left would take" in warning
+
+
+# --- what is refused ---
+
+
+def test_a_grid_that_is_larger_than_the_trials_allowed_says_how_large(storage):
+    wanted = asked(storage, GRID, sampler="grid", n_trials=5)
+    with pytest.raises(ValueError, match=r"grid of cdae .* has 6 combinations, more than 5: raise"):
+        search(wanted)
+
+
+def test_no_validation_is_refused_before_the_first_trial(storage, tmp_path):
+    wanted = asked(storage)
+    fitting = wanted.base.fitting.model_copy(update={"validation_metric": None, "patience": None})
+    with pytest.raises(ValueError, match="cdae.fitting.validation_metric is null"):
+        search(replace(wanted, base=wanted.base.model_copy(update={"fitting": fitting})))
+    nothing = to_matrix(*([WORLD.train.likes.indices[:0]] * 2), 1.0, WORLD.train.likes.shape)
+    with pytest.raises(ValueError, match="no row is held out"):
+        search(replace(wanted, validation=Interactions(nothing, nothing)))
+    assert not (tmp_path / "optuna.db").exists()
+
+
+def test_a_study_about_something_else_is_not_gone_on_with(storage):
+    search(asked(storage, study="mine"))
+    other = asked(storage, GRID, study="mine")
+    with pytest.raises(ValueError, match="mine is there and has another space"):
+        search(other)
+    assert len(done(search(asked(storage, study="mine")))) == 4
+
+
+def test_the_name_of_a_study_is_the_same_for_the_same_search_alone():
+    wanted, storage = asked("sqlite:///x.db"), "sqlite:///y.db"
+    assert wanted.name() == asked(storage, n_trials=9, time_budget_seconds=5).name()
+    assert wanted.name() != asked(storage, seed=1).name()
+    assert wanted.name() != asked(storage, GRID).name()
+    other = checkerboard(seed=1)
+    assert wanted.name() != replace(wanted, train=other.train).name()
+    assert asked(storage, study="mine").name() == "mine"
+
+
+# --- storage ---
+
+
+def test_a_journal_file_keeps_a_study_too(tmp_path):
+    journal = f"journal:///{tmp_path}/optuna.log"
+    first = done(search(asked(journal, n_trials=2)))
+    assert first.items() < done(search(asked(journal))).items()
+    leave_behind(asked(journal, n_trials=6))
+    assert len(done(search(asked(journal, n_trials=6)))) == 6
+
+
+def rubbish(tmp_path):
+    (tmp_path / "rubbish").write_bytes(b"this is no database" * 100)
+    return tmp_path / "rubbish"
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "journal"])
+def test_a_file_that_is_no_storage_is_named_and_stays_as_it_is(tmp_path, scheme):
+    file = rubbish(tmp_path)
+    before = file.read_bytes()
+    with pytest.raises(OSError, match=rf"tuning.storage: {scheme}:///.*rubbish cannot be opened"):
+        search(asked(f"{scheme}:///{file}"))
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:////not/there/optuna.db", "journal:////not/there/x", "oracle://host/db", "a://b"],
+)
+def test_a_storage_that_cannot_be_opened_is_named_with_the_mend(url):
+    with pytest.raises(OSError, match=r"cannot be opened: (.|\n)*Name a place that can be written"):
+        search(asked(url))
+
+
+def test_a_folder_is_no_storage(tmp_path):
+    for scheme in ("sqlite", "journal"):
+        with pytest.raises(OSError, match="cannot be opened"):
+            search(asked(f"{scheme}:///{tmp_path}"))
+
+
+def test_a_wrong_search_leaves_the_store_whole(storage, tmp_path):
+    first = done(search(asked(storage)))
+    with pytest.raises(ValueError, match="combinations"):
+        search(asked(storage, GRID, sampler="grid", n_trials=2))
+    with sqlite3.connect(tmp_path / "optuna.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert done(search(asked(storage))) == first
+
+
+def test_what_is_said_of_a_search_is_json(storage):
+    wanted = asked(storage, {"model": {"hidden_sizes": [[4], [8]]}}, "autorec", sampler="grid")
+    told = describe(wanted, search(wanted))
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert told["best"]["params"]["model"]["hidden_sizes"] in ([4], [8])
+    assert told["block"]["model"]["hidden_sizes"] == told["best"]["params"]["model"]["hidden_sizes"]

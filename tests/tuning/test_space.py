@@ -1,0 +1,185 @@
+"""Spaces: what they hold, what they refuse, and the options at a point."""
+
+import pytest
+
+from collaborative_autoencoders.pipelines.tuning.options import SearchSpaces, TuningOptions
+from collaborative_autoencoders.pipelines.tuning.space import Choices, Range, read_space
+
+BASE = {
+    "model": {"name": "cdae", "hidden_size": 300, "encoder_penalty": 1, "decoder_penalty": 1},
+    "fitting": {"learning_rate": 0.1, "optimizer": "adam"},
+}
+
+
+def model(**options):
+    return {"model": options}
+
+
+def test_an_axis_is_a_list_of_choices_or_a_range():
+    space = read_space(
+        "cdae",
+        {
+            "model": {"hidden_size": [50, 100], "corruption": {"low": 0.1, "high": 0.9}},
+            "fitting": {
+                "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+                "batch_size": {"low": 32, "high": 256},
+            },
+        },
+    )
+    assert space.axes == {
+        "model.hidden_size": Choices((50, 100)),
+        "model.corruption": Range(0.1, 0.9, False),
+        "fitting.learning_rate": Range(1e-4, 1e-2, True),
+        "fitting.batch_size": Range(32, 256, False),
+    }
+    assert isinstance(space.axes["fitting.batch_size"].low, int)
+    assert space.combinations is None
+
+
+def test_the_options_at_a_point_are_the_model_s_own_but_for_what_the_space_decides():
+    space = read_space(
+        "cdae",
+        {
+            "model": {
+                "hidden_size": [50, 100],
+                "encoder_penalty": [0, 0.01],
+                "decoder_penalty": {"same_as": "encoder_penalty"},
+            },
+            "fitting": {"optimizer": ["sgd"]},
+        },
+    )
+    block = space.block(BASE, {"model.hidden_size": 50, "model.encoder_penalty": 0.01})
+    assert block == {
+        "model": {
+            "name": "cdae",
+            "hidden_size": 50,
+            "encoder_penalty": 0.01,
+            "decoder_penalty": 0.01,
+        },
+        "fitting": {"learning_rate": 0.1, "optimizer": "sgd"},
+    }
+    assert BASE["model"]["hidden_size"] == 300
+    assert space.searched() == {
+        "model.hidden_size",
+        "model.encoder_penalty",
+        "model.decoder_penalty",
+        "fitting.optimizer",
+    }
+
+
+def test_choices_may_be_lists_and_null():
+    space = read_space(
+        "autorec",
+        {"model": {"hidden_sizes": [[10], [20, 10]]}, "fitting": {"clip_norm": [None, 1]}},
+    )
+    points = space.grid(seed=0)
+    blocks = [space.block({"model": {}, "fitting": {}}, point) for point in points]
+    found = {(tuple(b["model"]["hidden_sizes"]), b["fitting"]["clip_norm"]) for b in blocks}
+    assert found == {((10,), None), ((10,), 1), ((20, 10), None), ((20, 10), 1)}
+
+
+def test_a_grid_is_every_combination_once_in_an_order_of_the_seed():
+    space = read_space(
+        "cdae", model(hidden_size=[1, 2, 3], corruption=[0.1, 0.2], user_node=[True])
+    )
+    grid = space.grid(seed=1)
+    assert space.combinations == len(grid) == 6
+    assert len({tuple(point.values()) for point in grid}) == 6
+    assert grid == space.grid(seed=1)
+    assert grid != space.grid(seed=2)
+
+
+def test_a_grid_of_a_range_is_refused():
+    space = read_space("cdae", model(corruption={"low": 0.1, "high": 0.5}))
+    with pytest.raises(ValueError, match=r"grid needs choices, and model\.corruption is a range"):
+        space.grid(seed=0)
+
+
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        (model(hiden_size=[1, 2]), r"model\.hiden_size: .*did you mean 'hidden_size'\?"),
+        ({"fitting": {"speed": [1, 2]}}, r"fitting\.speed: there is no such option"),
+        (model(corruption=[0.1, 1.5]), r"model\.corruption: 1\.5: Input should be less than 1"),
+        (model(corruption={"low": 0.1, "high": 1.5}), r"model\.corruption: 1\.5: Input should be"),
+        (model(hidden_size={"low": 10.5, "high": 20.5}), r"model\.hidden_size: 10\.5: Input"),
+        (model(hidden_activation=["tanh", "swish"]), r"hidden_activation: 'swish': Input should"),
+        (model(corruption={"low": 0.5, "high": 0.1}), r"corruption: low 0\.5 is not below high"),
+        (model(corruption={"low": 0.5, "high": 0.5}), r"corruption: low 0\.5 is not below high"),
+        (model(corruption={"low": 0, "high": 0.5, "log": True}), "logarithmic range begins above"),
+        (model(corruption={"low": 0.1}), r"corruption: a range is \{low, high\}"),
+        (model(corruption={"low": 0.1, "high": 0.5, "step": 0.1}), "a range is"),
+        (model(corruption={"low": "a", "high": 0.5}), "low and high are numbers"),
+        (model(corruption={"low": float("nan"), "high": 0.5}), "low and high are numbers"),
+        (model(corruption=0.5), r"corruption: give a list of choices or a range .*found 0\.5"),
+        (model(corruption=[]), r"corruption: give a list of choices"),
+        (model(corruption=[0.1, 0.1]), "has a choice twice"),
+        (model(name=["cdae", "ease"]), r"model\.name is not searched: another model"),
+        ({"fitting": {"validation_metric": ["rmse"]}}, "is not searched: trials are compared by"),
+        ({"fitting": {"ensemble": [1, 2]}}, "is not searched"),
+        (
+            model(decoder_penalty={"same_as": "encoder_penalty"}),
+            "same_as model.encoder_penalty, wh",
+        ),
+        (model(user_node=[True]), "is empty"),
+        ({"speed": {"a": [1]}}, r"speed: a space has `model` and `fitting`"),
+        ({"model": None}, r"model: a space has"),
+        ({}, "is empty"),
+        (None, "is empty"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused_by_name(block, says):
+    with pytest.raises(ValueError, match=says):
+        read_space("cdae", block)
+
+
+def test_a_model_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="small.cdea: 'cdea' is none of popularity"):
+        SearchSpaces.model_validate({"small": {"cdea": model(hidden_size=[1, 2])}})
+
+
+def test_every_wrong_space_is_named_by_space_and_model():
+    with pytest.raises(ValueError, match=r"small\.cdae: model\.hidden: there is no such option"):
+        SearchSpaces.model_validate({"small": {"cdae": model(hidden=[1, 2])}})
+
+
+def test_a_space_of_a_name_that_is_not_there_is_refused():
+    spaces = SearchSpaces.model_validate({"small": {"cdae": model(hidden_size=[1, 2])}})
+    assert spaces.of("small", "autorec") is None
+    with pytest.raises(ValueError, match="tuning.space: 'large' is none of small"):
+        spaces.of("large", "cdae")
+
+
+def tuning(**changes):
+    options = {
+        "space": "small",
+        "sampler": "tpe",
+        "pruner": "none",
+        "pruner_startup_trials": 0,
+        "pruner_warmup_epochs": 0,
+        "n_trials": 3,
+        "time_budget_seconds": None,
+        "seed": 0,
+        "storage": "sqlite:///optuna.db",
+        "study": None,
+    }
+    return TuningOptions.model_validate(options | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"storage": "optuna.db"}, "is no URL"),
+        ({"storage": "postgresql://me:secret@host/db"}, "a password in the URL would be logged"),
+        ({"n_trials": 0}, "greater than 0"),
+        ({"sampler": "cmaes"}, "'grid', 'random' or 'tpe'"),
+        ({"time_budget_seconds": 0}, "greater than 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(changes, says):
+    with pytest.raises(ValueError, match=says):
+        tuning(**changes)
+
+
+def test_a_database_without_a_password_in_its_url_is_taken():
+    assert tuning(storage="postgresql://me@host/db").storage == "postgresql://me@host/db"
