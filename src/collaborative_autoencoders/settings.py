@@ -21,11 +21,13 @@ from .hooks import (
     ModelRunsHook,
     OwnDataHook,
     ProgressHook,
+    TuningHook,
     UnseenUsersHook,
 )
 
 # Kedro calls hooks in the reverse of this order: the configuration is complete before MLflow's.
 HOOKS = (
+    TuningHook(),
     UnseenUsersHook(),
     LeaderboardHook(),
     ProgressHook(),

@@ -20,7 +20,6 @@ from collaborative_autoencoders.pipelines.tuning.study import Study
 WORLD = checkerboard()
 FOUR_BY_RANGE = {"model": {"hidden_size": [4, 8], "corruption": {"low": 0.1, "high": 0.9}}}
 GRID = {"model": {"hidden_size": [2, 4, 8], "corruption": [0.1, 0.5]}}
-NOBODY = "host-that-is-not-here:1"
 
 
 @pytest.fixture
@@ -124,6 +123,20 @@ def test_a_trial_whose_process_is_gone_is_done_by_whoever_comes_next(storage, sa
     assert len(done(found)) == 6
     void = [t for t in found.study.trials if "void" in t.user_attrs]
     assert [(t.number, t.state) for t in void] == [(0, TrialState.FAIL)]
+
+
+@pytest.mark.parametrize("host_of_another_worker", [None, "another-host"])
+def test_a_trial_that_does_not_say_whose_it_is_is_done_again_unless_others_are_at_work(
+    storage, host_of_another_worker
+):
+    wanted = asked(storage, GRID, sampler="grid", n_trials=6)
+    study = study_of(wanted)
+    killed = study.study.ask()
+    if host_of_another_worker:
+        study.study.set_user_attr(f"worker {host_of_another_worker}:1", True)
+    trials = {trial.number: trial.state.name for trial in search(wanted).trials()}
+    assert trials.get(killed.number) == ("RUNNING" if host_of_another_worker else None)
+    assert len(trials) == 6
 
 
 def test_a_trial_of_another_host_is_left_to_it(storage):

@@ -6,6 +6,7 @@ from .leaderboard import LeaderboardHook
 from .own_data import OwnDataHook
 from .progress import ProgressHook
 from .tracking import ModelRunsHook
+from .tuning import TuningHook
 from .unseen_users import UnseenUsersHook
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "ModelRunsHook",
     "OwnDataHook",
     "ProgressHook",
+    "TuningHook",
     "UnseenUsersHook",
 ]

@@ -14,8 +14,10 @@ from .parameters import problems_of
 SQLITE = "sqlite:///"
 
 
-def check_store(mlflow_yml: dict[str, Any]) -> None:
-    """Raises ValueError for a key of mlflow.yml that nobody reads or that has a wrong value, and
+def check_store(mlflow_yml: dict[str, Any]) -> Path | None:
+    """The file of MLflow's database; None where it is another kind of place.
+
+    Raises ValueError for a key of mlflow.yml that nobody reads or that has a wrong value, and
     OSError where its database or folder cannot be written: MLflow would try for two minutes.
     """
     try:
@@ -24,8 +26,11 @@ def check_store(mlflow_yml: dict[str, Any]) -> None:
         raise ValueError("\n  ".join(["mlflow.yml:", *problems_of(error)])) from None
     check_artifacts(config.tracking.experiment.create_experiment_kwargs.artifact_location)
     uri = config.server.mlflow_tracking_uri or ""
-    if uri.startswith(SQLITE):
-        check_sqlite(Path(uri.removeprefix(SQLITE)))
+    if not uri.startswith(SQLITE):
+        return None
+    file = Path(uri.removeprefix(SQLITE))
+    check_sqlite(file)
+    return file
 
 
 def check_sqlite(file: Path) -> None:

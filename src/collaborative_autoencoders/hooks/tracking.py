@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 import mlflow
@@ -21,6 +22,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.tracking.files import one_at_a_time
 from collaborative_autoencoders.tracking.logged import flatten, log_metrics, log_parameters
 from collaborative_autoencoders.tracking.provenance import (
     command_line,
@@ -72,9 +74,11 @@ class ModelRunsHook(MlflowHook):
         self._close_unfinished()
         for library in ("mlflow", "kedro_mlflow"):  # each set INFO when it was imported
             logging.getLogger(library).setLevel(logging.WARNING)
-        check_store(context.config_loader["mlflow"])
+        file = check_store(context.config_loader["mlflow"])
         try:
-            super().after_context_created(context)
+            # two runs that make its tables at the same time would spoil it
+            with nullcontext() if file is None else one_at_a_time(file):
+                super().after_context_created(context)
         except (MlflowException, CommandError) as error:
             raise OSError(unusable(mlflow.get_tracking_uri(), str(error))) from None
 

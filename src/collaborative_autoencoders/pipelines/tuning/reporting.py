@@ -8,16 +8,11 @@ import pandas as pd
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from .searching import BEST_EPOCH, COMPLETE, EPOCHS, FAILED, PRUNED, SECONDS, Search
+from .searching import BEST_EPOCH, COMPLETE, EPOCHS, FAILED, PRUNED, SECONDS, STATES, Search
 from .space import Axis, Choices, Range, from_stored
 from .study import ERROR, RUN, Study, distribution_of
 
-STATES = {
-    TrialState.COMPLETE: COMPLETE,
-    TrialState.PRUNED: PRUNED,
-    TrialState.FAIL: FAILED,
-    TrialState.RUNNING: "running",
-}
+IN_WORDS = {state: word for word, state in STATES.items()} | {TrialState.RUNNING: "running"}
 HEIGHT = 420
 
 
@@ -63,7 +58,7 @@ def row_of(trial: FrozenTrial) -> dict[str, Any]:
     value = trial.value if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) else None
     return {
         "number": trial.number,
-        "state": STATES[trial.state],
+        "state": IN_WORDS[trial.state],
         "value": value,
         "params": {name: from_stored(stored) for name, stored in trial.params.items()},
         "stored": trial.params,
@@ -155,12 +150,11 @@ def rebuilt(search: dict[str, Any]) -> optuna.Study:
         for name, axis in search["axes"].items()
     }
     study = optuna.create_study(direction="maximize" if search["higher_is_better"] else "minimize")
-    states = {told: state for state, told in STATES.items()}
     for trial in search["trials"]:
         if trial["state"] in (COMPLETE, PRUNED) and trial["value"] is not None:
             study.add_trial(
                 create_trial(
-                    state=states[trial["state"]],
+                    state=STATES[trial["state"]],
                     value=trial["value"],
                     params=trial["stored"],
                     distributions=axes,

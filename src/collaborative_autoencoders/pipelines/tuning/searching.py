@@ -21,12 +21,13 @@ from collaborative_autoencoders.models.model import Catalogue
 from .options import TuningOptions
 from .space import Space
 from .storage import open_storage
-from .study import ERROR, RUN, Study
-from .trial_runs import TrialRuns
+from .study import ERROR, Study
+from .trial_runs import INTERRUPTED, TrialRuns
 
 logger = logging.getLogger(__name__)
 
-COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
+COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
+STATES = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
 BEST_EPOCH, EPOCHS, SECONDS = "best_epoch", "epochs", "seconds"
 TRIALS_TO_GUESS_BY = 3
 
@@ -90,12 +91,13 @@ def search(asked: Search) -> Study:
     args = (asked.space, asked.tuning, asked.about(), higher_is_better(fitting))
     study = Study(storage, asked.name(), *args)
     runs = TrialRuns(study)
-    for trial in study.void_abandoned():
-        runs.end(trial.user_attrs.get(RUN), INTERRUPTED, {}, {}, None)
-    runs.adopt()
-    say_where_it_stands(asked, study)
-    go_through(asked, study, runs)
-    runs.adopt()
+    with study.worked_on():
+        study.void_abandoned()
+        runs.close_abandoned()
+        runs.adopt()
+        say_where_it_stands(asked, study)
+        go_through(asked, study, runs)
+        runs.adopt()
     return study
 
 
@@ -175,37 +177,69 @@ def minutes(seconds: float) -> str:
 
 
 def do_trial(asked: Search, study: Study, runs: TrialRuns, trial: Trial) -> None:
-    """One trial from its point to its end; only an interruption gets out of here."""
-    started, epochs = time.monotonic(), list[Epoch]()
-    point = study.point(trial)
-    block = asked.space.block(asked.base.model_dump(mode="json"), point)
-    told = {"running": asked.running, "data_facts": asked.facts}
-    run_id = runs.begin(trial.number, block | told)
+    """One trial from its point to its end; only an interruption gets out of here.
 
-    def end(state: str, error: str | None = None) -> None:
-        best = best_of(epochs, asked)
-        found = {
-            f"best_validation_{asked.metric}": None if best is None else best.validation,
-            BEST_EPOCH: None if best is None else best.epoch,
-            "fit_seconds": time.monotonic() - started,
-        }
-        runs.end(run_id, state, curves_of(epochs, asked.base), found, error)
-
+    The study is told last: a trial that it knows to be complete has all of its run.
+    """
+    record = TrialRecord(asked, time.monotonic(), [])
+    run_id: str | None = None
     try:
-        state, error = attempt(asked, block, trial, epochs)
+        block = asked.space.block(asked.base.model_dump(mode="json"), study.point(trial))
+        told = {"running": asked.running, "data_facts": asked.facts}
+        run_id = runs.begin(trial.number, block | told)
+        state, error = attempt(asked, block, trial, record.epochs)
+        study.mark(trial.number, **record.facts(), **({} if error is None else {ERROR: error}))
+        runs.end(run_id, state, record.curves(), record.metrics(), error)
+        value = record.best.validation if record.best is not None and state == COMPLETE else None
+        study.study.tell(trial, value, state=STATES[state])
     except BaseException:
-        study.void(trial.number, INTERRUPTED)
-        end(INTERRUPTED)
+        if study.void(trial.number, INTERRUPTED):
+            runs.end(run_id, INTERRUPTED, record.curves(), record.metrics(), None)
         raise
-    best, seconds = best_of(epochs, asked), time.monotonic() - started
-    attributes = {BEST_EPOCH: best and best.epoch, EPOCHS: len(epochs), SECONDS: seconds}
-    study.mark(trial.number, **attributes, **({} if error is None else {ERROR: error}))
-    value = best.validation if best is not None and state != FAILED else None
-    states = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
-    study.study.tell(trial, None if state == PRUNED else value, state=states[state])
-    end(state, error)
-    shown = f"{asked.metric} {value:.4f}" if value is not None else error
-    logger.info("%s: trial %d, %s, %s, %.1f s", asked.model, trial.number, state, shown, seconds)
+    shown = error if record.best is None else f"{asked.metric} {record.best.validation:.4f}"
+    words = (asked.model, trial.number, state, shown, record.seconds)
+    logger.info("%s: trial %d, %s, %s, %.1f s", *words)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What is known of a trial so far."""
+
+    asked: Search
+    began: float
+    epochs: list[Epoch]
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return time.monotonic() - self.began
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch that training would keep: the first with the best validation."""
+        judged = [epoch for epoch in self.epochs if epoch.validation is not None]
+        if not judged or self.asked.base.fitting is None:
+            return None
+        sign = 1 if higher_is_better(self.asked.base.fitting) else -1
+        return max(judged, key=lambda epoch: sign * (epoch.validation or 0.0))
+
+    def curves(self) -> dict[str, list[dict[str, float]]]:
+        """As of a training run."""
+        return curves_of(self.epochs, self.asked.base)
+
+    def facts(self) -> dict[str, Any]:
+        """What the study keeps beside the value."""
+        best_epoch = None if self.best is None else self.best.epoch
+        return {BEST_EPOCH: best_epoch, EPOCHS: len(self.epochs), SECONDS: self.seconds}
+
+    def metrics(self) -> dict[str, float | None]:
+        """Beside the curves."""
+        best = self.best
+        return {
+            f"best_validation_{self.asked.metric}": None if best is None else best.validation,
+            BEST_EPOCH: None if best is None else best.epoch,
+            "fit_seconds": self.seconds,
+        }
 
 
 def attempt(
@@ -239,12 +273,3 @@ def in_words(error: Exception) -> str:
     else:
         told = " ".join(str(error).split())
     return f"{type(error).__name__}: {told}"
-
-
-def best_of(epochs: list[Epoch], asked: Search) -> Epoch | None:
-    """The epoch that training would keep: the first with the best validation."""
-    judged = [epoch for epoch in epochs if epoch.validation is not None]
-    if not judged or asked.base.fitting is None:
-        return None
-    sign = 1 if higher_is_better(asked.base.fitting) else -1
-    return max(judged, key=lambda epoch: sign * (epoch.validation or 0.0))

@@ -6,6 +6,8 @@ from pathlib import Path
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
+from collaborative_autoencoders.tracking.files import one_at_a_time
+
 JOURNAL, SQLITE = "journal:///", "sqlite:///"
 WAIT_SECONDS = 60
 """For another process that is writing."""
@@ -23,8 +25,10 @@ def open_storage(url: str) -> BaseStorage:
     try:
         if url.startswith(JOURNAL):
             return open_journal(Path(url.removeprefix(JOURNAL)))
-        arguments = {"connect_args": {"timeout": WAIT_SECONDS}} if url.startswith(SQLITE) else {}
-        return RDBStorage(url, engine_kwargs=arguments)
+        if not url.startswith(SQLITE):
+            return RDBStorage(url)
+        with one_at_a_time(Path(url.removeprefix(SQLITE))):  # two that make its tables spoil it
+            return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": WAIT_SECONDS}})
     except Exception as error:  # of SQLAlchemy, of the database's driver, of optuna, of the disk
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OSError(

@@ -5,8 +5,8 @@ it; a process that is gone has left trials behind, and they are done again by wh
 """
 
 import time
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,9 @@ from collaborative_autoencoders.tracking.provenance import is_abandoned, this_pr
 from .options import TuningOptions
 from .space import Axis, Choices, Point, Space
 
-PROCESS, PLACE, VOID, ERROR, RUN = "process", "place", "void", "error", "mlflow_run"
-ABOUT, READY, SEARCH_RUN = "about", "ready", "search_run"
+PROCESS, PLACE, AGAIN, VOID = "process", "place", "again", "void"
+ERROR, RUN = "error", "mlflow_run"
+ABOUT, READY, SEARCH_RUN, WORKER = "about", "ready", "search_run", "worker "
 PATIENCE_SECONDS = 60
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -86,8 +87,9 @@ class Study:
         if not self._is_any_left():
             return None
         trial = self.study.ask()
-        if self._is_too_many(trial):  # another process was quicker
-            self.void(trial.number, "another process was quicker")
+        if self._is_too_many(trial):
+            self.mark(trial.number, **{VOID: "another process was quicker"})
+            self.study.tell(trial, state=TrialState.FAIL)
             return None
         trial.set_user_attr(PROCESS, this_process())
         return trial
@@ -96,9 +98,10 @@ class Study:
         """The value of each axis: as queued, else from the sampler.
 
         The sampler's seed is of the study's seed and the trial's number, so that no process and no
-        interruption changes what random draws.
+        interruption changes what random draws: a trial that is done again draws as the first time.
         """
-        self.study.sampler = sampler_of(self.options, trial.number)
+        number = trial.user_attrs.get(AGAIN, trial.number)
+        self.study.sampler = sampler_of(self.options, number)
         return {name: suggest(trial, name, axis) for name, axis in self.space.axes.items()}
 
     def mark(self, number: int, **attributes: Any) -> None:
@@ -106,39 +109,61 @@ class Study:
         for name, value in attributes.items():
             self.storage.set_trial_user_attr(self._id_of(number), name, value)
 
-    def void(self, number: int, reason: str) -> None:
-        """Count this trial as never begun; what it was to try goes back to the queue."""
+    def void(self, number: int, reason: str) -> bool:
+        """Count this trial as never begun, and put it into the queue again; False if it has ended.
+
+        It is queued with its point where that is known, else to be drawn as it would have been.
+        """
         trial = self.storage.get_trial(self._id_of(number))
-        point = trial.params or trial.system_attrs.get("fixed_params")
-        place = trial.user_attrs.get(PLACE)
+        if trial.state.is_finished():
+            return False
         try:
             self.mark(number, **{VOID: reason})
             self.study.tell(number, state=TrialState.FAIL)
         except (ValueError, UpdateFinishedTrialError):  # another process has just done it
-            return
-        if point:
-            self.study.enqueue_trial(point, None if place is None else {PLACE: place})
+            return False
+        point = trial.system_attrs.get("fixed_params", {}) | trial.params
+        whole = point.keys() >= self.space.axes.keys()
+        again = {AGAIN: trial.user_attrs.get(AGAIN, number)}
+        place = {name: trial.user_attrs[name] for name in (PLACE,) if name in trial.user_attrs}
+        self.study.enqueue_trial(point if whole else {}, again | place)
+        return True
 
-    def void_abandoned(self) -> list[FrozenTrial]:
-        """Void the trials whose process is gone, and say which they are."""
-        left = [trial for trial in self._running() if is_gone(trial)]
-        for trial in left:
-            self.void(trial.number, "interrupted")
-        return left
+    @contextmanager
+    def worked_on(self) -> Iterator[None]:
+        """As long as this lasts, others know that this process works on the study."""
+        me = f"{WORKER}{this_process()}"
+        self.study.set_user_attr(me, True)
+        try:
+            yield
+        finally:
+            self.study.set_user_attr(me, False)
+
+    def void_abandoned(self) -> None:
+        """Void the trials whose process is gone.
+
+        One that does not say whose it is was begun by a process that was killed at once, unless
+        another is at work.
+        """
+        others = self.is_worked_on_by_others()
+        for trial in self.trials():
+            process = trial.user_attrs.get(PROCESS)
+            gone = not others if process is None else is_abandoned(process)
+            if gone and trial.state == TrialState.RUNNING:
+                self.void(trial.number, "interrupted")
 
     def is_worked_on_by_others(self) -> bool:
-        """Whether another process is busy with a trial."""
-        return any(
-            trial.user_attrs.get(PROCESS) != this_process() and not is_gone(trial)
-            for trial in self._running()
-        )
+        """Whether another process is at work, as far as this host knows."""
+        workers = {
+            name.removeprefix(WORKER)
+            for name, works in self.study.user_attrs.items()
+            if name.startswith(WORKER) and works
+        }
+        return any(not is_abandoned(worker) for worker in workers - {this_process()})
 
     def _id_of(self, number: int) -> int:
         study_id = self.storage.get_study_id_from_name(self.name)
         return self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
-
-    def _running(self) -> list[FrozenTrial]:
-        return [trial for trial in self.trials() if trial.state == TrialState.RUNNING]
 
     def _is_any_left(self) -> bool:
         trials = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
@@ -176,15 +201,6 @@ def refuse_another(name: str, about: Mapping[str, Any], theirs: Mapping[str, Any
             f"tuning.study: {name} is there and has another {' and '.join(differing)}, so its "
             "trials cannot be compared with those asked for: name another study, or null"
         )
-
-
-def is_gone(trial: FrozenTrial) -> bool:
-    """Whether nobody does this running trial any more, as far as this host knows."""
-    process = trial.user_attrs.get(PROCESS)
-    if process is not None:
-        return is_abandoned(process)
-    began = trial.datetime_start or datetime.min  # killed before it could say whose it is
-    return (datetime.now() - began).total_seconds() > PATIENCE_SECONDS
 
 
 def suggest(trial: Trial, name: str, axis: Axis) -> Any:

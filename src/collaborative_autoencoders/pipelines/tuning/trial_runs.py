@@ -11,6 +11,7 @@ from collaborative_autoencoders.tracking.logged import (
     log_metrics,
     log_parameters,
 )
+from collaborative_autoencoders.tracking.provenance import is_abandoned
 
 from .study import PROCESS, RUN, SEARCH_RUN, Study
 
@@ -18,7 +19,8 @@ STATE, STUDY, TRIAL, ERROR = "state", "study", "trial", "error"
 ABOUT = ("git_commit", "git_dirty", "command", "environment", PROCESS)
 """Tags that a trial has from the run that it was done in."""
 
-STATUS = {"failed": "FAILED", "interrupted": "KILLED"}
+INTERRUPTED = "interrupted"
+STATUS = {"failed": "FAILED", INTERRUPTED: "KILLED"}
 
 
 class TrialRuns:
@@ -29,6 +31,15 @@ class TrialRuns:
         self.study, self.client = study, mlflow.MlflowClient()
         active = mlflow.active_run()
         self.own = None if active is None else self.client.get_run(active.info.run_id)
+
+    def close_abandoned(self) -> None:
+        """End the runs of this study's trials whose process is gone."""
+        if self.own is None:
+            return
+        running = f"tags.{STUDY} = '{self.study.name}' AND tags.{STATE} = 'running'"
+        for run in self.client.search_runs([self.own.info.experiment_id], running):
+            if is_abandoned(run.data.tags.get(PROCESS, "")):
+                self.end(run.info.run_id, INTERRUPTED, {}, {}, None)
 
     def adopt(self) -> None:
         """Nest every trial of the study under this process's run, unless others are at work."""

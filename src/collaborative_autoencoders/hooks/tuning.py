@@ -1,0 +1,65 @@
+"""What a search has found, on a terminal."""
+
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+SEARCH, PROPOSAL = "search", "proposed_parameters"
+
+
+class TuningHook:
+    """Prints what was found of each network that was searched, and what to do with it."""
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Show the searches that this run has written."""
+        written, console = pipeline.all_outputs(), Console()
+        searches = {name: catalog.load(name) for name in sorted(written) if is_search(name)}
+        for name, search in searches.items():
+            if search["left_out"]:
+                console.print(f"{search['model']} is left out: {search['left_out']}")
+                continue
+            metrics = f"{search['model']}.search_metrics"
+            figures = catalog.load(metrics) if metrics in written else {}
+            console.print(search_table(search, figures))
+            proposal: Any = catalog.get(name.replace(SEARCH, PROPOSAL))
+            if PROPOSAL in {output.rpartition(".")[2] for output in written}:
+                path = proposal._describe()["filepath"]
+                console.print(f"  proposed: {path}", soft_wrap=True, highlight=False)
+        if searches:
+            console.print(f"  [bold]{'kedro mlflow ui':<25}[/bold] [dim]compare the trials[/dim]")
+
+
+def is_search(name: str) -> bool:
+    """Whether this is what a search has left."""
+    return name.rpartition(".")[2] == SEARCH
+
+
+def search_table(search: dict[str, Any], figures: dict[str, float]) -> Table:
+    """One row per option: its value in the best trial, and how much it mattered."""
+    best, states = search["best"], [trial["state"] for trial in search["trials"]]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
+    table = Table(
+        title=f"{search['model']}: validation {search['metric']} {best['value']:.4f} in trial "
+        f"{best['number']} ({counts})",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("option", no_wrap=True)
+    table.add_column("best", justify="right")
+    table.add_column("importance", justify="right")
+    importance = {axis: figures.get(f"importance.{axis}") for axis in search["axes"]}
+    for axis in sorted(importance, key=lambda axis: -(importance[axis] or 0.0)):
+        group, _, option = axis.partition(".")
+        share = importance[axis]
+        value = best["params"][group][option]
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        table.add_row(axis, shown, "–" if share is None else f"{share:.2f}")
+    return table
