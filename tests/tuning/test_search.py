@@ -61,11 +61,11 @@ def done(study):
     return by_point
 
 
-def leave_behind(wanted, host=None):
-    """A trial that a process has begun, which is gone by now; its point."""
+def leave_behind(wanted, host=None, whole=True):
+    """A trial that a process has begun, which is gone by now; its point, if it came so far."""
     study = study_of(wanted)
     trial = study.next()
-    point = study.point(trial)
+    point = study.point(trial) if whole else {}
     own = trial.user_attrs["process"].rpartition(":")[0]
     study.mark(trial.number, process=f"{host or own}:999999999")
     return tuple(point.values())
@@ -91,6 +91,9 @@ def test_a_random_search_gives_the_same_trials_stopped_or_not(storage, tmp_path)
     other = f"sqlite:///{tmp_path}/other.db"
     part = done(search(asked(other, n_trials=2)))
     assert part.items() < whole.items()
+    leave_behind(asked(other))
+    study_of(asked(other)).void_abandoned()
+    leave_behind(asked(other), whole=False)
     assert done(search(asked(other))) == whole
 
 
@@ -115,12 +118,16 @@ def test_a_grid_is_done_once_whatever_the_interruptions(storage, tmp_path):
 
 
 @pytest.mark.parametrize(("sampler", "block"), [("random", FOUR_BY_RANGE), ("grid", GRID)])
-def test_a_trial_whose_process_is_gone_is_done_by_whoever_comes_next(storage, sampler, block):
+def test_a_trial_whose_process_is_gone_is_done_by_whoever_comes_next(
+    storage, tmp_path, sampler, block
+):
     wanted = asked(storage, block, sampler=sampler, n_trials=6)
     point = leave_behind(wanted)
     found = search(wanted)
     assert point in done(found)
     assert len(done(found)) == 6
+    whole = asked(f"sqlite:///{tmp_path}/whole.db", block, sampler=sampler, n_trials=6)
+    assert done(search(whole)) == done(found)
     void = [t for t in found.study.trials if "void" in t.user_attrs]
     assert [(t.number, t.state) for t in void] == [(0, TrialState.FAIL)]
 

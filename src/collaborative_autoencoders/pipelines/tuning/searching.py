@@ -130,7 +130,7 @@ def say_where_it_stands(asked: Search, study: Study) -> None:
 def goal_of(asked: Search) -> int:
     """How many trials there are to be in all."""
     if asked.tuning.sampler == "grid":
-        return len(asked.space.grid(asked.tuning.seed))
+        return asked.space.combinations or 0
     return asked.tuning.n_trials
 
 

@@ -7,6 +7,7 @@ it; a process that is gone has left trials behind, and they are done again by wh
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from .space import Axis, Choices, Point, Space
 PROCESS, PLACE, AGAIN, VOID = "process", "place", "again", "void"
 ERROR, RUN = "error", "mlflow_run"
 ABOUT, READY, SEARCH_RUN, WORKER = "about", "ready", "search_run", "worker "
+NO_DRAW = -1
 PATIENCE_SECONDS = 60
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -62,11 +64,10 @@ class Study:
                 pruner=pruner,
             )
             self.study.set_user_attr(PROCESS, this_process())
-            self.study.set_user_attr(ABOUT, dict(about))
-            self._queue_the_grid()
+            self._make_whole(about)
         except DuplicatedStudyError:
             self.study = optuna.load_study(storage=storage, study_name=name, pruner=pruner)
-            self._wait_until_ready()
+            self._wait_until_whole(about)
         refuse_another(name, about, self.study.user_attrs.get(ABOUT))
 
     @property
@@ -82,13 +83,18 @@ class Study:
             if VOID not in trial.user_attrs and trial.state != TrialState.WAITING
         ]
 
+    @cached_property
+    def grid(self) -> list[Point]:
+        """Every point, each at its place."""
+        return self.space.grid(self.options.seed)
+
     def next(self) -> Trial | None:
         """A trial to do; None where all have been done or are being done."""
         if not self._is_any_left():
             return None
         trial = self.study.ask()
         if self._is_too_many(trial):
-            self.mark(trial.number, **{VOID: "another process was quicker"})
+            self.mark(trial.number, **{VOID: "another process was quicker", AGAIN: NO_DRAW})
             self.study.tell(trial, state=TrialState.FAIL)
             return None
         trial.set_user_attr(PROCESS, this_process())
@@ -97,12 +103,22 @@ class Study:
     def point(self, trial: Trial) -> Point:
         """The value of each axis: as queued, else from the sampler.
 
-        The sampler's seed is of the study's seed and the trial's number, so that no process and no
-        interruption changes what random draws: a trial that is done again draws as the first time.
+        The sampler's seed is of the study's seed and the trial's draw, so that no process and no
+        interruption changes what random draws.
         """
-        number = trial.user_attrs.get(AGAIN, trial.number)
-        self.study.sampler = sampler_of(self.options, number)
+        self.study.sampler = sampler_of(self.options, self.draw_of(trial))
         return {name: suggest(trial, name, axis) for name, axis in self.space.axes.items()}
+
+    def draw_of(self, trial: Trial | FrozenTrial) -> int:
+        """Which draw of the sampler this is: a trial that is done again has the draw it had.
+
+        Others have the next one, as if nothing had been done again.
+        """
+        again: int | None = trial.user_attrs.get(AGAIN)
+        if again is not None:
+            return again
+        before = self.study.get_trials(deepcopy=False)[: trial.number]
+        return trial.number - sum(AGAIN in other.user_attrs for other in before)
 
     def mark(self, number: int, **attributes: Any) -> None:
         """Note something of a trial, also of one that another process does."""
@@ -122,11 +138,13 @@ class Study:
             self.study.tell(number, state=TrialState.FAIL)
         except (ValueError, UpdateFinishedTrialError):  # another process has just done it
             return False
-        point = trial.system_attrs.get("fixed_params", {}) | trial.params
-        whole = point.keys() >= self.space.axes.keys()
-        again = {AGAIN: trial.user_attrs.get(AGAIN, number)}
-        place = {name: trial.user_attrs[name] for name in (PLACE,) if name in trial.user_attrs}
-        self.study.enqueue_trial(point if whole else {}, again | place)
+        place: int | None = trial.user_attrs.get(PLACE)
+        if place is not None:
+            self.study.enqueue_trial(self.grid[place], {PLACE: place})
+            return True
+        whole = trial.params.keys() == self.space.axes.keys()
+        again = {AGAIN: self.draw_of(trial)}
+        self.study.enqueue_trial(trial.params if whole else {}, again)
         return True
 
     @contextmanager
@@ -177,19 +195,20 @@ class Study:
         before = sum(other.number < trial.number for other in self.trials())
         return before >= self.options.n_trials
 
-    def _queue_the_grid(self) -> None:
+    def _make_whole(self, about: Mapping[str, Any]) -> None:
+        self.study.set_user_attr(ABOUT, dict(about))
         if self.options.sampler == "grid":
-            for place, point in enumerate(self.space.grid(self.options.seed)):
+            for place, point in enumerate(self.grid):
                 self.study.enqueue_trial(point, {PLACE: place}, skip_if_exists=True)
         self.study.set_user_attr(READY, True)
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_whole(self, about: Mapping[str, Any]) -> None:
         """Another process may be making the study; if it is gone, this one makes it whole."""
         give_up = time.monotonic() + PATIENCE_SECONDS
         while not self.study.user_attrs.get(READY):
             maker = self.study.user_attrs.get(PROCESS, "")
             if is_abandoned(maker) or time.monotonic() > give_up:
-                self._queue_the_grid()
+                self._make_whole(about)
             time.sleep(0.2)
 
 
