@@ -17,6 +17,7 @@ from scipy.sparse import coo_array, csr_array
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
 from collaborative_autoencoders.datasets.fitted_model import FittedModelDataset
 from collaborative_autoencoders.datasets.json_file import JsonFileDataset
+from collaborative_autoencoders.datasets.reports import TextDataset
 from collaborative_autoencoders.datasets.sparse_matrix import SparseMatrixDataset
 from collaborative_autoencoders.datasets.table import TableDataset
 from collaborative_autoencoders.models.model import Catalogue, Fitted
@@ -234,3 +235,13 @@ def test_the_catalog_makes_each_dataset_of_ours_from_yaml_like_entries(tmp_path:
         assert catalog.get(name).metadata == metadata
     assert not catalog.exists("table")
     assert catalog.exists("films")
+
+
+def test_a_text_comes_back_and_shows_what_its_yaml_holds(tmp_path: Path) -> None:
+    dataset = TextDataset(filepath=str(tmp_path / "proposal.yml"))
+    assert json.loads(dataset.preview()) == {}
+    dataset.save("# gefunden: ½\ncdae:\n  model: {hidden_size: 3}  # found\n")
+    assert dataset.load().startswith("# gefunden: ½\n")
+    assert json.loads(dataset.preview()) == {"cdae": {"model": {"hidden_size": 3}}}
+    (tmp_path / "proposal.yml").write_bytes(b"\xff\xfe")
+    assert_broken_is_named(dataset, tmp_path / "proposal.yml")

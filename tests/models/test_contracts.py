@@ -8,7 +8,7 @@ from model_options import RUNNING, options_of
 
 from collaborative_autoencoders.interactions.matrices import together
 from collaborative_autoencoders.learning.fit_model import fit_model
-from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models import MODELS, model_class, networks
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import RatingModel
 from collaborative_autoencoders.models.network import Network
@@ -158,3 +158,7 @@ def test_training_moves_every_parameter(name):
         start.named_parameters(), model.parameters(), strict=True
     ):
         assert not torch.equal(before, after), f"{parameter} has not moved"
+
+
+def test_the_lines_of_models_say_which_are_networks():
+    assert networks() == [name for name in MODELS if issubclass(model_class(name), Network)]

@@ -89,8 +89,8 @@ class TrialRuns:
         """Log how the trial went, and close its run."""
         if run_id is None:
             return
+        log_metrics(run_id, metrics)  # first, so that MLflow's comparison shows these
         log_curves(run_id, curves)
-        log_metrics(run_id, metrics)
         self.client.set_tag(run_id, STATE, state)
         if error is not None:
             self.client.set_tag(run_id, ERROR, error[:5000])
