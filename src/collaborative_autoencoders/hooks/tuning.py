@@ -45,12 +45,15 @@ def search_table(search: dict[str, Any], figures: dict[str, float]) -> Table:
     best, states = search["best"], [trial["state"] for trial in search["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
     table = Table(
-        title=f"{search['model']}: validation {search['metric']} {best['value']:.4f} in trial "
-        f"{best['number']} ({counts})",
+        title=f"{search['model']}: validation {search['metric']} {best['value']:.4f} "
+        f"in trial {best['number']}",
         title_justify="left",
+        caption=f"{len(states)} trials: {counts}",
+        caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
+        min_width=60,
     )
     table.add_column("option", no_wrap=True)
     table.add_column("best", justify="right")
