@@ -1,6 +1,7 @@
 """What can be said of a search: its trials, its best one, what mattered, and three figures."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -111,23 +112,24 @@ def importances_of(search: dict[str, Any]) -> dict[str, float]:
 
 def draw_history(search: dict[str, Any]) -> Any:
     """Every trial's validation, and the best so far."""
-    return drawn(search, "plot_optimization_history", "Trial by trial")
+    return drawn(search, "plot_optimization_history", "trial by trial")
 
 
 def draw_parallel_coordinates(search: dict[str, Any]) -> Any:
     """A line per complete trial through the axes, coloured by its validation."""
-    return drawn(search, "plot_parallel_coordinate", "Complete trials in parallel coordinates")
+    return drawn(search, "plot_parallel_coordinate", "complete trials in parallel coordinates")
 
 
 def draw_importances(search: dict[str, Any]) -> Any:
     """A bar per axis."""
-    importances = {} if search["left_out"] else importances_of(search)
     import plotly.graph_objects as go
 
-    names = list(reversed(importances))
-    figure = go.Figure(go.Bar(x=[importances[name] for name in names], y=names, orientation="h"))
-    title = "What mattered: share of the variance of the validation (fANOVA)"
-    return figure.update_layout(title=title, height=HEIGHT, template="plotly_white")
+    if search["left_out"]:
+        return go.Figure()
+    shares = dict(reversed(importances_of(search).items()))
+    bars = go.Bar(x=list(shares.values()), y=list(map(short, shares)), orientation="h")
+    title = "what mattered, as a share of the variance of the validation (fANOVA)"
+    return finished(go.Figure(bars), search, title)
 
 
 def drawn(search: dict[str, Any], plot: str, title: str) -> Any:
@@ -138,15 +140,27 @@ def drawn(search: dict[str, Any], plot: str, title: str) -> Any:
     if search["left_out"]:
         return go.Figure()
     told = f"validation {search['metric']}"
-    figure = getattr(visualization, plot)(rebuilt(search), target_name=told)
-    title = f"{search['model']}, {search['study']}: {title.lower()}"
+    figure = getattr(visualization, plot)(rebuilt(search, short), target_name=told)
+    return finished(figure, search, title)
+
+
+def finished(figure: Any, search: dict[str, Any], title: str) -> Any:
+    """The figure with its title, of one size."""
+    title = f"{search['model']} ({search['study']}): {title}"
     return figure.update_layout(title=title, height=HEIGHT, template="plotly_white")
 
 
-def rebuilt(search: dict[str, Any]) -> optuna.Study:
-    """The ended trials as a study in memory."""
+def short(name: str) -> str:
+    """`hidden_size` of `model.hidden_size`: an axis of a figure has no room for more."""
+    return name.partition(".")[2]
+
+
+def rebuilt(search: dict[str, Any], named: Callable[[str], str] = str) -> optuna.Study:
+    """The ended trials as a study in memory, each axis under another name."""
     axes = {
-        name: distribution_of(Choices(tuple(axis["values"])) if "values" in axis else Range(**axis))
+        named(name): distribution_of(
+            Choices(tuple(axis["values"])) if "values" in axis else Range(**axis)
+        )
         for name, axis in search["axes"].items()
     }
     study = optuna.create_study(direction="maximize" if search["higher_is_better"] else "minimize")
@@ -156,7 +170,7 @@ def rebuilt(search: dict[str, Any]) -> optuna.Study:
                 create_trial(
                     state=STATES[trial["state"]],
                     value=trial["value"],
-                    params=trial["stored"],
+                    params={named(name): value for name, value in trial["stored"].items()},
                     distributions=axes,
                 )
             )
