@@ -253,7 +253,15 @@ def test_after_the_first_trials_it_says_how_long_all_would_take(storage, caplog)
     search(replace(wanted, base=options_of("cdae", fitting__epochs=30)))
     (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert "a trial takes some" in warning
-    assert "so the 1997 left would take" in warning
+    assert "the 1997 left " in warning
+    assert "time_budget_seconds leaves" in warning
+
+
+def test_it_says_so_too_where_there_is_time_enough(storage, caplog):
+    caplog.set_level("INFO")
+    search(asked(storage, GRID, sampler="grid", n_trials=6))
+    assert "0 of 6 trials are done (6 combinations)" in caplog.text
+    assert "the 3 left " in caplog.text
 
 
 # --- what is refused ---
@@ -263,6 +271,18 @@ def test_a_grid_that_is_larger_than_the_trials_allowed_says_how_large(storage):
     wanted = asked(storage, GRID, sampler="grid", n_trials=5)
     with pytest.raises(ValueError, match=r"grid of cdae .* has 6 combinations, more than 5: raise"):
         search(wanted)
+
+
+def test_a_grid_too_large_to_be_listed_is_refused_at_once(storage):
+    choices = list(range(1, 1001))
+    block = {"model": {"hidden_size": choices}, "fitting": {"batch_size": choices, "seed": choices}}
+    with pytest.raises(ValueError, match="has 1000000000 combinations, more than 5"):
+        search(asked(storage, block, sampler="grid", n_trials=5))
+
+
+def test_a_grid_of_a_range_is_refused_before_the_first_trial(storage):
+    with pytest.raises(ValueError, match=r"grid needs choices, and model\.corruption is a range"):
+        search(asked(storage, sampler="grid"))
 
 
 def test_no_validation_is_refused_before_the_first_trial(storage, tmp_path):

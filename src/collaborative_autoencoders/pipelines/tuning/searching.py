@@ -2,8 +2,10 @@
 
 import gc
 import hashlib
+import itertools
 import json
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -102,11 +104,13 @@ def search(asked: Search) -> Study:
 
 
 def refuse_large_grid(asked: Search) -> None:
-    """Raises ValueError where there are more combinations than trials."""
+    """Raises ValueError where there are more combinations than trials, or no end of them."""
     if asked.tuning.sampler != "grid":
         return
-    combinations = len(asked.space.grid(asked.tuning.seed))
-    if combinations > asked.tuning.n_trials:
+    combinations = asked.space.combinations
+    if combinations is None:
+        asked.space.grid(asked.tuning.seed)  # says which axis has no end of values
+    elif combinations > asked.tuning.n_trials:
         raise ValueError(
             f"tuning.n_trials: the grid of {asked.model} in the space `{asked.tuning.space}` has "
             f"{combinations} combinations, more than {asked.tuning.n_trials}: raise n_trials to "
@@ -136,39 +140,39 @@ def goal_of(asked: Search) -> int:
 
 def go_through(asked: Search, study: Study, runs: TrialRuns) -> None:
     """Trial after trial; after the first ones it says how long all would take."""
-    started, budget = time.monotonic(), asked.tuning.time_budget_seconds
-    done = 0
+    started, budget = time.monotonic(), asked.tuning.time_budget_seconds or math.inf
     gc.freeze()  # what is imported stays: each collection looks at the trials alone
-    while True:
-        spent = time.monotonic() - started
-        if done == TRIALS_TO_GUESS_BY and budget is not None:
-            warn_of_budget(asked, study, spent / done, budget - spent)
-        if budget is not None and spent >= budget:
-            logger.info("%s: the time is up; started again, the search goes on", asked.model)
-            break
-        trial = study.next()
-        if trial is None:
-            break
-        do_trial(asked, study, runs, trial)
-        gc.collect()
-        done += 1
-    gc.unfreeze()
+    try:
+        for done in itertools.count():
+            spent = time.monotonic() - started
+            if done == TRIALS_TO_GUESS_BY:
+                say_how_long(asked, study, spent / done, budget - spent)
+            if spent >= budget:
+                logger.info("%s: the time is up; started again, the search goes on", asked.model)
+                break
+            trial = study.next()
+            if trial is None:
+                break
+            do_trial(asked, study, runs, trial)
+            gc.collect()
+    finally:
+        gc.unfreeze()
 
 
-def warn_of_budget(asked: Search, study: Study, seconds_each: float, seconds_left: float) -> None:
-    """Say so where the time is not enough for what is left."""
+def say_how_long(asked: Search, study: Study, seconds_each: float, seconds_left: float) -> None:
+    """How long what is left would take, as a warning where there is not so much time."""
     left = goal_of(asked) - len(study.trials())
-    if left * seconds_each > seconds_left:
-        logger.warning(
-            "%s: a trial takes some %.1f s, so the %d left would take %s; time_budget_seconds "
-            "leaves %s, enough for about %d. Started again, the search goes on.",
-            asked.model,
-            seconds_each,
-            left,
-            minutes(left * seconds_each),
-            minutes(seconds_left),
-            int(seconds_left / seconds_each),
-        )
+    takes = (
+        f"a trial takes some {seconds_each:.1f} s, the {left} left {minutes(left * seconds_each)}"
+    )
+    if left * seconds_each <= seconds_left:
+        logger.info("%s: %s", asked.model, takes)
+        return
+    logger.warning(
+        "%s: %s; time_budget_seconds leaves %s, enough for about %d. Started again, the search "
+        "goes on.",
+        *(asked.model, takes, minutes(seconds_left), int(seconds_left / seconds_each)),
+    )
 
 
 def minutes(seconds: float) -> str:
