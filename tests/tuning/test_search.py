@@ -73,7 +73,8 @@ def leave_behind(wanted, host=None, whole=True):
 
 def study_of(wanted):
     storage = open_storage(wanted.tuning.storage)
-    return Study(storage, wanted.name(), wanted.space, wanted.tuning, wanted.about(), True)
+    start = wanted.space.point_of(wanted.base.model_dump(mode="json"))
+    return Study(storage, wanted.name(), wanted.space, wanted.tuning, wanted.about(), True, start)
 
 
 # --- which trials are done ---
@@ -95,6 +96,19 @@ def test_a_random_search_gives_the_same_trials_stopped_or_not(storage, tmp_path)
     study_of(asked(other)).void_abandoned()
     leave_behind(asked(other), whole=False)
     assert done(search(asked(other))) == whole
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_the_first_trial_is_the_options_as_they_are_where_the_space_holds_them(storage, sampler):
+    block = {"model": {"hidden_size": [4, 16], "corruption": {"low": 0.1, "high": 0.9}}}
+    wanted = asked(storage, block, sampler=sampler)
+    own = wanted.base.model
+    leave_behind(wanted, whole=False)
+    points = list(done(search(wanted)))
+    assert points[0] == (own.hidden_size, own.corruption)
+    assert len(points) == 4
+    without = asked(storage, FOUR_BY_RANGE, sampler=sampler)
+    assert own.hidden_size not in {hidden for hidden, _ in done(search(without))}
 
 
 def test_another_seed_is_another_search(storage):

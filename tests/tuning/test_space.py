@@ -183,3 +183,26 @@ def test_options_that_make_no_sense_are_refused(changes, says):
 
 def test_a_database_without_a_password_in_its_url_is_taken():
     assert tuning(storage="postgresql://me@host/db").storage == "postgresql://me@host/db"
+
+
+@pytest.mark.parametrize(
+    ("options", "point"),
+    [
+        ({"hidden_size": 50, "corruption": 0.5}, {"hidden_size": 50, "corruption": 0.5}),
+        ({"hidden_size": 60, "corruption": 0.5}, None),
+        ({"hidden_size": 50, "corruption": 0.95}, None),
+    ],
+)
+def test_a_block_has_a_point_where_every_axis_has_its_value(options, point):
+    space = read_space("cdae", model(hidden_size=[50, 100], corruption={"low": 0.1, "high": 0.9}))
+    found = space.point_of({"model": options | {"name": "cdae"}, "fitting": {}})
+    assert found == (point and {f"model.{name}": value for name, value in point.items()})
+
+
+def test_a_list_and_a_whole_number_are_found_too():
+    block = {"model": {"hidden_sizes": [[5], [6]]}, "fitting": {"epochs": {"low": 1, "high": 9}}}
+    space = read_space("autorec", block)
+    inside = {"model": {"hidden_sizes": [6]}, "fitting": {"epochs": 3}}
+    point = space.point_of(inside)
+    assert space.block(inside, point) == inside
+    assert space.point_of({"model": {"hidden_sizes": [6]}, "fitting": {"epochs": None}}) is None

@@ -90,7 +90,8 @@ def search(asked: Search) -> Study:
         raise ValueError(f"{asked.model}.fitting.validation_metric is null: nothing to tune by")
     refuse_large_grid(asked)
     storage = open_storage(asked.tuning.storage)
-    args = (asked.space, asked.tuning, asked.about(), higher_is_better(fitting))
+    start = asked.space.point_of(asked.base.model_dump(mode="json"))
+    args = (asked.space, asked.tuning, asked.about(), higher_is_better(fitting), start)
     study = Study(storage, asked.name(), *args)
     runs = TrialRuns(study)
     with study.worked_on():
@@ -155,6 +156,9 @@ def go_through(asked: Search, study: Study, runs: TrialRuns) -> None:
                 break
             do_trial(asked, study, runs, trial)
             gc.collect()
+    except (KeyboardInterrupt, SystemExit):
+        logger.warning("%s: stopped; started again, the search goes on", asked.model)
+        raise
     finally:
         gc.unfreeze()
 

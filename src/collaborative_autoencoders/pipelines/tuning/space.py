@@ -96,6 +96,17 @@ class Space(NamedTuple):
             block[group][option] = value
         return block
 
+    def point_of(self, block: Mapping[str, Any]) -> Point | None:
+        """Where a model's block lies in the space, as it is stored; None where it lies outside."""
+        point: Point = {}
+        for name, axis in self.axes.items():
+            group, _, option = name.partition(".")
+            value = to_stored(block[group][option])
+            if not contains(axis, value):
+                return None
+            point[name] = value
+        return point
+
     def searched(self) -> set[str]:
         """The dotted names of all that the space decides."""
         return {*self.axes, *self.fixed, *self.tied}
@@ -209,6 +220,15 @@ def from_stored(value: Any) -> Any:
     """The choice again."""
     is_json = isinstance(value, str) and value.startswith("json:")
     return json.loads(value[5:]) if is_json else value
+
+
+def contains(axis: Axis, value: Any) -> bool:
+    """Whether the axis has this value."""
+    if isinstance(axis, Choices):
+        return value in axis.values
+    if not is_number(value) or (isinstance(axis.low, int) and not isinstance(value, int)):
+        return False
+    return bool(axis.low <= value <= axis.high)
 
 
 def is_number(value: Any) -> bool:

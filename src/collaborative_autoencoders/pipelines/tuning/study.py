@@ -49,12 +49,13 @@ class Study:
         options: TuningOptions,
         about: Mapping[str, Any],
         higher_is_better: bool,
+        start: Point | None = None,
     ) -> None:
-        """The study of this name, made if it is not there.
+        """The study of this name, made if it is not there; `start` is tried first.
 
         Raises ValueError where it is there and is about something else.
         """
-        self.space, self.options, self.storage = space, options, storage
+        self.space, self.options, self.storage, self.start = space, options, storage, start
         pruner = pruner_of(options)
         try:
             self.study = optuna.create_study(
@@ -84,9 +85,11 @@ class Study:
         ]
 
     @cached_property
-    def grid(self) -> list[Point]:
-        """Every point, each at its place."""
-        return self.space.grid(self.options.seed)
+    def queue(self) -> list[Point]:
+        """The points that are known from the beginning, each at its place."""
+        if self.options.sampler == "grid":
+            return self.space.grid(self.options.seed)
+        return [] if self.start is None else [self.start]
 
     def next(self) -> Trial | None:
         """A trial to do; None where all have been done or are being done."""
@@ -112,13 +115,15 @@ class Study:
     def draw_of(self, trial: Trial | FrozenTrial) -> int:
         """Which draw of the sampler this is: a trial that is done again has the draw it had.
 
-        Others have the next one, as if nothing had been done again.
+        Others have the next one, as if nothing had been queued.
         """
         again: int | None = trial.user_attrs.get(AGAIN)
         if again is not None:
             return again
         before = self.study.get_trials(deepcopy=False)[: trial.number]
-        return trial.number - sum(AGAIN in other.user_attrs for other in before)
+        return trial.number - sum(
+            AGAIN in other.user_attrs or PLACE in other.user_attrs for other in before
+        )
 
     def mark(self, number: int, **attributes: Any) -> None:
         """Note something of a trial, also of one that another process does."""
@@ -140,7 +145,7 @@ class Study:
             return False
         place: int | None = trial.user_attrs.get(PLACE)
         if place is not None:
-            self.study.enqueue_trial(self.grid[place], {PLACE: place})
+            self.study.enqueue_trial(self.queue[place], {PLACE: place})
             return True
         whole = trial.params.keys() == self.space.axes.keys()
         again = {AGAIN: self.draw_of(trial)}
@@ -197,9 +202,8 @@ class Study:
 
     def _make_whole(self, about: Mapping[str, Any]) -> None:
         self.study.set_user_attr(ABOUT, dict(about))
-        if self.options.sampler == "grid":
-            for place, point in enumerate(self.grid):
-                self.study.enqueue_trial(point, {PLACE: place}, skip_if_exists=True)
+        for place, point in enumerate(self.queue):
+            self.study.enqueue_trial(point, {PLACE: place}, skip_if_exists=True)
         self.study.set_user_attr(READY, True)
 
     def _wait_until_whole(self, about: Mapping[str, Any]) -> None:
