@@ -10,16 +10,21 @@ CONF = Path(__file__).parents[1] / "conf"
 RUNNING = RunningOptions(device="cpu", threads=1)
 
 
-def raw_options(name: str) -> dict[str, Any]:
-    """The YAML block of a model in conf/test."""
+def parameters_of(env: str) -> dict[str, Any]:
+    """All parameters of an environment."""
     loader = ProjectConfigLoader(
         str(CONF),
-        env="test",
+        env=env,
         base_env="base",
-        default_run_env="test",
+        default_run_env=env,
         merge_strategy={"parameters": "soft"},
     )
-    return loader["parameters"][name]
+    return loader["parameters"]
+
+
+def raw_options(name: str) -> dict[str, Any]:
+    """The YAML block of a model in conf/test."""
+    return parameters_of("test")[name]
 
 
 def options_of(name: str, **changes: Any) -> TrainingOptions:

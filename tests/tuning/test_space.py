@@ -1,7 +1,10 @@
 """Spaces: what they hold, what they refuse, and the options at a point."""
 
 import pytest
+from model_options import parameters_of
 
+from collaborative_autoencoders.learning.options import TrainingOptions
+from collaborative_autoencoders.models import networks
 from collaborative_autoencoders.pipelines.tuning.options import SearchSpaces, TuningOptions
 from collaborative_autoencoders.pipelines.tuning.space import Choices, Range, read_space
 
@@ -206,3 +209,31 @@ def test_a_list_and_a_whole_number_are_found_too():
     point = space.point_of(inside)
     assert space.block(inside, point) == inside
     assert space.point_of({"model": {"hidden_sizes": [6]}, "fitting": {"epochs": None}}) is None
+
+
+@pytest.mark.parametrize(("env", "combinations"), [("seed", 144), ("recbole", 96)])
+def test_the_spaces_that_stand_ready_are_grids_of_options_that_go_together(env, combinations):
+    parameters = parameters_of(env)
+    tuning = TuningOptions.model_validate(parameters["tuning"])
+    space = SearchSpaces.model_validate(parameters["search_spaces"]).of(tuning.space, "cdae")
+    grid = space.grid(tuning.seed)
+    assert len(grid) == combinations == tuning.n_trials
+    for point in grid:
+        TrainingOptions.model_validate(space.block(parameters["cdae"], point))
+
+
+def test_the_article_s_best_values_are_in_its_grid():
+    space = SearchSpaces.model_validate(parameters_of("seed")["search_spaces"]).of(
+        "article", "cdae"
+    )
+    best = {"hidden_size": 100, "corruption": 0.3, "hidden_activation": "tanh"}
+    point = {f"model.{name}": value for name, value in best.items()}
+    point |= {"model.encoder_penalty": 0, "fitting.learning_rate": 0.3}
+    assert point in space.grid(0)
+
+
+def test_the_default_space_holds_the_defaults():
+    parameters = parameters_of("base")
+    spaces = SearchSpaces.model_validate(parameters["search_spaces"])
+    for name in networks():
+        assert spaces.of("default", name).point_of(parameters[name]) is not None, name

@@ -166,6 +166,8 @@ def go_through(asked: Search, study: Study, runs: TrialRuns) -> None:
 def say_how_long(asked: Search, study: Study, seconds_each: float, seconds_left: float) -> None:
     """How long what is left would take, as a warning where there is not so much time."""
     left = goal_of(asked) - len(study.trials())
+    if left <= 0:
+        return
     takes = (
         f"a trial takes some {seconds_each:.1f} s, the {left} left {minutes(left * seconds_each)}"
     )
