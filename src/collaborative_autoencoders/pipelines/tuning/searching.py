@@ -147,7 +147,7 @@ def go_through(asked: Search, study: Study, runs: TrialRuns) -> None:
         for done in itertools.count():
             spent = time.monotonic() - started
             if done == TRIALS_TO_GUESS_BY:
-                say_how_long(asked, study, spent / done, budget - spent)
+                say_how_long(asked, study, spent / done, max(0.0, budget - spent))
             if spent >= budget:
                 logger.info("%s: the time is up; started again, the search goes on", asked.model)
                 break
@@ -168,9 +168,8 @@ def say_how_long(asked: Search, study: Study, seconds_each: float, seconds_left:
     left = goal_of(asked) - len(study.trials())
     if left <= 0:
         return
-    takes = (
-        f"a trial takes some {seconds_each:.1f} s, the {left} left {minutes(left * seconds_each)}"
-    )
+    all_of_them = minutes(left * seconds_each)
+    takes = f"a trial takes some {seconds_each:.1f} s, the {left} left some {all_of_them}"
     if left * seconds_each <= seconds_left:
         logger.info("%s: %s", asked.model, takes)
         return
