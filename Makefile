@@ -23,7 +23,7 @@ benchmark: $(VENV)/.installed-dev  ## every protocol over split seeds 1 to 5: wr
 	$(BIN)/python -m benchmarks.results
 
 clean:  ## what a run or an installation has made, but for the raw data
-	rm -rf $(VENV) mlflow.db mlartifacts optuna.db
+	rm -rf $(VENV) mlflow.db* optuna.db* mlartifacts
 	find data -mindepth 2 -not -path 'data/01_raw/*' -not -name .gitkeep -delete
 
 $(VENV)/.installed: pyproject.toml requirements.lock
