@@ -5,14 +5,14 @@ import time
 
 import pytest
 
-from collaborative_autoencoders.tracking.files import one_at_a_time
+from collaborative_autoencoders.tracking.files import lock_beside
 
 
 def test_whoever_comes_second_waits(tmp_path):
     order = []
 
     def work(name):
-        with one_at_a_time(tmp_path / "store.db"):
+        with lock_beside(tmp_path / "store.db"):
             order.append(name)
             time.sleep(0.2)
             order.append(name)
@@ -28,7 +28,7 @@ def test_whoever_comes_second_waits(tmp_path):
 def test_no_folder_is_made(tmp_path):
     with (
         pytest.raises(FileNotFoundError, match="there is no folder"),
-        one_at_a_time(tmp_path / "not" / "there.db"),
+        lock_beside(tmp_path / "not" / "there.db"),
     ):
         raise AssertionError("not reached")
     assert not (tmp_path / "not").exists()

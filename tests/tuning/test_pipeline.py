@@ -192,7 +192,7 @@ def test_the_proposal_says_where_it_is_from(tuned):
     assert f"the study {search['study']} on " in text
     assert f"# Validation ndcg_at_5 {search['best']['value']!r} in epoch" in text
     assert "# Commit " in text
-    assert "threads 1" in text
+    assert "# It repeats with running.threads 1 on device cpu." in text
     found = [line for line in text.splitlines() if line.endswith("# found")]
     assert [line.split(":")[0].strip() for line in found] == ["hidden_size", "corruption"]
 
@@ -246,6 +246,27 @@ def test_a_search_that_is_gone_on_with_has_all_trials_under_its_newest_run(proje
     assert {run.data.tags[PARENT] for run in trial_runs(project)} == {newest}
 
 
+def test_the_proposal_names_the_threads_of_its_trial_not_of_the_last_run(project):
+    tune(project)
+    params = {"running": {"threads": 2}, "tuning": {"n_trials": 4}}
+    projects.run(project, pipelines=["tuning"], namespaces=["cdae"], params=params)
+    text = (project / REPORTS / "cdae/proposed_parameters.yml").read_text()
+    assert "# It repeats with running.threads 1 on device cpu." in text
+
+
+def test_a_search_goes_on_where_a_trial_s_run_and_the_search_s_were_deleted(project):
+    tune(project, n_trials=2)
+    client = tracked.store(project)
+    first = trial_runs(project)[0]
+    client.delete_run(first.info.run_id)
+    client.delete_run(first.data.tags[PARENT])
+    tune(project)
+    assert len(search_of(project)["trials"]) == 4
+    newest = tracked.last_run(project)[1]["cdae"].info.run_id
+    assert {run.data.tags[PARENT] for run in trial_runs(project)} == {newest}
+    assert len(trial_runs(project)) == 3
+
+
 def begun(project):
     """How many trials have ended, and whether another is being done."""
     if not (project / "optuna.db").exists():
@@ -268,13 +289,15 @@ def stop_in_a_later_trial(project, number):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     run.send_signal(number)
-    run.communicate(timeout=TO_END)
+    return run.communicate(timeout=TO_END)[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_search_that_is_killed_goes_on_and_no_trial_is_lost_or_done_twice(project, number):
     with_grid(project)
-    stop_in_a_later_trial(project, number)
+    output = stop_in_a_later_trial(project, number)
+    if number == signal.SIGTERM:
+        assert "Told to stop; go on with: the same command" in output
     before = {run.info.run_id: run for run in trial_runs(project)}
     params = {"cdae": {"fitting": {"epochs": 150, "patience": 150}}}
     projects.run(project, pipelines=["tuning"], namespaces=["cdae"], params=params)

@@ -2,19 +2,26 @@
 
 import json
 import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import pytest
 from checkerboard import checkerboard
+from filelock import FileLock
 from model_options import RUNNING, options_of
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
+from sqlalchemy import event
+from sqlalchemy.orm.exc import StaleDataError
 
 from collaborative_autoencoders.interactions.matrices import Interactions, to_matrix
 from collaborative_autoencoders.pipelines.tuning.options import TuningOptions
 from collaborative_autoencoders.pipelines.tuning.reporting import describe
 from collaborative_autoencoders.pipelines.tuning.searching import Search, search
 from collaborative_autoencoders.pipelines.tuning.space import read_space
-from collaborative_autoencoders.pipelines.tuning.storage import open_storage
 from collaborative_autoencoders.pipelines.tuning.study import Study
 
 WORLD = checkerboard()
@@ -72,9 +79,9 @@ def leave_behind(wanted, host=None, whole=True):
 
 
 def study_of(wanted):
-    storage = open_storage(wanted.tuning.storage)
     start = wanted.space.point_of(wanted.base.model_dump(mode="json"))
-    return Study(storage, wanted.name(), wanted.space, wanted.tuning, wanted.about(), True, start)
+    args = (wanted.space, wanted.tuning, wanted.about(), True, start)
+    return Study(wanted.tuning.storage, wanted.name(), *args)
 
 
 # --- which trials are done ---
@@ -107,6 +114,8 @@ def test_the_first_trial_is_the_options_as_they_are_where_the_space_holds_them(s
     points = list(done(search(wanted)))
     assert points[0] == (own.hidden_size, own.corruption)
     assert len(points) == 4
+    elsewhere = asked(storage, block | {"fitting": {"epochs": [3]}}, sampler=sampler)
+    assert elsewhere.space.point_of(elsewhere.base.model_dump(mode="json")) is None
     without = asked(storage, FOUR_BY_RANGE, sampler=sampler)
     assert own.hidden_size not in {hidden for hidden, _ in done(search(without))}
 
@@ -178,6 +187,48 @@ def test_two_workers_never_take_the_same_trial_nor_one_too_many(storage, sampler
         assert len(set(points)) == 6
 
 
+def take_at_the_same_time(wanted):
+    """The points that four workers take, each with a study of its own, all at once."""
+    studies = [study_of(wanted) for _ in range(4)]
+    together = threading.Barrier(len(studies))
+
+    def work(study):
+        # as long as possible between the look at a trial and the taking of it
+        event.listen(study.storage.engine, "before_cursor_execute", slowly)
+        together.wait()
+        taken = []
+        while (trial := study.next()) is not None:
+            taken.append((trial.number, tuple(study.point(trial).values())))
+        return taken
+
+    with ThreadPoolExecutor(len(studies)) as pool:
+        return [taken for of_one in pool.map(work, studies) for taken in of_one]
+
+
+def slowly(connection, cursor, statement, *_):
+    if statement.startswith("UPDATE trials"):
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("sampler", "block"), [("random", FOUR_BY_RANGE), ("grid", GRID)])
+def test_workers_that_reach_for_a_trial_at_the_same_time_get_different_ones(
+    storage, sampler, block
+):
+    taken = take_at_the_same_time(asked(storage, block, sampler=sampler, n_trials=6))
+    assert len(taken) == len({number for number, _ in taken}) == 6
+    assert len({point for _, point in taken}) == 6
+
+
+def test_two_that_took_the_same_trial_would_be_noticed(storage, monkeypatch):
+    monkeypatch.setattr(FileLock, "acquire", lambda self, *_, **__: nullcontext())
+    monkeypatch.setattr(FileLock, "release", lambda self, *_, **__: None)
+    numbers = []
+    with suppress(UpdateFinishedTrialError, StaleDataError):
+        wanted = asked(storage, GRID, sampler="grid", n_trials=6)
+        numbers = [number for number, _ in take_at_the_same_time(wanted)]
+    assert len(numbers) != len(set(numbers)) or not numbers
+
+
 @pytest.mark.parametrize("sampler", ["grid", "random"])
 def test_a_worker_that_comes_too_late_for_the_last_trial_gets_none(storage, sampler, monkeypatch):
     wanted = asked(storage, GRID, sampler=sampler, n_trials=6)
@@ -189,12 +240,42 @@ def test_a_worker_that_comes_too_late_for_the_last_trial_gets_none(storage, samp
     assert len(slow.trials()) == 6
 
 
-def test_whoever_finds_a_half_made_study_makes_it_whole(storage):
+@pytest.mark.parametrize(("sampler", "block"), [("random", FOUR_BY_RANGE), ("grid", GRID)])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_process_that_is_killed_while_it_gives_a_trial_back_loses_none(
+    storage, tmp_path, sampler, block, steps
+):
+    wanted = asked(storage, block, sampler=sampler, n_trials=6)
+    study = study_of(wanted)
+    trial = study.next()
+    study.point(trial)
+    study.mark(trial.number, void="interrupted")
+    if steps == 2:
+        study.study.tell(trial, state=TrialState.FAIL)
+    whole = asked(f"sqlite:///{tmp_path}/whole.db", block, sampler=sampler, n_trials=6)
+    assert done(search(wanted)) == done(search(whole))
+
+
+def test_a_grid_that_was_half_queued_is_made_whole(storage):
     wanted = asked(storage, GRID, sampler="grid", n_trials=6)
-    made = study_of(wanted)
-    made.study.set_user_attr("ready", False)
-    made.study.set_user_attr("process", made.study.user_attrs["process"].split(":")[0] + ":9999999")
+    study = study_of(wanted)
+    for trial in study.study.get_trials(states=(TrialState.WAITING,))[:4]:
+        study.mark(trial.number, void="never queued")
+        study.study.tell(study.study.ask(), state=TrialState.FAIL)
     assert len(done(search(wanted))) == 6
+
+
+def test_a_trial_of_this_process_s_number_is_of_a_process_before_it(storage):
+    wanted = asked(storage, GRID, sampler="grid", n_trials=6)
+    study = study_of(wanted)
+    study.is_at_work(True)
+    point = tuple(study.point(study.next()).values())
+    assert point in done(search(wanted))
+
+
+def test_choices_that_are_nearly_the_same_are_two(storage):
+    block = {"fitting": {"seed": [20260101, 20260102]}}
+    assert len(done(search(asked(storage, block, sampler="grid")))) == 2
 
 
 # --- how trials end ---
@@ -358,7 +439,7 @@ def test_a_file_that_is_no_storage_is_named_and_stays_as_it_is(tmp_path, scheme)
     ["sqlite:////not/there/optuna.db", "journal:////not/there/x", "oracle://host/db", "a://b"],
 )
 def test_a_storage_that_cannot_be_opened_is_named_with_the_mend(url):
-    with pytest.raises(OSError, match=r"cannot be opened: (.|\n)*Name a place that can be written"):
+    with pytest.raises(OSError, match=r"cannot be opened: .*\nName a place that can be written"):
         search(asked(url))
 
 

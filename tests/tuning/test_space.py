@@ -106,6 +106,7 @@ def test_a_grid_of_a_range_is_refused():
         (model(corruption=[0.1, 1.5]), r"model\.corruption: 1\.5: Input should be less than 1"),
         (model(corruption={"low": 0.1, "high": 1.5}), r"model\.corruption: 1\.5: Input should be"),
         (model(hidden_size={"low": 10.5, "high": 20.5}), r"model\.hidden_size: 10\.5: Input"),
+        (model(hidden_size={"low": 50, "high": 200.0}), r"hidden_size: 97\.\d*: Input should be"),
         (model(hidden_activation=["tanh", "swish"]), r"hidden_activation: 'swish': Input should"),
         (model(corruption={"low": 0.5, "high": 0.1}), r"corruption: low 0\.5 is not below high"),
         (model(corruption={"low": 0.5, "high": 0.5}), r"corruption: low 0\.5 is not below high"),

@@ -22,7 +22,8 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders.models import MODELS
-from collaborative_autoencoders.tracking.files import one_at_a_time
+from collaborative_autoencoders.tracking.files import lock_beside
+from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.logged import flatten, log_metrics, log_parameters
 from collaborative_autoencoders.tracking.provenance import (
     command_line,
@@ -77,7 +78,7 @@ class ModelRunsHook(MlflowHook):
         file = check_store(context.config_loader["mlflow"])
         try:
             # two runs that make its tables at the same time would spoil it
-            with nullcontext() if file is None else one_at_a_time(file):
+            with nullcontext() if file is None else lock_beside(file):
                 super().after_context_created(context)
         except (MlflowException, CommandError) as error:
             raise OSError(unusable(mlflow.get_tracking_uri(), str(error))) from None
@@ -95,7 +96,7 @@ class ModelRunsHook(MlflowHook):
         if not run_params["only_missing_outputs"]:  # else who knows which nodes are left
             self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
         self._close_abandoned()
-        self._handle_termination()
+        self._handle_termination(run_params)
         self._about = {
             "command": command_line(),
             "environment": run_params["env"] or "base",
@@ -112,13 +113,15 @@ class ModelRunsHook(MlflowHook):
         if not self._is_mlflow_enabled:
             return
         model = model_of(node)
-        self._go_to(model)
+        with uninterrupted():
+            self._go_to(model)
         parameters: dict[str, Any] = {}
         for name, value in inputs.items():
             if name.startswith("params:") and getattr(value, "is_logged", True):
                 key = name.removeprefix("params:")
                 parameters |= dict(flatten(value, "" if key == model else key))
-        log_parameters(_active(), parameters)
+        with uninterrupted():
+            log_parameters(_active(), parameters)
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -132,10 +135,11 @@ class ModelRunsHook(MlflowHook):
             return
         metadata = getattr(self._catalog.get(dataset_name), "metadata", None) or {}
         kind = metadata.get("mlflow")
-        if kind is not None:
-            declared.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
-        if dataset_name == FACTS:
-            mlflow.log_input(RatingsDataset(data, self._catalog))
+        with uninterrupted():
+            if kind is not None:
+                declared.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
+            if dataset_name == FACTS:
+                mlflow.log_input(RatingsDataset(data, self._catalog))
 
     @hook_impl
     def after_pipeline_run(
@@ -161,10 +165,11 @@ class ModelRunsHook(MlflowHook):
             self._end_all("FAILED", f"{type(error).__name__}: {error}")
         self._forget()
 
-    def _handle_termination(self) -> None:
+    def _handle_termination(self, run_params: dict[str, Any]) -> None:
         """As long as this run goes on, SIGTERM ends the process so that what is open is closed."""
+        again = "the same command" if is_search(run_params) else "kedro run --only-missing-outputs"
         if threading.current_thread() is threading.main_thread():
-            self._former_handler = signal.signal(signal.SIGTERM, lambda *_: raise_exit())
+            self._former_handler = signal.signal(signal.SIGTERM, lambda *_: raise_exit(again))
 
     def _describe_run(self, name: str) -> None:
         mlflow.set_tags({"mlflow.runName": name, **self._about})
@@ -253,7 +258,12 @@ def _active() -> str:
     return str(run.info.run_id)
 
 
-def raise_exit() -> None:
-    """Leave with the status of a process that SIGTERM has ended."""
-    print("Told to stop; go on with: kedro run --only-missing-outputs", file=sys.stderr)
+def is_search(run_params: dict[str, Any]) -> bool:
+    """Whether the run is of a study, which goes on by itself."""
+    return "tuning" in (run_params.get("pipeline_names") or [])
+
+
+def raise_exit(again: str) -> None:
+    """Leave with the status of a process that SIGTERM has ended, and say how to go on."""
+    print(f"Told to stop; go on with: {again}", file=sys.stderr)
     raise SystemExit(128 + signal.SIGTERM)

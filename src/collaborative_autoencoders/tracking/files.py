@@ -1,7 +1,5 @@
 """Files that several processes may make at once."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -9,13 +7,13 @@ from filelock import FileLock
 WAIT_SECONDS = 120
 
 
-@contextmanager
-def one_at_a_time(file: Path) -> Iterator[None]:
-    """Whoever opens this file waits for the others; `.lock` beside it stays, and is empty.
+def lock_beside(file: Path) -> FileLock:
+    """What one process at a time has; `.alone` beside the file stays, and is empty
+    (`.lock` is what a journal of optuna calls its own).
 
-    Raises TimeoutError after two minutes, OSError where nothing can be written there.
+    Whoever has it may take it again. Waiting ends in TimeoutError after two minutes.
+    Raises FileNotFoundError where there is no folder.
     """
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent}")
-    with FileLock(file.with_name(f"{file.name}.lock"), timeout=WAIT_SECONDS):
-        yield
+    return FileLock(file.with_name(f"{file.name}.alone"), timeout=WAIT_SECONDS)

@@ -1,7 +1,6 @@
 """The doors of tuning: a search, what can be said of it, and what it proposes."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,6 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.interactions.matrices import Interactions
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 from collaborative_autoencoders.models.model import Catalogue
-from collaborative_autoencoders.tracking.provenance import git_state
 
 from .options import SearchSpaces, TuningOptions
 from .proposing import write_proposal
@@ -98,9 +96,8 @@ def draw_search(search: Search) -> dict[str, Any]:
     }
 
 
-def propose_parameters(search: Search, running: RunningOptions) -> str:
+def propose_parameters(search: Search) -> str:
     """The model's block with what was found, as YAML that a folder of conf/ takes as it is."""
     if search["left_out"]:
         return f"# Nothing is proposed: {search['left_out']}.\n"
-    commit = git_state(Path.cwd())
-    return write_proposal(search, running, commit, datetime.now())
+    return write_proposal(search, datetime.now())

@@ -34,7 +34,7 @@ class TuningOptions(Options):
     """Trials of the study in all: what is missing is done, however often the search is started."""
 
     time_budget_seconds: Annotated[float, Gt(0)] | None
-    """No trial begins after this time of one run; null: no limit."""
+    """No trial of a network begins later than this after its search began; null: no limit."""
 
     seed: Annotated[int, Ge(0), Lt(2**32)]
     """Of the order of a grid and of the sampler; with random and grid the same trials come

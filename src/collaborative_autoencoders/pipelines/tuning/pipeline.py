@@ -40,7 +40,7 @@ def _tune(model: str) -> Pipeline:
             ),
             Node(
                 propose_parameters,
-                inputs=["search", "params:running"],
+                inputs="search",
                 outputs="proposed_parameters",
                 name="propose_parameters",
             ),

@@ -5,20 +5,16 @@ from typing import Any
 
 import yaml
 
-from collaborative_autoencoders.learning.options import RunningOptions
-
 FOUND = "  # found"
 
 
-def write_proposal(
-    search: dict[str, Any], running: RunningOptions, commit: dict[str, str], when: datetime
-) -> str:
+def write_proposal(search: dict[str, Any], when: datetime) -> str:
     """The model's whole block, each option that the search decided marked; above it how it came.
 
-    Fitted with the same threads, it repeats the best trial's validation to the last digit.
+    Fitted with the best trial's threads, it repeats the best trial's validation to the last digit.
     """
     best, model = search["best"], search["model"]
-    changed = " with changes" if commit.get("git_dirty") == "true" else ""
+    changed = " with changes" if best["git_dirty"] == "true" else ""
     counts = len([trial for trial in search["trials"] if trial["state"] == "complete"])
     lines = [
         f"# Proposed by the study {search['study']} on {when:%Y-%m-%d}: trial {best['number']} of "
@@ -26,8 +22,8 @@ def write_proposal(
         f"# Validation {search['metric']} {best['value']!r} in epoch {best['best_epoch']}. It is "
         "the best of many:",
         "# on the test part, which no trial has seen, it may be less.",
-        f"# Commit {commit.get('git_commit', 'unknown')}{changed}; threads {running.threads}, "
-        f"device {running.device}.",
+        f"# Commit {best['git_commit'] or 'unknown'}{changed}.",
+        f"# It repeats with running.threads {best['threads']} on device {best['device']}.",
         f"{model}:",
     ]
     for group, options in search["block"].items():

@@ -66,6 +66,7 @@ def row_of(trial: FrozenTrial) -> dict[str, Any]:
         "error": facts.get(ERROR),
         "mlflow_run": facts.get(RUN),
         **{name: facts.get(name) for name in (BEST_EPOCH, EPOCHS, SECONDS)},
+        **{name: facts.get(name) for name in ("threads", "device", "git_commit", "git_dirty")},
     }
 
 

@@ -8,6 +8,8 @@ import logging
 import math
 import time
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from optuna.trial import Trial, TrialState
@@ -18,11 +20,13 @@ from collaborative_autoencoders.learning.curves import curves_of
 from collaborative_autoencoders.learning.fit import Epoch, higher_is_better
 from collaborative_autoencoders.learning.fit_model import judge_of, try_options
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.learning.running import choose_device
 from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.tracking.interruptions import uninterrupted
+from collaborative_autoencoders.tracking.provenance import git_state
 
 from .options import TuningOptions
 from .space import Space
-from .storage import open_storage
 from .study import ERROR, Study
 from .trial_runs import INTERRUPTED, TrialRuns
 
@@ -61,6 +65,12 @@ class Search:
         assert fitting is not None, "only networks are searched"
         return str(fitting.validation_metric)
 
+    @cached_property
+    def made_by(self) -> dict[str, Any]:
+        """What a trial's figure hangs on beside its options: threads, device, commit."""
+        device = choose_device(self.running.device).type
+        return {"threads": self.running.threads, "device": device, **git_state(Path.cwd())}
+
     def about(self) -> dict[str, Any]:
         """What makes trials comparable, as JSON would give it back."""
         about = {
@@ -89,18 +99,15 @@ def search(asked: Search) -> Study:
     if fitting is None or judge_of(fitting, asked.train, asked.validation) is None:
         raise ValueError(f"{asked.model}.fitting.validation_metric is null: nothing to tune by")
     refuse_large_grid(asked)
-    storage = open_storage(asked.tuning.storage)
     start = asked.space.point_of(asked.base.model_dump(mode="json"))
     args = (asked.space, asked.tuning, asked.about(), higher_is_better(fitting), start)
-    study = Study(storage, asked.name(), *args)
-    runs = TrialRuns(study)
-    with study.worked_on():
+    with uninterrupted():
+        study = Study(asked.tuning.storage, asked.name(), *args)
         study.void_abandoned()
-        runs.close_abandoned()
-        runs.adopt()
+    runs = TrialRuns(study)
+    with runs.of_a_search():
         say_where_it_stands(asked, study)
         go_through(asked, study, runs)
-        runs.adopt()
     return study
 
 
@@ -151,10 +158,8 @@ def go_through(asked: Search, study: Study, runs: TrialRuns) -> None:
             if spent >= budget:
                 logger.info("%s: the time is up; started again, the search goes on", asked.model)
                 break
-            trial = study.next()
-            if trial is None:
+            if not do_trial(asked, study, runs):
                 break
-            do_trial(asked, study, runs, trial)
             gc.collect()
     except (KeyboardInterrupt, SystemExit):
         logger.warning("%s: stopped; started again, the search goes on", asked.model)
@@ -185,29 +190,39 @@ def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def do_trial(asked: Search, study: Study, runs: TrialRuns, trial: Trial) -> None:
-    """One trial from its point to its end; only an interruption gets out of here.
+def do_trial(asked: Search, study: Study, runs: TrialRuns) -> bool:
+    """One trial from its point to its end; False where none is left.
 
-    The study is told last: a trial that it knows to be complete has all of its run.
+    Only the fit can be interrupted. The study is told last: a trial that it knows to be complete
+    has all of its run.
     """
     record = TrialRecord(asked, time.monotonic(), [])
+    trial: Trial | None = None
     run_id: str | None = None
     try:
-        block = asked.space.block(asked.base.model_dump(mode="json"), study.point(trial))
-        told = {"running": asked.running, "data_facts": asked.facts}
-        run_id = runs.begin(trial.number, block | told)
+        with uninterrupted():
+            trial = study.next()
+            if trial is None:
+                return False
+            block = asked.space.block(asked.base.model_dump(mode="json"), study.point(trial))
+            told = {"running": asked.running, "data_facts": asked.facts}
+            run_id = runs.begin(trial.number, block | told)
         state, error = attempt(asked, block, trial, record.epochs)
-        study.mark(trial.number, **record.facts(), **({} if error is None else {ERROR: error}))
-        runs.end(run_id, state, record.curves(), record.metrics(), error)
-        value = record.best.validation if record.best is not None and state == COMPLETE else None
-        study.study.tell(trial, value, state=STATES[state])
+        with uninterrupted():
+            failed = {} if error is None else {ERROR: error}
+            study.mark(trial.number, **record.facts(), **asked.made_by, **failed)
+            runs.end(run_id, state, record.curves(), record.metrics(), error)
+            best = record.best if state == COMPLETE else None
+            study.study.tell(trial, best and best.validation, state=STATES[state])
     except BaseException:
-        if study.void(trial.number, INTERRUPTED):
-            runs.end(run_id, INTERRUPTED, record.curves(), record.metrics(), None)
+        with uninterrupted():
+            if trial is not None and study.void(trial.number, INTERRUPTED):
+                runs.end(run_id, INTERRUPTED, record.curves(), record.metrics(), None)
         raise
     shown = error if record.best is None else f"{asked.metric} {record.best.validation:.4f}"
     words = (asked.model, trial.number, state, shown, record.seconds)
     logger.info("%s: trial %d, %s, %s, %.1f s", *words)
+    return True
 
 
 @dataclass(frozen=True)
@@ -259,8 +274,10 @@ def attempt(
     def see(epoch: Epoch) -> None:
         epochs.append(epoch)
         if asked.tuning.pruner != "none" and epoch.validation is not None:
-            trial.report(epoch.validation, epoch.epoch)
-            if trial.should_prune():
+            with uninterrupted():
+                trial.report(epoch.validation, epoch.epoch)
+                is_hopeless = trial.should_prune()
+            if is_hopeless:
                 raise Pruned
 
     title = f"{asked.model}, trial {trial.number}"

@@ -105,7 +105,7 @@ class Space(NamedTuple):
             if not contains(axis, value):
                 return None
             point[name] = value
-        return point
+        return point if self.block(block, point) == block else None
 
     def searched(self) -> set[str]:
         """The dotted names of all that the space decides."""
@@ -191,9 +191,10 @@ def range_of(name: str, given: dict[str, Any], check: Check) -> Range:
         raise ValueError(f"{name}: low {low} is not below high {high}")
     if log and low <= 0:
         raise ValueError(f"{name}: a logarithmic range begins above 0, and low is {low}")
-    check(low)
-    check(high)
     whole = isinstance(low, int) and isinstance(high, int)
+    inside = [] if whole else [low + (high - low) / math.pi]  # no whole number, as most draws
+    for value in (low, high, *inside):
+        check(value)
     return Range(low, high, log) if whole else Range(float(low), float(high), log)
 
 

@@ -1,12 +1,15 @@
 """Where studies are kept."""
 
+import hashlib
 import json
+import tempfile
 from pathlib import Path
 
+from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
-from collaborative_autoencoders.tracking.files import one_at_a_time
+from collaborative_autoencoders.tracking.files import lock_beside
 
 JOURNAL, SQLITE = "journal:///", "sqlite:///"
 WAIT_SECONDS = 60
@@ -23,19 +26,30 @@ def open_storage(url: str) -> BaseStorage:
     that is none of ours.
     """
     try:
-        if url.startswith(JOURNAL):
-            return open_journal(Path(url.removeprefix(JOURNAL)))
-        if not url.startswith(SQLITE):
-            return RDBStorage(url)
-        with one_at_a_time(Path(url.removeprefix(SQLITE))):  # two that make its tables spoil it
-            return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": WAIT_SECONDS}})
+        with lock_of(url):  # two that make its tables spoil it
+            if url.startswith(JOURNAL):
+                return open_journal(Path(url.removeprefix(JOURNAL)))
+            waits = {"connect_args": {"timeout": WAIT_SECONDS}} if url.startswith(SQLITE) else {}
+            return RDBStorage(url, engine_kwargs=waits)
     except Exception as error:  # of SQLAlchemy, of the database's driver, of optuna, of the disk
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OSError(
-            f"tuning.storage: {url} cannot be opened: {reason}\\n"
+            f"tuning.storage: {url} cannot be opened: {reason}\n"
             "Name a place that can be written (sqlite:///file, journal:///file, or the URL of a "
             "database whose driver is installed), or move the file away, and a new one is made."
         ) from None
+
+
+def lock_of(url: str) -> FileLock:
+    """What one process of this host at a time has while it looks at trials and takes one.
+
+    SQLite needs it: optuna looks whether a trial is free, and takes it in a second step.
+    """
+    for scheme in (JOURNAL, SQLITE):
+        if url.startswith(scheme):
+            return lock_beside(Path(url.removeprefix(scheme)))
+    digest = hashlib.sha256(url.encode()).hexdigest()
+    return lock_beside(Path(tempfile.gettempdir()) / f"study-{digest[:16]}")
 
 
 def open_journal(file: Path) -> BaseStorage:

@@ -4,9 +4,7 @@ Several processes may work on one study. A trial that begins is marked with the 
 it; a process that is gone has left trials behind, and they are done again by whoever comes next.
 """
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -18,22 +16,20 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from collaborative_autoencoders.tracking.provenance import is_abandoned, this_process
 
 from .options import TuningOptions
 from .space import Axis, Choices, Point, Space
+from .storage import lock_of, open_storage
 
 PROCESS, PLACE, AGAIN, VOID = "process", "place", "again", "void"
 ERROR, RUN = "error", "mlflow_run"
-ABOUT, READY, SEARCH_RUN, WORKER = "about", "ready", "search_run", "worker "
+ABOUT, SEARCH_RUN, WORKER = "about", "search_run", "worker "
 NO_DRAW = -1
-PATIENCE_SECONDS = 60
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -43,7 +39,7 @@ class Study:
 
     def __init__(
         self,
-        storage: BaseStorage,
+        url: str,
         name: str,
         space: Space,
         options: TuningOptions,
@@ -51,25 +47,25 @@ class Study:
         higher_is_better: bool,
         start: Point | None = None,
     ) -> None:
-        """The study of this name, made if it is not there; `start` is tried first.
+        """The study of this name in the storage at `url`, made if it is not there.
 
-        Raises ValueError where it is there and is about something else.
+        `start` is tried first. Raises ValueError where the study is about something else, OSError
+        where the storage cannot be opened.
         """
-        self.space, self.options, self.storage, self.start = space, options, storage, start
-        pruner = pruner_of(options)
-        try:
+        self.space, self.options, self.start = space, options, start
+        self.storage, self.alone = open_storage(url), lock_of(url)
+        with self.alone:
             self.study = optuna.create_study(
-                storage=storage,
+                storage=self.storage,
                 study_name=name,
                 direction="maximize" if higher_is_better else "minimize",
-                pruner=pruner,
+                pruner=pruner_of(options),
+                load_if_exists=True,
             )
-            self.study.set_user_attr(PROCESS, this_process())
-            self._make_whole(about)
-        except DuplicatedStudyError:
-            self.study = optuna.load_study(storage=storage, study_name=name, pruner=pruner)
-            self._wait_until_whole(about)
-        refuse_another(name, about, self.study.user_attrs.get(ABOUT))
+            if ABOUT not in self.study.user_attrs:
+                self.study.set_user_attr(ABOUT, dict(about))
+            refuse_another(name, about, self.study.user_attrs[ABOUT])
+            self._fill_queue()
 
     @property
     def name(self) -> str:
@@ -93,15 +89,16 @@ class Study:
 
     def next(self) -> Trial | None:
         """A trial to do; None where all have been done or are being done."""
-        if not self._is_any_left():
-            return None
-        trial = self.study.ask()
-        if self._is_too_many(trial):
-            self.mark(trial.number, **{VOID: "another process was quicker", AGAIN: NO_DRAW})
-            self.study.tell(trial, state=TrialState.FAIL)
-            return None
-        trial.set_user_attr(PROCESS, this_process())
-        return trial
+        with self.alone:
+            if not self._is_any_left():
+                return None
+            trial = self.study.ask()
+            if self._is_too_many(trial):  # a process of another host was quicker
+                self.mark(trial.number, **{VOID: "another was quicker", AGAIN: NO_DRAW})
+                self.study.tell(trial, state=TrialState.FAIL)
+                return None
+            trial.set_user_attr(PROCESS, this_process())
+            return trial
 
     def point(self, trial: Trial) -> Point:
         """The value of each axis: as queued, else from the sampler.
@@ -131,49 +128,32 @@ class Study:
             self.storage.set_trial_user_attr(self._id_of(number), name, value)
 
     def void(self, number: int, reason: str) -> bool:
-        """Count this trial as never begun, and put it into the queue again; False if it has ended.
-
-        It is queued with its point where that is known, else to be drawn as it would have been.
-        """
-        trial = self.storage.get_trial(self._id_of(number))
-        if trial.state.is_finished():
-            return False
-        try:
+        """Count this trial as never begun, so that it is done again; False if it has ended."""
+        with self.alone:
+            if self.storage.get_trial(self._id_of(number)).state.is_finished():
+                return False
             self.mark(number, **{VOID: reason})
             self.study.tell(number, state=TrialState.FAIL)
-        except (ValueError, UpdateFinishedTrialError):  # another process has just done it
-            return False
-        place: int | None = trial.user_attrs.get(PLACE)
-        if place is not None:
-            self.study.enqueue_trial(self.queue[place], {PLACE: place})
+            self._fill_queue()
             return True
-        whole = trial.params.keys() == self.space.axes.keys()
-        again = {AGAIN: self.draw_of(trial)}
-        self.study.enqueue_trial(trial.params if whole else {}, again)
-        return True
-
-    @contextmanager
-    def worked_on(self) -> Iterator[None]:
-        """As long as this lasts, others know that this process works on the study."""
-        me = f"{WORKER}{this_process()}"
-        self.study.set_user_attr(me, True)
-        try:
-            yield
-        finally:
-            self.study.set_user_attr(me, False)
 
     def void_abandoned(self) -> None:
-        """Void the trials whose process is gone.
+        """Void the trials that nobody does any more, before this process does its first.
 
-        One that does not say whose it is was begun by a process that was killed at once, unless
-        another is at work.
+        Such are those of a process that is gone, or had this one's number. One that does not say
+        whose it is was begun by a process that was killed at once, unless another is at work.
         """
-        others = self.is_worked_on_by_others()
-        for trial in self.trials():
-            process = trial.user_attrs.get(PROCESS)
-            gone = not others if process is None else is_abandoned(process)
-            if gone and trial.state == TrialState.RUNNING:
-                self.void(trial.number, "interrupted")
+        with self.alone:
+            others = self.is_worked_on_by_others()
+            for trial in self.trials():
+                process = trial.user_attrs.get(PROCESS)
+                gone = not others if process is None else is_gone(process)
+                if gone and trial.state == TrialState.RUNNING:
+                    self.void(trial.number, "interrupted")
+
+    def is_at_work(self, works: bool) -> None:
+        """Tell others whether this process works on the study."""
+        self.study.set_user_attr(f"{WORKER}{this_process()}", works)
 
     def is_worked_on_by_others(self) -> bool:
         """Whether another process is at work, as far as this host knows."""
@@ -182,7 +162,7 @@ class Study:
             for name, works in self.study.user_attrs.items()
             if name.startswith(WORKER) and works
         }
-        return any(not is_abandoned(worker) for worker in workers - {this_process()})
+        return not all(map(is_gone, workers))
 
     def _id_of(self, number: int) -> int:
         study_id = self.storage.get_study_id_from_name(self.name)
@@ -200,25 +180,36 @@ class Study:
         before = sum(other.number < trial.number for other in self.trials())
         return before >= self.options.n_trials
 
-    def _make_whole(self, about: Mapping[str, Any]) -> None:
-        self.study.set_user_attr(ABOUT, dict(about))
+    def _fill_queue(self) -> None:
+        """Queue every point and every draw that is to be tried and that no trial has.
+
+        So nothing is lost whenever a process was killed.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        places, draws = (
+            {trial.user_attrs.get(name) for trial in trials if VOID not in trial.user_attrs}
+            for name in (PLACE, AGAIN)
+        )
         for place, point in enumerate(self.queue):
-            self.study.enqueue_trial(point, {PLACE: place}, skip_if_exists=True)
-        self.study.set_user_attr(READY, True)
-
-    def _wait_until_whole(self, about: Mapping[str, Any]) -> None:
-        """Another process may be making the study; if it is gone, this one makes it whole."""
-        give_up = time.monotonic() + PATIENCE_SECONDS
-        while not self.study.user_attrs.get(READY):
-            maker = self.study.user_attrs.get(PROCESS, "")
-            if is_abandoned(maker) or time.monotonic() > give_up:
-                self._make_whole(about)
-            time.sleep(0.2)
+            if place not in places:
+                self.study.enqueue_trial(point, {PLACE: place})
+        for trial in trials:
+            if VOID in trial.user_attrs and PLACE not in trial.user_attrs:
+                draw = self.draw_of(trial)
+                if draw != NO_DRAW and draw not in draws:
+                    draws.add(draw)
+                    whole = trial.params.keys() == self.space.axes.keys()
+                    self.study.enqueue_trial(trial.params if whole else {}, {AGAIN: draw})
 
 
-def refuse_another(name: str, about: Mapping[str, Any], theirs: Mapping[str, Any] | None) -> None:
+def is_gone(process: str) -> bool:
+    """Whether another process than this one is not there to work, as far as this host knows."""
+    return process == this_process() or is_abandoned(process)
+
+
+def refuse_another(name: str, about: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
     """Raises ValueError where the study of this name is about something else."""
-    differing = [key for key, value in about.items() if (theirs or {}).get(key) != value]
+    differing = [key for key, value in about.items() if theirs.get(key) != value]
     if differing:
         raise ValueError(
             f"tuning.study: {name} is there and has another {' and '.join(differing)}, so its "
