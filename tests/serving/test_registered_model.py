@@ -72,7 +72,8 @@ def test_a_fresh_process_gets_the_lists_that_were_judged(registered, tmp_path, m
 
 
 def test_every_model_is_registered_with_signature_example_and_alias(registered):
-    client = mlflow.MlflowClient(store_of(registered))
+    mlflow.set_tracking_uri(store_of(registered))
+    client = mlflow.MlflowClient()
     names = {model.name for model in client.search_registered_models()}
     assert names == set(MODELS)
     for name in names:
