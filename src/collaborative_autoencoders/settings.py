@@ -8,6 +8,9 @@ import os
 # takes many times as long. Read when torch is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Bars of small files copied on one disk, one for every model, tear the progress of a run apart.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
 # Importing torch and MLflow makes a million objects that stay: to look through them again and
 # again, and a last time at the end, took a third of a small run. So before the imports below.
 gc.set_threshold(50_000)

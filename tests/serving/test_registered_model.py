@@ -97,11 +97,15 @@ def test_the_first_version_is_champion_and_challenger_and_says_why(registered):
         assert set(first.aliases) >= {"champion"}
 
 
-def test_a_later_version_challenges_and_the_champion_stays(registered):
+def test_a_later_version_challenges_and_the_champion_stays(registered, capfd):
     client = mlflow.MlflowClient(store_of(registered))
     projects.run(registered, pipelines=["ranking"], params={"registration": {"enabled": True}})
     assert int(client.get_model_version_by_alias("popularity", "champion").version) == 1
     assert int(client.get_model_version_by_alias("popularity", "challenger").version) == 2
+    printed = "".join(capfd.readouterr())
+    assert "popularity: version 2 is registered, as challenger" in printed
+    assert "Created version" not in printed
+    assert "Downloading artifacts" not in printed
 
 
 def test_the_versions_of_a_run_stand_in_a_table(registered):

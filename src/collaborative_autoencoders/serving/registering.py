@@ -1,5 +1,8 @@
 """A recommender goes into the MLflow registry."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +15,8 @@ from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
 from .recommender import Recommender
 from .registry import enter
 from .requests import Wanted
+
+logger = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
 REQUIREMENTS = (
@@ -48,11 +53,23 @@ def register(recommender: Recommender, name: str, metrics: dict[str, float]) -> 
             input_example=(example, {"n": 10}),
             pip_requirements=[f"{package}=={public(version(package))}" for package in REQUIREMENTS],
             metadata={"metrics": metrics, "data": recommender.data},
-            registered_model_name=name,
         )
-    number = int(logged.registered_model_version)
-    enter(name, number)
+    with told_by_us():
+        number = int(mlflow.register_model(logged.model_uri, name).version)
+    logger.info("%s: version %d is registered, as %s", name, number, enter(name, number))
     return {"name": name, "version": number, "uri": f"models:/{name}/{number}"}
+
+
+@contextmanager
+def told_by_us() -> Iterator[None]:
+    """MLflow prints each step of registering on lines of its own; what goes wrong it raises."""
+    from mlflow.utils.logging_utils import disable_logging, enable_logging
+
+    disable_logging()
+    try:
+        yield
+    finally:
+        enable_logging()
 
 
 def example_of(recommender: Recommender) -> pd.DataFrame:

@@ -32,11 +32,13 @@ def versions(name: str) -> list[int]:
     return sorted(int(version.version) for version in found)
 
 
-def enter(name: str, version: int) -> None:
-    """The version challenges the champion; without a champion it is the champion."""
+def enter(name: str, version: int) -> str:
+    """The version challenges the champion; without a champion it is the champion. Which it is."""
     MlflowClient().set_registered_model_alias(name, CHALLENGER, str(version))
-    if version_of(name, CHAMPION) is None:
-        crown(name, version, FIRST)
+    if version_of(name, CHAMPION) is not None:
+        return CHALLENGER
+    crown(name, version, FIRST)
+    return CHAMPION
 
 
 def crown(name: str, version: int, reason: str) -> None:
