@@ -1,11 +1,11 @@
-"""What memory the lists of everybody take, by how many users there are.
+"""Measure the memory that the lists of all users take, by the number of users.
 
     python benchmarks/inference_memory.py [--users 20000 200000]
 
-A recommender of random histories (50 of 2,000 items each, EASE's weights) answers all its users
-through the node `recommend` and writes the file of `recommendations`, as `kedro run --pipelines
-inference` does. Printed is how much the peak of memory grows beyond the recommender itself, which
-has to hold every user's history. Each number of users in a process of its own.
+A recommender with random histories (50 of 2,000 items each) and the weights of an EASE answers for
+all its users and writes the file of `recommendations`, as `kedro run --pipelines inference` does.
+The printed number is how much the peak memory grows beyond the recommender itself, which holds the
+history of every user. Each number of users runs in its own process.
 """
 
 import argparse
@@ -20,20 +20,20 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.datasets.table_batches import TableBatchesDataset
-from collaborative_autoencoders.judging.known import Known
+from collaborative_autoencoders.evaluation.known import Known
+from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.models import model_class
 from collaborative_autoencoders.models.model import Catalogue, Fitted
-from collaborative_autoencoders.pipelines.inference.batches import RecommendationBatches
-from collaborative_autoencoders.pipelines.inference.options import InferenceOptions
+from collaborative_autoencoders.serving.batches import InferenceOptions, RecommendationBatches
 from collaborative_autoencoders.serving.recommender import Recommender
 
 ITEMS, HISTORY = 2000, 50
-MB = 2**10
-"""Of the kilobytes that Linux tells."""
+KB_PER_MB = 2**10
+"""Linux reports the peak memory in kilobytes."""
 
 
 def main() -> None:
-    """Measure each number of users, and print how the growth goes with them."""
+    """Measure each number of users and print the growth of memory beside that of users."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--users", type=int, nargs="+", default=[20_000, 200_000])
     arguments.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
@@ -41,7 +41,7 @@ def main() -> None:
     if options.here:
         print(grown_mb(options.users[0]))
         return
-    found = {users: in_a_process(users) for users in options.users}
+    found = {users: grown_mb_in_new_process(users) for users in options.users}
     first = next(iter(found))
     for users, grown in found.items():
         print(
@@ -50,15 +50,15 @@ def main() -> None:
         )
 
 
-def in_a_process(users: int) -> float:
-    """What `grown_mb` gives in a process that has done nothing before."""
+def grown_mb_in_new_process(users: int) -> float:
+    """Return the result of `grown_mb` in a process that has done nothing before."""
     command = [sys.executable, __file__, "--here", "--users", str(users)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return float(done.stdout.split()[-1])
 
 
 def grown_mb(users: int) -> float:
-    """How much the peak of memory grows while everybody's lists are written."""
+    """Return how much the peak memory grows while the lists of all users are written."""
     recommender = recommender_of(users)
     options = InferenceOptions(model="ease", users="all", n=10, exclude_seen=True, batch_size=1024)
     with TemporaryDirectory() as folder:
@@ -71,12 +71,12 @@ def grown_mb(users: int) -> float:
 
 
 def peak() -> float:
-    """The most memory that this process has held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
+    """Return the peak memory of this process in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KB_PER_MB
 
 
 def recommender_of(users: int) -> Recommender:
-    """A recommender of so many users, with random histories."""
+    """Return a recommender of this many users with random histories."""
     rng = np.random.default_rng(0)
     first = rng.integers(0, ITEMS - HISTORY, size=(users, 1))
     indices = (first + np.arange(HISTORY)).astype(np.int32).ravel()
@@ -85,14 +85,14 @@ def recommender_of(users: int) -> Recommender:
         (ones, indices, np.arange(0, len(indices) + 1, HISTORY)), shape=(users, ITEMS)
     )
     kind = model_class("ease")
-    options = kind.options_class(name="ease", penalty=500, memory_limit_gb=1)
+    options = kind.options_class(penalty=500, memory_limit_gb=1)
     model = kind(options, Catalogue(users, ITEMS, 1.0, 5.0))
     model.load_state({"weight_II": rng.normal(size=(ITEMS, ITEMS)).astype(np.float32)})
     titles = pd.DataFrame({"item_id": np.arange(ITEMS), "title": "a title"})
     data = {"rated": False, "lowest_rating": None, "highest_rating": None}
     known = Known(history_UI, history_UI)
-    people = pd.DataFrame({"user_id": np.arange(users)})
-    return Recommender.of(Fitted(model), people, titles, known, 4, data)
+    user_ids = pd.DataFrame({"user_id": np.arange(users)})
+    return Recommender.of(Fitted("ease", model), Lookup(user_ids, titles, data, 4), known)
 
 
 if __name__ == "__main__":

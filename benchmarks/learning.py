@@ -2,15 +2,15 @@
 
     python benchmarks/learning.py [--epochs 20] [--threads 2] [--recbole /path/to/bin/python]
 
-MovieLens 1M from data/01_raw (`kedro run --env seed` fetches it), prepared by the project.
+MovieLens 1M from data/01_raw, prepared by the project; `kedro run --env cdae-article` downloads it.
 
-1. P1 (conf/seed), hidden 200, batches of 512, the paper's plain square loss: an epoch of ours and
-   one of `textbook_cdae.py` in turn, medians. The textbook draws its own order and dropout; run
-   once more with our draws it must give our validation curve.
+1. P1 (conf/cdae-article), hidden 200, batches of 512, the paper's plain square loss: an epoch of
+   ours and one of `textbook_cdae.py` in turn, medians. The textbook draws its own order and
+   dropout; run once more with our draws it must give our validation curve.
 2. The same epochs against the decoder's three matrix products alone (forward, gradient of the
-   weights, gradient of the hidden units), which every loop pays that works out all outputs. Ours
-   does not where the hidden layer is small beside the batch (`losses.SquareByGram`).
-3. P2 (conf/recbole) as committed: seconds of fitting and judging until validation NDCG@10 passes
+   weights, gradient of the hidden units), which every loop pays that computes all outputs. Ours
+   does not if the hidden layer is small compared with the batch (`losses.SquareByGram`).
+3. P2 (conf/recbole) as committed: seconds of fitting and validating until validation NDCG@10 passes
    the best that RecBole's CDAE reaches with its best published settings, against RecBole's own
    seconds until then. RecBole needs older numpy and pandas, so an environment of its own:
 
@@ -38,10 +38,10 @@ from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.interactions import cleaning, core, ids, splitting
 from collaborative_autoencoders.learning.options import TrainingOptions
-from collaborative_autoencoders.learning.validation import validation_ndcg
+from collaborative_autoencoders.learning.validation import validation_of
 
 ROOT = Path(__file__).parents[1]
-K = 10
+METRIC = "ndcg_at_10"
 PLAIN = {
     "hidden_size": 200,
     "positive_weight": 1,
@@ -82,11 +82,11 @@ def parts_of(parameters: dict[str, Any]) -> splitting.Split:
 def options_of(parameters: dict[str, Any], **changes: Any) -> TrainingOptions:
     """The CDAE of the environment, changed."""
     block = parameters["cdae"]
-    return TrainingOptions.model_validate(block | {"model": block["model"] | changes})
+    return TrainingOptions.of("cdae").model_validate(block | {"model": block["model"] | changes})
 
 
 def decoder_products(options: TrainingOptions, likes_UI: csr_array) -> Way:
-    """The three products of every batch of an epoch, on numbers that mean nothing."""
+    """The three products of every batch of an epoch, on random numbers."""
     (n_users, n_items), hidden = likes_UI.shape, options.model.hidden_size
     decoder_HI = torch.randn(hidden, n_items)
     sizes = {len(users) for users in torch.arange(n_users).split(options.fitting.batch_size)}
@@ -111,7 +111,7 @@ def seconds_of(way: Callable[..., Any], *arguments: Any) -> float:
 
 def compare_with_textbook(epochs: int) -> None:
     """Rows 1 and 2."""
-    parameters = parameters_of("seed")
+    parameters = parameters_of("cdae-article")
     split, options = parts_of(parameters), options_of(parameters, **PLAIN)
     likes_UI = split.train.likes
     ways = {
@@ -122,13 +122,14 @@ def compare_with_textbook(epochs: int) -> None:
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     curves: dict[str, list[float]] = {name: [] for name, way in ways.items() if way.network}
-    print(f"P1, hidden 200, batches of 512: {likes_UI.shape}, {likes_UI.nnz} likes to learn from")
+    print(f"P1, hidden 200, batches of 512: {likes_UI.shape}, {likes_UI.nnz} likes in train")
+    validate = validation_of(METRIC, train=split.train, validation=split.validation)
     print("epoch  validation NDCG@10: " + ", ".join(curves))
     for number in range(1, epochs + 1):
         for name, way in ways.items():
             seconds[name].append(seconds_of(way.epoch, number))
         for name, curve in curves.items():
-            curve.append(validation_ndcg(split.train, split.validation, K, ways[name].network))
+            curve.append(validate(ways[name].network))
         print(f"{number:5}  " + "  ".join(f"{curve[-1]:.5f}" for curve in curves.values()))
     report(seconds, curves)
 
@@ -158,20 +159,22 @@ def compare_with_recbole(python: str, threads: int) -> None:
     until = theirs[: theirs.index(best) + 1]
     passed = epochs_until(best.validation, options, split)
     for name, epochs in (("RecBole", until), ("ours", passed)):
-        fitting, judging = (sum(epoch[field] for epoch in epochs) for field in (0, 1))
+        fitting, validating = (sum(epoch[field] for epoch in epochs) for field in (0, 1))
         print(
             f"  {name:<8} {epochs[-1].validation:.4f} after {len(epochs)} epochs: "
-            f"{fitting:.1f} s of fitting, {judging:.1f} s of judging"
+            f"{fitting:.1f} s of fitting, {validating:.1f} s of validating"
         )
-    theirs_s, ours_s = (sum(epoch.fitting + epoch.judging for epoch in e) for e in (until, passed))
+    theirs_s, ours_s = (
+        sum(epoch.fitting + epoch.validating for epoch in e) for e in (until, passed)
+    )
     print(f"3. ours passes RecBole's best {theirs_s / ours_s:.1f} x sooner (target 10 x)")
 
 
 class TimedEpoch(NamedTuple):
-    """Seconds of fitting and of judging, and validation NDCG@10."""
+    """Seconds of fitting and of validating, and validation NDCG@10."""
 
     fitting: float
-    judging: float
+    validating: float
     validation: float
 
 
@@ -196,11 +199,12 @@ def recbole_epochs(python: str, split: splitting.Split, threads: int) -> list[Ti
 def epochs_until(
     validation: float, options: TrainingOptions, split: splitting.Split
 ) -> list[TimedEpoch]:
-    """Our epochs up to the first that is above this validation; SystemExit where none is."""
+    """Our epochs up to the first above this validation; SystemExit if there is none."""
     way, passed = ours(options, split.train.likes), []
+    validate = validation_of(METRIC, train=split.train, validation=split.validation)
     for number in range(1, options.fitting.epochs + 1):
         fitting, started = seconds_of(way.epoch, number), time.perf_counter()
-        reached = validation_ndcg(split.train, split.validation, K, way.network)
+        reached = validate(way.network)
         passed.append(TimedEpoch(fitting, time.perf_counter() - started, reached))
         if reached > validation:
             return passed
@@ -216,7 +220,7 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     compare_with_textbook(chosen.epochs)
     if chosen.recbole is None:
-        print("3. left out: RecBole's CDAE runs where --recbole names the python of an environment")
+        print("3. left out: --recbole takes the python of an environment with RecBole")
     else:
         compare_with_recbole(chosen.recbole, chosen.threads)
 

@@ -1,11 +1,12 @@
-"""RecBole's CDAE on given parts of a split, a line of JSON per epoch: seconds and validation.
+"""Fit RecBole's CDAE on given parts of a split: one line of JSON per epoch.
 
     /path/to/recbole/bin/python benchmarks/recbole_cdae.py FOLDER THREADS
 
-`learning.py` runs it in an environment of its own (see there) and has written FOLDER/parts/
-parts.{train,valid}.inter. Loop and judging are RecBole's own; the settings are those that it
-publishes as its best of 96 trials on MovieLens 1M (validation NDCG@10 .2131), with its batches.
-What is judged is the validation part alone.
+A line holds the seconds of fitting, the seconds of validation, and the validation metric.
+`learning.py` writes FOLDER/parts/parts.{train,valid}.inter and runs this script in an environment
+of its own (see there). Loop and evaluation are RecBole's. The settings are the best of the 96
+trials that RecBole published for MovieLens 1M (validation NDCG@10 .2131), with its batch sizes.
+Only the validation part is evaluated.
 """
 
 import json
@@ -39,7 +40,11 @@ PARTS = {
     "USER_ID_FIELD": "user_id",
     "ITEM_ID_FIELD": "item_id",
     "load_col": {"inter": ["user_id", "item_id"]},
-    "benchmark_filename": ["train", "valid", "valid"],  # RecBole wants a third; it is not judged
+    "benchmark_filename": [
+        "train",
+        "valid",
+        "valid",
+    ],  # RecBole requires a third; it is not evaluated
     "eval_args": {"group_by": "user", "order": "RO", "mode": "full", "split": None},
     "use_gpu": False,
     "show_progress": False,
@@ -49,7 +54,7 @@ PARTS = {
 
 
 class TimedTrainer(Trainer):
-    """RecBole's trainer, which says after each validation what the epoch took."""
+    """RecBole's trainer; after each validation it prints the seconds of the epoch."""
 
     def _train_epoch(self, *arguments, **named):
         started = time.perf_counter()

@@ -1,12 +1,13 @@
-"""What a whole `kedro run` costs outside fitting, against an empty Kedro + MLflow run.
+"""Measure the cost of a `kedro run` outside fitting against an empty Kedro + MLflow run.
 
     python benchmarks/run_overhead.py
 
-Ours is MovieLens 100K from raw ratings to judged models, the two networks and the two first
-baselines, without the figures, with registration off and on. The empty run is a project of one node
-that returns a number, tracked by kedro-mlflow in a sqlite store. Both stores are there already,
-both write to throw-away projects, and both get one thread, so that a second of fitting is a second
-of CPU. CPU seconds of the whole process, user and system; medians of `--runs`, taken in turn.
+Ours is MovieLens 100K from raw ratings to evaluated models: two networks and two baselines, without
+figures, with registration off and on. The empty run is a project with one node that returns a
+number, tracked by kedro-mlflow in a SQLite store. Both stores exist before the measurement. Both
+run in throw-away projects with one thread, so that a second of fitting is a CPU second: run this on
+an idle machine, because the seconds of fitting are wall-clock time. The CPU seconds are those of
+the whole process, user and system. Printed are medians of `--runs`, taken in turn.
 """
 
 import argparse
@@ -53,7 +54,7 @@ EMPTY_PROJECT = {
 
 
 def main() -> None:
-    """Take the three runs in turn and print their medians and ratios."""
+    """Measure the three runs in turn and print their medians and ratios."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--runs", type=int, default=5)
     runs = options.parse_args().runs
@@ -65,7 +66,7 @@ def main() -> None:
             "ours, registering": lambda: outside_fitting(ours, registration=True),
         }
         for run in commands.values():
-            run()  # makes the stores, fetches the data, compiles
+            run()  # creates the stores, fetches the data, compiles
         taken = {name: [] for name in commands}
         for _ in range(runs):
             for name, run in commands.items():
@@ -78,7 +79,7 @@ def main() -> None:
 
 
 def empty_project(folder: Path) -> Path:
-    """A project of one node, tracked by kedro-mlflow."""
+    """Write a project with one node, tracked by kedro-mlflow, and return its folder."""
     for name, text in EMPTY_PROJECT.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,17 +89,18 @@ def empty_project(folder: Path) -> Path:
 
 
 def our_project(folder: Path) -> Path:
-    """This project's configuration beside a store of its own; raw data that are here are used."""
+    """Write a project with this configuration and its own store; copy the raw data, if any."""
     (folder / "src").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
-    raw = ROOT / "data" / "01_raw"
-    shutil.copytree(raw, folder / "data" / "01_raw")
+    raw = ROOT / "data" / "01_raw" / "ml-100k"
+    if raw.is_dir():
+        shutil.copytree(raw, folder / "data" / "01_raw" / "ml-100k")
     return folder
 
 
 def outside_fitting(project: Path, registration: bool) -> float:
-    """CPU seconds of a run to judged models, less its seconds of fitting."""
+    """Return the CPU seconds of a run up to evaluated models, minus the seconds of fitting."""
     leaves = [
         f"{model}.{leaf}" for model in MODELS for leaf in ("average_scores", "register_model")
     ]
@@ -109,7 +111,7 @@ def outside_fitting(project: Path, registration: bool) -> float:
 
 
 def cpu_seconds(project: Path, *arguments: str) -> float:
-    """User and system seconds of `kedro run` in this project, children included."""
+    """Return the user and system seconds of `kedro run` in this project, with its children."""
     environment = os.environ | ONE_THREAD | {"DO_NOT_TRACK": "true"}
     environment["PYTHONPATH"] = str(ROOT / "src")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,17 +1,18 @@
-"""How soon a served model answers, beside a model that does nothing behind the same server.
+"""Measure how fast a served model answers, beside a trivial model behind the same server.
 
     python benchmarks/serving.py [--requests 500] [--batch 1000]
 
-Ours is CDAE of the default run on MovieLens 100K, registered, behind `mlflow models serve`. The
-trivial model has the same signature and gives every row the same n lines of the same columns, so
-that HTTP, MLflow, pandas and as much JSON out are in both, and the difference is our own share:
-reading the row, scores of every item, what was seen left out, the best n. Both servers run, one
-thread each; one client asks them in turn over a connection that stays open, for lists of 10.
+Ours is the registered CDAE of the default run on MovieLens 100K, behind `mlflow models serve`. The
+trivial model has the same signature and returns the same n lines with the same columns for every
+row. HTTP, MLflow, pandas and the size of the JSON answer are therefore in both, and the difference
+is our own share: read the row, score every item, exclude seen items, take the best n. Both servers
+run with one thread each. One client asks them in turn, over a connection that stays open, for lists
+of 10.
 
-- one user: a known one by id, or an unseen one with a history of 50 items
+- one user: a known user by id, or an unseen user with a history of 50 items
 - in batch: rows of known users; the median of `--rounds` requests
 
-Throw-away stores; raw data that are here are used.
+The stores are thrown away afterwards. Raw data in data/01_raw are used.
 """
 
 import argparse
@@ -58,7 +59,7 @@ class Trivial(PythonModel):
                 "user_id": np.repeat(model_input["user_id"].to_numpy(), n),
                 "rank": np.tile(np.arange(n) + 1, rows),
                 "item_id": np.tile(np.arange(n) + 100, rows),
-                "title": np.tile([f"The title of film {place} (1997)" for place in range(n)], rows),
+                "title": np.tile([f"The title of film {rank} (1997)" for rank in range(n)], rows),
                 "score": np.tile(SCORES[:n], rows),
                 "source": "model",
                 "unknown_items": np.zeros(rows * n, dtype=np.int64),
@@ -73,7 +74,7 @@ Ask = Callable[[list[dict[str, Any]]], float]
 
 
 def main() -> None:
-    """Fit and register, start both servers, ask them in turn, and print what it took."""
+    """Fit and register, start both servers, ask them in turn, and print the times."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--requests", type=int, default=500)
     options.add_argument("--batch", type=int, default=1000)
@@ -94,16 +95,16 @@ def main() -> None:
             "a known user": [[row] for row in known[: asked.requests]],
             "an unseen user": [[unseen_row(number)] for number in range(asked.requests)],
         }
-        for what, questions in one_at_a_time.items():
-            in_turn(asks, questions[:WARM_UP])
-            print_latencies(what, in_turn(asks, questions))
+        for what, requests in one_at_a_time.items():
+            in_turn(asks, requests[:WARM_UP])
+            print_latencies(what, in_turn(asks, requests))
         batches = [known[: asked.batch]] * asked.rounds
         in_turn(asks, batches[:2])
         print_throughput(asked.batch, in_turn(asks, batches))
 
 
 def our_project(folder: Path) -> Path:
-    """This project's configuration beside a store of its own, with CDAE fitted and registered."""
+    """Write a project with this configuration and its own store; fit and register CDAE in it."""
     (folder / "src").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
@@ -124,13 +125,13 @@ def our_project(folder: Path) -> Path:
 
 
 def register_trivial(store: str, folder: Path) -> None:
-    """A model with the signature of ours that answers without thinking."""
+    """Register a model that has the signature of ours and computes nothing."""
     code = folder / "trivial.py"
     code.write_text(TRIVIAL_MODEL)
     mlflow.set_tracking_uri(store)
     ours = mlflow.models.get_model_info(f"models:/{OURS}@champion")
-    place = (folder / "artifacts").as_uri()
-    with mlflow.start_run(experiment_id=mlflow.create_experiment("trivial", place)):
+    artifacts = (folder / "artifacts").as_uri()
+    with mlflow.start_run(experiment_id=mlflow.create_experiment("trivial", artifacts)):
         mlflow.pyfunc.log_model(
             name=TRIVIAL,
             python_model=str(code),
@@ -143,7 +144,7 @@ def register_trivial(store: str, folder: Path) -> None:
 
 @contextmanager
 def serving(store: str, name: str, folder: Path) -> Iterator[Ask]:
-    """A served champion, as a function that sends rows and tells the seconds to the last byte."""
+    """Serve a champion; yield a function that sends rows and returns the seconds it took."""
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
         port = listener.getsockname()[1]
@@ -168,9 +169,9 @@ def serving(store: str, name: str, folder: Path) -> Iterator[Ask]:
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End mlflow and the server that it started, and wait for both."""
+    """Stop mlflow and the server that it started, and wait for both."""
     group, number = server.pid, signal.SIGTERM
-    with suppress(ProcessLookupError):  # none of the group is left
+    with suppress(ProcessLookupError):  # no process of the group is left
         while True:
             os.killpg(group, number)
             server.poll()
@@ -179,13 +180,14 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def connected(port: int, server: subprocess.Popen[bytes], log: Path) -> HTTPConnection:
-    """A connection to a server that answers."""
+    """Wait until the server answers; return a connection that the first request opens."""
     connection = HTTPConnection(LOOPBACK, port, timeout=TO_START)
     deadline = time.monotonic() + TO_START
     while True:
         try:
             connection.request("GET", "/ping")
             connection.getresponse().read()
+            connection.close()  # a server drops an idle connection; the first request reopens it
             return connection
         except OSError:
             connection.close()
@@ -195,10 +197,13 @@ def connected(port: int, server: subprocess.Popen[bytes], log: Path) -> HTTPConn
 
 
 def seconds_of(connection: HTTPConnection, rows: list[dict[str, Any]]) -> float:
-    """From a question's first byte to its answer's last one; its lines are counted after that."""
-    question = json.dumps({"dataframe_records": rows, "params": {"n": N}})
+    """Return the seconds from the first byte of a request to the last byte of its answer.
+
+    The lines of the answer are counted after the clock has stopped.
+    """
+    request = json.dumps({"dataframe_records": rows, "params": {"n": N}})
     start = time.perf_counter()
-    connection.request("POST", "/invocations", question, {"Content-Type": "application/json"})
+    connection.request("POST", "/invocations", request, {"Content-Type": "application/json"})
     answer = connection.getresponse().read()
     seconds = time.perf_counter() - start
     lines = json.loads(answer)["predictions"]
@@ -207,17 +212,17 @@ def seconds_of(connection: HTTPConnection, rows: list[dict[str, Any]]) -> float:
 
 
 def unseen_row(seed: int) -> dict[str, Any]:
-    """Nobody the model has met, who has had fifty of the films with the lowest numbers."""
+    """Return an unseen user with a history of 50 of the films with the lowest ids."""
     films = np.random.default_rng(seed).choice(ITEMS, size=HISTORY, replace=False)
     return {"user_id": None, "history": [int(film) + 1 for film in films]}
 
 
 def in_turn(
-    asks: dict[str, Ask], questions: list[list[dict[str, Any]]]
+    asks: dict[str, Ask], requests: list[list[dict[str, Any]]]
 ) -> dict[str, NDArray[np.float64]]:
-    """Seconds of each question, each put to both before the next; who is first changes."""
+    """Send each request to both servers, in alternating order, and return the seconds of each."""
     taken: dict[str, list[float]] = {name: [] for name in asks}
-    for number, rows in enumerate(questions):
+    for number, rows in enumerate(requests):
         for name in [*asks][:: 1 if number % 2 else -1]:
             taken[name].append(asks[name](rows))
     return {name: np.array(seconds) for name, seconds in taken.items()}

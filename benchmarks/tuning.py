@@ -1,15 +1,15 @@
-"""What a search costs: the memory of many trials against one, two workers against one.
+"""What a search costs: the memory of many trials against one, two processes against one.
 
     python benchmarks/tuning.py [--trials 30]
 
-CDAE on MovieLens 100K in throw-away projects; raw data that are here are used.
+Searches CDAE on MovieLens 100K in temporary projects, with the raw data of data/ if they are there.
 
-- memory: the most that the process of `kedro run --pipelines tuning` has held, for a random search
-  of one trial and for one of `--trials`, each in a process and a store of its own. Hidden sizes
-  vary, so one trial is the largest of them.
-- workers: a grid of 16, by one process of one thread and by two of one thread each that share the
-  study and are started together; the time of the whole commands, and whether both found the same
-  values trial by trial.
+- memory: the peak memory of `kedro run --pipelines tuning` for a random search of one trial and for
+  one of `--trials`, each in its own process and store. Hidden sizes vary; the single trial has the
+  largest one.
+- processes: a grid of 16 trials, run by one process with one thread, and by two such processes that
+  share the study and start together. Printed are the seconds from the first start to the last end,
+  and whether both ways gave the same value for every point.
 """
 
 import argparse
@@ -50,19 +50,19 @@ def main() -> None:
         )
         print(f"memory: one trial {one:.0f} MB, {trials} trials {many:.0f} MB: {many / one:.2f} x")
         seconds, found = {}, {}
-        for workers in (1, 2):
-            project = copy_of(prepared, f"{workers} workers")
-            seconds[workers] = seconds_of(project, workers)
-            found[workers] = values_of(project)
+        for processes in (1, 2):
+            project = copy_of(prepared, f"{processes} processes")
+            seconds[processes] = seconds_of(project, processes)
+            found[processes] = values_of(project)
         same = "the same" if found[1] == found[2] else "NOT the same"
         print(
-            f"workers: one {seconds[1]:.1f} s, two {seconds[2]:.1f} s: "
+            f"processes: one {seconds[1]:.1f} s, two {seconds[2]:.1f} s: "
             f"{seconds[2] / seconds[1]:.2f} x; {len(found[2])} trials, {same} values"
         )
 
 
 def prepared_project(folder: Path) -> Path:
-    """This project's configuration and matrices, and the spaces of this file."""
+    """A project with this repository's configuration, split data, and the spaces of this file."""
     (folder / "src").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
@@ -76,7 +76,7 @@ def prepared_project(folder: Path) -> Path:
 
 
 def copy_of(project: Path, name: str) -> Path:
-    """The project with a store of its own."""
+    """A copy of the project with an empty store."""
     copy = project.parent / name.replace(" ", "_")
     without_store = shutil.ignore_patterns("mlflow.db*", "mlartifacts", "optuna.db*")
     shutil.copytree(project, copy, ignore=without_store)
@@ -84,33 +84,33 @@ def copy_of(project: Path, name: str) -> Path:
 
 
 def peak_memory(project: Path, space: str, n_trials: int) -> float:
-    """The most that the process of a search has held, in MB."""
-    asked = f"tuning.space={space},tuning.n_trials={n_trials}"
-    finish(start(project, *SEARCH, "--params", asked))
+    """The peak memory of the process of a search, in MB."""
+    params = f"tuning.space={space},tuning.n_trials={n_trials}"
+    finish(start(project, *SEARCH, "--params", params))
     client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
     runs = client.search_runs(["1"], "attributes.run_name = 'base: tuning'")
     return float(runs[0].data.metrics["peak_memory_mb"])
 
 
-def seconds_of(project: Path, workers: int) -> float:
-    """From the start of the first command to the end of the last."""
-    asked = "tuning.space=grid,tuning.sampler=grid,tuning.n_trials=16"
+def seconds_of(project: Path, processes: int) -> float:
+    """Seconds from the start of the first process to the end of the last."""
+    params = "tuning.space=grid,tuning.sampler=grid,tuning.n_trials=16"
     started = time.perf_counter()
-    runs = [start(project, *SEARCH, "--params", asked) for _ in range(workers)]
+    runs = [start(project, *SEARCH, "--params", params) for _ in range(processes)]
     for run in runs:
         finish(run)
     return time.perf_counter() - started
 
 
 def values_of(project: Path) -> dict[tuple[Any, ...], float]:
-    """The validation of each point of the search."""
+    """The validation of each point."""
     file = project / "data/08_reporting/base/cdae/search.json"
     trials = json.loads(file.read_text())["trials"]
     return {tuple(trial["params"].values()): trial["value"] for trial in trials}
 
 
 def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
-    """`kedro run <arguments>` in this project."""
+    """Start `kedro run <arguments>` in this project."""
     environment = os.environ | ONE_THREAD | {"DO_NOT_TRACK": "true"}
     environment["PYTHONPATH"] = str(ROOT / "src")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -119,7 +119,7 @@ def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def finish(run: subprocess.Popen[str]) -> None:
-    """Wait for its end; its output where it failed."""
+    """Wait for the process; exit with its output if it failed."""
     output = run.communicate()[0]
     if run.returncode:
         raise SystemExit(output)

@@ -1,4 +1,4 @@
-"""The checkerboard world: even users like even items, odd users odd ones; the answer is plain.
+"""The checkerboard world: even users like even items, odd users odd ones, so the answer is plain.
 
 item   0  1  2  3  …
 user 0 5  1  4  2
@@ -9,14 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from collaborative_autoencoders.interactions.matrices import (
-    Interactions,
-    likes_of,
-    to_matrix,
-    together,
-)
+from collaborative_autoencoders.evaluation.known import Known
+from collaborative_autoencoders.evaluation.ranking import rank_items
+from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models.model import Catalogue, Model
-from collaborative_autoencoders.recommending.ranking import rank_items
 
 
 class World(NamedTuple):
@@ -24,6 +20,20 @@ class World(NamedTuple):
     validation: Interactions
     test: Interactions
     catalogue: Catalogue
+
+    @property
+    def parts(self) -> dict[str, Interactions]:
+        """The parts that a fit may use, by name: `fit_model(…, **world.parts)`."""
+        return {"train": self.train, "validation": self.validation}
+
+    @property
+    def known(self) -> Interactions:
+        """Train + validation."""
+        return self.train.joined(self.validation)
+
+    def known_to(self, model: Model) -> Known:
+        """What a model that was refitted on train + validation may know."""
+        return Known(self.known.view(model.learns_from), self.known.ratings)
 
 
 def checkerboard(n_users: int = 40, n_items: int = 30, seed: int = 0) -> World:
@@ -33,20 +43,27 @@ def checkerboard(n_users: int = 40, n_items: int = 30, seed: int = 0) -> World:
     liked = user % 2 == item % 2
     rating = np.where(liked, 5, 1) + np.where(liked, -1, 1) * (random.random(len(user)) < 0.3)
     part = random.choice(3, size=len(user), p=[0.6, 0.2, 0.2])
+    time = random.permutation(len(user))
 
-    def view(number: int) -> Interactions:
+    def interactions_of(number: int) -> Interactions:
         rows = part == number
-        ratings = to_matrix(user[rows], item[rows], rating[rows], (n_users, n_items))
-        return Interactions(ratings, likes_of(ratings, 4))
+        return Interactions.from_rows(
+            user[rows],
+            item[rows],
+            (n_users, n_items),
+            ratings=rating[rows],
+            times=time[rows],
+            like_threshold=4,
+        )
 
-    return World(view(0), view(1), view(2), Catalogue(n_users, n_items, 1, 5))
+    catalogue = Catalogue(n_users, n_items, 1, 5)
+    return World(interactions_of(0), interactions_of(1), interactions_of(2), catalogue)
 
 
 def share_of_right_kind(model: Model, world: World) -> float:
-    """Of all users, those whose first unseen item is even as they are, or odd as they are.
+    """The share of users whose first unseen item is even as they are, or odd as they are.
 
-    A list that is the same for everybody is right for about half of them.
+    A list that is the same for every user is right for about half of them.
     """
-    known = together(world.train, world.validation)
-    items, _ = rank_items(model, getattr(known, model.learns_from), known.ratings, 1, 100)
+    items, _ = rank_items(model, world.known_to(model), k=1, batch_size=100)
     return float((items[:, 0] % 2 == np.arange(world.catalogue.users) % 2).mean())

@@ -1,4 +1,4 @@
-"""What every test starts with, and finished runs for the tests that only read."""
+"""The environment of every test, and finished runs for the tests that only read."""
 
 import os
 import subprocess
@@ -6,34 +6,66 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 os.environ["DO_NOT_TRACK"] = "true"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in settings.py: before torch is imported
+
+# A deadline per example fails on a machine that does other work.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Set the folder that the workers of this session share: `projects.once`."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    os.environ["TESTS_SHARED"] = str(common / "shared")
 
 
 @pytest.fixture(scope="session")
-def finished_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project after one whole default run on the fabricated world; for tests that only read."""
-    import projects  # Kedro is not for the tests that need none of it
+def finished_world() -> Path:
+    """A project after a default run on the fabricated world, with every model registered.
 
-    project = projects.new_project(tmp_path_factory.mktemp("finished") / "world")
-    projects.run(project)
-    return project
+    All workers share it, so tests only read it. `projects.copy_of` and `projects.copy_with_store`
+    return copies that a test may change.
+    """
+    import projects  # so that tests without a run do not import Kedro
+
+    def make(folder: Path) -> None:
+        project = projects.new_project(folder / "world")
+        projects.run(project, params={"registration": {"enabled": True}})
+
+    return projects.once("finished", make) / "world"
 
 
 class Typed(NamedTuple):
-    """A run as a person types it."""
+    """A project and its typed run."""
 
     project: Path
     done: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="session")
-def typed_world(tmp_path_factory: pytest.TempPathFactory) -> Typed:
-    """The same run by `kedro run`, typed in the notebooks of a project that git keeps."""
+def typed_world() -> Typed:
+    """A project in git after `kedro run`, typed in its folder of notebooks. Tests only read it."""
     import projects
 
-    project = projects.new_project(tmp_path_factory.mktemp("typed") / "world")
-    projects.keep_in_git(project)
-    (project / "notebooks").mkdir()
+    def make(folder: Path) -> None:
+        project = projects.new_project(folder / "world")
+        projects.keep_in_git(project)
+        (project / "notebooks").mkdir()
+        with projects.empty_store(project):
+            done = projects.kedro(project, *typed, cwd=project / "notebooks")
+        (folder / "stdout").write_text(done.stdout, encoding="utf-8")
+        (folder / "stderr").write_text(done.stderr, encoding="utf-8")
+        (folder / "status").write_text(str(done.returncode), encoding="utf-8")
+
     typed = ("run", "--env", "test")
-    return Typed(project, projects.kedro(project, *typed, cwd=project / "notebooks"))
+    folder = projects.once("typed", make)
+    status, stdout, stderr = (
+        (folder / name).read_text(encoding="utf-8") for name in ("status", "stdout", "stderr")
+    )
+    done = subprocess.CompletedProcess(typed, int(status), stdout, stderr)
+    return Typed(folder / "world", done)

@@ -1,4 +1,4 @@
-"""When two answers are the same, and what every answer keeps to."""
+"""Whether two answers have the same lists, and whether an answer is well formed."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ IN_PLACE = ["row", "user_id", "rank", "source", "unknown_items"]
 
 
 def assert_same_lists(answer: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """The same line by line: scores within 1e-5, and items swap places only inside that.
+    """Assert equal lines, with scores within 1e-5; items may swap places within that tolerance.
 
-    An item that stands in no place of the expected list may stand in the last places of its equals.
+    An item that is not in the expected list may replace the last ones if its score equals theirs.
     """
     answer, expected = answer.reset_index(drop=True), expected.reset_index(drop=True)
     pd.testing.assert_frame_equal(answer[IN_PLACE], expected[IN_PLACE], check_dtype=False)
@@ -27,7 +27,7 @@ def assert_same_lists(answer: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 def assert_well_formed(lines: list[dict[str, Any]]) -> None:
-    """Row after row; in each ranks from 1, no item twice, the best first."""
+    """Assert that rows are in order, each with ranks from 1, no duplicate item, best first."""
     rows = [line["row"] for line in lines]
     assert rows == sorted(rows)
     for row in set(rows):

@@ -1,5 +1,7 @@
 """The options of conf/test, as the tests of models and learning use them."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +12,30 @@ CONF = Path(__file__).parents[1] / "conf"
 RUNNING = RunningOptions(device="cpu", threads=1)
 
 
-def parameters_of(env: str) -> dict[str, Any]:
-    """All parameters of an environment."""
-    loader = ProjectConfigLoader(
+def configuration_of(env: str, runtime_params: dict[str, Any] | None = None) -> ProjectConfigLoader:
+    """The configuration of an environment, with these `--params`."""
+    return ProjectConfigLoader(
         str(CONF),
-        env=env,
+        env,
+        runtime_params,
         base_env="base",
         default_run_env=env,
         merge_strategy={"parameters": "soft"},
     )
-    return loader["parameters"]
+
+
+def parameters_of(env: str) -> dict[str, Any]:
+    """All parameters of an environment."""
+    return deepcopy(_parameters_of(env))
+
+
+@cache
+def _parameters_of(env: str) -> dict[str, Any]:
+    return configuration_of(env)["parameters"]
 
 
 def raw_options(name: str) -> dict[str, Any]:
-    """The YAML block of a model in conf/test."""
+    """The block of a model in conf/test, with the shared `fitting` of networks filled in."""
     return parameters_of("test")[name]
 
 
@@ -33,4 +45,4 @@ def options_of(name: str, **changes: Any) -> TrainingOptions:
     for path, value in changes.items():
         group, key = path.split("__")
         block[group][key] = value
-    return TrainingOptions.model_validate(block)
+    return TrainingOptions.of(name).model_validate(block)

@@ -3,16 +3,25 @@
 The package itself stays where it is: a project is its configuration, its data and its store.
 """
 
+import filecmp
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import chdir, closing, contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
+from click.testing import CliRunner, Result
+from filelock import FileLock
+from kedro.framework.cli.cli import KedroCLI
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import SequentialRunner
+from mlflow import MlflowClient
 
 import collaborative_autoencoders
 
@@ -20,8 +29,32 @@ REPOSITORY = Path(__file__).parents[1]
 SOURCES = Path(collaborative_autoencoders.__file__).parents[1]
 
 
+STORE = "mlflow.db"
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
+"""The columns of a store with the path of a folder."""
+
+
+def once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first worker makes and all workers share."""
+    shared = Path(os.environ.setdefault("TESTS_SHARED", mkdtemp()))
+    shared.mkdir(parents=True, exist_ok=True)
+    folder, made = shared / name, shared / f"{name}.made"
+    with FileLock(shared / f"{name}.lock"):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # a worker failed before it was complete
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
 def new_project(folder: Path) -> Path:
-    """A project in `folder` with the repository's configuration, no data and no store."""
+    """Return a project in `folder` with the repository's configuration, no data and no store."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     private = shutil.ignore_patterns("local")
@@ -33,10 +66,44 @@ def new_project(folder: Path) -> Path:
 
 
 def copy_of(project: Path, folder: Path) -> Path:
-    """A new project with the data of a finished one, to be spoilt; its store is new."""
+    """Return a new project with the data of a finished one, to be changed; it has no store."""
     copy = new_project(folder)
     shutil.copytree(project / "data", copy / "data", dirs_exist_ok=True)
     return copy
+
+
+def copy_with_store(project: Path, folder: Path) -> Path:
+    """Return a copy of a whole project, with its runs, registered models and commits."""
+    shutil.copytree(project, folder)
+    with closing(sqlite3.connect(folder / STORE)) as database:
+        for table, column in ADDRESSES:
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            database.execute(moved, (project.as_posix(), folder.as_posix()))
+        database.commit()
+    return folder
+
+
+@contextmanager
+def empty_store(project: Path) -> Iterator[None]:
+    """Give a project without a store an empty one. MLflow needs a second to make its tables.
+
+    The store is removed again if nothing was written to it.
+    """
+    store = project / STORE
+    if os.path.lexists(store):
+        yield
+        return
+    template = once("store", _make_tables) / STORE
+    shutil.copy(template, store)
+    try:
+        yield
+    finally:
+        if store.exists() and filecmp.cmp(template, store, shallow=False):
+            store.unlink()
+
+
+def _make_tables(folder: Path) -> None:
+    MlflowClient(tracking_uri=f"sqlite:///{folder.as_posix()}/{STORE}").search_experiments()
 
 
 def run(
@@ -46,40 +113,49 @@ def run(
     params: dict[str, Any] | None = None,
     **session_run: Any,
 ) -> dict[str, Any]:
-    """What `kedro run` does, in this process: the outputs that no dataset keeps."""
+    """Do what `kedro run` does, in this process; return the outputs that are not in the catalog."""
     bootstrap_project(project)
-    with KedroSession.create(project_path=project, env=env, runtime_params=params) as session:
+    with (
+        empty_store(project),
+        KedroSession.create(project_path=project, env=env, runtime_params=params) as session,
+    ):
         return session.run(pipeline_names=pipelines, **{"runner": SequentialRunner()} | session_run)
 
 
+def kedro_here(project: Path, *arguments: str) -> Result:
+    """Run `kedro <arguments>` in the project's folder and in this process, which saves seconds."""
+    with chdir(project):
+        return CliRunner().invoke(KedroCLI(project), arguments, prog_name="kedro")
+
+
 def kedro(project: Path, *arguments: str, **popen: Any) -> subprocess.CompletedProcess[str]:
-    """`kedro <arguments>` typed in the project's folder, to its end; its output as text."""
+    """Run `kedro <arguments>` in the project's folder, in a process; its output is text."""
     return subprocess.run(
         command(*arguments), **in_project(project) | {"capture_output": True} | popen
     )
 
 
 def start_kedro(project: Path, *arguments: str, **popen: Any) -> subprocess.Popen[str]:
-    """The same, not waited for."""
+    """Start `kedro <arguments>` in a process and do not wait for it."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(command(*arguments), **in_project(project) | pipes | popen)
 
 
 def command(*arguments: str) -> list[str]:
-    """The words of `kedro <arguments>` for the Python that runs the tests."""
+    """Return the command of `kedro <arguments>` with the Python of the tests."""
     return [sys.executable, "-m", "kedro", *arguments]
 
 
 def in_project(project: Path) -> dict[str, Any]:
-    """What a process needs to work in the project, whether the package is installed or not."""
+    """Return the options of a process that works in the project, installed package or not."""
     paths = [str(SOURCES), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {"DO_NOT_TRACK": "true", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     return {"cwd": project, "env": env, "text": True}
 
 
 def keep_in_git(project: Path) -> None:
-    """One commit of all that is not ignored."""
+    """Make the project a git repository with one commit of all files that are not ignored."""
     shutil.copy(REPOSITORY / ".gitignore", project)
-    nobody = ["-c", "user.name=nobody", "-c", "user.email=nobody@localhost"]
-    for arguments in (["init", "-q"], ["add", "."], [*nobody, "commit", "-q", "-m", "start"]):
+    author = ["-c", "user.name=tests", "-c", "user.email=tests@localhost"]
+    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "start"]):
         subprocess.run(["git", *arguments], cwd=project, check=True)

@@ -1,4 +1,4 @@
-"""A registered model behind `mlflow models serve`, as a person types it, and a client of it."""
+"""A registered model behind MLflow's server, in processes of its own or in a thread; a client."""
 
 import json
 import os
@@ -9,44 +9,49 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pytest
+import uvicorn
+from mlflow.pyfunc import PyFuncModel, scoring_server
 
 COLUMNS = ["row", "user_id", "rank", "item_id", "title", "score", "source", "unknown_items"]
 LOOPBACK = "127.0.0.1"
 JSON = "application/json"
-TO_START = 120  # seconds until it certainly answers; on an idle machine it takes five
+TO_START = 120  # seconds; on an idle machine it takes five
 TO_ANSWER = 60
-TO_END = 20  # seconds from the signal; one, where nothing else runs
+TO_END = 20  # seconds after the signal; on an idle machine it takes one
 
-DECOY = "raise ImportError('this is not the code that lies in the artifact')\n"
+DECOY = "raise ImportError('this is not the code in the artifact')\n"
 
 
 class Answer(NamedTuple):
-    """What the server said."""
+    """An answer of the server."""
 
     status: int
     text: str
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """The lines of the lists. Raises where there are none, or they are no JSON by the book."""
+        """The lines of the lists. Raises an error for another status and for NaN in the JSON."""
         assert self.status == 200, self.text
-        told = json.loads(self.text, parse_constant=_refuse)
-        # MLflow answers without an envelope where a chat would be asked: prompt, input, messages
-        return told["predictions"] if isinstance(told, dict) else told
+        content = json.loads(self.text, parse_constant=_refuse)
+        # MLflow answers a chat request (prompt, input, messages) without the key `predictions`
+        return content["predictions"] if isinstance(content, dict) else content
 
     @property
-    def says(self) -> str:
-        """The sentence that goes with a refusal."""
+    def message(self) -> str:
+        """The message of a refusal."""
         return json.loads(self.text)["message"]
 
     @property
     def table(self) -> pd.DataFrame:
-        """The lines as `predict` gives them; null stays None beside ids of any type."""
+        """The lines as a table like that of `predict`; null is None beside ids of any type."""
         return pd.DataFrame(self.lines, columns=COLUMNS, dtype=object).astype({"score": float})
 
 
@@ -54,34 +59,62 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-class Server(NamedTuple):
-    """A server that answers at this port of the loopback."""
+@dataclass(frozen=True)
+class Client:
+    """A client of the server at this port of the loopback address."""
 
     port: int
-    log: Path
-    environment: dict[str, str]
-    """What it was started with."""
 
     def ask(self, rows: list[dict[str, Any]], **params: Any) -> Answer:
-        """A question as most clients put it: a list of rows, and params if there are any."""
+        """Send a request in the usual form: a list of rows, and params if there are any."""
         return self.send({"dataframe_records": rows} | ({"params": params} if params else {}))
 
-    def send(self, question: Any) -> Answer:
-        """Anything as JSON, NaN and Infinity written as they are."""
-        return self.post(json.dumps(question).encode())
+    def send(self, request: Any) -> Answer:
+        """Send any value as JSON, with NaN and Infinity as they are."""
+        return self.post(json.dumps(request).encode())
 
     def post(self, body: bytes, content_type: str | None = JSON) -> Answer:
-        """These bytes, and None for no header that says what they are."""
+        """Send these bytes; a content type of None sends no such header."""
         headers = {} if content_type is None else {"Content-Type": content_type}
         return _request(self.port, "POST", "/invocations", body, headers)
 
 
+@dataclass(frozen=True)
+class Server(Client):
+    """A client, and how its server was started."""
+
+    log: Path
+    environment: dict[str, str]
+    """The environment variables it was started with."""
+
+
+@contextmanager
+def serving_here(model: PyFuncModel) -> Iterator[Client]:
+    """Run MLflow's server of a loaded model in a thread, which saves the start of two processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")  # `init` sets it for the process
+        app = scoring_server.init(model)
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, LOOPBACK, port, log_config=None))
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + TO_START
+        while not server.started:
+            assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.01)
+        yield Client(port)
+    finally:
+        server.should_exit = True
+        thread.join(TO_END)
+
+
 @contextmanager
 def serving(store: str, model: str, folder: Path, *options: str) -> Iterator[Server]:
-    """`mlflow models serve` of `models:/<model>` until it is left; no process is left over.
+    """Run `mlflow models serve` of `models:/<model>` in the context; end all its processes after.
 
-    It works in `folder`, outside of any project. What it imports of this package can only be the
-    code in the artifact: a package of the same name that fails comes before any that is installed.
+    It runs in `folder`, outside of any project. It can import this package only from the artifact:
+    a package of the same name whose import fails is on the path before any installed one.
     """
     port, log, environment = free_port(), folder / "server.log", environment_of(store, folder)
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{model}"]
@@ -97,20 +130,20 @@ def serving(store: str, model: str, folder: Path, *options: str) -> Iterator[Ser
             start_new_session=True,
         )
     try:
-        _wait_until_it_answers(port, process, log)
+        wait_until_it_answers(port, process, log)
         yield Server(port, log, environment)
     finally:
         _stop(process)
 
 
 def environment_of(store: str, folder: Path) -> dict[str, str]:
-    """The variables of a server: its store, where uvicorn lies, and a decoy for this package."""
+    """Environment variables of a server: its store, the path of uvicorn, the failing package."""
     decoy = folder / "decoy" / "collaborative_autoencoders"
     decoy.mkdir(parents=True)
     (decoy / "__init__.py").write_text(DECOY)
     scripts = str(Path(sys.executable).parent)
-    told_nothing = {name: value for name, value in os.environ.items() if name != "MLFLOW_HOST"}
-    return told_nothing | {
+    inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_HOST"}
+    return inherited | {
         "MLFLOW_TRACKING_URI": store,
         "PYTHONPATH": str(decoy.parent),
         "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
@@ -118,18 +151,19 @@ def environment_of(store: str, folder: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens to."""
+    """A port of the loopback address that is not in use."""
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
         return listener.getsockname()[1]
 
 
-def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Raise AssertionError with the log if the process ends before the server answers."""
     deadline = time.monotonic() + TO_START
     while not _answers(port):
-        told = f"the server's log:\n{log.read_text(errors='replace')}"
-        assert process.poll() is None, f"no server was started; {told}"
-        assert time.monotonic() < deadline, f"no answer in {TO_START} s; {told}"
+        so_far = f"the server's log:\n{log.read_text(errors='replace')}"
+        assert process.poll() is None, f"the server did not start; {so_far}"
+        assert time.monotonic() < deadline, f"no answer in {TO_START} s; {so_far}"
         time.sleep(0.1)
 
 
@@ -151,19 +185,19 @@ def _request(port: int, method: str, path: str, body: bytes, headers: dict[str, 
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End mlflow and the server that it started, which are one group."""
+    """End MLflow and the server it started, which are one process group."""
     _signal_group(process.pid, signal.SIGTERM)
     deadline = time.monotonic() + TO_END
     while process.poll() is None or _signal_group(process.pid, 0):
         if time.monotonic() > deadline:
             _signal_group(process.pid, signal.SIGKILL)
             process.wait(TO_END)
-            raise AssertionError(f"a process of the server was left after {TO_END} s")
+            raise AssertionError(f"a process of the server was still running after {TO_END} s")
         time.sleep(0.05)
 
 
 def _signal_group(leader: int, number: int) -> bool:
-    """Send a signal to every process of the group; whether there was any."""
+    """Send a signal to every process of the group. Return whether there was any."""
     try:
         os.killpg(leader, number)
     except ProcessLookupError:

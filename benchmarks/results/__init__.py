@@ -1,1 +1,1 @@
-"""The published results and ours: every protocol, five split seeds, one page."""
+"""Published results beside ours: every protocol, five split seeds, one page."""

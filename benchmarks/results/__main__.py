@@ -1,14 +1,14 @@
-"""Runs every protocol of plan.yml over split seeds 1 to 5 and writes docs/results.md.
+"""Run every protocol of plan.yml with split seeds 1 to 5 and write docs/results.md.
 
     make benchmark
-    python -m benchmarks.results --protocols d2l --seeds 1 2    # a part of it
-    python -m benchmarks.results --continue RUN_ID              # go on after an interruption
-    python -m benchmarks.results --continue RUN_ID --page-only  # only write the page anew
+    python -m benchmarks.results --protocols d2l --seeds 1 2    # only a part
+    python -m benchmarks.results --continue RUN_ID              # continue after an interruption
+    python -m benchmarks.results --continue RUN_ID --page-only  # only write the page again
 
-Every row is a whole `kedro run` with its own files and its own MLflow runs, tagged with protocol,
-split seed and row; the page is made of what these runs have in MLflow, and is itself kept in an
-MLflow run, with the means and their intervals. Two runs go on side by side with one thread each:
-on two cores that is quicker than one run with two threads.
+Every row is a complete `kedro run` with its own files and MLflow runs, which are tagged with
+protocol, split seed and row. The page is written from these MLflow runs, and logged in an MLflow
+run of its own with the means and their intervals. By default two runs are executed at a time with
+one thread each: on two cores that is faster than one run with two threads.
 """
 
 import argparse
@@ -26,13 +26,13 @@ PAGE = ROOT / "docs" / "results.md"
 
 
 def main() -> None:
-    """Run what is not done yet, then write the page."""
+    """Run the jobs that have not finished, then write the page."""
     asked = arguments()
     plan = read_plan(asked.plan)
     plan = {name: plan[name] for name in asked.protocols or plan}
     os.environ |= {"OMP_NUM_THREADS": str(asked.threads), "DO_NOT_TRACK": "true"}
     os.environ |= {"OPENBLAS_NUM_THREADS": str(asked.threads)}
-    from . import publishing  # MLflow, with the threads set
+    from . import publishing  # imports MLflow, after the threads are set
 
     publishing.open_store(asked.project)
     benchmark = publishing.open_run(asked.go_on, asked)
@@ -46,7 +46,10 @@ def main() -> None:
 
 
 def run_all(jobs: list[Job], benchmark: str, asked: argparse.Namespace) -> None:
-    """Every job, `--jobs` at a time; the first that fails ends it, what is done stays done."""
+    """Run the jobs, `--jobs` at a time.
+
+    Raises SystemExit at the first job that fails. Finished jobs are kept.
+    """
     started = perf_counter()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(asked.jobs, mp_context=context) as pool:
@@ -61,27 +64,30 @@ def run_all(jobs: list[Job], benchmark: str, asked: argparse.Namespace) -> None:
                 pool.shutdown(cancel_futures=True)
                 raise SystemExit(
                     f"{job.name}: {finished.exception()}\n"
-                    f"Mend it and go on: python -m benchmarks.results --continue {benchmark}"
+                    f"Fix it and continue: python -m benchmarks.results --continue {benchmark}"
                 )
             minutes = (perf_counter() - started) / 60
             print(f"{number:3d} of {len(jobs)}  {minutes:5.1f} min  {job.name}", flush=True)
 
 
 def arguments() -> argparse.Namespace:
-    """What was typed. The seed of the tuning is refused: its test rows are not to be looked at."""
+    """Return the command-line arguments.
+
+    The tuning seed is refused, because the test part of that split must not be evaluated.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.results")
-    parser.add_argument("--protocols", nargs="+", metavar="NAME", help="all")
+    parser.add_argument("--protocols", nargs="+", metavar="NAME", help="default: all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], metavar="SEED")
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each")
-    parser.add_argument("--continue", dest="go_on", metavar="RUN_ID", help="of a benchmark")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--threads", type=int, default=1, help="threads per run")
+    parser.add_argument("--continue", dest="go_on", metavar="RUN_ID", help="of the benchmark")
     parser.add_argument("--page-only", action="store_true", help="run nothing")
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--project", type=Path, default=ROOT)
     asked = parser.parse_args()
     if TUNING_SEED in asked.seeds:
-        parser.error(f"split seed {TUNING_SEED} is the one that everything was chosen on")
+        parser.error(f"split seed {TUNING_SEED} is the one that the options were chosen on")
     return asked
 
 

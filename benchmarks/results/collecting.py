@@ -1,4 +1,4 @@
-"""What the finished runs of a benchmark have in MLflow, as one table."""
+"""Read the finished runs of a benchmark from MLflow into one table."""
 
 from collections import Counter
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import mlflow
 import pandas as pd
 from mlflow.entities import Run
+
+from collaborative_autoencoders.metrics.table import measure
 
 from .running import (
     ABLATION,
@@ -18,9 +20,12 @@ from .running import (
     SPLIT_SEED,
 )
 
+VALIDATION = "validation_"
+"""Prefix of the validation metric that a run logs at every epoch."""
+
 
 def runs_of(benchmark: str) -> list[Run]:
-    """Every finished run of this benchmark, parents and children."""
+    """Return every finished run of this benchmark, parents and children."""
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     wanted = f"tags.{BENCHMARK} = '{benchmark}' and attributes.status = 'FINISHED'"
     found: list[Run] = []
@@ -34,15 +39,15 @@ def runs_of(benchmark: str) -> list[Run]:
 
 
 def finished_jobs(benchmark: str) -> set[str]:
-    """The names of the jobs that are done."""
+    """Return the names of the finished jobs."""
     return {run.data.tags[JOB] for run in runs_of(benchmark) if PARENT not in run.data.tags}
 
 
 def figures_of(benchmark: str) -> pd.DataFrame:
-    """A row per child run: protocol, split_seed, row, ablation, seconds and every metric.
+    """Return one row per child run: protocol, split_seed, row, ablation, seconds, every metric.
 
-    A job that was run twice, as an interruption came between its end and its being noted, is there
-    once.
+    A job runs twice if an interruption came after its end and before its runs were tagged. The
+    table has it once.
     """
     children = [run for run in runs_of(benchmark) if PARENT in run.data.tags]
     figures = pd.DataFrame([_figures_of_run(run) for run in children])
@@ -50,7 +55,7 @@ def figures_of(benchmark: str) -> pd.DataFrame:
 
 
 def commits_of(benchmark: str) -> list[str]:
-    """The commits of the runs, the one of most runs first, and which trees were changed."""
+    """Return the commits of the runs, the most frequent first, and whether the tree had changes."""
     tags = [run.data.tags for run in runs_of(benchmark)]
     commits = Counter(
         run["git_commit"][:12] + " with changes" * (run["git_dirty"] == "true")
@@ -61,7 +66,7 @@ def commits_of(benchmark: str) -> list[str]:
 
 
 def seconds_of(benchmark: str) -> float:
-    """Seconds of all whole runs, added up."""
+    """Return the sum of the seconds of all complete runs."""
     parents = [run for run in runs_of(benchmark) if PARENT not in run.data.tags]
     return sum(run.info.end_time - run.info.start_time for run in parents) / 1000
 
@@ -81,11 +86,12 @@ def _figures_of_run(run: Run) -> dict[str, Any]:
 
 
 def _best_validation(run: Run) -> dict[str, float]:
-    """The best epoch's validation: the highest, of an RMSE the lowest."""
+    """Return the validation of the best epoch, by whether the metric is better high or low."""
     best = {}
     for name in run.data.metrics:
-        if name.startswith("validation_"):
+        if name.startswith(VALIDATION):
             points = mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
             values = [point.value for point in points]
-            best[name] = min(values) if name.endswith("rmse") else max(values)
+            higher_is_better = measure(name.removeprefix(VALIDATION)).metric.higher_is_better
+            best[name] = max(values) if higher_is_better else min(values)
     return best

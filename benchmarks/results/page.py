@@ -1,4 +1,4 @@
-"""The page that people read: every number comes out of a run, but for the published ones."""
+"""Render docs/results.md. Every number comes from a run, except the published ones."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,57 +10,56 @@ from .plan import TUNING_SEED, Protocol, Row, Target
 
 HEAD = """# Published results, and ours
 
-Written by `make benchmark`; change it there, not here. A figure is comparable only under its own
-protocol, so every protocol is an environment, `conf/<name>/`, with the committed settings, and
-every row is a whole `kedro run` from the raw ratings. Ours is the mean over split seeds {seeds}
-(or the first `splits` of them), ± the half width of Student's 95 % interval of that mean.
-Everything was chosen on the validation part of split seed {tuning}, which is not among them; their
-test parts were looked at for this page alone. Intervals over users, and every other metric, stand
-in MLflow.
+This page is written by `make benchmark`; do not edit it. Figures are comparable only under the same
+protocol. Each protocol is an environment, `conf/<name>/`, with the committed settings, and each row
+is a complete `kedro run` from the raw ratings. *Ours* is the mean over split seeds {seeds} (or the
+first `splits` of them) ± half the width of its 95 % t interval. All settings were chosen on the
+validation part of split seed {tuning}, which is not one of these seeds. The test parts were
+evaluated for this page only. Intervals over users and all other metrics are in MLflow.
 """
 
 
 def page_of(plan: Mapping[str, Protocol], figures: pd.DataFrame, about: Mapping[str, str]) -> str:
-    """The whole page in Markdown."""
-    judged = figures[~figures["ablation"]]
-    seeds = ", ".join(map(str, sorted(judged["split_seed"].unique())))
+    """Return the whole page in Markdown."""
+    evaluated = figures[~figures["ablation"]]
+    seeds = ", ".join(map(str, sorted(evaluated["split_seed"].unique())))
     parts = [HEAD.format(seeds=seeds, tuning=TUNING_SEED)]
     for name, protocol in plan.items():
         of_protocol = figures["protocol"] == name
         parts += protocol_part(
-            name, protocol, judged[of_protocol], figures[of_protocol & figures["ablation"]]
+            name, protocol, evaluated[of_protocol], figures[of_protocol & figures["ablation"]]
         )
     parts += ["## How it was run", table(["what", "value"], about.items(), right=False)]
     return "\n\n".join(parts) + "\n"
 
 
 def protocol_part(
-    name: str, protocol: Protocol, judged: pd.DataFrame, validated: pd.DataFrame
+    name: str, protocol: Protocol, evaluated: pd.DataFrame, validated: pd.DataFrame
 ) -> list[str]:
-    """One protocol: its rows, its targets, the figures by seed and the ablation."""
+    """Return the part of one protocol: rows, targets, figures by seed, ablation."""
     rows = [*protocol.models, *protocol.variants]
     parts = [
         f"## {protocol.title}",
         f"`kedro run --env {name} --pipelines {protocol.pipeline}`. Published: {protocol.source}.",
-        main_table(rows, protocol.measures, judged),
+        main_table(rows, protocol.measures, evaluated),
         differing(protocol.variants),
         "\n".join(f"- {note}" for note in protocol.notes),
     ]
     wanted = [(row, target) for row in rows for target in row.targets]
     if wanted:
-        parts += ["What was to be reached:", target_table(wanted, judged)]
-    parts += ["By split seed:", seed_table(rows, protocol.measures, judged)]
+        parts += ["Targets:", target_table(wanted, evaluated)]
+    parts += ["By split seed:", seed_table(rows, protocol.measures, evaluated)]
     if protocol.ablation:
         parts += [
-            "What each setting brings, on the validation part of split seed "
+            "The effect of each setting, on the validation part of split seed "
             f"{TUNING_SEED} (best epoch of one fit on train):",
             ablation_table(protocol.ablation, validated),
         ]
     return [part for part in parts if part]
 
 
-def main_table(rows: list[Row], measures: list[str], judged: pd.DataFrame) -> str:
-    """Published figures beside ours, and the seconds of fitting."""
+def main_table(rows: list[Row], measures: list[str], evaluated: pd.DataFrame) -> str:
+    """Return the table of published figures beside ours, with the seconds of fitting."""
     columns: list[tuple[str, str]] = []
     for measure in measures:
         if any(measure in row.published for row in rows):
@@ -70,31 +69,31 @@ def main_table(rows: list[Row], measures: list[str], judged: pd.DataFrame) -> st
     lines = []
     for row in rows:
         cells = [
-            row.published.get(measure, "–") if kind == "published" else figure(judged, row, measure)
-            for measure, kind in columns
+            row.published.get(name, "–") if kind == "published" else figure(evaluated, row, name)
+            for name, kind in columns
         ]
-        seconds = by_seed(judged, row.name, "fit_seconds")
+        seconds = by_seed(evaluated, row.name, "fit_seconds")
         lines.append([row.name, *cells, str(len(seconds)), f"{seconds.mean():.1f}"])
     return table(["model", *heads, "splits", "fit s"], lines)
 
 
-def figure(judged: pd.DataFrame, row: Row, measure: str) -> str:
-    """`.3371 ± .0012`; a dash for a model that has no such measure."""
-    if not has(judged, row.name, measure):
+def figure(evaluated: pd.DataFrame, row: Row, measure: str) -> str:
+    """Return `.3371 ± .0012`, or a dash for a model without this metric."""
+    if not has(evaluated, row.name, measure):
         return "–"
-    values = by_seed(judged, row.name, measure)
+    values = by_seed(evaluated, row.name, measure)
     mean = mean_of(values)
     reach = f" ± {digits((mean.high - mean.low) / 2)}" if len(values) > 1 else ""
     return f"**{digits(mean.mean)}**{reach}"
 
 
 def differing(variants: list[Row]) -> str:
-    """What the rows of their own change in the committed settings."""
+    """Return a list of what each variant changes in the committed settings."""
     return "\n".join(f"- *{row.name}*: {changes_of(row)}" for row in variants)
 
 
 def changes_of(row: Row) -> str:
-    """`model.user_node: false, fitting.epochs: 30`."""
+    """Return a text such as `cdae` with `model.user_node: false`, `fitting.epochs: 30`."""
     flat = [
         f"{group}.{key}: {json.dumps(value)}"
         for group, block in row.changes.items()
@@ -103,20 +102,20 @@ def changes_of(row: Row) -> str:
     return f"`{row.model}` with " + ", ".join(f"`{change}`" for change in flat)
 
 
-def target_table(wanted: list[tuple[Row, Target]], judged: pd.DataFrame) -> str:
-    """Each target, what we came to with its interval, and whether that suffices."""
+def target_table(wanted: list[tuple[Row, Target]], evaluated: pd.DataFrame) -> str:
+    """Return the table of targets: each with our mean, its interval, and whether it is met."""
     lines = []
     for row, target in wanted:
-        came_to, enough = reached(judged, row.name, target)
+        mean, met = reached(evaluated, row.name, target)
         what = f"{row.name} − {target.beside}" if target.beside else row.name
         lines.append(
-            [what, heading(target.measure), asked(target), span(came_to), "yes" if enough else "no"]
+            [what, heading(target.measure), asked(target), span(mean), "yes" if met else "no"]
         )
-    return table(["model", "measure", "wanted", "ours, 95 % interval", "reached"], lines)
+    return table(["model", "measure", "target", "ours, 95 % interval", "met"], lines)
 
 
 def asked(target: Target) -> str:
-    """`≤ .8275`."""
+    """Return the limits of a target: `≤ .8275`."""
     limits = [
         f"{sign} {digits(value)}"
         for sign, value in (("≤", target.at_most), ("≥", target.at_least))
@@ -125,14 +124,14 @@ def asked(target: Target) -> str:
     return ", ".join(limits + ["interval above 0"] * target.interval_above_zero)
 
 
-def seed_table(rows: list[Row], measures: list[str], judged: pd.DataFrame) -> str:
-    """The first measure of every row, seed by seed, and the others of rows with a target."""
-    seeds = sorted(judged["split_seed"].unique())
+def seed_table(rows: list[Row], measures: list[str], evaluated: pd.DataFrame) -> str:
+    """Return the table by seed: the first metric of each row, all metrics if it has a target."""
+    seeds = sorted(evaluated["split_seed"].unique())
     lines = []
     for row in rows:
-        own = [measure for measure in measures if has(judged, row.name, measure)]
+        own = [measure for measure in measures if has(evaluated, row.name, measure)]
         for measure in own if row.targets else own[:1]:
-            values = by_seed(judged, row.name, measure)
+            values = by_seed(evaluated, row.name, measure)
             lines.append(
                 [
                     row.name,
@@ -144,7 +143,7 @@ def seed_table(rows: list[Row], measures: list[str], judged: pd.DataFrame) -> st
 
 
 def ablation_table(rows: list[Row], validated: pd.DataFrame) -> str:
-    """Each change beside the committed settings, the first row of its model."""
+    """Return the table of changes, each compared with the first row of its model."""
     lines, committed = [], {}
     for row in rows:
         (own,) = (run for _, run in validated[validated["row"] == row.name].iterrows())
@@ -158,29 +157,29 @@ def ablation_table(rows: list[Row], validated: pd.DataFrame) -> str:
 
 
 def heading(measure: str) -> str:
-    """`ndcg_at_10` as NDCG@10."""
+    """Return the heading of a metric: NDCG@10 for `ndcg_at_10`."""
     names = {"ndcg": "NDCG", "rmse": "RMSE", "mrr": "MRR"}
     name, at, k = measure.removeprefix("validation_").partition("_at_")
     return f"{names.get(name, name.replace('_', ' ').capitalize())}{'@' * bool(at)}{k}"
 
 
 def digits(value: float) -> str:
-    """Four digits, without the zero before the point."""
+    """Return the value with four digits, without the zero before the point."""
     return f"{value:.4f}".replace("0.", ".", 1)
 
 
 def signed(value: float) -> str:
-    """The same with its sign."""
+    """Return the same with a sign."""
     return f"{value:+.4f}".replace("0.", ".", 1).replace("-", "−")
 
 
 def span(mean: Mean) -> str:
-    """`.0046 [.0031, .0061]`."""
+    """Return the mean with its interval: `.0046 [.0031, .0061]`."""
     return f"{digits(mean.mean)} [{digits(mean.low)}, {digits(mean.high)}]"
 
 
 def table(heads: Iterable[str], lines: Iterable[Iterable[str]], right: bool = True) -> str:
-    """A table in Markdown, its first column to the left, the others to the right."""
+    """Return a table in Markdown, the first column aligned left, the others right."""
     heads = list(heads)
     rule = ["---", *["---:" if right else "---"] * (len(heads) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *lines))

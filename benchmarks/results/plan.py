@@ -1,4 +1,4 @@
-"""What is run and what it is compared with, as plan.yml says it."""
+"""The plan of the benchmark, read from plan.yml: what is run and what it is compared with."""
 
 import re
 from pathlib import Path
@@ -12,92 +12,96 @@ from collaborative_autoencoders.options import Options
 
 PLAN = Path(__file__).parent / "plan.yml"
 TUNING_SEED = 42
-"""The split on whose validation part everything was chosen; not among the ones that are judged."""
+"""Seed of the split on whose validation part all options were chosen. Its test part is not used."""
 
 
 class Target(Options):
-    """What a row has to reach."""
+    """A value that a row has to reach."""
 
     measure: str
     at_most: float | None = None
     at_least: float | None = None
     beside: str | None = None
-    """The row whose figure is taken off first, on the same split."""
+    """Row whose figure on the same split is subtracted first."""
     interval_above_zero: bool = False
-    """Whether the whole interval has to be above 0."""
+    """Whether the whole interval must be above 0."""
 
 
 class Row(Options):
     """One model under one protocol."""
 
     name: str
-    """As it stands in the table."""
+    """Name in the table."""
     model: str
     changes: dict[str, Any] = Field(default_factory=dict)
-    """What differs from the environment's parameters of this model."""
+    """Parameters of this model that differ from the environment."""
     published: dict[str, str] = Field(default_factory=dict)
-    """A published figure per measure, under this protocol."""
+    """Published figure of each metric, under this protocol."""
     targets: list[Target] = Field(default_factory=list)
 
     @field_validator("model")
     @classmethod
     def _is_known(cls, model: str) -> str:
         if model not in MODELS:
-            raise ValueError(f"{model} is none of {', '.join(MODELS)}")
+            raise ValueError(f"unknown model {model!r}: known are {', '.join(MODELS)}")
         return model
 
 
 class Protocol(Options):
-    """An environment, and what is judged in it."""
+    """An environment and what is evaluated in it."""
 
     title: str
     pipeline: str
     measures: list[str]
     source: str
-    """Where the published figures stand."""
+    """Where the figures were published."""
     models: list[Row]
-    """Rows of the whole pipeline, as the environment has them."""
+    """Rows of the whole pipeline, with the options of the environment."""
     variants: list[Row]
-    """Rows of runs of their own, each of one model with changes."""
+    """Rows with a run each: one model with changes."""
     notes: list[str] = Field(default_factory=list)
-    """What a reader has to know, without a figure of ours."""
+    """What a reader should know."""
     validation_metric: str
     ablation: list[Row] = Field(default_factory=list)
-    """Judged by it on the validation part of the tuning seed alone, the first as committed."""
+    """Rows that are evaluated on the validation part of the tuning seed only, by
+    `validation_metric`. The first row of a model has no changes."""
 
 
 class Job(NamedTuple):
-    """One `kedro run` of the benchmark: a row of its own, or the whole pipeline for row None."""
+    """One `kedro run` of the benchmark: one row, or the whole pipeline if `row` is None."""
 
     protocol: str
     pipeline: str
     split_seed: int
     names: dict[str, str]
-    """The name of the row that each model of the run makes."""
+    """Name of the row of each model in the run."""
     row: Row | None = None
     validation_metric: str | None = None
-    """Of a row that is fitted on train alone and judged on validation alone."""
+    """Metric of an ablation row, which is fitted on train and evaluated on validation only."""
 
     @property
     def name(self) -> str:
-        """Also the folder of its files: `seed/split-1`, and below it one per row of its own."""
+        """Name and folder of its files: `d2l/split-1`, and below it a folder for a single row."""
         folder = f"{self.protocol}/split-{self.split_seed}"
         return f"{folder}/{slug(self.row.name)}" if self.row else folder
 
 
 def slug(name: str) -> str:
-    """The name in lower case, all but letters and digits as one hyphen."""
+    """Return the name in lower case, with a hyphen for everything but letters and digits."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def read_plan(path: Path = PLAN) -> dict[str, Protocol]:
-    """Every protocol by its environment's name. Raises ValidationError for a wrong plan."""
+    """Return each protocol under the name of its environment.
+
+    Raises ValidationError if the plan is not valid.
+    """
     blocks = yaml.safe_load(path.read_text(encoding="utf-8"))
     return {name: Protocol.model_validate(block) for name, block in blocks.items()}
 
 
 def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> list[Job]:
-    """Every run of the plan: first what the page cannot do without, then rows of their own."""
+    """Return every run of the plan: whole pipelines, then ablations, then variants."""
     whole = [
         Job(name, block.pipeline, split_seed, {row.model: row.name for row in block.models})
         for name, block in plan.items()

@@ -1,4 +1,4 @@
-"""The benchmark's own MLflow run, and the page that is written from the runs it stands for."""
+"""The benchmark's own MLflow run, and the page that is written from the runs of the benchmark."""
 
 import argparse
 import os
@@ -25,16 +25,16 @@ __all__ = ["finished_jobs", "open_run", "open_store", "publish"]
 
 
 def open_store(project: Path) -> None:
-    """Bring MLflow to the store that the project's mlflow.yml names."""
+    """Point MLflow to the store in the project's mlflow.yml."""
     bootstrap_project(project)
     with KedroSession.create(project_path=project) as session:
         session.load_context()
 
 
 def open_run(go_on: str | None, asked: argparse.Namespace) -> str:
-    """The id of a new run, or of the one to go on with.
+    """Return the id of a new run, or of the run to continue.
 
-    Raises MlflowException where there is no such run.
+    Raises MlflowException if there is no such run.
     """
     client = mlflow.MlflowClient()
     if go_on is not None:
@@ -49,7 +49,7 @@ def open_run(go_on: str | None, asked: argparse.Namespace) -> str:
 
 
 def publish(benchmark: str, plan: Mapping[str, Protocol], page: Path) -> None:
-    """Write the page, and log it with the means and the figures that it is made of."""
+    """Write the page, and log it with its means and the figures behind them."""
     figures = figures_of(benchmark)
     text = page_of(plan, figures, about(benchmark, figures))
     write_beside_and_rename(page, text.encode())
@@ -62,11 +62,11 @@ def publish(benchmark: str, plan: Mapping[str, Protocol], page: Path) -> None:
 
 
 def means(plan: Mapping[str, Protocol], figures: pd.DataFrame) -> dict[str, float]:
-    """`seed.cdae.ndcg_at_10` with `_low` and `_high`, of every row that has the measure."""
-    judged = figures[~figures["ablation"]]
+    """Return `d2l.biases.rmse` with `_low` and `_high`, for every row that has the metric."""
+    evaluated = figures[~figures["ablation"]]
     found: dict[str, float] = {}
     for name, protocol in plan.items():
-        of_protocol = judged[judged["protocol"] == name]
+        of_protocol = evaluated[evaluated["protocol"] == name]
         for row in (*protocol.models, *protocol.variants):
             for measure in protocol.measures:
                 if has(of_protocol, row.name, measure):
@@ -77,12 +77,10 @@ def means(plan: Mapping[str, Protocol], figures: pd.DataFrame) -> dict[str, floa
 
 
 def about(benchmark: str, figures: pd.DataFrame) -> dict[str, str]:
-    """What repeats the page: commit, machine, versions, threads, seconds, the MLflow run."""
+    """Return what is needed to reproduce the page: commit, machine, versions, MLflow run."""
     run = mlflow.get_run(benchmark)
     params = run.data.params
     packages = ("torch", "numpy", "scipy", "pandas", "kedro", "mlflow")
-    versions = [f"Python {platform.python_version()}"]
-    versions += [f"{package} {version(package)}" for package in packages]
     minutes = seconds_of(benchmark) / 60
     return {
         "command": "`make benchmark`",
@@ -101,7 +99,7 @@ def about(benchmark: str, figures: pd.DataFrame) -> dict[str, str]:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it."""
+    """Return the name of the processor, or of the architecture if the name is unknown."""
     listed = Path("/proc/cpuinfo")
     names = [
         line.partition(":")[2].strip()

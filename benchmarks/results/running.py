@@ -1,4 +1,4 @@
-"""A job is a whole `kedro run`, from raw data on, whose MLflow runs are tagged with what it is."""
+"""Run a job: a complete `kedro run` from raw data, whose MLflow runs are tagged with the job."""
 
 import io
 import logging
@@ -11,17 +11,17 @@ from .plan import Job
 EXPERIMENT, PARENT = "collaborative_autoencoders", "mlflow.parentRunId"
 BENCHMARK, JOB = "benchmark", "job"
 PROTOCOL, SPLIT_SEED, ROW, ABLATION = "protocol", "split_seed", "row", "ablation"
-"""The tags of a run of the benchmark."""
+"""Tags of an MLflow run of the benchmark."""
 
 
 def run_job(project: Path, benchmark: str, threads: int, job: Job) -> None:
-    """Run the job in this process, silently, in files of its own, and tag its MLflow runs."""
+    """Run the job in this process, without output, with its own files, and tag its MLflow runs."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.runner import SequentialRunner
 
     bootstrap_project(project)
-    logging.disable(logging.WARNING)  # two runs at a time would talk across each other
+    logging.disable(logging.WARNING)  # messages of two runs would mix
     with (
         redirect_stdout(io.StringIO()),
         redirect_stderr(io.StringIO()),
@@ -36,26 +36,26 @@ def run_job(project: Path, benchmark: str, threads: int, job: Job) -> None:
 
 
 def parameters_of(job: Job, threads: int) -> dict[str, Any]:
-    """What differs from the environment: the split's seed, the threads, the row's changes."""
+    """Return what differs from the environment: split seed, threads, the row's changes."""
     given: dict[str, Any] = {"split": {"seed": job.split_seed}, "running": {"threads": threads}}
     if job.row is not None:
         given[job.row.model] = dict(job.row.changes)
     if job.row is not None and job.validation_metric is not None:
-        judging = {"validation_metric": job.validation_metric}
-        given[job.row.model]["fitting"] = judging | job.row.changes.get("fitting", {})
+        validation = {"validation_metric": job.validation_metric}
+        given[job.row.model]["fitting"] = validation | job.row.changes.get("fitting", {})
         given["training"] = {"refit": False}
     return given | {"outputs": job.name}
 
 
 def last_nodes(job: Job) -> list[str] | None:
-    """Where a row of its own ends; the whole pipeline ends where it ends."""
+    """Return the last node of a row with its own run; None for the whole pipeline."""
     if job.row is None:
         return None
     return [f"{job.row.model}.{'fit_model' if job.validation_metric else 'average_scores'}"]
 
 
 def tag_runs(job: Job, benchmark: str) -> None:
-    """Tag the run that this process has just ended, and its children, with what they are."""
+    """Tag the MLflow run that this process has just finished, and its children, with the job."""
     import mlflow
 
     from collaborative_autoencoders.tracking.provenance import this_process

@@ -1,4 +1,4 @@
-"""The project's own commands, beside Kedro's: `kedro repeat`."""
+"""The command `kedro reproduce`, which this project adds to Kedro's commands."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 
-class CannotRepeat(click.ClickException):
-    """Ends the command with 2: 1 says that a repeat is not the same."""
+class CannotReproduce(click.ClickException):
+    """Error that ends the command with status 2. Status 1 means that a metric differs."""
 
     exit_code = 2
 
@@ -19,19 +19,20 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("run_id")
-@click.option("--anyway", is_flag=True, help="Repeat with other code than the run's, too.")
+@click.option("--anyway", is_flag=True, help="Reproduce even if the code here is not the run's.")
 @click.pass_obj
-def repeat(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
-    """Repeat the MLflow run RUN_ID and compare every metric to the last digit.
+def reproduce(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
+    """Run the MLflow run RUN_ID again and compare all metrics to the last digit.
 
-    A model's run stands for the whole run it belongs to. The files go to folders of their own,
-    repeat/<first 8 of the id>, and no model is registered. Ends with 0 where every metric is the
-    same, with 1 where one is not, and with 2 where the run cannot be repeated.
+    For the id of a model's run, the whole run that contains it is reproduced. Outputs are written
+    to separate folders, reproduce/<first 8 characters of the id>, and no model is registered. The
+    exit status is 0 if all metrics are the same, 1 if a metric differs, and 2 if the run cannot be
+    reproduced.
     """
-    from collaborative_autoencoders.repeating import Refused, repeat_run
+    from collaborative_autoencoders.reproduce import NotReproducible, reproduce_run
 
     try:
-        same = repeat_run(Path(project.project_path), run_id, anyway)
-    except Refused as refused:
-        raise CannotRepeat(str(refused)) from None
+        same = reproduce_run(Path(project.project_path), run_id, anyway)
+    except NotReproducible as reason:
+        raise CannotReproduce(str(reason)) from None
     raise SystemExit(0 if same else 1)

@@ -1,4 +1,4 @@
-"""The one vocabulary of column names, shared by every table of the project."""
+"""Column names, shared by every table of the project."""
 
 USER = "user_id"
 ITEM = "item_id"

@@ -1,12 +1,12 @@
-"""The base of every component's options; each options class lives beside its component."""
+"""The base class of all options. Each options class is defined beside its component."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Options(BaseModel):
-    """Values that YAML gives and a component reads: checked once, never changed, no key too many.
+    """Validated, immutable options of one component. Unknown keys are errors.
 
-    Subclasses declare fields with constraints and without defaults: the values live in YAML only.
+    Subclasses declare fields with constraints but without defaults: values are set in YAML only.
     """
 
     model_config = ConfigDict(

@@ -1,4 +1,4 @@
-"""The pipelines that `kedro run --pipelines` knows."""
+"""The registered pipelines, which `kedro run --pipelines` runs by name."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ from .pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Each pipeline by name; `__default__` takes every model from raw data to the leaderboard."""
+    """Return the pipelines by name; `__default__` goes from the raw data to the leaderboard."""
     return {
         "__default__": from_data_to_leaderboard(MODELS),
         "ranking": from_data_to_leaderboard(models_for("ranking")),
@@ -28,12 +28,12 @@ def register_pipelines() -> dict[str, Pipeline]:
         "inference": inference.create_pipeline(),
         "promotion": promotion.create_pipeline(),
         "tuning": tuning.create_pipeline(networks()),
-        "unseen_users": without_some_users(MODELS),
+        "unseen_users": on_unseen_users(MODELS),
     }
 
 
 def from_data_to_leaderboard(models: Iterable[str]) -> Pipeline:
-    """The whole way of a rating, for these models."""
+    """Return the pipeline of data engineering, training and evaluation of these models."""
     names = list(models)
     return (
         data_engineering.create_pipeline()
@@ -42,7 +42,9 @@ def from_data_to_leaderboard(models: Iterable[str]) -> Pipeline:
     )
 
 
-def without_some_users(models: Iterable[str]) -> Pipeline:
-    """These models fitted on the ratings of others, and judged on users they have not seen."""
+def on_unseen_users(models: Iterable[str]) -> Pipeline:
+    """Return the pipeline that fits models without some users and evaluates them on these users."""
     names = list(models)
-    return training.create_pipeline(names, of="_of_others") + unseen_users.create_pipeline(names)
+    return training.create_pipeline(
+        names, suffix=unseen_users.SUFFIX
+    ) + unseen_users.create_pipeline(names)

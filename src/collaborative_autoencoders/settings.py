@@ -4,15 +4,15 @@ import atexit
 import gc
 import os
 
-# Threads of a matrix product that wait should sleep: spinning, on cores that others use too, a fit
-# takes many times as long. Read when torch is imported, which is later.
+# Waiting threads of a matrix product sleep. If they spin on cores that other processes use, a fit
+# takes many times as long. torch reads this when it is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Bars of small files copied on one disk, one for every model, tear the progress of a run apart.
+# MLflow's progress bars for copying small files, one per model, break the output of a run.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-# Importing torch and MLflow makes a million objects that stay: to look through them again and
-# again, and a last time at the end, took a third of a small run. So before the imports below.
+# Importing torch and MLflow creates a million permanent objects. Scanning them at every garbage
+# collection, and at exit, took a third of a small run. This must precede the imports below.
 gc.set_threshold(50_000)
 atexit.register(gc.freeze)
 
@@ -27,8 +27,9 @@ from .hooks import (
     TuningHook,
     UnseenUsersHook,
 )
+from .reproduce.hook import ReproductionHook
 
-# Kedro calls hooks in the reverse of this order: the configuration is complete before MLflow's.
+# Kedro calls hooks in the reverse order: the configuration is checked before MLflow is set up.
 HOOKS = (
     TuningHook(),
     UnseenUsersHook(),
@@ -38,14 +39,15 @@ HOOKS = (
     OwnDataHook(),
     ConfigurationHook(),
     ErrorsHook(),
+    ReproductionHook(),
 )
 
-# ModelRunsHook is kedro-mlflow's own hook and more; the plugin's copy would open each run twice.
+# ModelRunsHook extends kedro-mlflow's hook. With both enabled, each run would be opened twice.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 
-# An environment says only what differs from base, key by key.
+# An environment contains only the keys that differ from base.
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -1,4 +1,4 @@
-"""A raw file that is missing, empty or broken is named when it is loaded."""
+"""A raw file that is missing, empty or not valid is named when it is loaded."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from collaborative_autoencoders.hooks import OwnDataHook
 
 
 def load(file: Path) -> pd.DataFrame:
-    """What a run does to load the ratings."""
+    """Load the ratings as a run does."""
     dataset = (ParquetDataset if file.suffix == ".parquet" else CSVDataset)(filepath=str(file))
     catalog = DataCatalog({"ratings": dataset, "items": MemoryDataset(pd.DataFrame())})
     hook = OwnDataHook()
@@ -23,7 +23,7 @@ def load(file: Path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_missing_file_is_named_with_the_mend(tmp_path, ending):
+def test_a_missing_file_is_named_with_the_fix(tmp_path, ending):
     file = tmp_path / f"plays.{ending}"
 
     with pytest.raises(DatasetError, match=f"ratings: there is no {file}. .* catalog entry"):
@@ -31,7 +31,7 @@ def test_a_missing_file_is_named_with_the_mend(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_an_empty_file_is_named_with_the_mend(tmp_path, ending):
+def test_an_empty_file_is_named_with_the_fix(tmp_path, ending):
     file = tmp_path / f"plays.{ending}"
     file.touch()
 
@@ -39,7 +39,7 @@ def test_an_empty_file_is_named_with_the_mend(tmp_path, ending):
         load(file)
 
 
-def test_a_row_with_more_columns_is_named_with_file_and_line(tmp_path):
+def test_a_row_with_too_many_columns_is_named_with_file_and_line(tmp_path):
     file = tmp_path / "plays.csv"
     file.write_text("user_id,item_id\n1,2\n1,2,3\n")
 
@@ -48,7 +48,7 @@ def test_a_row_with_more_columns_is_named_with_file_and_line(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [0.5, 0.99])
-def test_a_parquet_file_cut_short_is_named(tmp_path, kept):
+def test_a_truncated_parquet_file_is_named(tmp_path, kept):
     file = tmp_path / "plays.parquet"
     pd.DataFrame({"user_id": range(1000)}).to_parquet(file)
     whole = file.read_bytes()
@@ -58,7 +58,7 @@ def test_a_parquet_file_cut_short_is_named(tmp_path, kept):
         load(file)
 
 
-def test_a_table_that_says_where_it_is_from_is_not_called_after_its_file(tmp_path):
+def test_a_table_is_named_after_its_file_unless_it_has_a_name(tmp_path):
     table = pd.DataFrame({"user_id": [1]})
     table.to_csv(tmp_path / "plays.csv", index=False)
     assert load(tmp_path / "plays.csv").attrs["data_set"] == "plays"

@@ -1,4 +1,4 @@
-"""A store that cannot be used is told at once, with its name and the mend."""
+"""A store that cannot be used is named before a run, with the fix."""
 
 import sqlite3
 from contextlib import closing
@@ -21,11 +21,11 @@ def mlflow_yml(folder: Path, **run) -> dict:
     }
 
 
-def test_a_store_that_is_not_there_yet_is_fine(tmp_path):
+def test_a_store_that_does_not_exist_yet_is_valid(tmp_path):
     check_store(mlflow_yml(tmp_path, nested=False))
 
 
-def test_a_database_in_use_is_left_as_it_is(tmp_path):
+def test_an_existing_database_is_not_changed(tmp_path):
     file = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(file)) as database:
         database.execute("CREATE TABLE kept (number)")
@@ -35,31 +35,31 @@ def test_a_database_in_use_is_left_as_it_is(tmp_path):
     assert file.read_bytes() == before
 
 
-def test_a_typo_in_mlflow_yml_is_refused_by_its_whole_key(tmp_path):
-    with pytest.raises(ValueError, match="mlflow.yml:\n  tracking.run.nestd: nobody reads this"):
+def test_an_unknown_key_of_mlflow_yml_is_refused_by_its_full_key(tmp_path):
+    with pytest.raises(ValueError, match="mlflow.yml:\n  tracking.run.nestd: unknown key"):
         check_store(mlflow_yml(tmp_path, nestd=False))
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("put", "reason"),
     [
         (lambda file: file.mkdir(), "unable to open database file"),
         (lambda file: file.write_text("no database" * 100), "file is not a database"),
         (lambda file: file.symlink_to("nowhere/else.db"), "unable to open database file"),
     ],
 )
-def test_a_file_that_is_no_database_is_named_with_the_mend(tmp_path, spoil, reason):
+def test_a_file_that_is_not_a_database_is_named_with_the_fix(tmp_path, put, reason):
     file = tmp_path / "mlflow.db"
-    spoil(file)
+    put(file)
 
-    with pytest.raises(OSError, match=f"{file} cannot be opened: {reason}\nLook at .*mlflow.yml"):
+    with pytest.raises(OSError, match=f"{file} cannot be opened: {reason}\nCheck .*mlflow.yml"):
         check_store(mlflow_yml(tmp_path))
 
 
-def test_artifacts_that_cannot_be_a_folder_are_named(tmp_path):
+def test_a_file_in_place_of_the_folder_of_artifacts_is_named(tmp_path):
     (tmp_path / "mlartifacts").write_text("a file")
 
-    with pytest.raises(OSError, match="mlartifacts, and that is no folder"):
+    with pytest.raises(OSError, match="mlartifacts, which is not a writable folder"):
         check_store(mlflow_yml(tmp_path))
     assert not (tmp_path / "mlflow.db").exists()

@@ -1,4 +1,4 @@
-"""Tables, matrices and models come back from disk as they went, or are named as broken."""
+"""Tables, parts of the split and models come back from disk as they were, or are refused."""
 
 import json
 from pathlib import Path
@@ -7,39 +7,44 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from kedro.io import DataCatalog, DatasetError
 from kedro.io.core import Version
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array, save_npz
 
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
 from collaborative_autoencoders.datasets.fitted_model import FittedModelDataset
+from collaborative_autoencoders.datasets.interactions import InteractionsDataset
 from collaborative_autoencoders.datasets.json_file import JsonFileDataset
 from collaborative_autoencoders.datasets.reports import TextDataset
-from collaborative_autoencoders.datasets.sparse_matrix import SparseMatrixDataset
 from collaborative_autoencoders.datasets.table import TableDataset
+from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.popularity import Popularity, PopularityOptions
 
 TABLE = pd.DataFrame({"user_id": ["a", "b"] * 500, "rating": np.arange(1000) / 7})
 
 
-def matrix() -> csr_array:
-    """Two users, three items; user 0 rated item 2 with 0, user 1 rated nothing."""
-    return csr_array(([4.0, 0.0], ([0, 0], [1, 2])), shape=(2, 3), dtype=np.float32)
+def part(time: float = 978_300_760) -> Interactions:
+    """Two users, three items; user 0 rated item 1 with 4 and item 2 with 0, user 1 no item."""
+    return Interactions.from_rows(
+        np.array([0, 0]),
+        np.array([1, 2]),
+        (2, 3),
+        ratings=np.array([4.0, 0.0]),
+        times=np.array([time, time + 60]),
+        like_threshold=4,
+    )
 
 
 def fitted() -> Fitted:
-    popularity = Popularity(PopularityOptions(name="popularity"), Catalogue(2, 3, 1.0, 5.0))
-    popularity.fit(matrix())
-    return Fitted(popularity, None, None)
+    popularity = Popularity(PopularityOptions(), Catalogue(2, 3, 1.0, 5.0))
+    popularity.fit(part().likes)
+    return Fitted("popularity", popularity, parts="ab12")
 
 
 CASES = [
     pytest.param(TableDataset, TABLE, id="table"),
-    pytest.param(SparseMatrixDataset, matrix(), id="matrix"),
+    pytest.param(InteractionsDataset, part(), id="part"),
     pytest.param(FittedModelDataset, fitted(), id="model"),
     pytest.param(JsonFileDataset, {"users": 3, "rated": True, "none": None}, id="json"),
 ]
@@ -51,12 +56,12 @@ def assert_broken_is_named(dataset: FileDataset[Any], path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         dataset.load()
     assert str(path) in str(caught.value)
-    assert f"is not a whole {dataset.kind}" in str(caught.value)
+    assert f"is not a valid {dataset.kind}" in str(caught.value)
     assert "Delete it, then run again with --only-missing-outputs" in str(caught.value)
 
 
 @each_kind
-def test_a_file_cut_short_anywhere_is_named_with_the_mend(
+def test_a_file_cut_short_anywhere_is_named_with_the_fix(
     kind: Kind, value: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "file"
@@ -69,7 +74,7 @@ def test_a_file_cut_short_anywhere_is_named_with_the_mend(
 
 
 @each_kind
-def test_a_file_of_something_else_is_named_with_the_mend(
+def test_a_file_of_something_else_is_named_with_the_fix(
     kind: Kind, value: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "file"
@@ -78,7 +83,7 @@ def test_a_file_of_something_else_is_named_with_the_mend(
 
 
 @pytest.mark.parametrize(("kind", "value"), CASES[:2])
-def test_a_byte_changed_among_the_values_is_noticed(kind: Kind, value: Any, tmp_path: Path) -> None:
+def test_a_changed_byte_among_the_values_is_noticed(kind: Kind, value: Any, tmp_path: Path) -> None:
     path = tmp_path / "file"
     dataset = kind(filepath=str(path))
     dataset.save(value)
@@ -92,7 +97,7 @@ def test_a_byte_changed_among_the_values_is_noticed(kind: Kind, value: Any, tmp_
 def test_a_missing_file_is_named(kind: Kind, value: Any, tmp_path: Path) -> None:
     dataset = kind(filepath=str(tmp_path / "absent"))
     assert not dataset.exists()
-    with pytest.raises(DatasetError, match=r"There is no .*absent. Run the pipeline"):
+    with pytest.raises(DatasetError, match=r"There is no .*absent\. "):
         dataset.load()
 
 
@@ -152,22 +157,33 @@ def test_a_table_keeps_its_types_and_where_it_came_from(tmp_path: Path) -> None:
     assert loaded.attrs == table.attrs
 
 
-@given(
-    arrays(np.float32, (4, 5), elements=st.floats(-5, 5, width=32)),
-    arrays(np.bool_, (4, 5)),
-)
-def test_a_matrix_comes_back_with_its_stored_zeros_and_empty_rows(
-    values_UI: np.ndarray, observed_UI: np.ndarray
-) -> None:
-    user, item = np.nonzero(observed_UI)
-    saved = csr_array(coo_array((values_UI[user, item], (user, item)), shape=(4, 5)))
-    dataset = SparseMatrixDataset(filepath="memory://matrix.npz")
-    dataset.save(saved)
+def test_a_part_comes_back_with_its_stored_zeros_likes_and_times(tmp_path: Path) -> None:
+    dataset = InteractionsDataset(filepath=str(tmp_path / "train.npz"))
+    dataset.save(part())
     loaded = dataset.load()
-    assert loaded.shape == saved.shape
-    assert loaded.dtype == saved.dtype
-    for part in ("indptr", "indices", "data"):
-        np.testing.assert_array_equal(getattr(loaded, part), getattr(saved, part))
+    assert loaded.ratings.data.tolist() == [4, 0]
+    assert loaded.likes.toarray().tolist() == [[0, 1, 0], [0, 0, 0]]
+    assert loaded.times is not None
+    assert loaded.times.toarray().tolist() == [[0, 978_300_760, 978_300_820], [0, 0, 0]]
+    assert loaded.times.dtype == np.int64
+
+
+def test_a_missing_part_comes_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError) as caught:
+        InteractionsDataset(filepath=str(tmp_path / "train.npz")).load()
+    assert f"There is no {(tmp_path / 'train.npz').as_posix()}" in str(caught.value)
+    assert "kedro run --pipelines data_engineering" in str(caught.value)
+
+
+def test_a_matrix_of_an_older_version_comes_with_the_command_that_makes_a_part(
+    tmp_path: Path,
+) -> None:
+    save_npz(tmp_path / "train.npz", part().ratings)  # as train_ratings.npz was
+    with pytest.raises(DatasetError) as caught:
+        InteractionsDataset(filepath=str(tmp_path / "train.npz")).load()
+    assert (tmp_path / "train.npz").as_posix() in str(caught.value)
+    assert "layout" in str(caught.value)
+    assert "kedro run --pipelines data_engineering" in str(caught.value)
 
 
 def test_a_model_comes_back_scoring_the_same(tmp_path: Path) -> None:
@@ -177,21 +193,30 @@ def test_a_model_comes_back_scoring_the_same(tmp_path: Path) -> None:
     assert before is not None
     assert after is not None
     anyone = np.array([0, -1])
-    np.testing.assert_array_equal(after.score(matrix(), anyone), before.score(matrix(), anyone))
+    likes = part().likes
+    np.testing.assert_array_equal(after.score(likes, anyone), before.score(likes, anyone))
+    assert dataset.load()._replace(model=before) == fitted()._replace(model=before)
 
 
 def test_previews_show_what_a_person_wants_to_know(tmp_path: Path) -> None:
     table = TableDataset(filepath=str(tmp_path / "table"))
     table.save(TABLE)
     assert table.preview(nrows=2)["data"] == [["a", 0.0], ["b", 0.1429]]
-    sparse = SparseMatrixDataset(filepath=str(tmp_path / "matrix"))
-    sparse.save(matrix())
-    facts = {"shape": [2, 3], "nnz": 2, "density": 0.333333, "lowest": 0.0, "highest": 4.0}
-    assert json.loads(sparse.preview()) == facts
+    train = InteractionsDataset(filepath=str(tmp_path / "train.npz"))
+    train.save(part())
+    assert json.loads(train.preview()) == {
+        "users": 2,
+        "items": 3,
+        "ratings": 2,
+        "likes": 1,
+        "density": 0.333333,  # 2 / (2 * 3)
+        "first_time": "2000-12-31 22:12:40 UTC",
+        "last_time": "2000-12-31 22:13:40 UTC",
+    }
     model = FittedModelDataset(filepath=str(tmp_path / "model"))
     model.save(fitted())
     shown = json.loads(model.preview())
-    assert shown["options"] == {"name": "popularity"}
+    assert (shown["model"], shown["options"]) == ("popularity", {})
     assert shown["tensors"] == {"likes_I": "F32 [3]"}
 
 
@@ -200,11 +225,20 @@ def test_previews_of_what_is_empty_or_not_yet_there_are_quiet(tmp_path: Path) ->
     assert table.preview() == {"index": [], "columns": [], "data": []}
     table.save(TABLE.iloc[:0])
     assert table.preview()["columns"] == ["user_id", "rating"]
-    for kind in (SparseMatrixDataset, FittedModelDataset):
+    for kind in (InteractionsDataset, FittedModelDataset):
         assert json.loads(kind(filepath=str(tmp_path / "absent")).preview()) == {}
-    empty = SparseMatrixDataset(filepath=str(tmp_path / "empty"))
-    empty.save(csr_array((0, 3), dtype=np.float32))
-    assert json.loads(empty.preview())["density"] is None
+    empty = InteractionsDataset(filepath=str(tmp_path / "empty"))
+    empty.save(Interactions.of(csr_array((0, 3), dtype=np.float32), like_threshold=4))
+    shown = json.loads(empty.preview())
+    assert (shown["density"], shown["first_time"], shown["last_time"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("time", [0, 7, 0.5])
+def test_times_that_are_no_unix_seconds_are_shown_as_they_are(time: float, tmp_path: Path) -> None:
+    train = InteractionsDataset(filepath=str(tmp_path / "train.npz"))
+    train.save(part(time))
+    shown = json.loads(train.preview())
+    assert (shown["first_time"], shown["last_time"]) == (time, time + 60)
 
 
 def test_the_catalog_makes_each_dataset_of_ours_from_yaml_like_entries(tmp_path: Path) -> None:
@@ -214,7 +248,7 @@ def test_the_catalog_makes_each_dataset_of_ours_from_yaml_like_entries(tmp_path:
     raw = {"table": "items", "metadata": metadata}
     entries = {
         "table": {"type": f"{ours}.table.TableDataset", "versioned": True, **file},
-        "matrix": {"type": f"{ours}.sparse_matrix.SparseMatrixDataset", **file},
+        "part": {"type": f"{ours}.interactions.InteractionsDataset", **file},
         "model": {"type": f"{ours}.fitted_model.FittedModelDataset", **file},
         "movies": {
             "type": f"{ours}.movielens.MovieLensDataset",

@@ -154,12 +154,12 @@ def test_a_terminal_shows_a_bar_whether_or_not_the_archive_arrives(
         ("absent.zip", WHOLE, "404"),
         ("truncated.zip", WHOLE, "IncompleteRead"),
         ("no_movies.zip", WHOLE, "hash .* does not match the known hash"),
-        ("no_zip.zip", ANSWERS["/no_zip.zip"], "is not a whole zip file"),
+        ("no_zip.zip", ANSWERS["/no_zip.zip"], "is not a valid zip file"),
         ("no_movies.zip", NO_MOVIES, "has no file 'movies.dat'"),
         ("silent.zip", WHOLE, "Read timed out"),
     ],
 )
-def test_what_goes_wrong_on_the_way_is_told_and_leaves_no_file(
+def test_a_failed_fetch_is_reported_and_leaves_no_file(
     answer: str,
     archive: bytes,
     reason: str,
@@ -183,7 +183,7 @@ def test_a_host_out_of_reach_says_which_file_to_put_where(
     with pytest.raises(DatasetError) as caught:
         dataset(tmp_path).load()
     folder = tmp_path / "tiny"
-    assert f"{folder} and could not be fetched" in str(caught.value)
+    assert f"{folder} and could not be downloaded" in str(caught.value)
     assert str(caught.value).endswith(f"put its ratings.dat and movies.dat into {folder}.")
 
 
@@ -193,7 +193,7 @@ def test_ratings_that_are_not_the_official_ones_are_not_taken_from_anywhere(
     changed = {"ratings.dat": RATINGS.replace(b"5", b"4", 1), "movies.dat": ITEMS}
     row = tiny(f"{server}/absent.zip")
     known("tiny", row._replace(other_ways=(("a mirror", lambda: changed),)))
-    with pytest.raises(DatasetError, match=r"a mirror: its ratings.dat is not the official one"):
+    with pytest.raises(DatasetError, match=r"a mirror: its ratings.dat is not the official file"):
         dataset(tmp_path).load()
     assert files_below(tmp_path) == []
 
@@ -236,7 +236,7 @@ def test_its_titles_read_as_those_of_grouplens(from_index: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_index")
-def test_without_any_network_both_ways_are_told(
+def test_without_any_network_both_ways_are_reported(
     server: str, known: partial[None], tmp_path: Path
 ) -> None:
     known("ml-100k", MOVIELENS["ml-100k"]._replace(url=f"{server}/absent.zip"))
@@ -306,9 +306,9 @@ def test_a_preview_shows_first_rows_and_never_fetches(
 def test_names_and_tables_that_do_not_exist_are_refused_and_nothing_is_saved(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(DatasetError, match=r"'ml-2m' is not known; write one of \['ml-100k'"):
+    with pytest.raises(DatasetError, match=r"unknown data set 'ml-2m'; use one of \['ml-100k'"):
         dataset(tmp_path, name="ml-2m")
-    with pytest.raises(DatasetError, match="'tags' is not known; write ratings or items"):
+    with pytest.raises(DatasetError, match="unknown value 'tags'; use ratings or items"):
         dataset(tmp_path, "tags", "ml-100k")
-    with pytest.raises(DatasetError, match="only read"):
+    with pytest.raises(DatasetError, match="read-only"):
         dataset(tmp_path, name="ml-100k").save("anything")

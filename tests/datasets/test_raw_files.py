@@ -91,7 +91,7 @@ def test_first_rows_are_read_without_judging_the_others(path: Path) -> None:
         (RATINGS.replace(b"2::1", b"::1"), "row 3: user_id '.*' is not a whole number from 1"),
         (RATINGS.replace(b"2::1", b"2::1.5"), "row 3: item_id '1.5' is not a whole number from 1"),
         (b"user::item::rating::time\n" + RATINGS, "row 1: user_id 'user' is not a whole number"),
-        (RATINGS.split(b"2::1")[0], "has 2 rows where 3 belong"),
+        (RATINGS.split(b"2::1")[0], "has 2 rows, expected 3"),
     ],
 )
 def test_a_bad_file_of_ratings_is_named_with_its_first_bad_row_and_the_mend(
@@ -101,17 +101,17 @@ def test_a_bad_file_of_ratings_is_named_with_its_first_bad_row_and_the_mend(
     with pytest.raises(DatasetError, match=reason) as caught:
         read_ratings(path, RATINGS_FORM)
     assert str(path) in str(caught.value)
-    assert "Delete file.dat and run again to fetch it" in str(caught.value)
+    assert "Delete file.dat and run again to download it" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"1::One\n1::Two\n", "row 2: item_id '1' is there twice"),
-        (b"1::One\n2::\n", "row 2: title '' is no title"),
-        (b"1::One\n2\n", "row 2: title '.*' is no title"),
+        (b"1::One\n1::Two\n", "row 2: item_id '1' is a duplicate"),
+        (b"1::One\n2::\n", "row 2: title '' is missing"),
+        (b"1::One\n2\n", "row 2: title '.*' is missing"),
         (b"1|One\n2|Two\n", r"row 1: '1\|One' has 1 columns"),
-        (b"1::One\n", "has 1 rows where 2 belong"),
+        (b"1::One\n", "has 1 rows, expected 2"),
     ],
 )
 def test_a_bad_file_of_items_is_named_likewise(data: bytes, reason: str, path: Path) -> None:

@@ -27,8 +27,8 @@ def test_batches_come_back_as_they_were_written_again_and_again(dataset):
 
 
 def test_columns_have_the_types_of_the_first_batch_with_a_row(dataset):
-    nobody = BATCHES[0].head(0).astype({"user_id": object, "score": object})
-    dataset.save([nobody, nobody, *BATCHES, nobody])
+    no_rows = BATCHES[0].head(0).astype({"user_id": object, "score": object})
+    dataset.save([no_rows, no_rows, *BATCHES, no_rows])
     table = pd.read_parquet(dataset._filepath)
     pd.testing.assert_frame_equal(table, pd.concat(BATCHES, ignore_index=True))
 
@@ -56,7 +56,7 @@ def test_a_missing_and_a_broken_file_are_named(dataset, tmp_path):
     dataset.save(BATCHES)
     file = tmp_path / "lists.parquet"
     file.write_bytes(file.read_bytes()[:-20])
-    with pytest.raises(DatasetError, match="lists.parquet is not a whole Parquet table"):
+    with pytest.raises(DatasetError, match="lists.parquet is not a valid Parquet table"):
         list(dataset.load())
 
 

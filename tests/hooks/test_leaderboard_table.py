@@ -1,50 +1,79 @@
-"""The table on a terminal."""
+"""The leaderboard of all models with the default metrics fits an ordinary terminal."""
+
+import io
+from itertools import cycle, permutations
 
 import pandas as pd
 import pytest
+from model_options import parameters_of
 from rich.console import Console
 
-from collaborative_autoencoders.hooks.leaderboard import LIST_METRICS, leaderboard_table
-from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.evaluation.differences import BETTER, NO_DIFFERENCE, WORSE
+from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.hooks.leaderboard import show_leaderboard
+from collaborative_autoencoders.metrics.table import at, metrics_of
+from collaborative_autoencoders.models import MODELS, models_for
+
+OPTIONS = EvaluationOptions.model_validate(parameters_of("base")["evaluation"])
+SORTED_BY = [OPTIONS.primary_metric, "rmse"]
+"""The metrics that sort the two tables."""
 
 
-def board(**columns):
-    best_first = [*sorted(MODELS, key=len, reverse=True)]
-    lists = dict.fromkeys((f"{name}_at_10" for name in LIST_METRICS), 0.123)
-    figures = {"users_judged": 6040.0, "rmse": 0.856, "fit_seconds": 1234.5}
-    than_above = [None, *["better", "worse", "not told apart"] * len(MODELS)][: len(MODELS)]
-    return pd.DataFrame(
-        {"model": best_first} | lists | figures | {"than_above": than_above} | columns
-    )
+def board() -> pd.DataFrame:
+    """All models with all metrics, and long fits."""
+    lists = [*metrics_of("list"), *metrics_of("all lists")]
+    columns = [OPTIONS.primary_metric, *(at(each.name, k) for each in lists for k in OPTIONS.k)]
+    figures = dict.fromkeys([*columns, "rmse", "mae"], 0.856)
+    board = pd.DataFrame({"model": list(MODELS)} | figures)
+    board.loc[~board["model"].isin(models_for("rating")), ["rmse", "mae"]] = float("nan")
+    return board.assign(fit_seconds=12345.6, left_out=None)
 
 
-def printed(leaderboard, width=200):
-    console = Console(width=width, color_system=None)
-    with console.capture() as capture:
-        console.print(leaderboard_table(leaderboard))
-    return capture.get()
+def differences(*verdicts: str) -> pd.DataFrame:
+    """All pairs of models, with these verdicts in turn."""
+    turns = cycle(verdicts)
+    rows = [(metric, *pair) for metric in SORTED_BY for pair in permutations(MODELS, 2)]
+    pairs = pd.DataFrame(rows, columns=["metric", "model", "other"])
+    return pairs.assign(users=138493, verdict=[next(turns) for _ in rows])
 
 
-@pytest.mark.parametrize("name", ["autorec_user", None])
-def test_the_whole_table_fits_80_characters(name):
-    full = board() if name is None else board(model=name)
-    lines = printed(full, width=80).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert "…" not in "".join(lines)
-    assert lines == printed(full).splitlines()
+def printed(leaderboard: pd.DataFrame, pairs: pd.DataFrame, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    show_leaderboard(leaderboard, pairs, console)
+    return console.file.getvalue()
 
 
-def test_each_row_says_how_it_compares_with_the_row_above():
-    shown = [line.split()[-1] for line in printed(board()).splitlines() if "0.123" in line]
-    assert shown[:4] == ["–", "better", "worse", "alike"]
+@pytest.mark.parametrize(
+    "verdicts", [[BETTER], [WORSE], [NO_DIFFERENCE], [BETTER, NO_DIFFERENCE, WORSE]]
+)
+def test_tables_and_sentences_fit_80_characters(verdicts):
+    narrow, wide = (printed(board(), differences(*verdicts), width) for width in (80, 500))
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "…" not in narrow
+    assert narrow.replace("─", "").split() == wide.replace("─", "").split()
 
 
-def test_the_caption_says_of_how_many_users_and_of_which_metric():
-    text = " ".join(printed(board()).split())
-    assert "6040 users judged" in text
-    assert "paired difference in ndcg_at_10 over users" in text
+def test_a_leaderboard_of_models_that_were_all_left_out_is_their_reasons():
+    reason = "it is fitted on ratings, and the table has no ratings"
+    empty = pd.DataFrame({"model": ["mf"], "rmse": [float("nan")], "left_out": [reason]})
+    pairs = pd.DataFrame(columns=["metric", "model", "other", "users", "verdict"])
+    assert printed(empty, pairs, 80).split() == f"mf is left out: {reason}".split()
 
 
-def test_a_board_of_models_that_were_all_left_out_is_still_a_table():
-    text = printed(pd.DataFrame({"model": ["cdae"], "ndcg_at_10": [float("nan")]}))
-    assert "cdae" in text
+@pytest.mark.parametrize("metric", ["novelty_at_20", "capped_recall_at_100", "gini_at_10"])
+def test_a_table_sorted_by_another_metric_fits_80_characters_too(metric):
+    columns = ["model", metric, *(name for name in board() if name not in ("model", metric))]
+    pairs = differences(BETTER).drop_duplicates(["model", "other"])
+    no_pairs = pairs.assign(metric=metric, verdict=None)
+    text = printed(board()[columns], no_pairs, 80)
+    assert f"sorted by {metric}" in text
+    assert "…" not in text
+    assert f"no user has a value of {metric}" in text
+
+
+def test_a_single_model_for_ratings_has_both_tables():
+    single = board()[lambda table: table["model"] == "mf"]
+    pairs = pd.DataFrame(columns=["metric", "model", "other", "users", "verdict"])
+    text = printed(single, pairs, 80)
+    assert "sorted by ndcg_at_10" in text
+    assert "Ratings, sorted by rmse" in text

@@ -1,8 +1,9 @@
 """The default pipeline on the fabricated world: even users like even films, odd users odd ones."""
 
 import json
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -22,10 +23,18 @@ def read_leaderboard(project: Path) -> pd.DataFrame:
     return pd.read_csv(project / "data/08_reporting/test/leaderboard.csv").set_index("model")
 
 
-def test_the_leaderboard_has_one_row_per_model_and_every_metric_at_every_k(leaderboard):
+@pytest.fixture(scope="module")
+def differences(finished_world: Path) -> dict[str, pd.DataFrame]:
+    """The pairs of models of each metric."""
+    written = pd.read_csv(finished_world / "data/08_reporting/test/differences.csv")
+    by_pair = written.set_index(["model", "other"])
+    return dict(iter(by_pair.groupby("metric")))
+
+
+def test_the_leaderboard_has_a_row_per_model_and_every_metric_at_every_k(leaderboard):
     assert sorted(leaderboard.index) == sorted(MODELS)
-    promised = [*AT_EVERY_K, "users_judged", "fit_seconds"]
-    assert leaderboard[promised].notna().all(axis=None)
+    columns = [*AT_EVERY_K, "users_judged", "fit_seconds"]
+    assert leaderboard[columns].notna().all(axis=None)
     assert leaderboard["left_out"].isna().all()
 
 
@@ -33,7 +42,7 @@ def test_the_leaderboard_is_sorted_by_the_primary_metric(leaderboard):
     assert leaderboard["ndcg_at_10"].is_monotonic_decreasing
 
 
-def test_models_that_tell_ratings_have_their_errors_and_no_others(leaderboard):
+def test_models_that_predict_ratings_have_rating_errors_and_no_others(leaderboard):
     rated = sorted(leaderboard.index[leaderboard["rmse"].notna()])
     assert rated == sorted(models_for("rating"))
     assert (leaderboard["mae"].notna() == leaderboard["rmse"].notna()).all()
@@ -45,29 +54,36 @@ def test_means_lie_within_their_intervals(leaderboard):
         assert ((low <= mean) & (mean <= high)).all()
 
 
-def test_every_two_models_are_compared_and_each_row_with_the_one_above(leaderboard, finished_world):
-    written = pd.read_csv(finished_world / "data/08_reporting/test/differences.csv")
-    pairs = written.set_index(["model", "other"])
-    assert len(pairs) == len(MODELS) * (len(MODELS) - 1)
-    assert pd.isna(leaderboard["than_above"].iloc[0])
+def test_every_pair_of_models_is_compared_in_the_metrics_that_sort_the_two_tables(differences):
+    pairs = set(permutations(MODELS, 2))
+    assert set(differences) == {"ndcg_at_10", "rmse"}
+    assert all(set(table.index) == pairs for table in differences.values())
+    assert differences["ndcg_at_10"].loc[("cdae", "popularity"), "verdict"] == "better"
+    assert differences["rmse"].loc[("bias", "autorec"), "verdict"] == "worse"
+    rated = set(permutations(models_for("rating"), 2))
+    assert set(differences["rmse"]["difference"].dropna().index) == rated
+
+
+def test_each_row_is_compared_with_the_row_above(leaderboard, differences):
+    assert pd.isna(leaderboard["compared_with_above"].iloc[0])
     for above, model in pairwise(leaderboard.index):
-        row, pair = leaderboard.loc[model], pairs.loc[(model, above)]
-        means_apart = row["ndcg_at_10"] - leaderboard.loc[above, "ndcg_at_10"]
-        assert row["difference"] == pytest.approx(means_apart)
-        assert row["than_above"] == pair["verdict"]
+        row, pair = leaderboard.loc[model], differences["ndcg_at_10"].loc[(model, above)]
+        difference_of_means = row["ndcg_at_10"] - leaderboard.loc[above, "ndcg_at_10"]
+        assert row["difference"] == pytest.approx(difference_of_means)
+        assert row["compared_with_above"].startswith(pair["verdict"])
+        assert row["compared_with_above"].endswith(f" {above}")
         assert pair["low"] <= pair["difference"] <= pair["high"]
         assert pair["users"] == row["users_judged"]
-    assert pairs.loc[("cdae", "popularity"), "verdict"] == "better"
 
 
-def test_the_networks_find_the_world_that_the_baselines_cannot_see(leaderboard):
+def test_networks_learn_the_pattern_that_baselines_cannot_represent(leaderboard):
     ndcg = leaderboard["ndcg_at_10"]
     assert ndcg["cdae"] > ndcg["popularity"] + 0.2
     assert leaderboard.loc["autorec", "rmse"] < 0.5 * leaderboard.loc["bias", "rmse"]
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_ranked_items_are_lists_of_ten_counted_from_one(finished_world, model):
+def test_ranked_items_are_lists_of_ten_with_ranks_from_one(finished_world, model):
     folder = finished_world / "data/07_model_output/test"
     ranked = pd.read_parquet(folder / model / "ranked_items.parquet")
     assert ranked.columns.tolist() == ["user_index", "rank", "item_index", "score"]
@@ -78,7 +94,7 @@ def test_ranked_items_are_lists_of_ten_counted_from_one(finished_world, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_user_scores_are_kept_and_the_figures_are_their_means(finished_world, model):
+def test_metrics_are_the_means_of_user_scores(finished_world, model):
     folder = finished_world / "data/08_reporting/test" / model
     scores = pd.read_parquet(folder / "user_scores.parquet")
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -88,19 +104,24 @@ def test_user_scores_are_kept_and_the_figures_are_their_means(finished_world, mo
 
 
 def test_nothing_is_pickled(finished_world):
-    kinds = {path.suffix for path in (finished_world / "data").rglob("*") if path.is_file()}
+    files = {path for path in (finished_world / "data").rglob("*") if path.is_file()}
+    archives = {path for path in files if path.suffix == ".zip"}
+    packed = {Path(name) for archive in archives for name in ZipFile(archive).namelist()}
+    kinds = {path.suffix for path in files - archives | packed}
     assert kinds == {".parquet", ".npz", ".safetensors", ".json", ".csv"}
 
 
-def test_a_typed_run_ends_with_the_table_and_what_to_type_next(typed_world):
+def test_a_typed_run_ends_with_the_leaderboard_and_the_next_commands(typed_world):
     assert typed_world.done.returncode == 0
-    table = typed_world.done.stdout.partition("Leaderboard")[2]
-    assert [model for model in MODELS if model in table] == list(MODELS)
-    assert "kedro mlflow ui" in table
-    assert "kedro viz run" in table
+    _, _, tables = typed_world.done.stdout.partition("Lists of 10, sorted by ndcg_at_10")
+    lists, _, ratings = tables.partition("Ratings, sorted by rmse")
+    assert [model for model in MODELS if model in lists] == list(MODELS)
+    assert set(models_for("rating")) <= set(ratings.split())
+    assert "kedro mlflow ui" in ratings
+    assert "kedro viz run" in ratings
 
 
-def test_a_run_that_no_terminal_shows_prints_no_progress_bar(typed_world):
+def test_a_run_without_a_terminal_prints_no_progress_bar(typed_world):
     printed = typed_world.done.stdout + typed_world.done.stderr
     assert "━" not in printed
     assert "it/s" not in printed

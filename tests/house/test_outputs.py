@@ -1,4 +1,4 @@
-"""Where the files of a run lie: in folders named after the environment, or as `outputs` says."""
+"""The files of a run lie in folders named after the environment, or after `outputs`."""
 
 import projects
 import pytest
@@ -17,7 +17,7 @@ def test_a_run_with_outputs_writes_there_and_nowhere_else(tmp_path):
     }
 
 
-def test_where_files_go_is_no_parameter(tmp_path):
+def test_outputs_is_not_logged_as_a_parameter(tmp_path):
     project = projects.new_project(tmp_path / "world")
     projects.run(project, pipelines=["data_engineering"], params={"outputs": "a", "core": {"k": 2}})
     parent, _ = tracked.last_run(project)
@@ -27,10 +27,10 @@ def test_where_files_go_is_no_parameter(tmp_path):
 
 @pytest.mark.parametrize("name", ["../b", "/a", "a//b", "a/", "", "a/..", "a b", "."])
 def test_a_name_that_leads_out_of_the_layer_is_refused(name):
-    with pytest.raises(ValueError, match="no name for folders"):
+    with pytest.raises(ValueError, match="not a valid folder name"):
         folder_name(name)
 
 
-@pytest.mark.parametrize("name", ["seed", "seed/split-1", "repeat-1a2b.3", "a_b"])
-def test_names_and_paths_of_names_are_folders(name):
+@pytest.mark.parametrize("name", ["cdae-article", "recbole/split-1", "repeat-1a2b.3", "a_b"])
+def test_a_name_or_a_path_of_names_is_a_folder(name):
     assert folder_name(name) == name

@@ -1,15 +1,15 @@
-"""The pipelines that can be named, each alone."""
+"""The registered pipelines, each run alone."""
 
 import pandas as pd
 import projects
 import pytest
 import tracked
 
-from collaborative_autoencoders.models import MODELS, models_for
+from collaborative_autoencoders.models import MODELS, models_for, networks
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 
-def test_the_pipelines_of_the_project_have_the_promised_names():
+def test_the_registered_pipelines_have_these_names():
     assert set(register_pipelines()) == {
         "__default__",
         "data_engineering",
@@ -24,7 +24,7 @@ def test_the_pipelines_of_the_project_have_the_promised_names():
     }
 
 
-def test_ranking_and_rating_are_together_the_default():
+def test_the_default_pipeline_is_ranking_and_rating_together():
     nodes = {
         name: {node.name for node in pipeline.nodes}
         for name, pipeline in register_pipelines().items()
@@ -33,18 +33,25 @@ def test_ranking_and_rating_are_together_the_default():
     assert {*models_for("ranking"), *models_for("rating")} == set(MODELS)
 
 
+QUICK = {network: {"fitting": {"epochs": 1}} for network in networks()}
+
+
 @pytest.mark.parametrize("task", ["ranking", "rating"])
-def test_a_task_goes_alone_from_data_to_the_leaderboard_of_its_models(tmp_path, task):
+def test_a_task_runs_alone_from_data_to_the_leaderboard_of_its_models(tmp_path, task):
     project = projects.new_project(tmp_path / "world")
-    projects.run(project, pipelines=[task])
+    projects.run(project, pipelines=[task], params=QUICK, to_outputs=["leaderboard"])
     board = pd.read_csv(project / "data/08_reporting/test/leaderboard.csv")
     assert sorted(board["model"]) == sorted(models_for(task))
     assert tracked.last_run(project)[0].info.run_name == f"test: {task}"
 
 
-def test_three_pipelines_one_after_the_other_make_what_the_default_makes(tmp_path):
+def test_the_default_pipeline_is_three_others_and_each_starts_from_files(tmp_path):
+    pipelines = register_pipelines()
+    names = ("data_engineering", "training", "evaluation")
+    assert set(pipelines["__default__"].nodes) == {
+        n for name in names for n in pipelines[name].nodes
+    }
     project = projects.new_project(tmp_path / "world")
-    for pipeline in ("data_engineering", "training", "evaluation"):
-        projects.run(project, pipelines=[pipeline])
-    board = pd.read_csv(project / "data/08_reporting/test/leaderboard.csv")
-    assert sorted(board["model"]) == sorted(MODELS)
+    for name, outputs in zip(names, (None, ["bias.fitted"], ["bias.metrics"]), strict=True):
+        projects.run(project, pipelines=[name], to_outputs=outputs)
+    assert (project / "data/08_reporting/test/bias/metrics.json").is_file()

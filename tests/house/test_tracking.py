@@ -1,4 +1,4 @@
-"""What MLflow has of a finished run: a parent, a child per model, and all that repeats them."""
+"""A finished run in MLflow: a parent, a child per model, and everything needed to repeat it."""
 
 import json
 
@@ -14,8 +14,8 @@ from collaborative_autoencoders.tracking.provenance import git_state
 
 NETWORKS = [model for model in MODELS if issubclass(model_class(model), Network)]
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
-BESIDE_ANOTHER = ["difference", "difference_low", "difference_high", "than_above"]
-"""Columns of the leaderboard that belong to two models, so to no child."""
+OF_TWO_MODELS = ["difference", "difference_low", "difference_high", "compared_with_above"]
+"""Columns of the leaderboard that are no metrics of one model."""
 REPORTS = "data/08_reporting/test"
 
 
@@ -36,7 +36,7 @@ def test_a_run_is_one_parent_and_one_child_per_model(finished_world, parent, chi
     assert set(tracked.statuses(finished_world).values()) == {"FINISHED"}
 
 
-def test_networks_share_every_parameter_name_that_is_not_the_models_own(children):
+def test_networks_have_the_same_parameters_except_for_their_model_block(children):
     shared = [
         {name for name in children[model].data.params if not name.startswith("model.")}
         for model in NETWORKS
@@ -47,9 +47,9 @@ def test_networks_share_every_parameter_name_that_is_not_the_models_own(children
 @pytest.mark.parametrize("model", MODELS)
 def test_options_of_a_model_are_flat_and_without_its_name(children, model):
     params = children[model].data.params
-    assert params["model.name"] == model
     groups = {name.split(".")[0] for name in params}
-    assert {"model", "running", "evaluation", "data_facts"} <= groups
+    assert {"running", "evaluation", "data_facts"} <= groups
+    assert ("model" in groups) == bool(model_class(model).options_class.model_fields)
     assert ("fitting" in groups) == (model in NETWORKS)
     assert model not in groups
     assert not [value for value in params.values() if value.startswith("{")]
@@ -62,39 +62,39 @@ def test_parameters_are_those_of_the_environment(parent, children):
     assert parent.data.params["split.seed"] == "42"
 
 
-def test_how_the_data_were_made_and_judged_stands_in_every_run(parent, children):
+def test_every_run_has_the_parameters_of_data_and_evaluation(parent, children):
     for run in (parent, *children.values()):
         assert run.data.params["core.like_threshold"] == "4.0"
         assert run.data.params["split.seed"] == "42"
         assert run.data.params["cleaning.columns.user_id"] == "user_id"
+        assert run.data.params["evaluation.primary_metric"] == "ndcg_at_10"
 
 
-def test_the_peak_of_memory_stands_in_the_parent(parent):
+def test_the_parent_has_the_peak_of_memory(parent):
     assert 50 < parent.data.metrics["peak_memory_mb"] < 10_000
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_child_has_every_metric_at_every_k(children, model):
-    promised = {f"{name}_at_{k}" for name in LISTS for k in (1, 5, 10)}
-    promised |= {"fit_seconds", "users_judged"}
-    assert promised <= set(children[model].data.metrics)
+    names = {f"{name}_at_{k}" for name in LISTS for k in (1, 5, 10)}
+    assert names | {"fit_seconds", "users_judged"} <= set(children[model].data.metrics)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_metrics_of_a_child_are_its_row_of_the_leaderboard(finished_world, children, model):
     board = pd.read_csv(finished_world / REPORTS / "leaderboard.csv").set_index("model")
-    row = board.loc[model].drop(["left_out", *BESIDE_ANOTHER]).dropna().astype(float)
+    row = board.loc[model].drop(["left_out", *OF_TWO_MODELS]).dropna().astype(float)
     logged = {name: children[model].data.metrics[name] for name in row.index}
     assert logged == pytest.approx(row.to_dict())
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_metrics_of_groups_are_metrics_of_the_child(finished_world, children, model):
-    kept = json.loads((finished_world / REPORTS / model / "group_metrics.json").read_text())
-    assert {"ndcg_at_10_fifth_1", "recall_at_10_head", "recall_at_10_tail"} < set(kept)
-    assert ("rmse_tail" in kept) == ("rmse" in children[model].data.metrics)
-    logged = {name: children[model].data.metrics[name] for name in kept}
-    assert logged == pytest.approx(kept)
+    written = json.loads((finished_world / REPORTS / model / "group_metrics.json").read_text())
+    assert {"ndcg_at_10_fifth_1", "recall_at_10_head", "recall_at_10_tail"} < set(written)
+    assert ("rmse_tail" in written) == ("rmse" in children[model].data.metrics)
+    logged = {name: children[model].data.metrics[name] for name in written}
+    assert logged == pytest.approx(written)
 
 
 @pytest.mark.parametrize("model", NETWORKS)
@@ -108,7 +108,7 @@ def test_curves_have_a_point_per_epoch(finished_world, children, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_curves_are_a_figure_of_the_child(children, model):
+def test_a_child_has_its_curves_as_a_figure(children, model):
     assert "plotly" in tracked.artifact(children[model], "curves.html").lower()
 
 
@@ -132,21 +132,21 @@ def test_the_parent_has_the_leaderboard_and_the_differences_as_tables(
 
 
 @pytest.mark.parametrize("figure", ["by_activity", "by_popularity", "lorenz", "metric_by_k"])
-def test_figures_of_all_models_are_in_the_parent(parent, figure):
+def test_the_parent_has_the_figures_of_all_models(parent, figure):
     html = tracked.artifact(parent, f"{figure}.html")
     assert "plotly" in html.lower()
     assert [model for model in MODELS if model in html] == list(MODELS)
 
 
-def test_every_run_names_the_data_it_was_given(parent, children):
+def test_every_run_has_its_data_as_input(parent, children):
     for run in (parent, *children.values()):
-        params, (given,) = run.data.params, run.inputs.dataset_inputs
-        assert given.dataset.name == params["data_facts.data_set"] == "fabricated"
-        assert params["data_facts.checksum"].startswith(given.dataset.digest)
+        params, (data,) = run.data.params, run.inputs.dataset_inputs
+        assert data.dataset.name == params["data_facts.data_set"] == "fabricated"
+        assert params["data_facts.checksum"].startswith(data.dataset.digest)
         assert params["data_facts.users"] == "60"
 
 
-def test_every_run_says_where_it_comes_from(typed_world):
+def test_every_run_has_its_commit_environment_and_command(typed_world):
     parent, children = tracked.last_run(typed_world.project)
     for run in (parent, *children.values()):
         tags = run.data.tags
@@ -155,11 +155,11 @@ def test_every_run_says_where_it_comes_from(typed_world):
         assert tags["command"] == "python -m kedro run --env test"
 
 
-def test_a_run_leaves_the_tree_as_clean_as_it_was(typed_world):
+def test_a_run_does_not_change_a_file_in_git(typed_world):
     assert tracked.last_run(typed_world.project)[0].data.tags["git_dirty"] == "false"
 
 
-def test_a_changed_tree_would_be_noticed_and_no_git_is_no_error(tmp_path):
+def test_a_changed_file_would_be_found_and_a_folder_without_git_is_no_error(tmp_path):
     project = projects.new_project(tmp_path / "world")
     assert git_state(project) == {}
     projects.keep_in_git(project)

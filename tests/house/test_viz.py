@@ -1,4 +1,4 @@
-"""What kedro-viz shows, as `kedro viz build` writes it."""
+"""The pipeline in Kedro-Viz, as `kedro viz build` writes it."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_the_layers_are_the_folders_of_data(built):
     assert pipeline(built)["layers"] == [layer for layer in LAYERS if layer != "04_feature"]
 
 
-def test_data_engineering_and_each_model_collapse_to_a_box(built):
+def test_data_engineering_and_each_model_are_a_box(built):
     boxes = {node["name"] for node in pipeline(built)["modular_pipelines"].values()} - {"__root__"}
     assert boxes == {"data_engineering", *MODELS}
 
@@ -41,16 +41,16 @@ def test_data_engineering_and_each_model_collapse_to_a_box(built):
 @pytest.mark.parametrize(
     ("dataset", "shows"),
     [
-        ("train_ratings", "nnz"),
+        ("train", "likes"),
         ("item_titles", "Even film"),
         ("leaderboard", "popularity"),
         ("cdae.metrics", "ndcg_at_10"),
         ("cdae.curves", "train_loss"),
-        ("differences", "not told apart"),
-        ("lorenz", "every item alike"),
+        ("differences", "no significant difference"),
+        ("lorenz", "equal shares"),
         ("cdae.fitted", "hidden_size"),
         ("core_report", "density"),
     ],
 )
-def test_matrices_tables_metrics_and_figures_have_a_preview(built, dataset, shows):
+def test_parts_tables_metrics_and_figures_have_a_preview(built, dataset, shows):
     assert shows in json.dumps(preview_of(built, dataset))

@@ -176,17 +176,17 @@ def test_a_clean_table_is_clean(rows):
     ("rows", "message"),
     [
         (((1, 10, "four"),), r"row 1 \(user_id: 1, item_id: 10\): rating 'four' .*\(1 such row"),
-        (((1, 10, "4,5"),), r"rating '4,5' is no finite number .*decimal: ','"),
+        (((1, 10, "4,5"),), r"rating '4,5' is not a finite number .*decimal: ','"),
         (((1, 10, 4.0), (2, 5, np.nan)), r"row 2 \(user_id: 2, item_id: 5\): rating nan"),
-        (((1, 10, np.inf), (2, 5, -np.inf)), r"row 1 .* rating inf .*\(2 such rows in all\)"),
+        (((1, 10, np.inf), (2, 5, -np.inf)), r"row 1 .* rating inf .*\(2 such rows in total\)"),
         (((1, 10, 4), (2, 5, 0), (3, 5, 6)), r"row 2 .* rating 0 lies outside .* 1.0 to 5.0"),
         (((1, 10, True),), None),
         (((1, 10, 4), (None, 5, 4)), r"row 2 \(user_id: nan, item_id: 5\): user_id nan is null"),
         ((("a", "x", 4), ("b", None, 4)), r"row 2 .*: item_id nan is null"),
         ((("a", "x", 4), ("", "x", 4)), r"row 2 .*: user_id '' is empty"),
-        (((1, 10, 4), ("b", 5, 4)), r"row 2 .* user_id 'b' is of another type than row 1 \(1\)"),
-        (((1.5, 10, 4),), r"user_id 1.5 is no whole number .*dtype"),
-        (((pd.Timestamp("2024-01-01"), 10, 4),), "user_id holds datetime64.* text or an integer"),
+        (((1, 10, 4), ("b", 5, 4)), r"row 2 .* user_id 'b' has another type .* row 1 \(1\)"),
+        (((1.5, 10, 4),), r"user_id 1.5 is not a whole number .*dtype"),
+        (((pd.Timestamp("2024-01-01"), 10, 4),), "user_id holds datetime64.* text or integers"),
         (((True, 10, 4),), "user_id holds bool"),
         (((2**63 + 1, 10, 4),), r"user_id holds integers above 2\^63"),
     ],
@@ -201,7 +201,7 @@ def test_a_bad_value_is_named_with_its_row(rows, message):
 
 @pytest.mark.parametrize("time", ["yesterday", None, np.inf])
 def test_a_time_that_is_none_is_named_with_its_row(time):
-    with pytest.raises(ValueError, match=r"row 2 .*: timestamp .* is no time .*timestamp: null"):
+    with pytest.raises(ValueError, match=r"row 2 .*: .* is not a valid time .*timestamp: null"):
         clean_ratings(make_table((1, 10, 4, 7), (1, 11, 4, time)), make_options())
 
 
@@ -214,7 +214,7 @@ def test_any_finite_number_is_a_rating_without_a_scale():
 def test_a_missing_column_is_named_with_what_there_is_and_what_is_near():
     table = make_table((1, 10, 4, 7)).rename(columns={"user": "users"})
 
-    with pytest.raises(ValueError, match=r"columns.user_id` says 'user'.*Did you mean 'users'"):
+    with pytest.raises(ValueError, match=r"columns.user_id` is 'user'.*Did you mean 'users'"):
         clean_ratings(table, make_options())
 
 

@@ -16,6 +16,7 @@ from collaborative_autoencoders.interactions.splitting import (
     TRAIN,
     VALIDATION,
     SplitOptions,
+    as_numbers,
     floor_share,
     split_interactions,
     split_parts,
@@ -84,20 +85,62 @@ def test_a_share_is_the_floor_of_the_exact_product(count, thousandths):
     assert floor_share(np.array([count]), thousandths / 1000)[0] == count * thousandths // 1000
 
 
-@given(tables, withins)
-def test_the_parts_are_the_table_and_share_nothing(pairs, within):
+times_of_rows = st.one_of(
+    st.just([]),
+    st.lists(st.integers(-(2**62), 2**62), min_size=78, max_size=78),
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=78, max_size=78),
+)
+
+
+@given(tables, withins, times_of_rows)
+def test_the_parts_are_the_table_and_share_nothing(pairs, within, times):
     ratings = make_ratings(pairs)
-    ids = index_ids(ratings)
+    if times:
+        ratings["timestamp"] = times[: len(pairs)]
 
-    split = split_interactions(ratings, ids, make_options(within), like_threshold=4)
+    split = split_interactions(ratings, index_ids(ratings), make_options(within), like_threshold=4)
 
-    n_parts_UI = sum((part.ratings != 0).toarray().astype(int) for part in split)
-    rated_UI = sum(part.ratings.toarray() for part in split)
-    expected_UI = ratings.pivot(index="user_id", columns="item_id", values="rating").fillna(0)
-    assert n_parts_UI.max() == 1
-    np.testing.assert_array_equal(rated_UI, expected_UI)
+    both = split.train.joined(split.validation)
+    whole = both.joined(split.test)  # raises ValueError if they share a cell
+    assert whole.ratings.data.tolist() == ratings["rating"].tolist()
+    assert whole.ratings.nnz == sum(part.ratings.nnz for part in split)
+    user_N, item_N = (pd.factorize(ratings[name], sort=True)[0] for name in ("user_id", "item_id"))
+    assert np.array_equal(whole.ratings.tocoo().coords, (user_N, item_N))
+    assert whole.likes.nnz == (ratings["rating"] >= 4).sum()
     for part in split:
         np.testing.assert_array_equal(part.likes.toarray(), part.ratings.toarray() >= 4)
+    if times:
+        assert whole.times.dtype == ratings["timestamp"].dtype
+        assert whole.times.data.tolist() == ratings["timestamp"].tolist()
+    else:
+        assert whole.times is None
+
+
+def test_dates_become_seconds_since_1970():
+    dates = pd.Series(
+        pd.to_datetime(["1970-01-01 00:00:00", "2001-09-09 01:46:40", "1969-12-31 23:59:59"])
+    )
+
+    assert as_numbers(dates).tolist() == [0, 1_000_000_000, -1]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_dates_of_any_precision_are_in_seconds(unit):
+    dates = pd.Series(pd.to_datetime(["2001-09-09 01:46:40"])).astype(f"datetime64[{unit}]")
+
+    assert as_numbers(dates).tolist() == [1_000_000_000]
+
+
+@pytest.mark.parametrize("number", [978300760, 0.5])
+def test_times_that_are_numbers_stay_as_they_are(number):
+    assert as_numbers(pd.Series([number])).tolist() == [number]
+
+
+def test_two_rows_of_one_pair_are_not_split():
+    ratings = make_ratings([(0, 0), (0, 0)])
+
+    with pytest.raises(ValueError, match="duplicate pair of user and item"):
+        split_interactions(ratings, index_ids(ratings), make_options(test=0), like_threshold=4)
 
 
 @given(tables, withins, st.randoms(use_true_random=False))
@@ -127,7 +170,7 @@ def test_another_seed_gives_another_split():
     assert ((one == TEST) & (other == TEST)).mean() == pytest.approx(0.04, abs=0.03)
 
 
-def test_without_ratings_both_views_are_ones():
+def test_without_ratings_every_row_is_a_like():
     ratings = make_ratings(full_table(2, 10)).drop(columns="rating")
 
     split = split_interactions(ratings, index_ids(ratings), make_options(), like_threshold=4)

@@ -58,7 +58,7 @@ def test_titles_of_no_item_are_refused_with_ids_of_both_sides():
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(ValueError, match=r"no column 'film', only \['id', 'name'\].*params:titles"):
+    with pytest.raises(ValueError, match=r"column 'film', only \['id', 'name'\].*titles.item_id"):
         titles_of(make_items(x="Alien").rename(columns={"film": "id"}), make_ids("x"))
 
 

@@ -1,4 +1,4 @@
-"""What lists do to the catalogue."""
+"""Gini, Lorenz curve, coverage and novelty of lists."""
 
 from math import log2
 
@@ -20,11 +20,11 @@ def test_recommendations_are_counted_without_the_padding():
     assert count_recommended(np.array([[2, 0], [2, -1]]), n_items=4).tolist() == [1, 0, 2, 0]
 
 
-def test_gini_is_zero_where_every_item_is_shown_alike():
+def test_gini_is_0_if_every_item_is_shown_equally_often():
     assert gini(np.array([3, 3, 3])) == 0
 
 
-def test_gini_of_a_single_shown_item_is_all_but_its_own_share():
+def test_gini_of_a_single_shown_item_is_1_minus_its_share_of_the_catalogue():
     assert gini(np.array([0, 5, 0, 0])) == pytest.approx(3 / 4)
 
 
@@ -34,7 +34,7 @@ def test_gini_by_hand_is_the_mean_difference_over_twice_the_mean():
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=20))
-def test_gini_lies_between_nought_and_one_and_knows_no_order(counts):
+def test_gini_is_in_0_to_1_and_does_not_depend_on_the_order_of_items(counts):
     if sum(counts) == 0:
         assert np.isnan(gini(np.array(counts)))
         return
@@ -43,12 +43,12 @@ def test_gini_lies_between_nought_and_one_and_knows_no_order(counts):
     assert value == pytest.approx(gini(np.array(counts[::-1])))
 
 
-def test_coverage_asks_for_training_items_only():
-    # four items, nobody has the last one in training; of the other three two are recommended
+def test_coverage_counts_training_items_only():
+    # four items; the last one has no user in training, and two of the other three are recommended
     assert coverage(np.array([4, 0, 1, 9]), owners_I=np.array([1, 1, 5, 0])) == pytest.approx(2 / 3)
 
 
-def test_coverage_without_a_training_item_cannot_be_told():
+def test_coverage_without_a_training_item_is_nan():
     assert np.isnan(coverage(np.array([1, 1]), owners_I=np.array([0, 0])))
 
 
@@ -58,13 +58,13 @@ def test_novelty_is_the_mean_surprise_of_the_list():
     assert novelty_U == pytest.approx([(-log2(4 / 8) - log2(1 / 8)) / 2])
 
 
-def test_an_item_that_nobody_has_surprises_as_one_that_a_single_user_has():
+def test_an_item_without_users_counts_as_an_item_of_one_user():
     owners_I = np.array([1, 0])
     novelty_U = novelty(np.array([[0], [1]]), owners_I, n_users=8)
     assert novelty_U.tolist() == [3, 3]
 
 
-def test_a_short_list_is_as_novel_as_what_is_in_it_and_no_list_is_not_zero():
+def test_novelty_ignores_padding_and_is_nan_for_an_empty_list():
     novelty_U = novelty(np.array([[0, -1], [-1, -1]]), owners_I=np.array([4, 1]), n_users=8)
     assert novelty_U[0] == 1
     assert np.isnan(novelty_U[1])
@@ -84,5 +84,5 @@ def test_a_lorenz_curve_ends_at_one_below_the_diagonal_and_its_area_is_the_gini(
     assert 2 * (0.5 - np.trapezoid(shown, items)) == pytest.approx(gini(counts), abs=1e-12)
 
 
-def test_where_nothing_is_recommended_there_is_no_lorenz_curve():
+def test_the_lorenz_curve_is_nan_if_nothing_is_recommended():
     assert np.isnan(lorenz(np.zeros(3, dtype=np.int64))[1][-1])

@@ -1,4 +1,4 @@
-"""Users by activity and items by popularity, in worlds small enough to count on fingers."""
+"""Users by activity and items by popularity, by hand."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_ten_users_are_two_in_each_fifth():
     assert fifth_of_users(n_ratings_U).tolist() == [4, 0, 3, 0, 3, 1, 2, 1, 2, 4]
 
 
-def test_users_with_equally_many_ratings_are_not_taken_apart():
+def test_users_with_equally_many_ratings_are_in_one_fifth():
     # six of ten have fewer than 7 ratings: 5 · 6 / 10 = 3
     assert fifth_of_users(np.array([5] * 6 + [7] * 4)).tolist() == [0] * 6 + [3] * 4
 
@@ -58,7 +58,7 @@ def test_means_are_over_those_with_a_value():
     assert mean_by_group(values, groups, 3) == pytest.approx([(1 + 3) / 2, np.nan, 4], nan_ok=True)
 
 
-def test_ratios_are_of_the_sums():
+def test_ratios_are_those_of_the_sums():
     found = ratio_by_group(np.array([9.0, 1.0, 8.0]), np.array([3, 1, 2]), np.array([0, 0, 1]), 2)
     assert found.tolist() == [(9 + 1) / (3 + 1), 8 / 2]
 
@@ -72,13 +72,13 @@ def test_held_out_items_are_counted_by_group():
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=6))
-def test_the_groups_together_hold_all_that_is_held_out(rows):
+def test_the_groups_add_up_to_all_held_out_items(rows):
     relevant_UI = csr_array(np.array(rows, dtype=np.float32))
     counts_UG = relevant_by_group(relevant_UI, GROUP, 3)
     assert counts_UG.sum(axis=1).tolist() == np.diff(relevant_UI.indptr).tolist()
 
 
-def test_recall_of_a_group_is_over_the_users_with_something_of_it():
+def test_recall_of_a_group_is_over_users_with_a_held_out_item_of_the_group():
     # hits: user 0 has items 0 and 2, user 1 item 3; −1 is padding and hits nothing
     item_UK = np.array([[0, 2], [3, -1], [0, 1]])
     recall_G = recall_by_group(
@@ -87,7 +87,7 @@ def test_recall_of_a_group_is_over_the_users_with_something_of_it():
     assert recall_G.tolist() == [1 / 1, (1 / 2 + 0 / 1) / 2, 1 / 1]
 
 
-def test_a_group_that_nobody_has_anything_of_has_no_recall():
+def test_a_group_without_held_out_items_has_no_recall():
     item_UK = np.array([[0]])
     relevant_UI = csr_array(np.array([[1, 0, 0, 0]], dtype=np.float32))
     counts_UG = relevant_by_group(relevant_UI, GROUP, 3)

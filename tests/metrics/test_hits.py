@@ -1,4 +1,4 @@
-"""A hit is an item that the sparse structure of the held-out part holds."""
+"""Hits: recommended items that the held-out part stores."""
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -7,7 +7,7 @@ from collaborative_autoencoders.metrics import hits
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 
 
-def test_a_hit_is_a_held_out_item_of_that_very_user():
+def test_a_hit_is_a_held_out_item_of_the_same_user():
     relevant_UI = csr_array(np.array([[1, 0, 1], [0, 1, 0]], dtype=np.float32))
     item_UK = np.array([[2, 1], [0, 1]])
     assert find_hits(item_UK, relevant_UI).tolist() == [[True, False], [False, True]]

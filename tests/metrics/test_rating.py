@@ -1,34 +1,31 @@
-"""Errors of predicted ratings, summed per user."""
+"""Errors of predicted ratings, by hand."""
 
 from math import sqrt
 
 import numpy as np
 import pytest
 
-from collaborative_autoencoders.metrics.rating import mae, rmse, sum_errors
+from collaborative_autoencoders.metrics.rating import absolute_error, squared_error, sum_by_user
+from collaborative_autoencoders.metrics.table import METRICS
+
+USER_N = np.array([0, 0, 2])
+ERROR_N = np.array([3.0, 5.0, 2.0]) - np.array([4.0, 5.0, 4.0])
 
 
-def test_errors_by_hand():
-    errors = sum_errors(
-        user_N=np.array([0, 0, 2]),
-        predicted_N=np.array([3.0, 5.0, 2.0]),
-        actual_N=np.array([4.0, 5.0, 4.0]),
-        n_users=3,
-    )
-    assert errors.squared_U.tolist() == [1 + 0, 0, 4]
-    assert errors.absolute_U.tolist() == [1 + 0, 0, 2]
-    assert errors.count_U.tolist() == [2, 0, 1]
-    assert rmse(errors) == pytest.approx(sqrt((1 + 0 + 4) / 3))
-    assert mae(errors) == pytest.approx((1 + 0 + 2) / 3)
+def test_errors_are_summed_per_user():
+    assert sum_by_user(USER_N, squared_error(ERROR_N), 3).tolist() == [1 + 0, 0, 4]
+    assert sum_by_user(USER_N, absolute_error(ERROR_N), 3).tolist() == [1 + 0, 0, 2]
 
 
-def test_every_rating_weighs_the_same_whoever_gave_it():
-    # a mean of users' RMSEs would be (0 + 2) / 2
-    errors = sum_errors(np.array([0, 0, 0, 1]), np.array([1.0, 1, 1, 3]), np.ones(4), n_users=2)
-    assert rmse(errors) == pytest.approx(sqrt(4 / 4))
+@pytest.mark.parametrize(
+    ("name", "expected"), [("rmse", sqrt((1 + 0 + 4) / 3)), ("mae", (1 + 0 + 2) / 3)]
+)
+def test_a_rating_metric_is_a_function_of_the_mean_over_ratings(name, expected):
+    metric = METRICS[name]
+    assert metric.of_mean(metric.function(ERROR_N).mean()) == pytest.approx(expected)
 
 
-def test_without_a_rating_there_is_no_error_to_tell():
-    errors = sum_errors(np.empty(0, np.int64), np.empty(0), np.empty(0), n_users=2)
-    assert np.isnan(rmse(errors))
-    assert np.isnan(mae(errors))
+def test_without_a_rating_the_sums_are_0_and_floats():
+    sums_U = sum_by_user(np.empty(0, np.int64), np.empty(0), n_users=2)
+    assert sums_U.tolist() == [0, 0]
+    assert sums_U.dtype == np.float64

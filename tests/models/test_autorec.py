@@ -1,4 +1,4 @@
-"""AutoRec by hand, and the law of its penalty."""
+"""AutoRec by hand, item- and user-based, and the law of its penalty."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.learning.fit_model import fit_model
-from collaborative_autoencoders.models.autorec import AutoRec
+from collaborative_autoencoders.models.autorec import AutoRec, UserAutoRec
 from collaborative_autoencoders.models.batch import Rows
 from collaborative_autoencoders.models.bias import item_biases, user_biases
 from collaborative_autoencoders.models.model import Catalogue
@@ -23,16 +23,16 @@ PLAIN = {
     "model__target": "raw",
     "model__fallback": 3,
 }
-#        item 0  1  2       user 0 has rated items 0 and 1, user 1 item 1, nobody item 2
+#        item 0  1  2       user 0 has rated items 0 and 1, user 1 item 1, no user item 2
 RATINGS = csr_array(
     (np.array([5, 1, 4], dtype=np.float32), np.array([0, 1, 1]), np.array([0, 2, 3])), shape=(2, 3)
 )
 CPU = torch.device("cpu")
 
 
-def by_hand(orientation, encoder, decoder, **changes):
-    options = options_of("autorec", **(PLAIN | {"model__orientation": orientation} | changes)).model
-    network = AutoRec(options, Catalogue(2, 3, 1, 5))
+def by_hand(network_class, encoder, decoder, **changes):
+    options = options_of("autorec", **PLAIN | changes).model
+    network = network_class(options, Catalogue(2, 3, 1, 5))
     network.start(RATINGS, torch.Generator())
     with torch.no_grad():
         network.encoder[0].copy_(torch.tensor(encoder)[:, None])
@@ -44,22 +44,22 @@ def by_hand(orientation, encoder, decoder, **changes):
 
 
 def test_item_based_scores_are_equation_3_of_each_items_column():
-    network = by_hand("item", [1.0, 2.0], [1.0, -1.0])
+    network = by_hand(AutoRec, [1.0, 2.0], [1.0, -1.0])
     code = [5 * 1 + 0.5, 1 * 1 + 4 * 2 + 0.5]
     wanted = [[code[0] + 0.25, code[1] + 0.25, 3], [-code[0] + 0.25, -code[1] + 0.25, 3]]
     assert network.score(RATINGS, np.array([0, 1])) == pytest.approx(np.array(wanted))
 
 
 def test_user_based_scores_are_equation_3_of_each_users_row():
-    network = by_hand("user", [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
+    network = by_hand(UserAutoRec, [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
     code = 5 * 1 + 1 * 2 + 0.5
     assert network.score(RATINGS[[0]], np.array([0]))[0] == pytest.approx(
-        [code + 0.25, -code + 0.25, 3]  # nobody has rated item 2
+        [code + 0.25, -code + 0.25, 3]  # no user has rated item 2
     )
 
 
 def test_the_loss_looks_at_observed_ratings_only():
-    network = by_hand("user", [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
+    network = by_hand(UserAutoRec, [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
     codes = [5 * 1 + 1 * 2 + 0.5, 4 * 2 + 0.5]
     first = (5 - (codes[0] + 0.25)) ** 2 + (1 - (-codes[0] + 0.25)) ** 2
     second = (4 - (-codes[1] + 0.25)) ** 2
@@ -70,7 +70,7 @@ def test_the_loss_looks_at_observed_ratings_only():
 def test_a_rating_of_zero_is_observed():
     zero = RATINGS.copy()
     zero.data[1] = 0
-    network = by_hand("user", [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
+    network = by_hand(UserAutoRec, [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
     codes = [5 * 1 + 0.5, 4 * 2 + 0.5]
     errors = [5 - (codes[0] + 0.25), 0 - (-codes[0] + 0.25), 4 - (-codes[1] + 0.25)]
     loss = network.loss(Rows(zero, CPU).all(), torch.Generator())
@@ -87,7 +87,7 @@ def test_biases_are_damped_means_of_what_is_left_over():
 
 def test_with_bias_targets_a_silent_network_predicts_the_biases():
     network = by_hand(
-        "item", [0.0, 0.0], [0.0, 0.0], model__target="minus_biases", model__fallback="biases"
+        AutoRec, [0.0, 0.0], [0.0, 0.0], model__target="minus_biases", model__fallback="biases"
     )
     with torch.no_grad():
         network.decoder_bias_C.zero_()
@@ -99,7 +99,7 @@ def test_with_bias_targets_a_silent_network_predicts_the_biases():
 
 
 def test_the_penalty_of_a_row_does_not_depend_on_the_batch():
-    network = by_hand("item", [1.0, 2.0], [1.0, -1.0], model__penalty=12.0)
+    network = by_hand(AutoRec, [1.0, 2.0], [1.0, -1.0], model__penalty=12.0)
     strengths = [group.strength for group in network.penalties(n_rows=4)]
     assert strengths == [12 / 4, 0]  # λ/2 ‖·‖² of the whole sum is λ/4/2 ‖·‖² of a row's mean
 
@@ -111,28 +111,31 @@ def test_the_deep_form_has_the_papers_three_layers():
     assert shapes == [(2, 4), (4, 2), (2, 4), (4, 2)]
 
 
-@pytest.mark.parametrize("orientation", ["item", "user"])
+@pytest.mark.parametrize("name", ["autorec", "autorec_user"])
 @pytest.mark.parametrize("sizes", [[16], [16, 8, 16]])
-def test_both_orientations_learn_at_any_depth(orientation, sizes):
+def test_both_kinds_learn_at_any_depth(name, sizes):
     world = checkerboard()
     options = options_of(
-        "autorec",
-        model__orientation=orientation,
+        name,
         model__hidden_sizes=sizes,
         model__encoder_activation="tanh",
         fitting__epochs=60,
         fitting__patience=None,
     )
-    history = fit_model(
-        options, True, RUNNING, world.train, world.validation, world.catalogue
-    ).history
+    history = fit_model(options, True, RUNNING, world.catalogue, **world.parts).history
     assert min(epoch.validation for epoch in history) < 1.1  # a bias is off by 1.7
 
 
+def test_only_the_item_based_kind_keeps_the_code_of_every_item():
+    options, catalogue = options_of("autorec", **PLAIN).model, Catalogue(2, 3, 1, 5)
+    assert AutoRec(options, catalogue).code_RH.shape == (3, 1)
+    assert UserAutoRec(options, catalogue).code_RH.shape == (0, 1)
+
+
 def test_a_sigmoid_decoder_is_stretched_to_the_scale_of_the_ratings():
-    network = by_hand("user", [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
+    network = by_hand(UserAutoRec, [1.0, 2.0, 3.0], [1.0, -1.0, 2.0])
     stretched = by_hand(
-        "user", [1.0, 2.0, 3.0], [1.0, -1.0, 2.0], model__decoder_activation="sigmoid"
+        UserAutoRec, [1.0, 2.0, 3.0], [1.0, -1.0, 2.0], model__decoder_activation="sigmoid"
     )
     plain = network.score(RATINGS[[0]], np.array([0]))[0, :2]
     assert stretched.score(RATINGS[[0]], np.array([0]))[0, :2] == pytest.approx(

@@ -1,20 +1,20 @@
 """CDAE by hand: a network small enough to do its sums on paper."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from checkerboard import checkerboard, share_of_right_kind
-from model_options import RUNNING, options_of, raw_options
+from model_options import RUNNING, options_of
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.learning.fit_model import fit_model
-from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.models import losses
 from collaborative_autoencoders.models.batch import Rows, drop, thin_out
-from collaborative_autoencoders.models.cdae import CDAE
+from collaborative_autoencoders.models.cdae import CDAE, CDAEOptions
 from collaborative_autoencoders.models.model import Catalogue
 
 PLAIN = {
@@ -162,12 +162,9 @@ def test_the_output_bias_can_start_at_the_items_frequency(loss, output, start):
 
 
 @pytest.mark.parametrize("exponent", ["activity_exponent", "popularity_exponent"])
-@pytest.mark.parametrize("change", [{"loss": "multinomial"}, {"negatives": 5}])
-def test_weights_are_for_losses_over_all_items(exponent, change):
-    block = raw_options("cdae")
-    block["model"] |= {exponent: 0.3} | change
+def test_weights_are_for_losses_over_all_items(exponent):
     with pytest.raises(ValidationError, match="set them to 0"):
-        TrainingOptions.model_validate(block)
+        options_of("cdae", model__loss="multinomial", **{f"model__{exponent}": 0.3})
 
 
 def test_the_logistic_loss_over_all_items():
@@ -187,67 +184,32 @@ def test_the_multinomial_loss_divides_the_logits_by_the_temperature():
     assert losses.multinomial(OUTPUT, BATCH, 2).item() == pytest.approx(wanted)
 
 
-def one_per_negative(output, target):
-    return torch.full_like(output, 1.0 - target)
-
-
-def test_sampled_negatives_are_as_many_as_asked_for_on_the_average():
-    generator = torch.Generator().manual_seed(0)
-    wide = Rows(csr_array(np.eye(500, 4000, dtype=np.float32)), CPU).all()
-    loss = losses.over_sampled_items(
-        one_per_negative, torch.zeros(500, 4000), wide, 1, 5, generator
-    )
-    assert loss.item() == pytest.approx(5, rel=0.01)  # a draw in 4,000 hits the like and is void
-
-
-def test_the_sampled_loss_never_pushes_a_like_down():
-    full = csr_array(np.ones((2, 3), dtype=np.float32))
-    generator = torch.Generator().manual_seed(0)
-    output = torch.zeros(2, 3)
-    loss = losses.over_sampled_items(losses.square, output, Rows(full, CPU).all(), 1, 4, generator)
-    assert loss.item() == pytest.approx(3 * 1.0**2 / 2)  # of three likes; every draw is void
-
-
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
         ("hidden_activation", "softsign", "hidden_activation"),
-        ("loss", "hinge", "loss"),
+        ("loss", "cubic", "loss"),
         ("corruption", 1.0, "corruption"),
         ("hiden_size", 3, "hiden_size"),
-        ("output_activation", "relu", "needs output_activation: sigmoid"),
+        ("name", "cdae", "name"),
+        ("negatives", 5, "negatives"),
+        ("output_activation", "identity", "needs output_activation: sigmoid"),
     ],
 )
 def test_a_wrong_option_is_refused_by_name(key, value, said):
-    block = raw_options("cdae")
-    if key == "output_activation":
-        block["model"]["loss"] = "logistic"
-    block["model"][key] = value
+    loss = "logistic" if key == "output_activation" else "square"
     with pytest.raises(ValidationError, match=said):
-        TrainingOptions.model_validate(block)
+        options_of("cdae", **{"model__loss": loss, f"model__{key}": value})
 
 
-@pytest.mark.parametrize("loss", ["square", "logistic", "multinomial"])
-@pytest.mark.parametrize("negatives", [None, 5])
-def test_every_loss_learns(loss, negatives):
-    if loss == "multinomial" and negatives:
-        with pytest.raises(ValidationError, match="negatives: null"):
-            options_of(
-                "cdae",
-                model__loss=loss,
-                model__negatives=negatives,
-                model__popularity_exponent=0,
-            )
-        return
+@pytest.mark.parametrize("loss", get_args(CDAEOptions.model_fields["loss"].annotation))
+def test_every_loss_learns(loss):
     world = checkerboard()
     options = options_of(
         "cdae",
         model__loss=loss,
-        model__negatives=negatives,
-        model__popularity_exponent=0,
         model__output_activation="sigmoid" if loss == "logistic" else "identity",
+        model__start_at_frequency=True,
     )
-    fitted = fit_model(
-        options, True, RUNNING, world.train, world.validation, world.catalogue
-    ).fitted
+    fitted = fit_model(options, True, RUNNING, world.catalogue, **world.parts).fitted
     assert share_of_right_kind(fitted.model, world) > 0.9

@@ -1,4 +1,4 @@
-"""Users whom the fit has not met: by hand, against a general minimiser, and in the models."""
+"""Users whom the fit has not seen: by hand, against a general minimiser, and in the models."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,13 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from collaborative_autoencoders.interactions.matrices import together
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models.fold_in import Curve, fold_in
 
 RANDOM = np.random.default_rng(0)
 STRETCHED = Curve(lambda z: 1 + 4 * expit(z), lambda z: 4 * expit(z) * expit(-z))
 WORLD = checkerboard()
-BOTH = together(WORLD.train, WORLD.validation)
+BOTH = WORLD.known
 
 
 def test_one_rating_and_one_number_by_hand():
@@ -24,7 +23,7 @@ def test_one_rating_and_one_number_by_hand():
     assert fold_in(targets, np.array([[2.0]]), np.array([2.0])).tolist() == [[1.0]]
 
 
-def test_nobody_s_history_gives_zeros():
+def test_an_empty_history_gives_zeros():
     assert fold_in(csr_array((2, 3)), np.ones((3, 2)), np.ones(2)).tolist() == [[0, 0], [0, 0]]
 
 
@@ -37,8 +36,8 @@ def test_the_vector_is_where_a_general_minimiser_ends(n_items, curve):
 
     def loss(w):
         z = vectors @ w
-        told = z if curve is None else curve.value(z)
-        return ((targets.data - told) ** 2).sum() + (penalty * w**2).sum()
+        predicted = z if curve is None else curve.value(z)
+        return ((targets.data - predicted) ** 2).sum() + (penalty * w**2).sum()
 
     ours = fold_in(targets, vectors, penalty, curve)[0]
     theirs = minimize(loss, np.zeros(5), tol=1e-10).x
@@ -54,9 +53,7 @@ def test_a_user_is_folded_in_alone_as_among_others():
 
 def rating_model(name, **changes):
     options = options_of(name, **changes)
-    return fit_model(
-        options, True, RUNNING, WORLD.train, WORLD.validation, WORLD.catalogue
-    ).fitted.model
+    return fit_model(options, True, RUNNING, WORLD.catalogue, **WORLD.parts).fitted.model
 
 
 @pytest.mark.parametrize(
@@ -69,7 +66,7 @@ def rating_model(name, **changes):
         ("autorec_user", {}),
     ],
 )
-def test_a_user_never_seen_is_told_apart_as_well_as_when_known(name, changes):
+def test_an_unseen_user_is_predicted_as_well_as_when_known(name, changes):
     model = rating_model(name, **changes)
     users = np.arange(WORLD.catalogue.users)
     likes = users[:, None] % 2 == np.arange(WORLD.catalogue.items) % 2

@@ -1,4 +1,4 @@
-"""A table of one's own becomes a run by the YAML that the README shows, and no other."""
+"""A user's own table is run with the YAML in the README and nothing else."""
 
 import hashlib
 import json
@@ -12,19 +12,18 @@ from projects import REPOSITORY, new_project, run
 from tracked import last_run
 
 from collaborative_autoencoders.datasets.fabricated import fabricate_ratings
-from collaborative_autoencoders.models import models_for
+from collaborative_autoencoders.models import models_for, networks
 
 README = REPOSITORY / "README.md"
 QUICK = {
-    "cdae": {"fitting": {"epochs": 1}},
-    "autorec": {"fitting": {"epochs": 1}},
+    **{network: {"fitting": {"epochs": 1}} for network in networks()},
     "evaluation": {"bootstrap_resamples": 10},
 }
-REASON = "it learns from ratings, and the table has none"
+REASON = "it is fitted on ratings, and the table has no ratings"
 
 
 def yaml_blocks() -> dict[str, str]:
-    """The YAML of the README's section by the path in its first line."""
+    """Return the YAML blocks of the README's section by the path in their first line."""
     text = README.read_text(encoding="utf-8")
     section = text.partition("## Your own data\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"```yaml\n(# (\S+)\n.*?)```", section, re.DOTALL)
@@ -32,7 +31,7 @@ def yaml_blocks() -> dict[str, str]:
 
 
 def write_changed(file: Path, **changed) -> None:
-    """The YAML file with some top-level keys changed, one level deep."""
+    """Change some top-level keys of a YAML file, one level deep."""
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     for key, value in changed.items():
         content[key] = content.get(key, {}) | value
@@ -41,7 +40,7 @@ def write_changed(file: Path, **changed) -> None:
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A project with the README's environment and a table of the columns it names."""
+    """A project with the environment of the README."""
     project = new_project(tmp_path / "project")
     for path, block in yaml_blocks().items():
         (project / path).parent.mkdir(exist_ok=True)
@@ -59,7 +58,7 @@ def raw_file(project: Path) -> Path:
 
 
 def make_table(project: Path) -> pd.DataFrame:
-    """Text ids, and the README's column names and scale."""
+    """Return ratings with text ids, and with the column names and the scale of the README."""
     cleaning = parameters(project)["cleaning"]
     columns, scale = cleaning["columns"], cleaning["rating_scale"]
     table = fabricate_ratings(130, 120)
@@ -88,7 +87,7 @@ def test_the_readme_shows_two_files_in_about_ten_lines():
     assert sum(len(block.splitlines()) for block in blocks.values()) <= 12
 
 
-def test_a_csv_with_text_ids_becomes_a_run_of_every_model(project):
+def test_a_csv_with_text_ids_is_run_with_every_model(project):
     make_table(project).to_csv(raw_file(project), index=False)
     run(project, env="mine", params=QUICK)
 
@@ -97,11 +96,11 @@ def test_a_csv_with_text_ids_becomes_a_run_of_every_model(project):
     assert facts["checksum"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert leaderboard_of(project)["ndcg_at_10"].notna().all()
     titles = pd.read_parquet(project / "data/03_primary/mine/item_titles.parquet")
-    assert (titles["title"] == titles["item_id"]).all(), "MovieLens's titles are not ours"
+    assert (titles["title"] == titles["item_id"]).all(), "the titles of MovieLens are not used"
 
 
 @pytest.mark.parametrize("ending", ["tsv", "parquet"])
-def test_tsv_and_parquet_are_the_same_run(project, ending):
+def test_tsv_and_parquet_are_read_too(project, ending):
     table, file = make_table(project), raw_file(project).with_suffix(f".{ending}")
     entry: dict = {"filepath": f"data/01_raw/{file.name}"}
     if ending == "tsv":
@@ -117,7 +116,7 @@ def test_tsv_and_parquet_are_the_same_run(project, ending):
     assert facts_of(project)["rated"]
 
 
-def test_times_are_read_where_the_table_has_them(project):
+def test_times_are_read_if_the_table_has_them(project):
     table = make_table(project)
     earlier = table.head(1).assign(when=0, **{table.columns[2]: table.iloc[1, 2]})
     pd.concat([table.assign(when=1), earlier]).to_csv(raw_file(project), index=False)
@@ -129,7 +128,7 @@ def test_times_are_read_where_the_table_has_them(project):
     assert clean["timestamp"].eq(1).all()
 
 
-def test_without_ratings_every_row_is_a_like_and_models_of_ratings_are_left_out(project):
+def test_without_ratings_every_row_is_a_like_and_rating_models_are_left_out(project):
     table = make_table(project)
     table.drop(columns=table.columns[2]).to_csv(raw_file(project), index=False)
     columns = parameters(project)["cleaning"]["columns"] | {"rating": None}
@@ -139,16 +138,16 @@ def test_without_ratings_every_row_is_a_like_and_models_of_ratings_are_left_out(
     facts, leaderboard = facts_of(project), leaderboard_of(project)
     assert facts["likes"] == facts["ratings"] == len(table)
     assert set(leaderboard.index[leaderboard["left_out"] == REASON]) == set(models_for("rating"))
-    judged = leaderboard["ndcg_at_10"].notna()
-    assert set(leaderboard.index[judged]) == set(models_for("ranking"))
+    evaluated = leaderboard["ndcg_at_10"].notna()
+    assert set(leaderboard.index[evaluated]) == set(models_for("ranking"))
     _, children = last_run(project)
-    said = {name: child.data.tags.get("left_out") for name, child in children.items()}
-    assert said == dict.fromkeys(models_for("ranking")) | dict.fromkeys(
+    reasons = {name: child.data.tags.get("left_out") for name, child in children.items()}
+    assert reasons == dict.fromkeys(models_for("ranking")) | dict.fromkeys(
         models_for("rating"), REASON
     )
 
 
-def test_ones_own_titles_come_along(project):
+def test_titles_are_read_from_a_table_of_items(project):
     table = make_table(project)
     table.to_csv(raw_file(project), index=False)
     songs = table.iloc[:, 1].unique()

@@ -1,4 +1,4 @@
-"""The doors of data engineering, and the pipeline from a raw table to six matrices."""
+"""The nodes of data engineering, and the pipeline from a raw table to the parts of the split."""
 
 import json
 import logging
@@ -20,9 +20,9 @@ from collaborative_autoencoders.pipelines.data_engineering import create_pipelin
 
 CONF = Path(__file__).parents[2] / "conf"
 PARTS = ("train", "validation", "test")
-MATRICES = [f"{part}_{view}" for part in PARTS for view in ("ratings", "likes")]
+VIEWS = ("ratings", "likes")
 OUTPUTS = {
-    *MATRICES,
+    *PARTS,
     "clean_ratings",
     "data_source",
     "core_ratings",
@@ -31,6 +31,7 @@ OUTPUTS = {
     "item_ids",
     "item_titles",
     "data_facts",
+    "lookup",
 }
 
 
@@ -53,7 +54,7 @@ def make_options(**changed) -> dict:
 
 
 class KeptDataset(MemoryDataset):
-    """What a run leaves in memory, for a look at it afterwards."""
+    """A dataset in memory that a run does not release."""
 
     def _release(self) -> None:
         pass
@@ -77,7 +78,7 @@ def made() -> dict:
     return run_pipeline(ratings)
 
 
-def test_every_output_has_the_name_that_others_rely_on():
+def test_inputs_and_outputs_have_the_promised_names():
     assert create_pipeline().all_outputs() == OUTPUTS
     assert create_pipeline().inputs() == {
         "ratings",
@@ -90,40 +91,23 @@ def test_every_output_has_the_name_that_others_rely_on():
     }
 
 
-def test_a_node_is_named_after_its_function_and_lies_in_one_box():
+def test_nodes_are_named_after_their_functions_in_one_namespace():
     for node in create_pipeline().nodes:
         assert node.name == f"data_engineering.{node.func.__name__}"
 
 
-def test_every_dataset_is_declared_and_its_folder_is_its_layer():
-    declared = read_yaml("base/catalog_data_engineering.yml")
+def test_the_parts_together_are_the_core(made):
+    core, parts = made["core_ratings"], [made[part] for part in PARTS]
+    n_ratings, n_likes = (sum(part.view(name).nnz for part in parts) for name in VIEWS)
 
-    assert set(declared) == OUTPUTS | {"ratings", "items"}
-    for entry in declared.values():
-        layer = (entry.get("filepath") or entry["path"]).split("/")[1]
-        assert entry["metadata"]["kedro-viz"] == {"layer": layer}
-
-
-@pytest.mark.parametrize("environment", ["base", "ml-1m", "seed"])
-def test_every_dataset_says_what_one_row_is(environment):
-    lines = (CONF / environment / "catalog_data_engineering.yml").read_text("utf-8").splitlines()
-
-    entries = [number for number, line in enumerate(lines) if line and line[0] not in " #"]
-    assert entries
-    assert all(lines[number - 1].startswith("# One ") for number in entries)
+    assert n_ratings == len(core) == made["data_facts"]["ratings"]
+    assert n_likes == (core["rating"] >= 4).sum() == made["data_facts"]["likes"]
+    for part in parts:
+        assert part.shape == (len(made["user_ids"]), len(made["item_ids"]))
+        assert {part.view(name).dtype for name in VIEWS} == {np.dtype(np.float32)}
 
 
-def test_the_matrices_are_the_core(made):
-    core, ratings = made["core_ratings"], sum(made[f"{part}_ratings"].nnz for part in PARTS)
-
-    assert ratings == len(core) == made["data_facts"]["ratings"]
-    assert sum(made[f"{part}_likes"].nnz for part in PARTS) == (core["rating"] >= 4).sum()
-    for name in MATRICES:
-        assert made[name].shape == (len(made["user_ids"]), len(made["item_ids"]))
-        assert made[name].dtype == np.float32
-
-
-def test_the_facts_are_flat_and_fit_into_json(made):
+def test_the_facts_are_flat_and_can_be_json(made):
     facts = made["data_facts"]
 
     assert list(facts) == [
@@ -150,7 +134,16 @@ def test_the_report_and_the_facts_agree(made):
     assert {name: made["data_facts"][name] for name in after} == after
 
 
-def test_the_core_is_told_in_one_line(made, caplog):
+def test_the_lookup_has_the_ids_and_titles_at_their_indices_and_the_facts(made):
+    lookup = made["lookup"]
+
+    assert lookup.users["user_id"].tolist() == made["user_ids"]["user_id"].tolist()
+    assert lookup.items["item_id"].tolist() == made["item_ids"]["item_id"].tolist()
+    assert lookup.items["title"].tolist() == made["item_titles"]["title"].tolist()
+    assert (lookup.facts, lookup.like_threshold) == (made["data_facts"], 4)
+
+
+def test_the_core_is_logged_on_one_line(made, caplog):
     with caplog.at_level(logging.INFO):
         nodes.keep_core(made["clean_ratings"], make_options()["core"])
 
@@ -158,7 +151,7 @@ def test_the_core_is_told_in_one_line(made, caplog):
     assert line.startswith("Core: 30 users x 20 items")
 
 
-def test_a_table_without_ratings_counts_every_row_as_liked():
+def test_in_a_table_without_ratings_every_row_is_a_like():
     table = fabricate_ratings(30, 20)[["user_id", "item_id"]]
     columns = {"user_id": "user_id", "item_id": "item_id", "rating": None, "timestamp": None}
 
@@ -166,10 +159,10 @@ def test_a_table_without_ratings_counts_every_row_as_liked():
 
     assert made["data_facts"]["rated"] is False
     assert made["data_facts"]["likes"] == made["data_facts"]["ratings"] == len(table)
-    assert (made["train_ratings"] != made["train_likes"]).nnz == 0
+    assert (made["train"].ratings != made["train"].likes).nnz == 0
 
 
-def test_a_node_leaves_its_inputs_as_they_were():
+def test_the_raw_table_is_not_changed():
     ratings = fabricate_ratings(30, 20)
     before = ratings.copy(deep=True)
 
@@ -178,45 +171,15 @@ def test_a_node_leaves_its_inputs_as_they_were():
     pd.testing.assert_frame_equal(ratings, before)
 
 
-def broken_table(**values) -> pd.DataFrame:
-    table = fabricate_ratings(30, 20).astype(dict.fromkeys(values, object))
-    for name, value in values.items():
-        table.loc[2, name] = value
-    return table
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        (pd.DataFrame({"user_id;item_id;rating": ["1;2;3"]}), r"separator looks wrong.*sep: ';'"),
-        (broken_table().drop(columns="item_id"), r"cleaning.columns.item_id"),
-        (broken_table().head(0), "no rows"),
-        (broken_table(rating="good"), r"row 3 .* rating 'good'"),
-        (broken_table(rating=np.nan), r"row 3 .* rating nan"),
-        (broken_table(rating=-np.inf), r"row 3 .* rating -inf"),
-        (broken_table(rating=6), r"row 3 .* rating 6 lies outside"),
-        (broken_table(user_id=None), r"row 3 .* user_id .* is null"),
-        (broken_table(item_id="").astype({"item_id": "str"}), r"row 3 .* item_id '' is empty"),
-    ],
-)
-def test_a_bad_table_is_refused_by_the_first_node(table, message):
-    with pytest.raises(ValueError, match=message):
-        nodes.clean_ratings(table, make_options()["cleaning"])
-
-
-def test_a_core_that_leaves_nothing_stops_the_run():
-    with pytest.raises(ValueError, match=r"core.k: 99 leave nothing"):
-        run_pipeline(fabricate_ratings(30, 20), core={"k": 99})
-
-
-def test_lists_longer_than_the_catalogue_stop_the_run():
+def test_a_list_longer_than_the_catalogue_stops_the_run():
     with pytest.raises(ValueError, match=r"evaluation.k: 21 is more than the 20 items"):
         run_pipeline(fabricate_ratings(30, 20), k=(10, 21), core={"k": 0})
 
 
-def test_the_seed_environment_keeps_only_what_was_rated_4_or_5():
+def test_the_environment_of_the_cdae_article_keeps_only_ratings_of_4_and_5():
     made = run_pipeline(
-        fabricate_ratings(30, 20), core=read_yaml("seed/parameters_data_engineering.yml")["core"]
+        fabricate_ratings(30, 20),
+        core=read_yaml("cdae-article/parameters_data_engineering.yml")["core"],
     )
 
     assert made["core_ratings"]["rating"].min() == 4

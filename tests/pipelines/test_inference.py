@@ -1,4 +1,4 @@
-"""The champion's lists for everybody: the same ones as it gives when it is asked by itself."""
+"""Recommendations for many users: the same lists as those of the served champion."""
 
 import json
 
@@ -8,15 +8,17 @@ import projects
 import pytest
 import tracked
 
-from collaborative_autoencoders.pipelines.inference.nodes import read_users
+from collaborative_autoencoders.serving.batches import read_users
 
 LIST = ["user_id", "rank", "item_id", "title", "score", "source"]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    project = projects.new_project(tmp_path_factory.mktemp("inference") / "world")
-    projects.run(project, pipelines=["ranking"], params={"registration": {"enabled": True}})
+def project(finished_world, tmp_path_factory):
+    """A finished run that registered every model. The champion of mf is deleted."""
+    folder = tmp_path_factory.mktemp("inference") / "world"
+    project = projects.copy_with_store(finished_world, folder)
+    tracked.store(project).delete_registered_model_alias("mf", "champion")
     return project
 
 
@@ -29,15 +31,15 @@ def report_of(project):
     return json.loads((project / "data/08_reporting/recommendations.json").read_text())
 
 
-def test_everybody_gets_the_list_that_the_served_champion_gives(project):
+def test_every_user_has_the_list_of_the_served_champion(project):
     lists = infer(project, batch_size=7)
     assert lists["user_id"].nunique() == 60
     assert set(lists["model"]) == {"cdae"}
     mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
     champion = mlflow.pyfunc.load_model("models:/cdae@champion")
     users = lists["user_id"].drop_duplicates()
-    asked = champion.predict(pd.DataFrame({"user_id": users}), params={"n": 5})
-    pd.testing.assert_frame_equal(lists[LIST], asked[LIST], check_dtype=False, rtol=0, atol=1e-5)
+    served = champion.predict(pd.DataFrame({"user_id": users}), params={"n": 5})
+    pd.testing.assert_frame_equal(lists[LIST], served[LIST], check_dtype=False, rtol=0, atol=1e-5)
     assert report_of(project) == {
         "users": 60,
         "users_from_model": 60,
@@ -57,19 +59,21 @@ def test_the_counts_are_metrics_of_the_run(project):
     assert children == {}
 
 
-def test_the_users_of_a_file_are_answered_and_unknown_ones_by_popularity(project):
+def test_unseen_users_of_a_file_have_lists_by_popularity(project):
     file = project / "data/01_raw/users.csv"
-    file.write_text("user_id\nuser-07\nsomebody\nuser-07\n", encoding="utf-8")
+    file.write_text("user_id\nuser-07\nnew-user\nuser-07\n", encoding="utf-8")
     lists = infer(project, users="file", model="ease")
     file.unlink()
     sources = lists.groupby("user_id")["source"].first()
-    assert sources.to_dict() == {"user-07": "model", "somebody": "popularity"}
+    assert sources.to_dict() == {"user-07": "model", "new-user": "popularity"}
     assert len(lists) == 10
     assert report_of(project)["users_from_popularity"] == 1
 
 
-def test_a_file_of_users_that_is_not_there_is_named(project):
-    with pytest.raises(ValueError, match=r"users\.csv has no column user_id .* ask for `all`"):
+def test_a_missing_file_of_users_is_named(project):
+    with pytest.raises(
+        ValueError, match=r"users\.csv has no column user_id .* inference.users: all"
+    ):
         infer(project, users="file")
 
 
@@ -84,20 +88,20 @@ def table(*ids):
     return users
 
 
-def test_ids_become_what_the_champion_s_are():
+def test_ids_are_converted_to_the_type_of_the_champions_ids():
     assert read_users(table("3", " 12", "3"), int).tolist() == [3, 12]
     assert read_users(table("007", "7"), str).tolist() == ["007", "7"]
 
 
 @pytest.mark.parametrize(
-    ("users", "kind", "says"),
+    ("users", "kind", "message"),
     [
-        (table("1", "x"), int, r"users.csv, line 3: 'x' is not a whole number"),
+        (table("1", "x"), int, r"users.csv, line 3: 'x' is not an integer"),
         (table("1", ""), str, r"users.csv, line 3: '' is not an id"),
         (table(), int, r"users.csv has no column user_id with an id"),
         (pd.DataFrame({"id": ["1"]}), int, "has no column user_id"),
     ],
 )
-def test_a_bad_id_is_named_with_file_and_line(users, kind, says):
-    with pytest.raises(ValueError, match=says):
+def test_a_bad_id_is_named_with_file_and_line(users, kind, message):
+    with pytest.raises(ValueError, match=message):
         read_users(users, kind)

@@ -1,17 +1,25 @@
-"""Challenger against champion, in a registry as a user has it."""
+"""Champion and challenger in the registry of a project."""
 
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import mlflow
 import numpy as np
 import pandas as pd
 import projects
 import pytest
 import tracked
+from evaluation.small_world import TEST, TRAIN, VALIDATION, options_with
 
-from collaborative_autoencoders.pipelines.promotion.comparing import Comparison
-from collaborative_autoencoders.pipelines.promotion.nodes import decide
-from collaborative_autoencoders.pipelines.promotion.options import PromotionOptions
+from collaborative_autoencoders.datasets.interactions import InteractionsDataset
+from collaborative_autoencoders.evaluation.versions import Comparison
+from collaborative_autoencoders.pipelines.promotion.nodes import promote_models
+from collaborative_autoencoders.serving import promotion as module
+from collaborative_autoencoders.serving.promotion import Decision, PromotionOptions, apply_policy
 
 REGISTER = {"registration": {"enabled": True}}
-WEAK = {"cdae": {"fitting": {"learning_rate": 1e-6}}}
+WEAK = {model: {"fitting": {"learning_rate": 1e-6, "epochs": 1}} for model in ("cdae", "autorec")}
 OPTIONS = {
     "policy": "significant",
     "metric": "ndcg_at_10",
@@ -31,21 +39,21 @@ def found(gain, low, high, users=50):
 
 
 @pytest.mark.parametrize(
-    ("policy", "comparison", "moves", "because"),
+    ("policy", "comparison", "promoted", "because"),
     [
         ("always", found(-0.1, -0.2, -0.05), True, "policy: always"),
         ("better", found(0.02, -0.1, 0.1), True, "better"),
         ("better", found(0.005, 0.001, 0.01), False, "less than min_gain 0.01"),
         ("better", found(0.0, -0.1, 0.1), False, "not better"),
         ("significant", found(0.02, 0.01, 0.03), True, "better"),
-        ("significant", found(0.02, -0.01, 0.05), False, "the interval holds 0"),
+        ("significant", found(0.02, -0.01, 0.05), False, "the interval contains 0"),
         ("significant", found(-0.02, -0.03, -0.01), False, "not better"),
         ("significant", found(np.nan, np.nan, np.nan, users=0), False, "no test row is new"),
     ],
 )
-def test_the_policy_decides_by_gain_and_interval(policy, comparison, moves, because):
-    moved, reason = decide(comparison, 1, options(policy=policy))
-    assert moved == moves
+def test_the_policy_decides_by_gain_and_interval(policy, comparison, promoted, because):
+    decision, reason = apply_policy(comparison, 1, options(policy=policy))
+    assert decision == promoted
     assert because in reason
     assert "of version 1" in reason
 
@@ -61,130 +69,225 @@ def test_the_policy_decides_by_gain_and_interval(policy, comparison, moves, beca
         {"roll_back": {"cdae": 0}},
     ],
 )
-def test_options_that_mean_nothing_are_refused(wrong):
+def test_options_without_a_meaning_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         options(**wrong)
 
 
+# decisions that compare nothing, in a registry without artifacts
+
+
 @pytest.fixture
-def project(tmp_path):
-    project = projects.new_project(tmp_path / "world")
-    projects.run(project, pipelines=["ranking"], params=REGISTER | WEAK)
-    return project
+def registry(tmp_path):
+    """A registry with two versions of cdae: version 1 is champion, version 2 is challenger."""
+    before = mlflow.get_tracking_uri()
+    with projects.empty_store(tmp_path):
+        mlflow.set_tracking_uri(f"sqlite:///{tmp_path.as_posix()}/mlflow.db")
+        client = mlflow.MlflowClient()
+        client.create_registered_model("cdae")
+        for alias in ("champion", "challenger"):
+            version = client.create_model_version("cdae", source=tmp_path.as_uri())
+            client.set_registered_model_alias("cdae", alias, version.version)
+        yield client
+        mlflow.set_tracking_uri(before)
 
 
-def aliases(project, name="cdae"):
-    client = tracked.store(project)
+def aliases(client):
+    """The version of cdae that has each alias."""
     return {
-        alias: int(client.get_model_version_by_alias(name, alias).version)
+        alias: int(client.get_model_version_by_alias("cdae", alias).version)
         for alias in ("champion", "challenger")
     }
 
 
-def tags(project, version, name="cdae"):
-    return tracked.store(project).get_model_version(name, str(version)).tags
+def tags(client, version):
+    return client.get_model_version("cdae", str(version)).tags
 
 
-def promotions(project):
+def decision_of(not_registered=None, **changes):
+    """The decision about cdae, given the models of the last run."""
+    registered = pd.DataFrame([{"model": "cdae", "not_registered": not_registered}])
+    data = (None, TRAIN, VALIDATION, TEST)  # nothing is compared, so no id is looked up
+    decisions = promote_models(registered, *data, options(**changes), options_with())
+    return decisions.set_index("model").loc["cdae"]
+
+
+def test_a_roll_back_makes_a_version_champion_again(registry, caplog):
+    registry.set_registered_model_alias("cdae", "champion", "2")
+    with caplog.at_level("INFO"):
+        assert decision_of(roll_back={"cdae": 1})["decision"] == "rolled back"
+    assert aliases(registry) == {"champion": 1, "challenger": 2}
+    assert tags(registry, 2)["promotion"] == "rolled back"
+    reason = "version 1 is champion again and replaces version 2"
+    assert tags(registry, 1)["promotion_reason"] == reason
+    assert caplog.messages == [f"cdae: rolled back – {reason}"]
+
+
+def test_after_a_roll_back_the_replaced_version_is_promoted_only_by_the_policy_always(
+    registry, monkeypatch
+):
+    registry.set_registered_model_alias("cdae", "champion", "2")
+    decision_of(roll_back={"cdae": 1})
+    for _ in range(2):
+        again = decision_of()
+        assert again["decision"] == "refused"
+        assert "version 2 was rolled back" in again["reason"]
+        assert aliases(registry)["champion"] == 1
+    monkeypatch.setattr(module, "decide", lambda *_: Decision("promoted", "better", 1, 2))
+    assert decision_of(policy="always")["decision"] == "promoted"
+    assert aliases(registry)["champion"] == 2
+
+
+def test_a_roll_back_to_the_champion_changes_nothing(registry):
+    assert decision_of(roll_back={"cdae": 1})["decision"] == "nothing"
+    assert aliases(registry) == {"champion": 1, "challenger": 2}
+
+
+def test_a_roll_back_to_a_version_that_does_not_exist_is_refused(registry):
+    with pytest.raises(ValueError, match="cdae has no version 9 in the registry, only 1, 2"):
+        decision_of(roll_back={"cdae": 9})
+
+
+def test_a_model_that_was_not_registered_is_not_promoted(registry):
+    found = decision_of(not_registered="registration.enabled is false")
+    assert found["decision"] == "nothing"
+    assert found["reason"] == "not registered: registration.enabled is false"
+    assert aliases(registry) == {"champion": 1, "challenger": 2}
+
+
+def test_a_champion_is_not_compared_with_itself(registry):
+    registry.set_registered_model_alias("cdae", "challenger", "1")
+    assert decision_of()["decision"] == "nothing"
+
+
+def test_without_a_champion_the_challenger_becomes_champion(registry):
+    registry.delete_registered_model_alias("cdae", "champion")
+    assert decision_of()["decision"] == "promoted"
+    assert aliases(registry) == {"champion": 2, "challenger": 2}
+    assert "no champion yet" in tags(registry, 2)["promotion_reason"]
+
+
+# decisions by a comparison, in the registry of a finished run
+
+
+def challenge(project, *models, **params):
+    """Fit, evaluate and register a new version of these models, from the raw data on."""
+    results = [f"{model}.{result}" for model in models for result in ("registration", "metrics")]
+    projects.run(project, params=REGISTER | params, to_outputs=[*results, "lookup"])
+
+
+def promote(project, **promotion):
+    """Run the pipeline `promotion` and return its table of decisions."""
+    projects.run(project, pipelines=["promotion"], params={"promotion": promotion})
     return pd.read_csv(project / "data/08_reporting/test/promotions.csv").set_index("model")
 
 
-def promote(project, caplog, pipelines=("promotion",), **params):
-    with caplog.at_level("INFO"):
-        projects.run(project, pipelines=list(pipelines), params=REGISTER | params)
-    return promotions(project)
+def metrics(project, name):
+    file = project / f"data/08_reporting/test/{name}/metrics.json"
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
-def test_a_better_challenger_takes_the_place_and_a_worse_one_does_not(project, caplog):
-    better = promote(project, caplog, ["ranking", "promotion"]).loc["cdae"]
-    assert better["decision"] == "promoted"
-    assert better["low"] > 0
-    assert aliases(project) == {"champion": 2, "challenger": 2}
-    worse = promote(project, caplog, ["ranking", "promotion"], **WEAK)
-    assert worse.loc["cdae", "decision"] == "refused"
-    assert worse.loc["cdae", "reason"].startswith("not better: ndcg_at_10")
-    assert aliases(project) == {"champion": 2, "challenger": 3}
-    assert tags(project, 3)["promotion"] == "refused"
-    assert tags(project, 3)["promotion_reason"] == worse.loc["cdae", "reason"]
-    assert "cdae: refused – not better" in caplog.text
-    # the same model again gains nothing
-    assert worse.loc["popularity", "gain"] == 0
-    run, _ = tracked.last_run(project)
-    assert "not better" in tracked.artifact(run, "promotions.csv")
+class Story(NamedTuple):
+    """Version 2 of CDAE and AutoRec is worse than version 1; version 3 is better than version 2."""
+
+    project: Path
+    worse: pd.DataFrame
+    """Decisions about version 2."""
+    aliases_after_worse: dict[str, int]
+    better: pd.DataFrame
+    """Decisions about version 3, after version 2 was made champion by hand."""
 
 
-def test_the_figures_are_those_of_the_leaderboard_where_the_split_is_the_same(project, caplog):
-    table = promote(project, caplog, ["ranking", "promotion"])
-    board = pd.read_csv(project / "data/08_reporting/test/leaderboard.csv").set_index("model")
-    for name, row in table.iterrows():
-        assert row["challenger_value"] == pytest.approx(board.loc[name, "ndcg_at_10"], abs=1e-9)
-        assert row["rows_left_out"] == 0
+@pytest.fixture(scope="module")
+def story(finished_world):
+    """One for all workers; to be read."""
+
+    def make(folder):
+        project = projects.copy_with_store(finished_world, folder / "world")
+        client = tracked.store(project)
+        challenge(project, "cdae", "autorec", **WEAK)
+        promote(project).to_csv(folder / "worse.csv")
+        (folder / "aliases.json").write_text(json.dumps(aliases(client)), encoding="utf-8")
+        for name in ("cdae", "autorec"):
+            client.set_registered_model_alias(name, "champion", "2")
+        challenge(project, "cdae", "autorec", "popularity", "ease")
+        promote(project).to_csv(folder / "better.csv")
+
+    folder = projects.once("promotion", make)
+    worse, better = (
+        pd.read_csv(folder / f"{name}.csv", index_col="model") for name in ("worse", "better")
+    )
+    after_worse = json.loads((folder / "aliases.json").read_text(encoding="utf-8"))
+    return Story(folder / "world", worse, after_worse, better)
 
 
-def test_rows_that_the_champion_learned_from_are_left_out_for_both(project, caplog):
-    table = promote(project, caplog, ["ranking", "promotion"], split={"seed": 7})
-    board = pd.read_csv(project / "data/08_reporting/test/leaderboard.csv").set_index("model")
-    # of the new test rows four in five were train or validation of the champion's split
-    test = matrix_of(project, "test_ratings")
-    assert 0.6 * test.nnz < table.loc["ease", "rows_left_out"] < test.nnz
-    assert table.loc["ease", "users"] < board.loc["ease", "users_judged"]
+def test_a_better_challenger_is_promoted(story):
+    row, client = story.better.loc["cdae"], tracked.store(story.project)
+    assert row["decision"] == "promoted"
+    assert row["low"] > 0
+    assert aliases(client) == {"champion": 3, "challenger": 3}
+    assert tags(client, 3)["promotion_reason"] == row["reason"]
 
 
-def matrix_of(project, name):
-    from collaborative_autoencoders.datasets.sparse_matrix import SparseMatrixDataset
-
-    return SparseMatrixDataset(
-        filepath=str(project / f"data/05_model_input/test/{name}.npz")
-    ).load()
-
-
-def test_other_data_are_refused_unless_told(project, caplog):
-    table = promote(project, caplog, ["ranking", "promotion"], core={"k": 5})
-    assert (table["decision"] == "refused").all()
-    assert table["reason"].str.contains("another catalogue").all()
-    told = promote(project, caplog, promotion={"other_data": "allow", "policy": "better"})
-    assert told.loc["cdae", "decision"] == "promoted"
-    assert told.loc["cdae", "rows_left_out"] > 0
-    assert aliases(project)["champion"] == 2
+def test_a_worse_challenger_is_refused_with_the_reason(story):
+    row, client = story.worse.loc["cdae"], tracked.store(story.project)
+    assert row["decision"] == "refused"
+    assert row["reason"].startswith("not better: ndcg_at_10")
+    assert story.aliases_after_worse == {"champion": 1, "challenger": 2}
+    assert tags(client, 2)["promotion"] == "refused"
+    assert tags(client, 2)["promotion_reason"] == row["reason"]
 
 
-def test_a_version_is_rolled_back_to_and_the_other_one_is_not_promoted_again(project, caplog):
-    promote(project, caplog, ["ranking", "promotion"])
-    back = promote(project, caplog, promotion={"roll_back": {"cdae": 1}})
-    assert back.index.tolist() == ["cdae"]
-    assert aliases(project) == {"champion": 1, "challenger": 2}
-    assert tags(project, 2)["promotion"] == "rolled back"
-    for _ in range(2):
-        again = promote(project, caplog)
-        assert again.loc["cdae", "decision"] == "refused"
-        assert "was rolled back" in again.loc["cdae", "reason"]
-        assert aliases(project)["champion"] == 1
-    promote(project, caplog, promotion={"policy": "always"})
-    assert aliases(project)["champion"] == 2
+def test_the_decisions_are_a_table_of_the_run(story):
+    run, _ = tracked.last_run(story.project)
+    written = (story.project / "data/08_reporting/test/promotions.csv").read_text("utf-8")
+    assert tracked.artifact(run, "promotions.csv") == written
 
 
-def test_a_version_that_is_not_there_cannot_be_rolled_back_to(project):
-    with pytest.raises(ValueError, match="cdae has no version 9 in the registry, only 1"):
-        projects.run(
-            project, pipelines=["promotion"], params={"promotion": {"roll_back": {"cdae": 9}}}
-        )
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("cdae", "ndcg_at_10"), ("ease", "ndcg_at_10"), ("autorec", "rmse")],
+)
+def test_with_the_same_split_the_figures_are_those_of_the_evaluation(story, name, metric):
+    row = story.better.loc[name]
+    assert row["metric"] == metric
+    evaluated = metrics(story.project, name)[metric]
+    assert row["challenger_value"] == pytest.approx(evaluated, abs=1e-9)
+    assert row["rows_left_out"] == 0
 
 
-def test_where_nothing_is_registered_nothing_moves(project, caplog):
-    with caplog.at_level("INFO"):
-        projects.run(project, pipelines=["ranking", "promotion"])
-    table = promotions(project)
-    assert (table["decision"] == "nothing").all()
-    assert table["reason"].str.startswith("not registered: ").all()
-    assert aliases(project) == {"champion": 1, "challenger": 1}
-
-
-def test_models_for_ratings_are_compared_by_their_errors(tmp_path, caplog):
-    project = projects.new_project(tmp_path / "world")
-    weak = {"autorec": {"fitting": {"learning_rate": 1e-6}}}
-    projects.run(project, pipelines=["rating"], params=REGISTER | weak)
-    table = promote(project, caplog, ["rating", "promotion"])
-    row = table.loc["autorec"]
-    assert row["metric"] == "rmse"
+def test_rating_models_are_compared_by_their_errors(story):
+    row = story.better.loc["autorec"]
     assert row["decision"] == "promoted"
     assert row["gain"] == pytest.approx(row["champion_value"] - row["challenger_value"])
+
+
+def test_the_same_model_again_has_no_gain(story):
+    row = story.better.loc["popularity"]
+    assert (row["decision"], row["gain"]) == ("refused", 0)
+
+
+@pytest.fixture
+def project(finished_world, tmp_path):
+    return projects.copy_with_store(finished_world, tmp_path / "world")
+
+
+def test_rows_that_the_champion_was_fitted_on_are_left_out_for_both(project):
+    challenge(project, "ease", split={"seed": 7})
+    row = promote(project).loc["ease"]
+    # four in five of the new test rows were in train or validation of the champion's split
+    file = project / "data/05_model_input/test/test.npz"
+    n_test = InteractionsDataset(filepath=str(file)).load().ratings.nnz
+    assert 0.6 * n_test < row["rows_left_out"] < n_test
+    assert row["users"] < metrics(project, "ease")["users_judged"]
+
+
+def test_versions_of_other_data_are_compared_only_if_the_options_allow_it(project):
+    challenge(project, "ease", core={"k": 5})
+    refused = promote(project).loc["ease"]
+    assert refused["decision"] == "refused"
+    assert "another catalogue" in refused["reason"]
+    allowed = promote(project, other_data="allow", policy="always").loc["ease"]
+    assert allowed["decision"] == "promoted"
+    assert allowed["users"] > 0
+    assert allowed["rows_left_out"] > 0

@@ -1,4 +1,4 @@
-"""Registered models, and servers of them, for all tests that only ask."""
+"""Registered models and servers of them, for all tests that only send requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,26 +14,23 @@ from checkerboard import checkerboard
 from mlflow.pyfunc import PyFuncModel
 from model_options import RUNNING, options_of
 
-from collaborative_autoencoders.interactions.matrices import together
-from collaborative_autoencoders.judging.known import Known
+from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.serving.recommender import Recommender
-from collaborative_autoencoders.serving.registering import register
+from collaborative_autoencoders.serving.registration import register
 
 SCALE = {"rated": True, "lowest_rating": 1.0, "highest_rating": 5.0}
 
 
 @pytest.fixture(scope="session")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project after a default run on the fabricated world that registered every model."""
-    project = projects.new_project(tmp_path_factory.mktemp("registered") / "world")
-    projects.run(project, params={"registration": {"enabled": True}})
-    return project
+def registered(finished_world: Path) -> Path:
+    """The project of a finished run that registered every model."""
+    return finished_world
 
 
 @pytest.fixture(scope="session")
 def champion(registered: Path) -> PyFuncModel:
-    """CDAE's champion as MLflow loads it into this process."""
+    """The champion of CDAE, loaded by MLflow into this process."""
     client = tracked.store(registered)
     version = client.get_model_version_by_alias("cdae", "champion")
     logged = client.get_logged_model(version.source.removeprefix("models:/"))
@@ -42,7 +39,7 @@ def champion(registered: Path) -> PyFuncModel:
 
 @pytest.fixture(scope="session")
 def server(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[served.Server]:
-    """The same champion, served: text ids."""
+    """A server of the same champion. Its ids are strings."""
     store = f"sqlite:///{registered.as_posix()}/mlflow.db"
     with served.serving(store, "cdae@champion", tmp_path_factory.mktemp("server")) as server:
         yield server
@@ -52,29 +49,30 @@ def server(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def numbered() -> Recommender:
     """Item-based AutoRec on the checkerboard: users 1000, 1001, …, items 0, 10, 20, …"""
     world = checkerboard()
-    fitted = fit_model(
-        options_of("autorec"), True, RUNNING, world.train, world.validation, world.catalogue
-    ).fitted
+    options = options_of("autorec")
+    fitted = fit_model(options, True, RUNNING, world.catalogue, **world.parts).fitted
     users = pd.DataFrame({"user_id": 1000 + np.arange(world.catalogue.users)})
     items = 10 * np.arange(world.catalogue.items)
     titles = pd.DataFrame({"item_id": items, "title": [f"Number {item}" for item in items]})
-    ratings = together(world.train, world.validation).ratings
-    return Recommender.of(fitted, users, titles, Known(ratings, ratings), 4, SCALE)
+    lookup = Lookup(users, titles, SCALE, 4)
+    return Recommender.of(fitted, lookup, world.known_to(fitted.model))
 
 
 @pytest.fixture(scope="session")
 def numbered_server(
     numbered: Recommender, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[served.Server]:
-    """The same, registered in a store of its own and served: whole numbers as ids."""
+) -> Iterator[served.Client]:
+    """A server of the same model, registered in a store of its own. Its ids are integers."""
     folder = tmp_path_factory.mktemp("numbered")
     store, before = f"sqlite:///{folder.as_posix()}/mlflow.db", mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(store)
-    try:
-        experiment = mlflow.create_experiment("numbers", (folder / "artifacts").as_uri())
-        with mlflow.start_run(experiment_id=experiment):
-            register(numbered, "autorec", {})
-    finally:
-        mlflow.set_tracking_uri(before)
-    with served.serving(store, "autorec@champion", folder) as server:
-        yield server
+    with projects.empty_store(folder):
+        mlflow.set_tracking_uri(store)
+        try:
+            experiment = mlflow.create_experiment("numbers", (folder / "artifacts").as_uri())
+            with mlflow.start_run(experiment_id=experiment):
+                register(numbered, {})
+            model = mlflow.pyfunc.load_model("models:/autorec@champion")
+        finally:
+            mlflow.set_tracking_uri(before)
+    with served.serving_here(model) as client:
+        yield client

@@ -1,4 +1,4 @@
-"""A recommender by hand: raw ids in, ranked titles out."""
+"""The answers of a recommender, by hand: raw ids in, ranked titles out."""
 
 import numpy as np
 import pandas as pd
@@ -6,13 +6,14 @@ import pytest
 from model_options import options_of
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.interactions.matrices import likes_of
-from collaborative_autoencoders.judging.known import Known
+from collaborative_autoencoders.evaluation.known import Known
+from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.interactions.sparse import likes_of
 from collaborative_autoencoders.models.itemknn import ItemKNN
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.popularity import Popularity
 from collaborative_autoencoders.serving import recommender as module
-from collaborative_autoencoders.serving.recommender import Recommender, rows_of
+from collaborative_autoencoders.serving.recommender import Recommender
 from collaborative_autoencoders.serving.requests import BadRequest, Wanted
 
 #          A  B  C  D
@@ -24,30 +25,30 @@ USERS = pd.DataFrame({"user_id": ["ann", "bob", "cat"]})
 TITLES = pd.DataFrame({"item_id": [10, 20, 30, 40], "title": ["A", "B", "C", "D"]})
 
 
-def recommender_of(model):
+def recommender_of(name, model):
     known = Known(LIKES if model.learns_from == "likes" else RATINGS, RATINGS)
-    return Recommender.of(Fitted(model), USERS, TITLES, known, 4, DATA)
+    return Recommender.of(Fitted(name, model), Lookup(USERS, TITLES, DATA, 4), known)
 
 
 @pytest.fixture
 def popular():
-    """Likes 9, 5, 7, 5: A, C, B, D."""
+    """Popularity by likes 9, 5, 7, 5, so the order is A, C, B, D."""
     model = Popularity(options_of("popularity").model, CATALOGUE)
     model.load_state({"likes_I": np.array([9, 5, 7, 5], dtype=np.float32)})
-    return recommender_of(model)
+    return recommender_of("popularity", model)
 
 
 @pytest.fixture
 def neighbours():
-    """Whoever likes A is told D; whoever likes C is told B: what is read of a history shows."""
+    """Recommends D to users who like A, and B to users who like C."""
     model = ItemKNN(options_of("itemknn").model, CATALOGUE)
     a_to_d, c_to_b = ([0, 2], [3, 1])
     model.similarity_II = csr_array((np.ones(2, np.float32), (a_to_d, c_to_b)), shape=(4, 4))
-    return recommender_of(model)
+    return recommender_of("itemknn", model)
 
 
 def ask(recommender, rows, **wanted):
-    """Rows (user_id, history, ratings) of a request, answered."""
+    """The answer to a request with these rows (user_id, history, ratings)."""
     table = pd.DataFrame(rows, columns=["user_id", "history", "ratings"][: len(rows[0])])
     return recommender.answer(table, Wanted(**wanted))
 
@@ -56,7 +57,7 @@ def items_of(answer, row=0):
     return answer.loc[answer["row"] == row, "item_id"].tolist()
 
 
-def test_the_best_unseen_items_come_first_and_ties_go_to_the_lower_index(popular):
+def test_the_best_unseen_items_are_first_and_ties_go_to_the_lower_index(popular):
     answer = ask(popular, [("bob",), ("ann",)], n=2)
     assert items_of(answer, 0) == [30, 40]
     assert items_of(answer, 1) == [30, 20]
@@ -65,12 +66,12 @@ def test_the_best_unseen_items_come_first_and_ties_go_to_the_lower_index(popular
     assert answer["user_id"].tolist() == ["bob", "bob", "ann", "ann"]
 
 
-def test_a_list_ends_where_nothing_unseen_is_left(popular):
+def test_a_list_is_shorter_if_fewer_unseen_items_are_left(popular):
     assert items_of(ask(popular, [("bob",)], n=100)) == [30, 40]
     assert items_of(ask(popular, [("bob",)], n=10**30)) == [30, 40]
 
 
-def test_nothing_known_is_answered_with_the_most_popular_and_says_so(neighbours):
+def test_without_anything_known_the_most_popular_items_are_recommended_with_that_source(neighbours):
     answer = ask(neighbours, [("eve", None), (None, []), (None, [99]), (None, None)], n=2)
     assert answer["source"].unique().tolist() == ["popularity"]
     # A is liked three times, C once; B was rated, and not liked
@@ -79,13 +80,13 @@ def test_nothing_known_is_answered_with_the_most_popular_and_says_so(neighbours)
     assert answer["unknown_items"].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
 
 
-def test_an_unknown_user_is_answered_from_the_history_alone(neighbours):
+def test_an_unseen_user_has_a_list_from_the_history_alone(neighbours):
     answer = ask(neighbours, [("eve", [10]), (None, [30])], n=1)
     assert [items_of(answer, 0), items_of(answer, 1)] == [[40], [20]]
     assert answer["source"].tolist() == ["model", "model"]
 
 
-def test_a_known_user_s_newer_history_is_added_to_the_stored_one(neighbours):
+def test_the_history_of_a_request_is_added_to_the_stored_one(neighbours):
     before, after = ask(neighbours, [("ann", None), ("ann", [30])], n=2).groupby("row")
     assert before[1]["item_id"].tolist() == [40, 20]
     assert before[1]["score"].tolist() == [1, 0]
@@ -93,24 +94,24 @@ def test_a_known_user_s_newer_history_is_added_to_the_stored_one(neighbours):
     assert after[1]["score"].tolist() == [1, 1]
 
 
-def test_what_is_no_longer_liked_is_taken_back(neighbours):
+def test_a_lower_rating_removes_a_like_from_the_history(neighbours):
     answer = ask(neighbours, [("ann", [10], [1])], n=3)
     assert items_of(answer) == [20, 30, 40]
     assert answer["score"].tolist() == [0, 0, 0]
 
 
-def test_a_history_without_a_like_is_not_read_by_a_model_of_likes(neighbours):
+def test_a_model_of_likes_does_not_read_a_history_without_likes(neighbours):
     answer = ask(neighbours, [(None, [10, 30], [2, 3])], n=4)
     assert answer["source"].unique().tolist() == ["popularity"]
-    assert items_of(answer) == [20, 40]  # and what was seen is left out all the same
+    assert items_of(answer) == [20, 40]  # the history is excluded even so
 
 
-def test_of_an_item_told_twice_the_last_rating_stands(neighbours):
+def test_the_last_rating_of_a_duplicate_item_counts(neighbours):
     answer = ask(neighbours, [(None, [10, 10], [1, 5]), (None, [10, 10], [5, 1])], n=1)
     assert answer["source"].tolist() == ["model", "popularity"]
 
 
-def test_params_rule_items_in_and_out(popular):
+def test_params_include_and_exclude_items(popular):
     assert items_of(ask(popular, [("ann",)], exclude_items=[30, 99])) == [20, 40]
     assert items_of(ask(popular, [("ann",)], only_items=[40, 10, 99])) == [40]
     assert items_of(ask(popular, [("ann",)], only_items=[40, 20], exclude_items=[40])) == [20]
@@ -118,16 +119,16 @@ def test_params_rule_items_in_and_out(popular):
     assert ask(popular, [("ann",)], only_items=[99]).empty
 
 
-def test_what_is_told_is_not_recommended_unless_told(popular):
+def test_the_history_of_a_request_is_not_recommended_unless_seen_items_are_included(popular):
     assert items_of(ask(popular, [(None, [10, 30])])) == [20, 40]
     assert items_of(ask(popular, [(None, [10, 30])], exclude_seen=False)) == [10, 30, 20, 40]
 
 
-def test_one_user_asked_twice_gets_two_lists(popular):
+def test_a_user_in_two_rows_has_two_lists(popular):
     assert ask(popular, [("ann",), ("ann",)], n=1)["item_id"].tolist() == [30, 30]
 
 
-def test_no_row_gets_no_line(popular):
+def test_a_request_without_rows_has_an_answer_without_lines(popular):
     empty = popular.answer(pd.DataFrame({"user_id": []}), Wanted())
     assert empty.empty
     assert list(empty) == [
@@ -142,7 +143,7 @@ def test_no_row_gets_no_line(popular):
     ]
 
 
-def test_rows_of_all_kinds_stand_in_one_request_and_none_moves_another(neighbours):
+def test_rows_of_all_kinds_in_one_request_do_not_affect_each_other(neighbours):
     kinds = [("ann", None), ("eve", [30]), (None, None), ("bob", [30, 99])]
     together = ask(neighbours, kinds, n=4)
     for row, kind in enumerate(kinds):
@@ -152,14 +153,11 @@ def test_rows_of_all_kinds_stand_in_one_request_and_none_moves_another(neighbour
     assert together.loc[together["row"] == 2, "user_id"].tolist() == [None] * 4
 
 
-def test_a_null_among_the_users_makes_no_other_type_of_them(popular):
+def test_user_ids_beside_a_null_stay_integers(popular):
     numbered = Recommender.of(
         popular.fitted,
-        pd.DataFrame({"user_id": [1, 2, 3]}),
-        TITLES,
+        Lookup(pd.DataFrame({"user_id": [1, 2, 3]}), TITLES, DATA, 4),
         Known(LIKES, RATINGS),
-        4,
-        DATA,
     )
     as_floats = pd.DataFrame({"user_id": [1, None]})
     answer = numbered.answer(as_floats, Wanted(n=1))
@@ -168,16 +166,11 @@ def test_a_null_among_the_users_makes_no_other_type_of_them(popular):
     assert items_of(answer, 0) == [30]
 
 
-def test_an_answer_too_long_is_refused(popular, monkeypatch):
+def test_an_answer_that_would_be_too_long_is_refused(popular, monkeypatch):
     monkeypatch.setattr(module, "MOST_LINES", 7)
     assert len(ask(popular, [("ann",), ("eve",)], n=3)) == 6
-    with pytest.raises(BadRequest, match="fewer rows at once, or for a smaller n"):
+    with pytest.raises(BadRequest, match="fewer rows at once, or a smaller n"):
         ask(popular, [("ann",), ("eve",)], n=4)
-
-
-def test_rows_of_an_unknown_user_are_empty():
-    rows = rows_of(RATINGS, np.array([1, -1, 0])).toarray()
-    assert rows.tolist() == [[4, 2, 0, 0], [0, 0, 0, 0], [5, 0, 0, 0]]
 
 
 def test_a_saved_recommender_answers_as_before(neighbours, tmp_path):
@@ -188,23 +181,24 @@ def test_a_saved_recommender_answers_as_before(neighbours, tmp_path):
     )
 
 
-def test_files_of_another_form_are_refused(popular, tmp_path):
+def test_files_of_another_format_are_refused(popular, tmp_path):
     popular.save(tmp_path)
     about = tmp_path / "about.json"
-    about.write_text(about.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(ValueError, match="another form"):
+    about.write_text(about.read_text().replace(f'"format": {module.FORMAT}', '"format": 1'))
+    with pytest.raises(ValueError, match="in format 1.*register the model again"):
         Recommender.load(tmp_path)
 
 
-def test_data_without_ratings_make_a_like_of_every_item(neighbours):
+def test_in_data_without_ratings_every_item_of_a_history_is_a_like(neighbours):
     ones = csr_array(np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]], dtype=np.float32))
     data = {"rated": False, "lowest_rating": None, "highest_rating": None}
-    unrated = Recommender.of(neighbours.fitted, USERS, TITLES, Known(ones, ones), 4, data)
+    lookup = Lookup(USERS, TITLES, data, 4)
+    unrated = Recommender.of(neighbours.fitted, lookup, Known(ones, ones))
     answer = ask(unrated, [(None, [10], [-3]), (None, None, None)], n=1)
     assert answer["source"].tolist() == ["model", "popularity"]
     assert answer["item_id"].tolist() == [40, 30]
 
 
-def test_an_item_without_a_rating_counts_as_the_mean_like(popular):
+def test_an_item_without_a_rating_has_the_mean_rating_of_a_like(popular):
     # likes 5, 4, 4, 5
     assert popular.taste.like_rating == 4.5

@@ -1,4 +1,4 @@
-"""A registered model answers in a process that has never seen the project."""
+"""Registered models, loaded from the registry in a process outside the project."""
 
 import json
 import os
@@ -9,7 +9,6 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import projects
-import pytest
 
 from collaborative_autoencoders.models import MODELS
 
@@ -19,10 +18,13 @@ ASK = """
 import json, sys
 import mlflow, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
-model = mlflow.pyfunc.load_model(f"models:/{sys.argv[2]}@champion")
-answer = model.predict(pd.DataFrame({"user_id": json.loads(sys.argv[3])}), params={"n": 3})
+users = pd.DataFrame({"user_id": json.loads(sys.argv[3])})
+answers = {}
+for name in json.loads(sys.argv[2]):
+    model = mlflow.pyfunc.load_model(f"models:/{name}@champion")
+    answers[name] = model.predict(users, params={"n": 3}).to_dict("list")
 import collaborative_autoencoders
-print(json.dumps({"code": collaborative_autoencoders.__file__, "answer": answer.to_dict("list")}))
+print(json.dumps({"code": collaborative_autoencoders.__file__, "answers": answers}))
 """
 
 
@@ -30,11 +32,11 @@ def store_of(project: Path) -> str:
     return f"sqlite:///{project / 'mlflow.db'}"
 
 
-def ask(project: Path, model: str, users: list[str], folder: Path) -> dict:
-    """What the champion answers in a process of its own, outside the project."""
+def ask(project: Path, models: list[str], users: list[str], folder: Path) -> dict:
+    """The answers of the champions in a separate process, outside the project."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", ASK, store_of(project), model, json.dumps(users)],
+        [sys.executable, "-c", ASK, store_of(project), json.dumps(models), json.dumps(users)],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -56,19 +58,19 @@ def reported_lists(project: Path, model: str, user: str) -> list[str]:
     return items[own["item_index"]].tolist()
 
 
-@pytest.mark.parametrize("model", ["cdae", "autorec"])
-def test_a_fresh_process_gets_the_lists_that_were_judged(registered, tmp_path, model):
-    users = ["user-07", "user-30"]
-    told = ask(registered, model, users, tmp_path)
-    answer = pd.DataFrame(told["answer"])
-    assert list(answer)[:-1] == COLUMNS
-    assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]
-    for user in users:
-        own = answer[answer["user_id"] == user]
-        assert own["item_id"].tolist() == reported_lists(registered, model, user)
-        assert own["score"].is_monotonic_decreasing
-    assert answer["title"].str.endswith(tuple(" " + str(n) for n in range(40))).all()
-    assert Path(told["code"]).is_relative_to(registered / "mlartifacts")
+def test_a_new_process_has_the_lists_that_were_evaluated(registered, tmp_path):
+    models, users = ["cdae", "autorec"], ["user-07", "user-30"]
+    found = ask(registered, models, users, tmp_path)
+    for model in models:
+        answer = pd.DataFrame(found["answers"][model])
+        assert list(answer)[:-1] == COLUMNS
+        assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]
+        for user in users:
+            own = answer[answer["user_id"] == user]
+            assert own["item_id"].tolist() == reported_lists(registered, model, user)
+            assert own["score"].is_monotonic_decreasing
+        assert answer["title"].str.endswith(tuple(" " + str(n) for n in range(40))).all()
+    assert Path(found["code"]).is_relative_to(registered / "mlartifacts")
 
 
 def test_every_model_is_registered_with_signature_example_and_alias(registered):
@@ -88,18 +90,24 @@ def test_every_model_is_registered_with_signature_example_and_alias(registered):
         assert info.saved_input_example_info is not None
 
 
-def test_the_first_version_is_champion_and_challenger_and_says_why(registered):
+def test_the_first_version_is_champion_and_challenger_with_the_reason(registered):
     client = mlflow.MlflowClient(store_of(registered))
     for name in MODELS:
         first = client.get_model_version(name, "1")
         assert first.tags["promotion"] == "promoted"
         assert "no champion yet" in first.tags["promotion_reason"]
-        assert set(first.aliases) >= {"champion"}
+        assert set(first.aliases) == {"champion", "challenger"}
 
 
-def test_a_later_version_challenges_and_the_champion_stays(registered, capfd):
-    client = mlflow.MlflowClient(store_of(registered))
-    projects.run(registered, pipelines=["ranking"], params={"registration": {"enabled": True}})
+def test_a_later_version_becomes_challenger_and_the_champion_stays(registered, tmp_path, capfd):
+    project = projects.copy_with_store(registered, tmp_path / "world")
+    client = mlflow.MlflowClient(store_of(project))
+    projects.run(
+        project,
+        pipelines=["evaluation"],
+        params={"registration": {"enabled": True}},
+        node_names=["popularity.register_model"],
+    )
     assert int(client.get_model_version_by_alias("popularity", "champion").version) == 1
     assert int(client.get_model_version_by_alias("popularity", "challenger").version) == 2
     printed = "".join(capfd.readouterr())
@@ -108,7 +116,7 @@ def test_a_later_version_challenges_and_the_champion_stays(registered, capfd):
     assert "Downloading artifacts" not in printed
 
 
-def test_the_versions_of_a_run_stand_in_a_table(registered):
+def test_the_versions_of_a_run_are_in_a_table(registered):
     table = pd.read_csv(registered / "data/08_reporting/test/registered_models.csv")
     row = table.set_index("model").loc["cdae"]
     assert row["uri"] == f"models:/cdae/{row['version']}"

@@ -1,4 +1,4 @@
-"""Requests that can be read, and what is said of those that cannot."""
+"""Requests that are valid, and the messages for those that are not."""
 
 import numpy as np
 import pandas as pd
@@ -6,15 +6,15 @@ import pytest
 
 from collaborative_autoencoders.serving.requests import (
     BadRequest,
-    Ids,
+    IdLookup,
     Taste,
     Wanted,
     read_request,
     wanted_of,
 )
 
-NUMBERS = Ids.of(pd.Series([1, 2, 3]))
-TEXTS = Ids.of(pd.Series(["a", "b", "7"]))
+NUMBERS = IdLookup.of(pd.Series([1, 2, 3]))
+TEXTS = IdLookup.of(pd.Series(["a", "b", "7"]))
 TASTE = Taste(1, 5, 4, 4.5)
 
 
@@ -22,50 +22,50 @@ def read(rows, users=NUMBERS, items=NUMBERS, **columns):
     return read_request(pd.DataFrame(rows, **columns), users, items, TASTE)
 
 
-def test_ids_become_indices_and_unknown_ones_minus_one():
+def test_ids_become_indices_and_unknown_ids_minus_one():
     asked = read({"user_id": [2, 9], "history": [[3, 1], [77, 2, 88]]})
     assert asked.users_R.tolist() == [1, -1]
-    assert asked.told_RI.toarray().tolist() == [[4.5, 0, 4.5], [0, 4.5, 0]]
+    assert asked.history_RI.toarray().tolist() == [[4.5, 0, 4.5], [0, 4.5, 0]]
     assert asked.unknown_R.tolist() == [0, 2]
 
 
-def test_text_is_not_a_number():
+def test_a_string_id_is_not_an_integer_id():
     assert read({"user_id": ["7", "z"]}, users=TEXTS).users_R.tolist() == [2, -1]
-    with pytest.raises(BadRequest, match="row 1: user_id has 7, and the ids here are texts"):
+    with pytest.raises(BadRequest, match="row 1: user_id has 7, and ids must be strings"):
         read({"user_id": ["7", 7]}, users=TEXTS)
 
 
-def test_nulls_of_every_kind_are_nobody_and_an_empty_history():
+def test_nulls_of_every_kind_are_an_unseen_user_and_an_empty_history():
     asked = read({"user_id": [None, float("nan"), 1], "history": [None, float("nan"), []]})
     assert asked.user_ids == [None, None, 1]
     assert asked.users_R.tolist() == [-1, -1, 0]
-    assert asked.told_RI.nnz == 0
+    assert asked.history_RI.nnz == 0
 
 
-def test_lists_may_be_arrays_or_tuples():
+def test_a_history_may_be_an_array_or_a_tuple():
     histories = [np.array([1, 2]), (3,), [1.0]]
-    assert read({"history": histories}).told_RI.indices.tolist() == [0, 1, 2, 0]
+    assert read({"history": histories}).history_RI.indices.tolist() == [0, 1, 2, 0]
 
 
-def test_a_number_of_any_size_is_an_unknown_id():
+def test_an_integer_of_any_size_may_be_an_unknown_id():
     asked = read({"user_id": [10**30], "history": [[10**30, -(2**70)]]})
     assert asked.users_R.tolist() == [-1]
     assert asked.unknown_R.tolist() == [2]
 
 
-def test_ratings_stand_beside_their_items():
+def test_each_rating_belongs_to_the_item_at_its_position():
     asked = read({"history": [[3, 9, 1], [2]], "ratings": [[1, 2, 3.5], None]})
-    assert asked.told_RI.toarray().tolist() == [[3.5, 0, 1], [0, 4.5, 0]]
+    assert asked.history_RI.toarray().tolist() == [[3.5, 0, 1], [0, 4.5, 0]]
 
 
 @pytest.mark.parametrize(
-    ("request_", "says"),
+    ("rows", "message"),
     [
-        ({"usr_id": [1]}, "no column user_id and none history"),
-        ({"user_id": [1, "x"]}, "row 1: user_id has 'x', and the ids here are whole numbers"),
+        ({"usr_id": [1]}, "no column user_id and no column history"),
+        ({"user_id": [1, "x"]}, "row 1: user_id has 'x', and ids must be integers"),
         ({"user_id": [True]}, "row 0: user_id has True"),
         ({"user_id": [1.5]}, "row 0: user_id has 1.5"),
-        ({"user_id": [2.0**53, None]}, "row 0: user_id has 9007199254740992, which came as a dec"),
+        ({"user_id": [2.0**53, None]}, "row 0: user_id has 9007199254740992, which arrived as"),
         ({"user_id": [[1]]}, r"row 0: user_id has \[1\]"),
         ({"history": [[1], 5]}, "row 1: history is 5: send a list, or null"),
         ({"history": ["abc"]}, "row 0: history is 'abc': send a list"),
@@ -75,47 +75,47 @@ def test_ratings_stand_beside_their_items():
         ({"history": [[1, True]]}, "row 0: history has True"),
         ({"history": [[1]], "ratings": [[1, 2]]}, "row 0: 2 ratings .* a history of 1 items"),
         ({"history": [None], "ratings": [[1]]}, "row 0: 1 ratings .* a history of 0 items"),
-        ({"history": [[1]], "ratings": [[None]]}, "row 0: ratings has None, which is no number"),
-        ({"history": [[1]], "ratings": [[True]]}, "row 0: ratings has True, which is no number"),
-        ({"history": [[1]], "ratings": [[float("nan")]]}, "row 0: ratings has nan; they go from 1"),
-        ({"history": [[1]], "ratings": [[6]]}, "row 0: ratings has 6; they go from 1 to 5"),
+        ({"history": [[1]], "ratings": [[None]]}, "row 0: ratings has None, which is not a number"),
+        ({"history": [[1]], "ratings": [[True]]}, "row 0: ratings has True, which is not a number"),
+        ({"history": [[1]], "ratings": [[float("nan")]]}, "row 0: ratings has nan: ratings must"),
+        ({"history": [[1]], "ratings": [[6]]}, "row 0: ratings has 6: ratings must be from 1 to 5"),
         ({"history": [[1]], "ratings": ["5"]}, "row 0: ratings is '5': send a list"),
     ],
 )
-def test_a_bad_row_is_named_with_what_is_wrong(request_, says):
-    with pytest.raises(BadRequest, match=says):
-        read(request_)
+def test_a_bad_row_is_named_with_the_problem(rows, message):
+    with pytest.raises(BadRequest, match=message):
+        read(rows)
 
 
-def test_a_column_that_comes_twice_is_refused():
-    with pytest.raises(BadRequest, match="A column comes twice"):
+def test_a_duplicate_column_is_refused():
+    with pytest.raises(BadRequest, match="duplicate column"):
         read([[1, 2]], columns=["user_id", "user_id"])
 
 
-def test_a_long_value_is_cut_in_the_error():
+def test_a_long_value_is_shortened_in_the_error():
     with pytest.raises(BadRequest) as error:
         read({"history": ["x" * 10_000]})
     assert len(str(error.value)) < 200
 
 
-def test_params_left_out_or_null_are_the_defaults():
+def test_params_that_are_missing_or_null_have_their_defaults():
     assert wanted_of({}, NUMBERS) == Wanted()
     assert wanted_of({"n": None, "exclude_items": None}, NUMBERS) == Wanted()
     assert wanted_of({"n": 3, "only_items": [1]}, NUMBERS) == Wanted(n=3, only_items=[1])
 
 
 @pytest.mark.parametrize(
-    ("params", "says"),
+    ("params", "message"),
     [
-        ({"n": 0}, "n is 0: ask for a whole number from 1 on"),
+        ({"n": 0}, "n is 0: send an integer of at least 1"),
         ({"n": -5}, "n is -5"),
         ({"n": 2.5}, "n is 2.5"),
         ({"n": True}, "n is True"),
-        ({"only_items": ["a"]}, "only_items has 'a', and the ids here are whole numbers"),
+        ({"only_items": ["a"]}, "only_items has 'a', and ids must be integers"),
         ({"exclude_items": [None]}, "exclude_items has None"),
         ({"exclude_items": 4}, "exclude_items is 4: send a list"),
     ],
 )
-def test_a_bad_param_is_named(params, says):
-    with pytest.raises(BadRequest, match=says):
+def test_a_bad_param_is_named_with_its_value(params, message):
+    with pytest.raises(BadRequest, match=message):
         wanted_of(params, NUMBERS)

@@ -1,64 +1,79 @@
-"""A registered model asked in the indices of other data."""
+"""A registered model behind the indices of other data."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from checkerboard import checkerboard
+from evaluation.small_world import options_with
+from model_options import RUNNING, options_of
 
-from collaborative_autoencoders.interactions.matrices import to_matrix, together
-from collaborative_autoencoders.judging.options import EvaluationOptions
-from collaborative_autoencoders.pipelines.promotion.comparing import Today, compare
+from collaborative_autoencoders.evaluation.versions import compare_versions
+from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.interactions.sparse import to_matrix
+from collaborative_autoencoders.learning.fit_model import fit_model
+from collaborative_autoencoders.metrics.table import measure
+from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.serving.recommender import Recommender
 from collaborative_autoencoders.serving.requests import Wanted
 from collaborative_autoencoders.serving.translated import Translated
 
 WORLD = checkerboard()
-KNOWN = together(WORLD.train, WORLD.validation)
-EVALUATION = EvaluationOptions(
-    k=[10], primary_metric="ndcg_at_10", batch_size=7, bootstrap_resamples=50, seed=1
-)
+KNOWN = WORLD.known
 SOME_USERS, SOME_ITEMS = np.array([5, 3, 30]), np.array([7, 0, 29, 12, 4])
 
 
-def users_of(numbered, index):
-    return numbered.users["user_id"].iloc[index].reset_index(drop=True)
+def users_of(recommender, index):
+    return recommender.users["user_id"].iloc[index].reset_index(drop=True)
 
 
-def items_of(numbered, index):
-    return numbered.items["item_id"].iloc[index].reset_index(drop=True)
+def items_of(recommender, index):
+    return recommender.items["item_id"].iloc[index].reset_index(drop=True)
+
+
+def with_others(recommender):
+    """The model for three of its users and one unseen user, five of its items and a new one."""
+    users = pd.concat([users_of(recommender, SOME_USERS), pd.Series([7])], ignore_index=True)
+    items = pd.concat([items_of(recommender, SOME_ITEMS), pd.Series([5])], ignore_index=True)
+    return Translated.of(recommender, users, items)
 
 
 @pytest.fixture
-def some(numbered):
-    """The model for three of its users, one stranger, five of its items and one new item."""
-    users = pd.concat([users_of(numbered, SOME_USERS), pd.Series([7])], ignore_index=True)
-    items = pd.concat([items_of(numbered, SOME_ITEMS), pd.Series([5])], ignore_index=True)
-    return Translated.of(numbered, users, items), users, items
+def translated(numbered):
+    return with_others(numbered)
 
 
-def test_scores_stand_in_the_order_of_the_other_data(numbered, some):
-    translated, _, _ = some
-    theirs = numbered.model.score(KNOWN.ratings[SOME_USERS], SOME_USERS)
-    history = KNOWN.ratings[SOME_USERS][:, SOME_ITEMS]
-    history.resize((3, 6))
-    ours = translated.score(history, np.array([0, 1, 2]))
-    # item-based: a known user's history moves the bias alone, the same for every item
-    moved = ours[:, :5] - theirs[:, SOME_ITEMS]
-    assert np.allclose(moved - moved[:, :1], 0, atol=1e-5)
-    assert (ours[:, 5] == -np.inf).all()
+def in_our_items(matrix_UI):
+    """These ratings of SOME_ITEMS, with an empty column for the new item."""
+    ours_UI = matrix_UI[:, SOME_ITEMS]
+    ours_UI.resize((ours_UI.shape[0], len(SOME_ITEMS) + 1))
+    return ours_UI
 
 
-def test_what_was_seen_is_told_in_the_other_data_and_the_rest_is_dropped(some):
-    translated, users, items = some
-    seen = translated.seen(users, items)
+@pytest.mark.parametrize("method", ["score", "predict"])
+def test_scores_and_ratings_are_in_the_order_of_the_other_data(numbered, translated, method):
+    ours = getattr(translated, method)(in_our_items(KNOWN.ratings[SOME_USERS]), np.arange(3))
+    only_ours = KNOWN.ratings[SOME_USERS].toarray()
+    only_ours[:, np.setdiff1d(np.arange(30), SOME_ITEMS)] = 0
+    history = to_matrix(*only_ours.nonzero(), only_ours[only_ours > 0], only_ours.shape)
+    theirs = getattr(numbered.model, method)(history, SOME_USERS)
+    np.testing.assert_allclose(ours[:, :5], theirs[:, SOME_ITEMS], atol=1e-5)
+
+
+def test_an_item_that_the_model_does_not_know_has_score_minus_infinity(translated):
+    scores = translated.score(in_our_items(KNOWN.ratings[SOME_USERS]), np.arange(3))
+    assert translated.knows_I.tolist() == [True] * 5 + [False]
+    assert (scores[:, 5] == -np.inf).all()
+
+
+def test_seen_ratings_have_the_indices_of_the_other_data_and_others_are_dropped(translated):
     expected = np.zeros((4, 6))
     expected[:3, :5] = KNOWN.ratings.toarray()[np.ix_(SOME_USERS, SOME_ITEMS)]
-    assert np.array_equal(seen.toarray(), expected)
+    assert np.array_equal(translated.seen_UI.toarray(), expected)
 
 
-def test_a_stranger_is_answered_as_the_served_model_answers(numbered, some):
-    translated, _, _ = some
-    told = to_matrix(np.array([0, 0]), np.array([0, 1]), [5, 2], (1, 6))
-    scores = translated.score(told, np.array([3]))[0]
+def test_an_unseen_user_has_the_scores_of_the_served_model(numbered, translated):
+    two_ratings = to_matrix(np.array([0, 0]), np.array([0, 1]), [5, 2], (1, 6))
+    scores = translated.score(two_ratings, np.array([3]))[0]
     history = items_of(numbered, SOME_ITEMS[:2]).tolist()
     table = pd.DataFrame({"user_id": [None], "history": [history], "ratings": [[5, 2]]})
     answer = numbered.answer(table, Wanted(n=30, exclude_seen=False)).set_index("item_id")["score"]
@@ -66,28 +81,29 @@ def test_a_stranger_is_answered_as_the_served_model_answers(numbered, some):
     assert np.allclose(scores[:5], expected, atol=1e-5)
 
 
-def test_a_model_is_no_better_than_itself(numbered):
-    model = whole(numbered)
-    for metric, judged in (("ndcg_at_10", WORLD.test.likes), ("rmse", WORLD.test.ratings)):
-        found = compare(model, model, today_of(numbered, WORLD.test), metric, EVALUATION)
-        assert found.gain == found.low == found.high == 0
-        assert found.champion_value == found.challenger_value > 0
-        assert found.users == np.count_nonzero(np.diff(judged.indptr))
-        assert found.rows_left_out == 0
+def test_only_a_model_that_predicts_ratings_predicts_them_for_other_data(numbered, translated):
+    fitted = fit_model(options_of("ease"), True, RUNNING, WORLD.catalogue, **WORLD.parts).fitted
+    titles = numbered.items[["item_id", "title"]]
+    lookup = Lookup(numbered.users, titles, numbered.data, 4)
+    ease = Recommender.of(fitted, lookup, WORLD.known_to(fitted.model))
+    assert isinstance(translated, RatingModel)
+    assert not isinstance(with_others(ease), RatingModel)
 
 
-def test_where_everything_was_learned_there_is_nobody_to_compare_by(numbered):
-    model = whole(numbered)
-    for metric in ("ndcg_at_10", "rmse"):
-        found = compare(model, model, today_of(numbered, WORLD.train), metric, EVALUATION)
-        assert found.users == 0
-        assert np.isnan(found.gain)
-        assert found.rows_left_out == WORLD.train.ratings.nnz
-
-
-def whole(numbered):
-    return Translated.of(numbered, numbered.users["user_id"], numbered.items["item_id"])
-
-
-def today_of(numbered, test):
-    return Today(numbered.users["user_id"], numbered.items["item_id"], KNOWN, test, {})
+@pytest.mark.parametrize(
+    ("metric", "evaluated"), [("ndcg_at_10", WORLD.test.likes), ("rmse", WORLD.test.ratings)]
+)
+def test_a_version_is_not_better_than_itself(numbered, metric, evaluated):
+    version = Translated.of(numbered, numbered.users["user_id"], numbered.items["item_id"])
+    found = compare_versions(
+        champion=version,
+        challenger=version,
+        known=KNOWN,
+        test=WORLD.test,
+        measure=measure(metric),
+        options=options_with(k=[10], primary_metric="ndcg_at_10"),
+    )
+    assert found.gain == found.low == found.high == 0
+    assert found.champion_value == found.challenger_value > 0
+    assert found.users == np.count_nonzero(np.diff(evaluated.indptr))
+    assert found.rows_left_out == 0

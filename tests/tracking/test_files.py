@@ -1,4 +1,4 @@
-"""Two processes that make the same file."""
+"""The lock of a file that two processes create."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import pytest
 from collaborative_autoencoders.tracking.files import lock_beside
 
 
-def test_whoever_comes_second_waits(tmp_path):
+def test_the_second_waits_until_the_first_is_done(tmp_path):
     order = []
 
     def work(name):
@@ -25,7 +25,7 @@ def test_whoever_comes_second_waits(tmp_path):
     assert order in (["a", "a", "b", "b"], ["b", "b", "a", "a"])
 
 
-def test_no_folder_is_made(tmp_path):
+def test_a_missing_folder_is_an_error_and_is_not_created(tmp_path):
     with (
         pytest.raises(FileNotFoundError, match="there is no folder"),
         lock_beside(tmp_path / "not" / "there.db"),

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM wait until what is written is whole."""
+"""Ctrl-C and SIGTERM are delayed until a block of code is done."""
 
 import signal
 
@@ -7,7 +7,7 @@ import pytest
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 
 
-def test_an_interruption_comes_when_it_is_done_and_not_before():
+def test_an_interruption_is_raised_at_the_end_of_the_block():
     done = []
     with pytest.raises(KeyboardInterrupt), uninterrupted():
         signal.raise_signal(signal.SIGINT)
@@ -15,7 +15,7 @@ def test_an_interruption_comes_when_it_is_done_and_not_before():
     assert done == ["whole"]
 
 
-def test_one_inside_another_is_interrupted_at_the_end_of_the_outer():
+def test_an_inner_block_is_interrupted_at_the_end_of_the_outer_block():
     done = []
     with pytest.raises(KeyboardInterrupt), uninterrupted():
         with uninterrupted():
@@ -24,7 +24,7 @@ def test_one_inside_another_is_interrupted_at_the_end_of_the_outer():
     assert done == ["whole"]
 
 
-def test_handlers_are_what_they_were():
+def test_the_handlers_are_restored():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with uninterrupted():
         pass

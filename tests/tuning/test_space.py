@@ -1,15 +1,19 @@
-"""Spaces: what they hold, what they refuse, and the options at a point."""
+"""Spaces: their axes, what they refuse, and the model's block at a point."""
+
+import functools
 
 import pytest
 from model_options import parameters_of
+from small_search import tuning_options
 
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.models import networks
-from collaborative_autoencoders.pipelines.tuning.options import SearchSpaces, TuningOptions
-from collaborative_autoencoders.pipelines.tuning.space import Choices, Range, read_space
+from collaborative_autoencoders.tuning.options import SearchSpaces, TuningOptions
+from collaborative_autoencoders.tuning.space import Choices, Range, read_space
 
+parameters = functools.cache(parameters_of)
 BASE = {
-    "model": {"name": "cdae", "hidden_size": 300, "encoder_penalty": 1, "decoder_penalty": 1},
+    "model": {"hidden_size": 300, "encoder_penalty": 1, "decoder_penalty": 1},
     "fitting": {"learning_rate": 0.1, "optimizer": "adam"},
 }
 
@@ -54,7 +58,6 @@ def test_the_options_at_a_point_are_the_model_s_own_but_for_what_the_space_decid
     block = space.block(BASE, {"model.hidden_size": 50, "model.encoder_penalty": 0.01})
     assert block == {
         "model": {
-            "name": "cdae",
             "hidden_size": 50,
             "encoder_penalty": 0.01,
             "decoder_penalty": 0.01,
@@ -62,7 +65,7 @@ def test_the_options_at_a_point_are_the_model_s_own_but_for_what_the_space_decid
         "fitting": {"learning_rate": 0.1, "optimizer": "sgd"},
     }
     assert BASE["model"]["hidden_size"] == 300
-    assert space.searched() == {
+    assert space.searched == {
         "model.hidden_size",
         "model.encoder_penalty",
         "model.decoder_penalty",
@@ -73,11 +76,11 @@ def test_the_options_at_a_point_are_the_model_s_own_but_for_what_the_space_decid
 def test_choices_may_be_lists_and_null():
     space = read_space(
         "autorec",
-        {"model": {"hidden_sizes": [[10], [20, 10]]}, "fitting": {"clip_norm": [None, 1]}},
+        {"model": {"hidden_sizes": [[10], [20, 10]]}, "fitting": {"patience": [None, 1]}},
     )
     points = space.grid(seed=0)
     blocks = [space.block({"model": {}, "fitting": {}}, point) for point in points]
-    found = {(tuple(b["model"]["hidden_sizes"]), b["fitting"]["clip_norm"]) for b in blocks}
+    found = {(tuple(b["model"]["hidden_sizes"]), b["fitting"]["patience"]) for b in blocks}
     assert found == {((10,), None), ((10,), 1), ((20, 10), None), ((20, 10), 1)}
 
 
@@ -94,7 +97,7 @@ def test_a_grid_is_every_combination_once_in_an_order_of_the_seed():
 
 def test_a_grid_of_a_range_is_refused():
     space = read_space("cdae", model(corruption={"low": 0.1, "high": 0.5}))
-    with pytest.raises(ValueError, match=r"grid needs choices, and model\.corruption is a range"):
+    with pytest.raises(ValueError, match=r"grid needs choices, but model\.corruption is a range"):
         space.grid(seed=0)
 
 
@@ -102,7 +105,7 @@ def test_a_grid_of_a_range_is_refused():
     ("block", "says"),
     [
         (model(hiden_size=[1, 2]), r"model\.hiden_size: .*did you mean 'hidden_size'\?"),
-        ({"fitting": {"speed": [1, 2]}}, r"fitting\.speed: there is no such option"),
+        ({"fitting": {"speed": [1, 2]}}, r"fitting\.speed: unknown option"),
         (model(corruption=[0.1, 1.5]), r"model\.corruption: 1\.5: Input should be less than 1"),
         (model(corruption={"low": 0.1, "high": 1.5}), r"model\.corruption: 1\.5: Input should be"),
         (model(hidden_size={"low": 10.5, "high": 20.5}), r"model\.hidden_size: 10\.5: Input"),
@@ -110,17 +113,20 @@ def test_a_grid_of_a_range_is_refused():
         (model(hidden_activation=["tanh", "swish"]), r"hidden_activation: 'swish': Input should"),
         (model(corruption={"low": 0.5, "high": 0.1}), r"corruption: low 0\.5 is not below high"),
         (model(corruption={"low": 0.5, "high": 0.5}), r"corruption: low 0\.5 is not below high"),
-        (model(corruption={"low": 0, "high": 0.5, "log": True}), "logarithmic range begins above"),
+        (model(corruption={"low": 0, "high": 0.5, "log": True}), "low end of a logarithmic range"),
         (model(corruption={"low": 0.1}), r"corruption: a range is \{low, high\}"),
         (model(corruption={"low": 0.1, "high": 0.5, "step": 0.1}), "a range is"),
         (model(corruption={"low": "a", "high": 0.5}), "low and high are numbers"),
         (model(corruption={"low": float("nan"), "high": 0.5}), "low and high are numbers"),
         (model(corruption=0.5), r"corruption: give a list of choices or a range .*found 0\.5"),
         (model(corruption=[]), r"corruption: give a list of choices"),
-        (model(corruption=[0.1, 0.1]), "has a choice twice"),
-        (model(name=["cdae", "ease"]), r"model\.name is not searched: another model"),
-        ({"fitting": {"validation_metric": ["rmse"]}}, "is not searched: trials are compared by"),
-        ({"fitting": {"ensemble": [1, 2]}}, "is not searched"),
+        (model(corruption=[0.1, 0.1]), "has a duplicate choice"),
+        (model(name=["cdae", "ease"]), r"model\.name: unknown option"),
+        (
+            {"fitting": {"validation_metric": ["rmse"]}},
+            "cannot be searched: trials are compared by",
+        ),
+        ({"fitting": {"ensemble": [1, 2]}}, "cannot be searched"),
         (
             model(decoder_penalty={"same_as": "encoder_penalty"}),
             "same_as model.encoder_penalty, wh",
@@ -143,7 +149,7 @@ def test_a_model_that_does_not_exist_is_refused():
 
 
 def test_every_wrong_space_is_named_by_space_and_model():
-    with pytest.raises(ValueError, match=r"small\.cdae: model\.hidden: there is no such option"):
+    with pytest.raises(ValueError, match=r"small\.cdae: model\.hidden: unknown option"):
         SearchSpaces.model_validate({"small": {"cdae": model(hidden=[1, 2])}})
 
 
@@ -154,26 +160,10 @@ def test_a_space_of_a_name_that_is_not_there_is_refused():
         spaces.of("large", "cdae")
 
 
-def tuning(**changes):
-    options = {
-        "space": "small",
-        "sampler": "tpe",
-        "pruner": "none",
-        "pruner_startup_trials": 0,
-        "pruner_warmup_epochs": 0,
-        "n_trials": 3,
-        "time_budget_seconds": None,
-        "seed": 0,
-        "storage": "sqlite:///optuna.db",
-        "study": None,
-    }
-    return TuningOptions.model_validate(options | changes)
-
-
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"storage": "optuna.db"}, "is no URL"),
+        ({"storage": "optuna.db"}, "is not a URL"),
         ({"storage": "postgresql://me:secret@host/db"}, "a password in the URL would be logged"),
         ({"n_trials": 0}, "greater than 0"),
         ({"sampler": "cmaes"}, "'grid', 'random' or 'tpe'"),
@@ -182,11 +172,11 @@ def tuning(**changes):
 )
 def test_options_that_make_no_sense_are_refused(changes, says):
     with pytest.raises(ValueError, match=says):
-        tuning(**changes)
+        tuning_options(**changes)
 
 
 def test_a_database_without_a_password_in_its_url_is_taken():
-    assert tuning(storage="postgresql://me@host/db").storage == "postgresql://me@host/db"
+    assert tuning_options(storage="postgresql://me@host/db").storage == "postgresql://me@host/db"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +189,7 @@ def test_a_database_without_a_password_in_its_url_is_taken():
 )
 def test_a_block_has_a_point_where_every_axis_has_its_value(options, point):
     space = read_space("cdae", model(hidden_size=[50, 100], corruption={"low": 0.1, "high": 0.9}))
-    found = space.point_of({"model": options | {"name": "cdae"}, "fitting": {}})
+    found = space.point_of({"model": options, "fitting": {}})
     assert found == (point and {f"model.{name}": value for name, value in point.items()})
 
 
@@ -212,19 +202,19 @@ def test_a_list_and_a_whole_number_are_found_too():
     assert space.point_of({"model": {"hidden_sizes": [6]}, "fitting": {"epochs": None}}) is None
 
 
-@pytest.mark.parametrize(("env", "combinations"), [("seed", 144), ("recbole", 96)])
+@pytest.mark.parametrize(("env", "combinations"), [("cdae-article", 144), ("recbole", 96)])
 def test_the_spaces_that_stand_ready_are_grids_of_options_that_go_together(env, combinations):
-    parameters = parameters_of(env)
-    tuning = TuningOptions.model_validate(parameters["tuning"])
-    space = SearchSpaces.model_validate(parameters["search_spaces"]).of(tuning.space, "cdae")
+    found = parameters(env)
+    tuning = TuningOptions.model_validate(found["tuning"])
+    space = SearchSpaces.model_validate(found["search_spaces"]).of(tuning.space, "cdae")
     grid = space.grid(tuning.seed)
     assert len(grid) == combinations == tuning.n_trials
     for point in grid:
-        TrainingOptions.model_validate(space.block(parameters["cdae"], point))
+        TrainingOptions.of("cdae").model_validate(space.block(found["cdae"], point))
 
 
 def test_the_article_s_best_values_are_in_its_grid():
-    space = SearchSpaces.model_validate(parameters_of("seed")["search_spaces"]).of(
+    space = SearchSpaces.model_validate(parameters("cdae-article")["search_spaces"]).of(
         "article", "cdae"
     )
     best = {"hidden_size": 100, "corruption": 0.3, "hidden_activation": "tanh"}
@@ -234,7 +224,36 @@ def test_the_article_s_best_values_are_in_its_grid():
 
 
 def test_the_default_space_holds_the_defaults():
-    parameters = parameters_of("base")
-    spaces = SearchSpaces.model_validate(parameters["search_spaces"])
+    base = parameters("base")
+    spaces = SearchSpaces.model_validate(base["search_spaces"])
     for name in networks():
-        assert spaces.of("default", name).point_of(parameters[name]) is not None, name
+        assert spaces.of("default", name).point_of(base[name]) is not None, name
+
+
+# --- any_network ---
+
+SHARED = {"fitting": {"learning_rate": {"low": 0.0003, "high": 0.01, "log": True}}}
+
+
+def test_a_network_without_a_block_of_its_own_is_searched_over_any_network():
+    own = model(hidden_size=[1, 2])
+    spaces = SearchSpaces.model_validate({"small": {"cdae": own, "any_network": SHARED}})
+    assert set(spaces.of("small", "cdae").axes) == {"model.hidden_size"}
+    for name in set(networks()) - {"cdae"}:
+        space = spaces.of("small", name)
+        assert space.axes == {"fitting.learning_rate": Range(0.0003, 0.01, True)}
+        block = {"model": {"hidden_size": 3}, "fitting": {"epochs": 2, "learning_rate": 0.1}}
+        found = space.block(block, {"fitting.learning_rate": 0.005})
+        assert found == block | {"fitting": {"epochs": 2, "learning_rate": 0.005}}
+
+
+def test_any_network_has_the_options_that_networks_share():
+    with pytest.raises(ValueError, match=r"small\.any_network: model: a space has `fitting` here"):
+        SearchSpaces.model_validate({"small": {"any_network": model(hidden_size=[1, 2])}})
+    with pytest.raises(ValueError, match=r"small\.any_network: fitting\.speed: unknown option"):
+        SearchSpaces.model_validate({"small": {"any_network": {"fitting": {"speed": [1, 2]}}}})
+
+
+def test_the_default_space_has_a_block_for_any_network():
+    spaces = SearchSpaces.model_validate(parameters("base")["search_spaces"])
+    assert "fitting.learning_rate" in spaces.of("default", "a_new_network").axes

@@ -1,1 +1,1 @@
-"""How the catalog reaches what lies on disk: data that arrives by itself, and files of our own."""
+"""Datasets of the catalog: MovieLens downloads, fabricated tables and the files that runs write."""

@@ -1,34 +1,37 @@
-"""The fabricated checkerboard world: even users like even items, odd users like odd items."""
+"""Fabricated checkerboard ratings: even users like even items, odd users like odd items."""
 
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
-from kedro_datasets._typing import TablePreview
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.datasets.previews import TablePreview
 
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 978_307_200  # the year 2000
-_SHARE_RATED = 0.5  # of all cells, where nobody says how many ratings there are
+_SHARE_RATED = 0.5  # of all cells, if `n_ratings` is None
 
 
 def fabricate_ratings(
     n_users: int, n_items: int, n_ratings: int | None = None, seed: int = 42
 ) -> pd.DataFrame:
-    """Ratings in which the right answer is known, one row per rating, no pair twice.
+    """Return ratings with a known pattern, one row per rating, without duplicate pairs.
 
               item 0  1  2  3          4 or 5 where user and item are both even or both odd,
-        user 0     5  1  4  .          1 or 2 elsewhere; a coin decides between the two.
-        user 1     2  4  .  5          A dot is not rated: half of all cells by default.
+        user 0     5  1  4  .          1 or 2 elsewhere, each with probability 1/2.
+        user 1     2  4  .  5          A dot is not rated. By default half of the cells are rated.
 
-    Low item numbers are popular: the share of item i falls like 1/sqrt(i). Ids are integers from 0,
-    timestamps are seconds within the year 2000, and rows come in no order. The same arguments give
-    the same table. Raises ValueError if there are fewer cells than `n_ratings`.
+    Low item numbers are popular: the share of item i decreases like 1/sqrt(i). Ids are integers
+    from 0, timestamps are Unix seconds within the year 2000, and rows are in random order. The same
+    arguments give the same table. Raises ValueError if there are fewer cells than `n_ratings`.
     """
     n_ratings = round(_SHARE_RATED * n_users * n_items) if n_ratings is None else n_ratings
     if n_ratings > n_users * n_items:
-        raise ValueError(f"{n_users} users x {n_items} items cannot hold {n_ratings} ratings.")
+        raise ValueError(
+            f"{n_users} users x {n_items} items cannot hold {n_ratings} ratings; "
+            f"n_ratings must be at most {n_users * n_items}."
+        )
     random = np.random.default_rng(seed)
     user, item = np.divmod(_distinct_cells(n_users, n_items, n_ratings, random), n_items)
     likes = (user + item) % 2 == 0
@@ -45,15 +48,17 @@ def fabricate_ratings(
 def _distinct_cells(
     n_users: int, n_items: int, n_ratings: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Numbers user * n_items + item, shape (R,) for R ratings, none twice, in random order."""
+    """Return distinct numbers user * n_items + item in random order, shape (R,) for R ratings."""
     counts = _ratings_per_user(n_users, n_items, n_ratings, random)
     count_R = np.repeat(counts, counts)
     place_R = np.arange(n_ratings)
     nth_R = place_R - np.repeat(np.cumsum(counts) - counts, counts)
-    # One draw from each of a user's equal shares of (0, 1); the square makes low items popular.
+    # (0, 1) is divided into one equal interval per rating of a user, with one draw from each. The
+    # square makes low items popular.
     item_R = (n_items * ((nth_R + random.random(n_ratings)) / count_R) ** 2).astype(np.int64)
-    # Each draw is moved past the one before it: distinct without a sort, which would be most of the
-    # time at 20 million. As n(m + k) >= m * m for k <= m <= n, none of a user's m is moved past n.
+    # Each draw is moved past the previous one. So cells are distinct without a sort, which would
+    # take most of the time at 20 million ratings. As n(m + k) >= m * m for k <= m <= n, none of a
+    # user's m ratings is moved past the last of n items.
     cell_R = np.repeat(np.arange(n_users) * n_items, counts) + item_R
     return random.permutation(np.maximum.accumulate(cell_R - place_R) + place_R)
 
@@ -61,7 +66,10 @@ def _distinct_cells(
 def _ratings_per_user(
     n_users: int, n_items: int, n_ratings: int, random: np.random.Generator
 ) -> np.ndarray:
-    """How many items each user rates: half to one and a half times the mean, where items allow."""
+    """Return the number of ratings of each user, shape (n_users,).
+
+    It is 0.5 to 1.5 times the mean, or closer to the mean if there are too few items.
+    """
     spread = min(0.5, n_users * n_items / n_ratings - 1) if n_ratings else 0.0
     activity = random.permutation(np.linspace(1 - spread, 1 + spread, n_users))
     ends = np.floor(np.cumsum(activity) / activity.sum() * n_ratings + 1e-6).astype(np.int64)
@@ -69,9 +77,10 @@ def _ratings_per_user(
 
 
 class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
-    """The small fabricated world as a table of ratings or of items, with text ids and titles.
+    """A fabricated table of ratings or of items, with text ids and titles.
 
-    Nothing lies on disk: the same `users`, `items` and `seed` give the same table at every load.
+    Nothing is stored on disk. Each load with the same `users`, `items` and `seed` gives the same
+    table.
     """
 
     def __init__(
@@ -83,9 +92,9 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
         table: Literal["ratings", "items"],
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Raise DatasetError on a `table` that is neither "ratings" nor "items"."""
+        """Raise DatasetError if `table` is neither "ratings" nor "items"."""
         if table not in ("ratings", "items"):
-            raise DatasetError(f"table: {table!r} is not known; write ratings or items.")
+            raise DatasetError(f"table: unknown value {table!r}; use ratings or items.")
         self._users = users
         self._items = items
         self._seed = seed
@@ -93,17 +102,17 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """The table asked for; its `attrs` say that the data set is fabricated."""
+        """Return the table; its `attrs["data_set"]` is "fabricated"."""
         table = self._ratings() if self._table == "ratings" else self._titles()
         table.attrs = {"data_set": "fabricated", "checksum": None, "checksum_is_official": None}
         return table
 
     def save(self, data: None) -> None:
-        """Refuse: a fabricated table has no file."""
-        raise DatasetError("A fabricated table is made anew at each load and cannot be saved.")
+        """Raise DatasetError: a fabricated table has no file."""
+        raise DatasetError("A fabricated table is generated at each load and cannot be saved.")
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows for kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
     def _ratings(self) -> pd.DataFrame:
@@ -129,6 +138,6 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
 
 
 def _names(word: str, count: int) -> np.ndarray:
-    """`word-00`, `word-01`, ...: as many digits as the last one needs, so text sorts as numbers."""
+    """Return `word-00`, `word-01`, ..., padded with zeros so that text sorts as numbers do."""
     digits = len(str(count - 1))
     return np.array([f"{word}-{number:0{digits}d}" for number in range(count)], dtype=object)

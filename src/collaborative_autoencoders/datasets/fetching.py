@@ -1,4 +1,4 @@
-"""Files from elsewhere: out of an archive on the web, or out of a wheel of a package index."""
+"""Download of files: from a zip archive on the web or from a wheel of a package index."""
 
 import subprocess
 import sys
@@ -13,18 +13,19 @@ _CONNECT_SECONDS, _SILENCE_SECONDS, _PIP_SECONDS = 10, 30, 120
 
 
 class FetchError(Exception):
-    """A way that did not lead to the files; the text is the reason, for a person."""
+    """A failed download; the message is the reason."""
 
 
 def files_of_archive(url: str, md5: str, names: tuple[str, ...]) -> dict[str, bytes]:
-    """The named files of the zip at `url`, by their bare names.
+    """Return the bytes of the named files of the zip at `url`, by name without folder.
 
-    A progress bar is shown on a terminal. Raises FetchError if the host can't be reached or is
-    silent, answers with an error, cuts the body short, or sends anything with another MD5.
+    A progress bar is shown on a terminal. Raises FetchError if the host cannot be reached or does
+    not answer in time, answers with an error, sends a truncated body or a file with another MD5, or
+    if the archive is not a valid zip or does not contain a file.
     """
-    import pooch  # with requests a third of a second, for the one run in many that fetches
+    import pooch  # takes 0.3 s with requests, and most runs download nothing
 
-    pooch.get_logger().setLevel("WARNING")  # it would tell the name of a temporary file
+    pooch.get_logger().setLevel("WARNING")  # its INFO line names a temporary file
     console = Console(stderr=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -45,7 +46,7 @@ def files_of_archive(url: str, md5: str, names: tuple[str, ...]) -> dict[str, by
 
 
 class _Bar:
-    """What pooch asks of a progress bar, drawn by rich: one look for all bars of the project."""
+    """A progress bar with the interface that pooch expects, drawn by rich like all others."""
 
     def __init__(self, progress: Progress, title: str) -> None:
         self._progress = progress
@@ -66,13 +67,14 @@ class _Bar:
         self._progress.reset(self._task)
 
     def close(self) -> None:
-        """Nothing: the bar ends with the `with` around the download, also when that fails."""
+        """Do nothing: the `with` around the download removes the bar, also after an error."""
 
 
 def files_of_wheel(requirement: str, names: tuple[str, ...]) -> dict[str, bytes]:
-    """The named files of a wheel of the configured package index, which is never installed.
+    """Return the bytes of the named files of a wheel of the configured package index.
 
-    Raises FetchError if pip can't get the wheel within two minutes or a file is not in it.
+    The wheel is not installed. Raises FetchError if pip cannot download it within two minutes, or
+    if it does not contain a file.
     """
     with tempfile.TemporaryDirectory() as folder:
         _pip_download(requirement, folder)
@@ -82,12 +84,12 @@ def files_of_wheel(requirement: str, names: tuple[str, ...]) -> dict[str, bytes]
 
 def _pip_download(requirement: str, folder: str) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    # Only a wheel: a source archive would be built, which runs its code.
-    asked = ["--no-deps", "--only-binary=:all:", "--dest", folder, requirement]
-    patience = ["--timeout", str(_CONNECT_SECONDS), "--retries", "1"]
+    # Only a wheel: pip would build a source archive, which runs its code.
+    target = ["--no-deps", "--only-binary=:all:", "--dest", folder, requirement]
+    limits = ["--timeout", str(_CONNECT_SECONDS), "--retries", "1"]
     try:
         subprocess.run(
-            [*pip, *patience, *asked],
+            [*pip, *limits, *target],
             capture_output=True,
             text=True,
             timeout=_PIP_SECONDS,
@@ -106,6 +108,6 @@ def _unzip(archive: Path, names: tuple[str, ...]) -> dict[str, bytes]:
             members = {PurePosixPath(member).name: member for member in opened.namelist()}
             return {name: opened.read(members[name]) for name in names}
     except zipfile.BadZipFile as error:
-        raise FetchError(f"{archive.name} is not a whole zip file: {error}") from error
+        raise FetchError(f"{archive.name} is not a valid zip file: {error}") from error
     except KeyError as error:
         raise FetchError(f"{archive.name} has no file {error}") from error

@@ -1,4 +1,4 @@
-"""The base of our catalog entries: one file whose bytes are made and read by a pair of methods."""
+"""Base classes of datasets that are one file."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class OneFileDataset(AbstractVersionedDataset[S, T]):
-    """A catalog entry that is one file; `versioned: true` works, and any place fsspec reaches."""
+    """A dataset in one file, on any file system of fsspec; `versioned: true` is supported."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class OneFileDataset(AbstractVersionedDataset[S, T]):
         version: Version | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Remember where the file lies; nothing is read or written yet."""
+        """Set the path and its file system; nothing is read or written."""
         self._protocol, path = get_protocol_and_path(filepath, version)
         self._fs = fsspec.filesystem(self._protocol)
         self.metadata = metadata
@@ -37,16 +37,21 @@ class OneFileDataset(AbstractVersionedDataset[S, T]):
             glob_function=self._fs.glob,
         )
 
+    @property
+    def filepath(self) -> PurePosixPath:
+        """Return the path of the file or, if it is versioned, the folder of its versions."""
+        return self._filepath
+
     def _path_to_read(self) -> str:
-        """Where the file is. Raises DatasetError, naming it, where there is none."""
+        """Return the path to read; raise DatasetError with the path if there is no file."""
         path = str(self._get_load_path())
         if not self._fs.exists(path):
-            raise DatasetError(f"There is no {path}. Run the pipeline that makes it.")
+            raise DatasetError(f"There is no {path}. Run the pipeline that writes it.")
         return path
 
     @contextmanager
     def _open_to_write(self) -> Iterator[Any]:
-        """A file that takes the place of the old one when it is whole, and only then."""
+        """Yield a file to write into; on a local disk it replaces the old one when complete."""
         path = str(self._get_save_path())
         if self._protocol == "file":
             with open_beside_and_rename(Path(path)) as file:
@@ -66,24 +71,25 @@ class OneFileDataset(AbstractVersionedDataset[S, T]):
 
 
 class FileDataset(OneFileDataset[T, T]):
-    """A value that lies in one file, whole or not at all, and is checked when it is read.
+    """A value in one file, which is checked when it is read.
 
-    A subclass gives `kind`, `to_bytes` and `from_bytes`, and a `preview` for kedro-viz.
+    On a local disk the file is replaced atomically. A subclass defines `kind`, `to_bytes`,
+    `from_bytes` and a `preview` for kedro-viz.
     """
 
     kind: ClassVar[str]
-    """What an error calls the file, such as "Parquet table"."""
+    """Name of the kind of file in error messages, such as "Parquet table"."""
 
     @abstractmethod
     def to_bytes(self, data: T) -> bytes:
-        """What the file holds for this value."""
+        """Return the content of the file for this value."""
 
     @abstractmethod
     def from_bytes(self, data: bytes) -> T:
-        """The value that the file holds; ValueError if the bytes are broken."""
+        """Return the value of this content; raise ValueError if the bytes are not valid."""
 
     def load(self) -> T:
-        """The value in the file; DatasetError names a file that is missing or broken."""
+        """Return the value; raise DatasetError with the path if the file is missing or invalid."""
         path = self._path_to_read()
         try:
             return self.from_bytes(self._fs.cat_file(path))
@@ -91,15 +97,15 @@ class FileDataset(OneFileDataset[T, T]):
             raise DatasetError(broken(path, self.kind, error)) from error
 
     def save(self, data: T) -> None:
-        """Put the value where a reader finds either the old file or the new one, both whole."""
+        """Save the value; on a local disk, a reader finds the complete old or new file."""
         content = self.to_bytes(data)
         with self._open_to_write() as file:
             file.write(content)
 
 
 def broken(path: str, kind: str, error: Exception) -> str:
-    """What is wrong with a file, and the mend."""
+    """Return the message for a file that is not valid: the reason and the fix."""
     return (
-        f"{path} is not a whole {kind}: {error}\n"
-        "Delete it, then run again with --only-missing-outputs to make it anew."
+        f"{path} is not a valid {kind}: {error}\n"
+        "Delete it, then run again with --only-missing-outputs to create it again."
     )

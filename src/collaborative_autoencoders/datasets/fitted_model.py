@@ -1,11 +1,10 @@
-"""Fitted models as safetensors files: weights, and the options that rebuild the model."""
+"""Fitted models as safetensors files: the weights, and the options to rebuild the model."""
 
 import json
 from typing import Any
 
-from kedro_datasets._typing import JSONPreview
-
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
+from collaborative_autoencoders.datasets.previews import JSONPreview
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted
 
@@ -16,15 +15,15 @@ class FittedModelDataset(FileDataset[Fitted]):
     kind = "fitted model (safetensors)"
 
     def to_bytes(self, data: Fitted) -> bytes:
-        """The model as safetensors."""
+        """Return the model as safetensors."""
         return model_to_bytes(data)
 
     def from_bytes(self, data: bytes) -> Fitted:
-        """The model that was saved, ready to score; ValueError if the bytes are broken."""
+        """Return the saved model, ready to score; raise ValueError if the bytes are not valid."""
         return model_from_bytes(data)
 
     def preview(self) -> JSONPreview:
-        """Options, catalogue and the shape of each tensor, for kedro-viz; no tensor is read."""
+        """Return options, catalogue and tensor shapes for kedro-viz, without reading a tensor."""
         return JSONPreview(json.dumps(self._facts() if self.exists() else {}))
 
     def _facts(self) -> dict[str, Any]:
@@ -34,7 +33,7 @@ class FittedModelDataset(FileDataset[Fitted]):
         return about | {"tensors": shapes}
 
     def _header(self) -> dict[str, dict[str, Any]]:
-        """What lies before the weights: 8 bytes with its length (little-endian), then JSON."""
+        """Return the header: 8 bytes with its length (little-endian), then JSON, then weights."""
         with self._fs.open(str(self._get_load_path()), "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header: dict[str, dict[str, Any]] = json.loads(file.read(length))

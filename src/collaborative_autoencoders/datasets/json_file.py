@@ -3,24 +3,23 @@
 import json
 from typing import Any
 
-from kedro_datasets._typing import JSONPreview
-
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
+from collaborative_autoencoders.datasets.previews import JSONPreview
 
 
 class JsonFileDataset(FileDataset[Any]):
-    """Anything JSON takes, in one file that is whole or not there; Kedro's own writes in place."""
+    """A JSON value in one file, replaced atomically; Kedro's JSONDataset writes in place."""
 
     kind = "JSON file"
 
     def to_bytes(self, data: Any) -> bytes:
-        """The value as indented JSON, for people to read."""
+        """Return the value as indented JSON; raise ValueError if a number is not finite."""
         return json.dumps(data, indent=2, allow_nan=False).encode()
 
     def from_bytes(self, data: bytes) -> Any:
-        """The value that was saved; ValueError if the bytes are cut short or changed."""
+        """Return the saved value; raise ValueError if the bytes are not JSON."""
         return json.loads(data)
 
     def preview(self) -> JSONPreview:
-        """The whole value, for kedro-viz; nothing where there is no file yet."""
+        """Return the value for kedro-viz; empty if there is no file yet."""
         return JSONPreview(json.dumps(self.load() if self.exists() else {}))

@@ -1,4 +1,4 @@
-"""MovieLens data sets that arrive by themselves, from GroupLens or from the package index."""
+"""MovieLens data sets, downloaded from GroupLens or from the package index."""
 
 import logging
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
-from kedro_datasets._typing import TablePreview
 
 from collaborative_autoencoders.datasets.fetching import FetchError, files_of_archive
+from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.datasets.raw_files import (
     ItemsFile,
     RatingsFile,
@@ -26,20 +26,20 @@ _log = logging.getLogger(__name__)
 
 
 Way = tuple[str, Callable[[], dict[str, bytes]]]
-"""A place, in words, and what brings the two files from there by their names; or FetchError."""
+"""The name of a source, and a function that returns its files by name or raises FetchError."""
 
 
 class MovieLensSet(NamedTuple):
-    """What there is to know about one data set: a further one takes one row of `MOVIELENS`."""
+    """The sources and files of a data set. Add one with an entry of `MOVIELENS`."""
 
     url: str
-    """The archive (zip) at GroupLens."""
+    """URL of the zip archive at GroupLens."""
     md5: str
-    """Of the archive, as GroupLens publishes it."""
+    """MD5 of the archive, as GroupLens publishes it."""
     ratings: RatingsFile
     items: ItemsFile
     other_ways: tuple[Way, ...] = ()
-    """Tried in turn where GroupLens can't be reached."""
+    """Other sources, tried in order if the download from GroupLens fails."""
 
 
 MOVIELENS = {
@@ -74,9 +74,9 @@ MOVIELENS = {
 
 
 class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
-    """The ratings or the items of a MovieLens data set, fetched when first asked for.
+    """The ratings or the items of a MovieLens data set, downloaded at the first load.
 
-    Files in `<path>/<name>/` are used, whoever put them there; what is missing is fetched into it.
+    Files that exist in `<path>/<name>/` are used. Missing files are downloaded into this folder.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         table: Literal["ratings", "items"],
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Raise DatasetError on a name or table that is not known.
+        """Raise DatasetError if the name or the table is unknown.
 
-        `path` is called so because Kedro makes a catalog's `path` absolute, from the project on.
+        Kedro resolves a relative `path` of a catalog entry against the project's folder.
         """
         if name not in MOVIELENS:
-            raise DatasetError(f"name: {name!r} is not known; write one of {sorted(MOVIELENS)}.")
+            raise DatasetError(f"name: unknown data set {name!r}; use one of {sorted(MOVIELENS)}.")
         if table not in ("ratings", "items"):
-            raise DatasetError(f"table: {table!r} is not known; write ratings or items.")
+            raise DatasetError(f"table: unknown value {table!r}; use ratings or items.")
         self._name = name
         self._set = MOVIELENS[name]
         self._folder = Path(path) / name
@@ -104,10 +104,11 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """The table asked for; `attrs["data_set"]` is its name.
+        """Return the table; `attrs["data_set"]` is the name of the data set.
 
-        Ratings: user_id, item_id, rating, timestamp, and the file's checksum in `attrs`. Items:
-        item_id, title. Raises DatasetError if the file is broken, or not there and not to be had.
+        Ratings: user_id, item_id, rating, timestamp (Unix seconds), and the file's checksum in
+        `attrs`. Items: item_id, title. Raises DatasetError if the file is not valid, or if it is
+        missing and cannot be downloaded.
         """
         if not self._exists():
             _fetch(self._name, self._set, self._folder)
@@ -119,11 +120,11 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         return table
 
     def save(self, data: None) -> None:
-        """Refuse: what others published is not ours to write."""
-        raise DatasetError(f"{self._folder} holds published files and is only read.")
+        """Raise DatasetError: published files are not written."""
+        raise DatasetError(f"{self._folder} contains published files and is read-only.")
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz; an empty table if there is no file, as none is fetched."""
+        """Return the first rows for kedro-viz; empty if there is no file, as none is downloaded."""
         rows = first_rows(self._file, self._form, nrows) if self._exists() else pd.DataFrame()
         return TablePreview(rows.to_dict(orient="split"))
 
@@ -134,36 +135,38 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         return {"name": self._name, "folder": self._folder.as_posix(), "table": self._table}
 
 
-def _fetch(name: str, known: MovieLensSet, folder: Path) -> None:
-    """Lay the files that are missing into `folder`, by the first way that leads to them."""
-    names = (known.ratings.name, known.items.name)
-    from_grouplens: Way = (known.url, partial(files_of_archive, known.url, known.md5, names))
+def _fetch(name: str, data_set: MovieLensSet, folder: Path) -> None:
+    """Write the missing files into `folder`, from the first source that has them."""
+    names = (data_set.ratings.name, data_set.items.name)
+    download = partial(files_of_archive, data_set.url, data_set.md5, names)
+    from_grouplens: Way = (data_set.url, download)
     reasons = []
-    for place, bring in (from_grouplens, *known.other_ways):
+    for source, files_of_source in (from_grouplens, *data_set.other_ways):
         try:
-            _lay_down(_checked(bring(), known.ratings), folder)
+            _write_missing(_checked(files_of_source(), data_set.ratings), folder)
         except FetchError as error:
-            reasons.append(f"  {place}: {error}")
+            reasons.append(f"  {source}: {error}")
         else:
-            _log.info("%s comes from %s and lies in %s", name, place, folder)
+            _log.info("Downloaded %s from %s into %s", name, source, folder)
             return
     missing = [file for file in names if not (folder / file).exists()]
     raise DatasetError(
-        f"{name} is not whole in {folder} and could not be fetched. Tried:\n"
+        f"{name} is incomplete in {folder} and could not be downloaded. Tried:\n"
         + "\n".join(reasons)
-        + f"\nGet {known.url} where you can, and put its {' and '.join(missing)} into {folder}."
+        + f"\nDownload {data_set.url} by hand, on another machine if necessary, and put its "
+        f"{' and '.join(missing)} into {folder}."
     )
 
 
 def _checked(files: dict[str, bytes], ratings: RatingsFile) -> dict[str, bytes]:
-    """The same files; FetchError if the ratings are certainly not the official ones."""
+    """Return the files; raise FetchError if the ratings are known not to be the official ones."""
     data = files[ratings.name]
     if ratings.is_official(data) is False:
-        raise FetchError(f"its {ratings.name} is not the official one: SHA-256 {checksum(data)}")
+        raise FetchError(f"its {ratings.name} is not the official file: SHA-256 {checksum(data)}")
     return files
 
 
-def _lay_down(files: dict[str, bytes], folder: Path) -> None:
+def _write_missing(files: dict[str, bytes], folder: Path) -> None:
     for name, data in files.items():
-        if not (folder / name).exists():  # a file put there by hand is never written over
+        if not (folder / name).exists():  # never overwrite a file of the user
             write_beside_and_rename(folder / name, data)

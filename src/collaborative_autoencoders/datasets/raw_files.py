@@ -1,4 +1,4 @@
-"""MovieLens files as tables: every row checked, the first bad one named."""
+"""MovieLens files as tables; every row is checked, and an error shows the first bad row."""
 
 import csv
 import hashlib
@@ -13,12 +13,12 @@ from kedro.io import DatasetError
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
 
-_LARGEST = 2**53  # of ids and seconds: beyond it not every whole number is a float
+_LARGEST = 2**53  # of ids and seconds: larger integers are not exact as floats
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatingsFile:
-    """How a file of ratings is written, and what the official one holds."""
+    """The format of a file of ratings, and facts about the official file."""
 
     columns: ClassVar = (USER, ITEM, RATING, TIMESTAMP)
     more_columns: ClassVar = False
@@ -26,16 +26,16 @@ class RatingsFile:
     name: str
     separator: str
     rows: int
-    """Ratings, one per row; there is no header."""
+    """Number of ratings, one per row; there is no header."""
     scale: tuple[float, float]
     """Lowest and highest rating."""
     size: int
-    """Bytes of the official file."""
+    """Size of the official file in bytes."""
     sha256: str | None
-    """Of the official file; None where nobody has published it."""
+    """SHA-256 of the official file in hexadecimal; None if it is not published."""
 
     def is_official(self, data: bytes) -> bool | None:
-        """Whether these are the official file's bytes; None where that can't be told."""
+        """Return whether these are the bytes of the official file; None if it cannot be checked."""
         if len(data) != self.size:
             return False
         return None if self.sha256 is None else checksum(data) == self.sha256
@@ -43,7 +43,7 @@ class RatingsFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemsFile:
-    """How a file of items is written: dates or genres may follow the title and are not read."""
+    """The format of a file of items. Columns after the title, such as genres, are not read."""
 
     columns: ClassVar = (ITEM, TITLE)
     more_columns: ClassVar = True
@@ -51,21 +51,21 @@ class ItemsFile:
     name: str
     separator: str
     rows: int
-    """Items, one per row; there is no header."""
+    """Number of items, one per row; there is no header."""
 
 
 def checksum(data: bytes) -> str:
-    """SHA-256 of the bytes, in hexadecimal."""
+    """Return the SHA-256 of the bytes in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def read_ratings(path: Path, form: RatingsFile) -> pd.DataFrame:
-    """user_id, item_id, rating, timestamp, one row per rating, in the order of the file.
+    """Return user_id, item_id, rating and timestamp, one row per rating, in the file's order.
 
-    Ids and timestamps (seconds) are integers; ratings are as the file has them. `attrs` holds the
-    file's `checksum` and `checksum_is_official`: another file than the official one is used, so
-    long as it is sound. Raises DatasetError, naming file and row, on a file that is empty or has
-    another separator, number of columns or of rows, or a value that is not what it should be.
+    Ids and timestamps (Unix seconds) are integers; ratings are as in the file. `attrs` has the
+    file's `checksum` and `checksum_is_official`; a valid file that is not the official one is
+    accepted. Raises DatasetError, with file and row, if the file is empty, has another separator
+    or another number of columns or rows, or has a value of the wrong type or out of range.
     """
     data = path.read_bytes()
     ratings = _parse(data, path, form)
@@ -82,30 +82,33 @@ def read_ratings(path: Path, form: RatingsFile) -> pd.DataFrame:
 
 
 def read_items(path: Path, form: ItemsFile) -> pd.DataFrame:
-    """item_id (integer) and title, one row per item; raises DatasetError as `read_ratings`."""
+    """Return item_id (integer) and title, one row per item.
+
+    Raises DatasetError as `read_ratings` does, and if an item is a duplicate or has no title.
+    """
     items = _parse(path.read_bytes(), path, form)
     items[ITEM] = _numbers(items[ITEM], path, 1, _LARGEST, whole=True)
-    _refuse(items[ITEM], items[ITEM].duplicated(), path, "is there twice")
-    _refuse(items[TITLE], items[TITLE].fillna("") == "", path, "is no title")
+    _refuse(items[ITEM], items[ITEM].duplicated(), path, "is a duplicate")
+    _refuse(items[TITLE], items[TITLE].fillna("") == "", path, "is missing")
     _refuse_other_length(items, path, form.rows)
     return items
 
 
 def first_rows(path: Path, form: RatingsFile | ItemsFile, nrows: int) -> pd.DataFrame:
-    """The first rows of a file of ratings or items, unchecked, without reading the others."""
+    """Return the first rows of a file of ratings or items, unchecked; the rest is not read."""
     with path.open("rb") as file:
         return _parse(b"".join(islice(file, nrows)), path, form)
 
 
 def _parse(data: bytes, path: Path, form: RatingsFile | ItemsFile) -> pd.DataFrame:
     _refuse_other_columns(data, path, form)
-    # One byte between fields keeps pandas on its fast parser: a second per million rows otherwise.
-    narrow = len(form.separator) == 1
-    single = data if narrow else data.replace(form.separator.encode(), b"\t")
+    # With a one-byte separator pandas uses its fast parser, which saves 1 s per million rows.
+    is_one_byte = len(form.separator) == 1
+    content = data if is_one_byte else data.replace(form.separator.encode(), b"\t")
     try:
         return pd.read_csv(
-            io.BytesIO(single),
-            sep=form.separator if narrow else "\t",
+            io.BytesIO(content),
+            sep=form.separator if is_one_byte else "\t",
             names=list(form.columns),
             usecols=range(len(form.columns)) if form.more_columns else None,
             encoding="latin-1",
@@ -115,18 +118,18 @@ def _parse(data: bytes, path: Path, form: RatingsFile | ItemsFile) -> pd.DataFra
             low_memory=False,
         )
     except pd.errors.ParserError as error:
-        raise DatasetError(f"{path}: {error}. {_mend(path)}") from error
+        raise DatasetError(f"{path}: {error}. {_fix(path)}") from error
 
 
 def _refuse_other_columns(data: bytes, path: Path, form: RatingsFile | ItemsFile) -> None:
     if not data.strip():
-        raise DatasetError(f"{path} is empty. {_mend(path)}")
+        raise DatasetError(f"{path} is empty. {_fix(path)}")
     first_line = data.split(b"\n", 1)[0].decode("latin-1").rstrip("\r")
     n_fields, n_columns = len(first_line.split(form.separator)), len(form.columns)
     if n_fields < n_columns or (n_fields > n_columns and not form.more_columns):
         raise DatasetError(
-            f"{path}, row 1: {first_line[:80]!r} has {n_fields} columns between separators "
-            f"{form.separator!r}, but these belong there: {', '.join(form.columns)}. {_mend(path)}"
+            f"{path}, row 1: {first_line[:80]!r} has {n_fields} columns separated by "
+            f"{form.separator!r}; expected {', '.join(form.columns)}. {_fix(path)}"
         )
 
 
@@ -140,21 +143,22 @@ def _numbers(
     return numbers.astype("int64") if whole else numbers
 
 
-def _refuse(column: pd.Series, bad: pd.Series, path: Path, what: str) -> None:
+def _refuse(column: pd.Series, bad: pd.Series, path: Path, problem: str) -> None:
     if bad.any():
         row = int(bad.to_numpy().argmax())
+        value = str(column.iloc[row])
         raise DatasetError(
-            f"{path}, row {row + 1}: {column.name} {str(column.iloc[row])!r} {what}. {_mend(path)}"
+            f"{path}, row {row + 1}: {column.name} {value!r} {problem}. {_fix(path)}"
         )
 
 
 def _refuse_other_length(table: pd.DataFrame, path: Path, rows: int) -> None:
     if len(table) != rows:
         raise DatasetError(
-            f"{path} has {len(table):,} rows where {rows:,} belong: it is cut short, or another "
-            f"version. {_mend(path)}"
+            f"{path} has {len(table):,} rows, expected {rows:,}: it is truncated or of another "
+            f"version. {_fix(path)}"
         )
 
 
-def _mend(path: Path) -> str:
-    return f"Delete {path.name} and run again to fetch it, or put the official file in its place."
+def _fix(path: Path) -> str:
+    return f"Delete {path.name} and run again to download it, or replace it with the official file."

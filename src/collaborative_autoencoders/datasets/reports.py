@@ -1,4 +1,4 @@
-"""What people read: tables as CSV, figures as plotly's JSON."""
+"""Reports: tables as CSV, figures as plotly JSON, and texts."""
 
 import io
 import json
@@ -6,63 +6,63 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
+from collaborative_autoencoders.datasets.previews import JSONPreview, PlotlyPreview, TablePreview
 
 
 class CsvTableDataset(FileDataset[pd.DataFrame]):
-    """A small table as CSV, every digit kept, without an index."""
+    """A small table as CSV, with all digits and without the index."""
 
     kind = "CSV table"
 
     def to_bytes(self, data: pd.DataFrame) -> bytes:
-        """The table as CSV with a header."""
+        """Return the table as CSV with a header."""
         return data.to_csv(index=False).encode()
 
     def from_bytes(self, data: bytes) -> pd.DataFrame:
-        """The table that was saved; ValueError if the bytes are no CSV."""
+        """Return the saved table; raise ValueError if the bytes are not CSV."""
         return pd.read_csv(io.BytesIO(data))
 
     def preview(self, nrows: int = 20) -> TablePreview:
-        """The first rows, rounded, for kedro-viz; an empty table where there is no file yet."""
+        """Return the first rows, rounded, for kedro-viz; empty if there is no file yet."""
         rows = self.load().head(nrows) if self.exists() else pd.DataFrame()
         return TablePreview(rows.round(4).to_dict(orient="split"))
 
 
 class FigureDataset(FileDataset[Any]):
-    """A plotly figure as JSON; plotly is imported only to read one."""
+    """A plotly figure as JSON; plotly is imported only when a figure is loaded."""
 
     kind = "plotly figure"
 
     def to_bytes(self, data: Any) -> bytes:
-        """The figure as plotly writes it."""
+        """Return the figure as plotly's JSON."""
         return str(data.to_json()).encode()
 
     def from_bytes(self, data: bytes) -> Any:
-        """The figure that was saved; ValueError if the bytes are cut short."""
+        """Return the saved figure; raise ValueError if the bytes are truncated."""
         import plotly.io
 
         return plotly.io.from_json(data.decode())
 
     def preview(self) -> PlotlyPreview:
-        """The figure, for kedro-viz; an empty one where there is no file yet."""
+        """Return the figure for kedro-viz; empty if there is no file yet."""
         return PlotlyPreview(json.loads(self.to_bytes(self.load())) if self.exists() else {})
 
 
 class TextDataset(FileDataset[str]):
-    """A text for people, which is YAML as well."""
+    """A text that is valid YAML."""
 
     kind = "text"
 
     def to_bytes(self, data: str) -> bytes:
-        """The text as UTF-8."""
+        """Return the text as UTF-8."""
         return data.encode()
 
     def from_bytes(self, data: bytes) -> str:
-        """The text that was saved; ValueError if the bytes are no text."""
+        """Return the saved text; raise ValueError if the bytes are not UTF-8."""
         return data.decode()
 
     def preview(self) -> JSONPreview:
-        """What the YAML holds, for kedro-viz; nothing where there is no file yet."""
+        """Return the values of the YAML for kedro-viz; empty if there is no file yet."""
         return JSONPreview(json.dumps(yaml.safe_load(self.load()) if self.exists() else {}))

@@ -1,4 +1,4 @@
-"""Tables that are too long to be held at once, as Parquet."""
+"""Tables too large for memory, as Parquet files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import DatasetError
-from kedro_datasets._typing import TablePreview
 
 from collaborative_autoencoders.datasets.file_dataset import OneFileDataset, broken
+from collaborative_autoencoders.datasets.previews import TablePreview
 
 
 @dataclass(frozen=True)
 class TableBatches:
-    """A table in a file, batch by batch: each pass reads it anew, a batch is held at a time."""
+    """The batches of a table in a file. Each iteration reads the file again, batch by batch."""
 
     fs: Any
     path: str
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """The batches, in order; DatasetError names a file that is broken."""
+        """Yield the batches in order; raise DatasetError with the path if the file is not valid."""
         try:
             with self.fs.open(self.path, "rb") as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
@@ -32,22 +32,22 @@ class TableBatches:
 
 
 class TableBatchesDataset(OneFileDataset[Iterable[pd.DataFrame], TableBatches]):
-    """A table that is written and read batch by batch, in one Parquet file, whole or not there.
+    """A table in one Parquet file that is written and read batch by batch.
 
-    Give it something that can be gone through, not a generator: of a node's generator Kedro saves
-    each value on its own.
+    A node must return an iterable object, not be a generator: Kedro saves each value that a
+    generator yields separately.
     """
 
     def load(self) -> TableBatches:
-        """The table, to be gone through; DatasetError names a file that is missing."""
+        """Return the batches; raise DatasetError with the path if the file is missing."""
         return TableBatches(self._fs, self._path_to_read())
 
     def save(self, data: Iterable[pd.DataFrame]) -> None:
-        """Write a row group per batch; all have the columns and types of the first with a row."""
+        """Write a row group per batch, with the columns and types of the first non-empty batch."""
         batches = iter(data)
         head = next(batches)
         while head.empty and (later := next(batches, None)) is not None:
-            head = later  # without a row nothing says what a column holds
+            head = later  # an empty batch does not define the column types
         first = pa.Table.from_pandas(head, preserve_index=False)
         with (
             self._open_to_write() as file,
@@ -58,6 +58,6 @@ class TableBatchesDataset(OneFileDataset[Iterable[pd.DataFrame], TableBatches]):
                 writer.write_table(pa.Table.from_pandas(batch, first.schema, preserve_index=False))
 
     def preview(self, nrows: int = 10) -> TablePreview:
-        """The first rows, for kedro-viz; an empty table where there is no file yet."""
+        """Return the first rows for kedro-viz; empty if there is no file yet."""
         rows = next(iter(self.load())).head(nrows) if self.exists() else pd.DataFrame()
         return TablePreview(rows.round(4).to_dict(orient="split"))

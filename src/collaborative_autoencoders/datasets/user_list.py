@@ -1,35 +1,35 @@
-"""The users that somebody asks for, as a CSV of raw ids."""
+"""A list of users as a CSV of raw ids."""
 
 import io
 
 import pandas as pd
-from kedro_datasets._typing import TablePreview
 
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
+from collaborative_autoencoders.datasets.previews import TablePreview
 
 
 class UserListDataset(FileDataset[pd.DataFrame]):
-    """A CSV whose every cell is text, so that 007 stays 007; an empty table without the file.
+    """A CSV in which every cell is text, so that 007 stays 007.
 
-    `attrs["file"]` says where it is looked for.
+    Without a file the table is empty. `attrs["file"]` is the path of the file.
     """
 
     kind = "CSV of users"
 
     def to_bytes(self, data: pd.DataFrame) -> bytes:
-        """The table as CSV with a header."""
+        """Return the table as CSV with a header."""
         return data.to_csv(index=False).encode()
 
     def from_bytes(self, data: bytes) -> pd.DataFrame:
-        """The table that was saved; ValueError if the bytes are no CSV."""
+        """Return the saved table; raise ValueError if the bytes are not CSV."""
         return pd.read_csv(io.BytesIO(data), dtype="str", keep_default_na=False)
 
     def load(self) -> pd.DataFrame:
-        """The table in the file; empty, without a column, where there is no file."""
+        """Return the table in the file; empty, without columns, if there is no file."""
         table = super().load() if self.exists() else pd.DataFrame()
-        table.attrs = {"file": str(self._filepath)}
+        table.attrs = {"file": str(self.filepath)}
         return table
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows for kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))

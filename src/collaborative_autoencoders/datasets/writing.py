@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic replacement of files."""
 
 import os
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from typing import BinaryIO
 
 @contextmanager
 def open_beside_and_rename(path: Path) -> Iterator[BinaryIO]:
-    """A file to write into; the file at `path` holds it all, or what it held before.
+    """Yield a file to write into; it replaces the file at `path` if the block ends without error.
 
-    The bytes go to a hidden file in the same folder, reach the disk, and only then get the name.
-    Whatever interrupts this, the name never stands for half a file; a process killed outright may
-    leave the hidden file behind. Folders are made. Raises OSError if the folder can't be written.
+    The bytes are written to a hidden file in the same folder, synced to disk and renamed, so `path`
+    is never an incomplete file. A process that is killed may leave the hidden file behind. Missing
+    folders are created. Raises OSError if the folder is not writable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # With the process in its name, two runs at once never write into one temporary file.
+    # The process id in the name keeps simultaneous runs out of each other's temporary file.
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with beside.open("wb") as file:
@@ -29,6 +29,6 @@ def open_beside_and_rename(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_beside_and_rename(path: Path, data: bytes) -> None:
-    """The file at `path` holds `data`, or what it held before, as `open_beside_and_rename`."""
+    """Replace the file at `path` with `data`, atomically, as `open_beside_and_rename` does."""
     with open_beside_and_rename(path) as file:
         file.write(data)

@@ -1,4 +1,4 @@
-"""What happens around a run: its configuration is checked, MLflow follows it, a table ends it."""
+"""Kedro hooks: check the configuration, track the run in MLflow, print tables at the end."""
 
 from .configuration import ConfigurationHook
 from .errors import ErrorsHook

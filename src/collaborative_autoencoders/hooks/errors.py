@@ -1,4 +1,4 @@
-"""What a person sees of an error: its words, and the lines of this project that led to it."""
+"""Short errors on the terminal: the frames of this project and the message."""
 
 import sys
 import traceback
@@ -13,14 +13,15 @@ PACKAGE = Path(__file__).parents[1]
 
 
 class ErrorsHook:
-    """`kedro run` shows an error without the frames of libraries; `kedro --verbose run` with all.
+    """Hook that removes the frames of libraries from the errors of `kedro run`.
 
-    Nothing changes in a notebook or where a session is made by hand.
+    `kedro --verbose run` shows all frames. Errors in a notebook, or in a session created in Python,
+    are not changed.
     """
 
     @hook_impl
     def after_context_created(self) -> None:
-        """Take the terminal's errors over, under the command line."""
+        """Install `show_error` if Kedro's command line runs without --verbose."""
         if click.get_current_context(silent=True) and not KedroCliError.VERBOSE_ERROR:
             sys.excepthook = show_error
 
@@ -28,14 +29,14 @@ class ErrorsHook:
 def show_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Print the frames of this project, the innermost last, then the error."""
-    ours = [
+    """Print the frames of this project, innermost last, and the error."""
+    own_frames = [
         frame
         for frame in traceback.extract_tb(trace)
         if Path(frame.filename).is_relative_to(PACKAGE)
     ]
-    print("\nThe run stopped (all frames: kedro --verbose run):", file=sys.stderr)
-    for frame in ours:
+    print("\nThe run stopped (for all frames: kedro --verbose run):", file=sys.stderr)
+    for frame in own_frames:
         place = Path(frame.filename).relative_to(PACKAGE.parent).as_posix()
         print(f"  {place}:{frame.lineno} in {frame.name}", file=sys.stderr)
     print("".join(traceback.format_exception_only(kind, error)), end="", file=sys.stderr)

@@ -1,11 +1,12 @@
-"""The table that ends a run on a terminal."""
+"""The leaderboard, printed on the terminal after a run."""
 
 import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from kedro.framework.hooks import hook_impl
@@ -16,104 +17,163 @@ from rich.console import Console
 from rich.table import Table
 
 from collaborative_autoencoders.columns import MODEL
+from collaborative_autoencoders.evaluation.differences import (
+    METRIC,
+    NO_DIFFERENCE,
+    OTHER,
+    USERS,
+    VERDICT,
+)
+from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
+from collaborative_autoencoders.metrics.table import Measure, measure, metrics_of
 
-LIST_METRICS = {
-    "ndcg": "ndcg",
-    "recall": "recall",
-    "precision": "prec",
-    "map": "map",
-    "mrr": "mrr",
-    "hit_rate": "hit",
-    "coverage": "cover",
-}
-"""What is shown of the lists, and its heading: the whole table fits 80 characters."""
-
-OTHERS = {"rmse": "rmse", "fit_seconds": "fit s", "than_above": "above"}
-
-VERDICTS = {"better": "better", "not told apart": "alike", "worse": "worse"}
-"""What a row is beside the row above it, in the narrow words of the table."""
-
+FIT_SECONDS = "fit_seconds"
 NEXT = (("kedro mlflow ui", "compare the runs"), ("kedro viz run", "look at the pipeline"))
 
 
 class LeaderboardHook:
-    """Prints the leaderboard, and what to type next, after a run that made one."""
+    """Prints the leaderboard and the next commands, after a run that wrote a leaderboard."""
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Show the leaderboard that this run has written."""
+        """Print the leaderboard if this run wrote one."""
         if "leaderboard" not in pipeline.all_outputs():
             return
-        leaderboard, console = catalog.load("leaderboard"), Console()
-        console.print(leaderboard_table(leaderboard))
-        for model, reason in left_out(leaderboard).items():
-            console.print(f"{model} is left out: {reason}")
+        leaderboard, console = catalog.load("leaderboard"), Console(highlight=False)
+        show_leaderboard(leaderboard, catalog.load("differences"), console)
         for command, why in (*activation(), *NEXT):
             console.print(f"  [bold]{command:<25}[/bold] [dim]{why}[/dim]")
 
 
-def activation() -> list[tuple[str, str]]:
-    """What to type first where the shell does not find this environment's commands."""
-    activate = Path(sys.prefix) / "bin" / "activate"
-    found = shutil.which("kedro")
-    if not activate.exists() or (found and Path(found).is_relative_to(sys.prefix)):
-        return []
-    return [(f". {os.path.relpath(activate)}", "once in this shell")]
+def show_leaderboard(
+    leaderboard: pd.DataFrame, differences: pd.DataFrame, console: Console
+) -> None:
+    """Print a table for lists and one for ratings, each with sentences on the differences.
 
-
-def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
-    """One row per model: its lists at 10 (or at the shortest k), RMSE, seconds, how it differs.
-
-    `above` says whether the model is better, worse or alike (not told apart) beside the row above.
+    One is sorted by the primary metric, the other by the metric that models for the other task are
+    compared by.
     """
-    k = shown_k(leaderboard)
-    shown = {f"{name}_at_{k}": heading for name, heading in LIST_METRICS.items()} | OTHERS
-    present = {name: heading for name, heading in shown.items() if name in leaderboard}
+    for found in sorting_measures(leaderboard, differences):
+        rows = sort_by(leaderboard, found.name)
+        rows = rows[rows[found.name].notna()] if found.k is None else rows[rows[LEFT_OUT].isna()]
+        if len(rows):
+            console.print(leaderboard_table(rows, found))
+            console.print("* best in its column")
+            for line in sentences(rows, differences, found):
+                console.print(line, markup=False)
+            console.print()
+    for model, reason in reasons_of(leaderboard).items():
+        console.print(f"{model} is left out: {reason}", markup=False)
+
+
+def sorting_measures(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> list[Measure]:
+    """Return the metric that sorts the table of lists and the one that sorts that of ratings."""
+    primary = measure(leaderboard.columns[1])
+    compared = [measure(name) for name in differences[METRIC].unique()]
+    first = [
+        Measure(metrics_of("list")[0], shown_k(leaderboard)),
+        Measure(metrics_of("ratings")[0]),
+    ]
+    others = [
+        each
+        for each in (*compared, *first)
+        if (each.k is None) != (primary.k is None) and each.name in leaderboard
+    ]
+    return sorted([primary, *others[:1]], key=lambda each: each.k is None)
+
+
+def leaderboard_table(rows: pd.DataFrame, sorted_by: Measure) -> Table:
+    """Return one row per model; the best value of each column is marked with a star."""
+    shown = [each for each in columns_of(rows, sorted_by) if each.name in rows]
+    k = shown_k(rows)
+    kind = "Ratings" if sorted_by.k is None else f"Lists of {k}"
     table = Table(
-        title=f"Leaderboard, lists of {k}",
+        title=f"{kind}, sorted by {sorted_by.name}",
         title_justify="left",
-        caption=caption(leaderboard),
-        caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=0,
         pad_edge=False,
     )
     table.add_column(MODEL, no_wrap=True)
-    for heading in present.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for _, row in leaderboard.iterrows():
-        table.add_row(str(row[MODEL]), *(cell(name, row[name]) for name in present))
+    for each in shown:
+        heading = each.metric.heading if each.k in (None, k) else each.heading
+        table.add_column(f"{heading} ", justify="right", no_wrap=True)
+    table.add_column("fit s", justify="right", no_wrap=True)
+    best = {each.name: best_of(rows[each.name], each) for each in shown}
+    for _, row in rows.iterrows():
+        cells = [cell(row[each.name], best[each.name]) for each in shown]
+        seconds = row.get(FIT_SECONDS)
+        table.add_row(str(row[MODEL]), *cells, "-" if pd.isna(seconds) else f"{seconds:.1f}")
     return table
 
 
-def caption(leaderboard: pd.DataFrame) -> str | None:
-    """How many users stand behind the table, and what `above` rests on."""
-    if "than_above" not in leaderboard or "users_judged" not in leaderboard:
-        return None
-    users, primary_metric = leaderboard["users_judged"].max(), leaderboard.columns[1]
-    return (
-        f"{users:.0f} users judged; above: beside the row above, by the 95 % interval\n"
-        f"of the paired difference in {primary_metric} over users"
+def columns_of(rows: pd.DataFrame, sorted_by: Measure) -> Iterator[Measure]:
+    """Yield the metrics that are columns of a table, including the one that sorts it."""
+    k = shown_k(rows)
+    kinds = ("ratings",) if sorted_by.k is None else ("list", "all lists")
+    shown = [
+        Measure(metric, None if metric.of == "ratings" else k)
+        for kind in kinds
+        for metric in metrics_of(kind)
+        if metric.on_terminal
+    ]
+    if sorted_by not in shown:
+        yield sorted_by
+        shown = shown[:-1]  # one column more would not fit 80 characters
+    yield from shown
+
+
+def shown_k(rows: pd.DataFrame) -> int:
+    """Return the length of list in the table that is closest to 10."""
+    found = [re.fullmatch(r".+_at_(\d+)", str(name)) for name in rows]
+    return min(
+        sorted(int(match[1]) for match in found if match), key=lambda k: abs(k - 10), default=10
     )
 
 
-def left_out(leaderboard: pd.DataFrame) -> dict[str, str]:
-    """The models that could not be fitted, each with the reason."""
-    reasons = leaderboard.set_index(MODEL)["left_out"].dropna()
+def best_of(values: pd.Series, each: Measure) -> float:
+    """Return the best value of a column."""
+    return float(values.max() if each.metric.higher_is_better else values.min())
+
+
+def cell(value: float, best: float) -> str:
+    """Return the value with three decimals, and a star if it is the best; a dash for NaN."""
+    if pd.isna(value):
+        return "- "
+    return f"{value:.3f}{'*' if value == best else ' '}"
+
+
+def sentences(rows: pd.DataFrame, differences: pd.DataFrame, found: Measure) -> Iterator[str]:
+    """Yield sentences on which adjacent rows of a table differ significantly, and which do not."""
+    pairs = differences[differences[METRIC] == found.name].set_index([MODEL, OTHER])
+    differ, alike = [], []
+    for first, second in pairwise(rows[MODEL]):
+        verdict = pairs[VERDICT].get((first, second))
+        if verdict == NO_DIFFERENCE:
+            alike.append(f"{first} and {second}")
+        elif isinstance(verdict, str):
+            differ.append(f"{first} is {verdict} than {second}")
+    if differ or alike:
+        users = int(pairs[USERS].max())
+        yield f"Paired differences in {found.name} over {users} users, 95 % intervals:"
+    elif len(rows) > 1:
+        yield f"No paired differences: no user has a value of {found.name}."
+    if differ:
+        yield f"{'; '.join(differ)}."
+    if alike:
+        yield f"{NO_DIFFERENCE.capitalize()} between {'; '.join(alike)}."
+
+
+def reasons_of(leaderboard: pd.DataFrame) -> dict[str, str]:
+    """Return the models that were left out, each with the reason."""
+    reasons = leaderboard.set_index(MODEL)[LEFT_OUT].dropna()
     return {str(model): str(reason) for model, reason in reasons.items()}
 
 
-def shown_k(leaderboard: pd.DataFrame) -> int:
-    """10 where the lists were judged at 10, else the shortest list."""
-    names = map(str, leaderboard)
-    judged = [int(name[8:]) for name in names if re.fullmatch(r"ndcg_at_\d+", name)]
-    return 10 if 10 in judged or not judged else min(judged)
-
-
-def cell(name: str, value: Any) -> str:
-    """A number or a verdict as it stands in the table; a dash where there is none."""
-    if pd.isna(value):
-        return "–"
-    if name == "than_above":
-        return VERDICTS[value]
-    return f"{value:.1f}" if name == "fit_seconds" else f"{value:.3f}"
+def activation() -> list[tuple[str, str]]:
+    """Return the command that activates the environment, if its `kedro` is not on the path."""
+    activate = Path(sys.prefix) / "bin" / "activate"
+    found = shutil.which("kedro")
+    if not activate.exists() or (found and Path(found).is_relative_to(sys.prefix)):
+        return []
+    return [(f". {os.path.relpath(activate)}", "once in this shell")]

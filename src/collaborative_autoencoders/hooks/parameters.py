@@ -1,6 +1,6 @@
-"""The parameters are checked whole before anything else: every key known, every value right."""
+"""Check of all parameters before a run: every key is known and every value is valid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from difflib import get_close_matches
 from typing import Any
 
@@ -8,57 +8,70 @@ from kedro.pipeline import Pipeline
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, ValidationError
 
+from collaborative_autoencoders.config_loader import FITTING
+from collaborative_autoencoders.learning.options import FittingOptions
+
 
 def check_parameters(parameters: dict[str, Any], pipelines: Mapping[str, Pipeline]) -> None:
-    """Raises ValueError that names every key nobody reads, is missing, or has a wrong value.
+    """Raise ValueError that lists every key that is unknown, is missing or has a wrong value.
 
-    Kedro would find wrong values too, a block at a time and with half of the key; what nobody
-    reads and what is missing it does not look for.
+    Kedro's own validation reports wrong values of one block only, with an incomplete key, and does
+    not report unknown or missing keys.
     """
-    read = keys_read_by(pipelines)
-    problems = [
-        f"{key}: nobody reads this key{near(key, read)}" for key in parameters.keys() - read
-    ]
-    problems += [f"{key}: is missing" for key in read - parameters.keys()]
+    known = keys_read_by(pipelines) | {FITTING}
+    unknown = parameters.keys() - known
+    problems = [f"{key}: unknown key{closest_hint(key, known)}" for key in unknown]
+    problems += [f"{key}: is missing" for key in known - parameters.keys()]
+    shared = problems_of_block(parameters.get(FITTING, {}), FittingOptions, FITTING)
+    problems += shared
     types = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
     for key, options_class in types.items():
         if key in parameters:
-            problems += problems_of_block(parameters[key], options_class, key)
+            found = problems_of_block(parameters[key], options_class, key)
+            # a network's block has the shared values too: they are reported once
+            problems += [line for line in found if line.removeprefix(f"{key}.") not in shared]
     if problems:
         raise ValueError("\n  ".join(["parameters (conf/ or --params):", *sorted(problems)]))
 
 
 def keys_read_by(pipelines: Mapping[str, Pipeline]) -> set[str]:
-    """The top-level parameter keys that these pipelines read."""
+    """Return the top-level parameter keys that these pipelines read."""
     inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
-    return {name[7:].split(".")[0] for name in inputs if name.startswith("params:")}
+    return {
+        name.removeprefix("params:").split(".")[0] for name in inputs if name.startswith("params:")
+    }
 
 
 def problems_of_block(block: Any, options_class: type[BaseModel], key: str) -> list[str]:
-    """What keeps a block from being these options, a line per key; nothing where all is well."""
+    """Return one line per key of a block that is not valid; empty if the block is valid."""
     try:
         options_class.model_validate(block)
     except ValidationError as error:
-        return list(problems_of(error, key))
+        return list(problems_of(error, key, set(options_class.model_fields)))
     return []
 
 
-def problems_of(error: ValidationError, key: str = "") -> Iterator[str]:
-    """One line per problem: the whole key, what is wrong, and what stands there."""
+def problems_of(
+    error: ValidationError, key: str = "", fields: Set[str] = frozenset()
+) -> Iterator[str]:
+    """Yield one line per problem: the full key, the problem and the value found.
+
+    An unknown key comes with the closest of `fields` and of the missing keys.
+    """
     missing = {str(found["loc"][-1]) for found in error.errors() if found["type"] == "missing"}
     for found in error.errors():
         where = ".".join(map(str, (key, *found["loc"]) if key else found["loc"]))
         if found["type"] == "missing":
             yield f"{where}: is missing"
         elif found["type"] == "extra_forbidden":
-            yield f"{where}: nobody reads this key{near(str(found['loc'][-1]), missing)}"
+            yield f"{where}: unknown key{closest_hint(str(found['loc'][-1]), missing | fields)}"
         elif found["type"] == "value_error":
             yield f"{where}: {found['msg'].removeprefix('Value error, ')}"
         else:
             yield f"{where}: {found['msg']}; found {found['input']!r}"
 
 
-def near(key: str, known: set[str]) -> str:
-    """A hint at the known key that was probably meant."""
-    meant = get_close_matches(key, sorted(known), n=1)
-    return f"; did you mean {meant[0]!r}?" if meant else ""
+def closest_hint(key: str, known: Set[str]) -> str:
+    """Return a hint at the known key that is closest to this one; empty if none is close."""
+    closest = get_close_matches(key, sorted(known), n=1)
+    return f"; did you mean {closest[0]!r}?" if closest else ""

@@ -1,4 +1,4 @@
-"""One line per finished node."""
+"""A log line per finished node."""
 
 import logging
 
@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProgressHook:
-    """Says which node is done, of how many."""
+    """Logs each finished node, with its number and the number of all nodes."""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
@@ -19,6 +19,6 @@ class ProgressHook:
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
-        """Say that the node is done."""
+        """Log that the node is done."""
         self.done += 1
         logger.info("%2d of %d  %s", self.done, self.nodes, node.name)

@@ -1,4 +1,4 @@
-"""Where MLflow keeps its runs: mlflow.yml makes sense, and its database can be written."""
+"""Checks of MLflow's store before a run: mlflow.yml is valid and the store is writable."""
 
 import os
 import sqlite3
@@ -15,10 +15,10 @@ SQLITE = "sqlite:///"
 
 
 def check_store(mlflow_yml: dict[str, Any]) -> Path | None:
-    """The file of MLflow's database; None where it is another kind of place.
+    """Return the file of MLflow's SQLite database, or None if the store is of another kind.
 
-    Raises ValueError for a key of mlflow.yml that nobody reads or that has a wrong value, and
-    OSError where its database or folder cannot be written: MLflow would try for two minutes.
+    Raises ValueError if mlflow.yml has an unknown key or a wrong value, and OSError if the database
+    or the folder of artifacts is not writable. MLflow itself would retry for two minutes.
     """
     try:
         config = KedroMlflowConfig.model_validate(mlflow_yml)
@@ -34,29 +34,29 @@ def check_store(mlflow_yml: dict[str, Any]) -> Path | None:
 
 
 def check_sqlite(file: Path) -> None:
-    """Raises OSError where the file is no database of SQLite, or one that cannot be written."""
+    """Raise OSError if the file is not a writable SQLite database."""
     try:
         with closing(sqlite3.connect(file, timeout=60)) as database:
-            database.execute("BEGIN IMMEDIATE")  # another run may be writing: waits for it
+            database.execute("BEGIN IMMEDIATE")  # waits if another run is writing
             database.rollback()
     except sqlite3.Error as error:
         raise OSError(unusable(str(file), str(error))) from None
 
 
 def check_artifacts(location: str | None) -> None:
-    """Raises OSError where the folder of artifacts is there and cannot be written into."""
+    """Raise OSError if the folder of artifacts exists and is not a writable folder."""
     folder = Path(location or "")
     if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise OSError(
-            f"MLflow's artifacts go to {folder}, and that is no folder to write into. Move it, "
-            "or name another one in mlflow.yml (create_experiment_kwargs.artifact_location)."
+            f"MLflow's artifacts go to {folder}, which is not a writable folder. Move it, or set "
+            "another folder in mlflow.yml (create_experiment_kwargs.artifact_location)."
         )
 
 
 def unusable(store: str, reason: str) -> str:
-    """Which store cannot be used, why, and the mend."""
+    """Return the message for a store that cannot be opened: its name, the reason and the fix."""
     return (
         f"MLflow's store {store} cannot be opened: {reason}\n"
-        "Look at server.mlflow_tracking_uri in mlflow.yml: it must name a file that can be "
-        "written, of this version of MLflow. Move the file away, and a new one is made."
+        "Check server.mlflow_tracking_uri in mlflow.yml: it must name a writable file of this "
+        "version of MLflow. Move the file away to create a new one."
     )

@@ -1,4 +1,4 @@
-"""MLflow follows a run: one parent run per `kedro run`, one child run per model in it."""
+"""Tracks a run in MLflow: one parent run per `kedro run`, one child run per model in it."""
 
 import atexit
 import logging
@@ -35,7 +35,7 @@ from collaborative_autoencoders.tracking.provenance import (
     versions_and_machine,
 )
 
-from . import declared
+from . import dataset_logging
 from .parameters import keys_read_by
 from .store import check_store, unusable
 
@@ -43,14 +43,14 @@ FACTS = "data_facts"
 
 
 class ModelRunsHook(MlflowHook):
-    """kedro-mlflow's hook with a child run per model, and with all that repeats a run.
+    """kedro-mlflow's hook with a child run per model and everything needed to reproduce a run.
 
-    A child is ended when the run goes on to another model and resumed when it comes back; it stays
-    open after a node because the outputs, which are logged, are saved only then.
+    A child run is ended when the run continues with another model, and resumed later. It stays open
+    after a node, because Kedro saves the outputs, which are logged, after the node.
     """
 
     def __init__(self) -> None:
-        """No run is followed yet."""
+        """Create the hook. No run is tracked yet."""
         super().__init__()
         self._former_handler: Any = None
         self._forget()
@@ -61,6 +61,8 @@ class ModelRunsHook(MlflowHook):
         self._children: dict[str, str] = {}
         self._nodes_left: Counter[str | None] = Counter()
         self._about: dict[str, str] = {}
+        self._parameters: dict[str, Any] = {}
+        self._protocol: dict[str, Any] = {}
         if self._former_handler is not None:
             signal.signal(signal.SIGTERM, self._former_handler)
             self._former_handler = None
@@ -69,7 +71,7 @@ class ModelRunsHook(MlflowHook):
     def after_context_created(self, context: KedroContext) -> None:
         """Open the store that mlflow.yml names.
 
-        Raises ValueError for a wrong mlflow.yml, OSError for a store that cannot be opened.
+        Raises ValueError for an invalid mlflow.yml, OSError for a store that cannot be opened.
         """
         self._context = context
         self._close_unfinished()
@@ -77,7 +79,7 @@ class ModelRunsHook(MlflowHook):
             logging.getLogger(library).setLevel(logging.WARNING)
         file = check_store(context.config_loader["mlflow"])
         try:
-            # two runs that make its tables at the same time would spoil it
+            # two processes that create its tables at the same time would corrupt it
             with nullcontext() if file is None else lock_beside(file):
                 super().after_context_created(context)
         except (MlflowException, CommandError) as error:
@@ -87,13 +89,13 @@ class ModelRunsHook(MlflowHook):
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """Start the parent run and say in it where it comes from."""
+        """Start the parent run and tag it with its origin."""
         self._forget()
         super().before_pipeline_run(run_params, pipeline, catalog)
-        if not self._is_mlflow_enabled:
+        if self.run_id is None:  # mlflow.yml disables tracking of this pipeline
             return
         self._catalog = catalog
-        if not run_params["only_missing_outputs"]:  # else who knows which nodes are left
+        if not run_params["only_missing_outputs"]:  # otherwise the remaining nodes are unknown
             self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
         self._close_abandoned()
         self._handle_termination(run_params)
@@ -105,12 +107,14 @@ class ModelRunsHook(MlflowHook):
             **versions_and_machine(),
             **git_state(self._context.project_path),
         }
+        self._parameters = self._context.config_loader["parameters"]
+        self._protocol = protocol_of(self._context.params)  # validated, as nodes get them
         self._describe_run(f"{self._about['environment']}: {pipeline_names(run_params)}")
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        """Go to the run that the node belongs to and log the parameters it reads."""
-        if not self._is_mlflow_enabled:
+        """Make the run of the node's model active and log the parameters that the node reads."""
+        if self.run_id is None:
             return
         model = model_of(node)
         with uninterrupted():
@@ -125,19 +129,19 @@ class ModelRunsHook(MlflowHook):
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
-        """Count the nodes that a child has left."""
+        """Count the remaining nodes of each child run."""
         self._nodes_left[model_of(node)] -= 1
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log what the catalog declares for MLflow."""
-        if not self._is_mlflow_enabled or self.run_id is None:
+        """Log the dataset if the catalog entry has `metadata: {mlflow: …}`."""
+        if self.run_id is None:
             return
         metadata = getattr(self._catalog.get(dataset_name), "metadata", None) or {}
         kind = metadata.get("mlflow")
         with uninterrupted():
             if kind is not None:
-                declared.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
+                dataset_logging.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
             if dataset_name == FACTS:
                 mlflow.log_input(RatingsDataset(data, self._catalog))
 
@@ -145,8 +149,8 @@ class ModelRunsHook(MlflowHook):
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """End the child and the parent."""
-        if self._is_mlflow_enabled:
+        """End the child run and the parent run."""
+        if self.run_id is not None:
             self._go_to(None)
             log_metrics(_active(), {"peak_memory_mb": peak_memory_mb()})
         super().after_pipeline_run(run_params, pipeline, catalog)
@@ -160,23 +164,23 @@ class ModelRunsHook(MlflowHook):
         pipeline: Pipeline,
         catalog: DataCatalog,
     ) -> None:
-        """End as FAILED the parent and every child that had nodes left."""
-        if self._is_mlflow_enabled and self.run_id is not None:
+        """End the parent run, and every child run with remaining nodes, as FAILED."""
+        if self.run_id is not None:
             self._end_all("FAILED", f"{type(error).__name__}: {error}")
         self._forget()
 
     def _handle_termination(self, run_params: dict[str, Any]) -> None:
-        """As long as this run goes on, SIGTERM ends the process so that what is open is closed."""
+        """Handle SIGTERM while this run lasts, so that open MLflow runs are closed."""
         again = "the same command" if is_search(run_params) else "kedro run --only-missing-outputs"
         if threading.current_thread() is threading.main_thread():
             self._former_handler = signal.signal(signal.SIGTERM, lambda *_: raise_exit(again))
 
     def _describe_run(self, name: str) -> None:
         mlflow.set_tags({"mlflow.runName": name, **self._about})
-        mlflow.log_dict(self._context.config_loader["parameters"], "parameters.yml")
+        mlflow.log_dict(self._parameters, "parameters.yml")
 
     def _go_to(self, model: str | None) -> None:
-        """Make the model's child the active run, or the parent for None."""
+        """Make the model's child run active, or the parent run if model is None."""
         wanted = self.run_id if model is None else self._children.get(model)
         if wanted == _active():
             return
@@ -191,12 +195,8 @@ class ModelRunsHook(MlflowHook):
                 self._describe_protocol()
 
     def _describe_protocol(self) -> None:
-        """In a child too: how the data were made and judged, their facts and their source."""
-        from collaborative_autoencoders.pipeline_registry import from_data_to_leaderboard
-
-        read = keys_read_by({"all": from_data_to_leaderboard(MODELS)}) - MODELS.keys()
-        shared = {key: self._context.params[key] for key in self._context.params if key in read}
-        log_parameters(_active(), shared)
+        """Log in a child run how the data were made and evaluated, and their facts and source."""
+        log_parameters(_active(), self._protocol)
         if not self._catalog.exists(FACTS):
             return
         facts = self._catalog.load(FACTS)
@@ -204,7 +204,7 @@ class ModelRunsHook(MlflowHook):
         mlflow.log_input(RatingsDataset(facts, self._catalog))
 
     def _end_all(self, status: str, reason: str) -> None:
-        """End whatever this run has open with this status; children without nodes left are done."""
+        """End all open runs with this status. Children without remaining nodes are finished."""
         client = mlflow.MlflowClient()
         unfinished = {run for model, run in self._children.items() if self._nodes_left[model] > 0}
         while mlflow.active_run():
@@ -215,55 +215,64 @@ class ModelRunsHook(MlflowHook):
             client.set_terminated(run_id, status)
 
     def _close_unfinished(self) -> None:
-        """After Ctrl-C or SIGTERM, of which Kedro tells no hook."""
+        """End open runs after Ctrl-C or SIGTERM, for which Kedro calls no hook."""
         if self.run_id is not None:
             self._end_all("KILLED", "interrupted")
             self._forget()
 
     def _close_abandoned(self) -> None:
-        """Runs whose process is gone without a word (kill -9, power) are ended as KILLED."""
+        """End runs as KILLED whose process no longer exists (kill -9, loss of power)."""
         client = mlflow.MlflowClient()
-        experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
+        experiment = client.get_run(_active()).info.experiment_id
         for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
             if is_abandoned(run.data.tags.get("process", "")):
                 client.set_terminated(run.info.run_id, "KILLED")
 
 
 def model_of(node: Node) -> str | None:
-    """The model whose namespace the node is in."""
+    """Return the model in whose namespace the node is, or None."""
     top = (node.namespace or "").split(".")[0]
     return top if top in MODELS else None
 
 
+def protocol_of(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that all models share: how data are made, fitted and evaluated."""
+    from collaborative_autoencoders.pipeline_registry import from_data_to_leaderboard
+
+    read = keys_read_by({"all": from_data_to_leaderboard(MODELS)}) - MODELS.keys()
+    return {key: value for key, value in parameters.items() if key in read}
+
+
 def pipeline_names(run_params: dict[str, Any]) -> str:
-    """The pipelines of a run, as they stand in its name."""
+    """Return the names of the pipelines of a run, for the run's name."""
     names = run_params.get("pipeline_names") or ["__default__"]
     return " + ".join(name.strip("_") for name in names)
 
 
 class RatingsDataset(MetaDataset):
-    """The ratings as MLflow lists the inputs of a run: name, checksum, where they came from."""
+    """The ratings as an input of a run in MLflow: name, checksum and source."""
 
     profile = None
 
     def __init__(self, facts: dict[str, Any], catalog: DataCatalog) -> None:
-        """The checksum stands in eight characters, as MLflow shows no more."""
-        described = {key: str(value) for key, value in catalog["ratings"]._describe().items()}
-        super().__init__(CodeDatasetSource(described), facts["data_set"], facts["checksum"][:8])
+        """Create the input; the checksum is cut to eight characters, which is what MLflow shows."""
+        entries, *_ = catalog.to_config()
+        entry = {key: str(value) for key, value in entries.get("ratings", {}).items()}
+        super().__init__(CodeDatasetSource(entry), facts["data_set"], facts["checksum"][:8])
 
 
 def _active() -> str:
     run = mlflow.active_run()
-    assert run is not None, "the parent run is open as long as nodes run"
+    assert run is not None, "the parent run is open while nodes run"
     return str(run.info.run_id)
 
 
 def is_search(run_params: dict[str, Any]) -> bool:
-    """Whether the run is of a study, which goes on by itself."""
+    """Return whether the run is a search, which resumes when the same command is run again."""
     return "tuning" in (run_params.get("pipeline_names") or [])
 
 
 def raise_exit(again: str) -> None:
-    """Leave with the status of a process that SIGTERM has ended, and say how to go on."""
-    print(f"Told to stop; go on with: {again}", file=sys.stderr)
+    """Exit with the status of a process ended by SIGTERM, and print how to resume."""
+    print(f"Stopped by SIGTERM. To resume, run: {again}", file=sys.stderr)
     raise SystemExit(128 + signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What a search has found, on a terminal."""
+"""Hook that prints the result of a search on the terminal."""
 
 from typing import Any
 
@@ -13,35 +13,35 @@ SEARCH, PROPOSAL = "search", "proposed_parameters"
 
 
 class TuningHook:
-    """Prints what was found of each network that was searched, and what to do with it."""
+    """Prints the best options of each searched network and the path of its proposal."""
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Show the searches that this run has written."""
+        """Print the result of each search that this run has saved."""
         written, console = pipeline.all_outputs(), Console()
-        searches = {name: catalog.load(name) for name in sorted(written) if is_search(name)}
-        for name, search in searches.items():
+        searches = [catalog.load(name) for name in sorted(written) if holds_a_search(name)]
+        for search in searches:
             if search["left_out"]:
                 console.print(f"{search['model']} is left out: {search['left_out']}")
                 continue
             metrics = f"{search['model']}.search_metrics"
             figures = catalog.load(metrics) if metrics in written else {}
             console.print(search_table(search, figures))
-            proposal: Any = catalog.get(name.replace(SEARCH, PROPOSAL))
-            if PROPOSAL in {output.rpartition(".")[2] for output in written}:
-                path = proposal._describe()["filepath"]
-                console.print(f"  proposed: {path}", soft_wrap=True, highlight=False)
+            proposal = f"{search['model']}.{PROPOSAL}"
+            if proposal in written:
+                dataset: Any = catalog.get(proposal)
+                console.print(f"  proposed: {dataset.filepath}", soft_wrap=True, highlight=False)
         if searches:
             console.print(f"  [bold]{'kedro mlflow ui':<25}[/bold] [dim]compare the trials[/dim]")
 
 
-def is_search(name: str) -> bool:
-    """Whether this is what a search has left."""
+def holds_a_search(name: str) -> bool:
+    """Return whether a dataset of this name holds the result of a search."""
     return name.rpartition(".")[2] == SEARCH
 
 
 def search_table(search: dict[str, Any], figures: dict[str, float]) -> Table:
-    """One row per option: its value in the best trial, and how much it mattered."""
+    """Return a table with a row per axis: its value in the best trial, and its importance."""
     best, states = search["best"], [trial["state"] for trial in search["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
     table = Table(

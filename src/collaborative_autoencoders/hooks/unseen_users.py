@@ -1,4 +1,4 @@
-"""The table that ends a run of unseen users on a terminal."""
+"""The comparison of unseen users, printed on the terminal after a run of `unseen_users`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,32 +12,33 @@ from rich.console import Console
 from rich.table import Table
 
 from collaborative_autoencoders.columns import MODEL
-
-from .leaderboard import VERDICTS
+from collaborative_autoencoders.evaluation.differences import BETTER, NO_DIFFERENCE, WORSE
 
 COMPARISON = "unseen_comparison"
-HEADINGS = ("metric", "unseen", "known", "", "popularity", "")
+HEADINGS = ("metric", "unseen", "known", "vs known", "popularity", "vs popularity")
+VERDICTS = {BETTER: "better", WORSE: "worse", NO_DIFFERENCE: "n.s."}
+TEXT_COLUMNS = ("metric", "vs known", "vs popularity")
 CAPTION = (
-    "beside each: how unseen compares, by the 95 % interval of the\n"
-    "paired difference over the same users"
+    "vs: unseen compared with known or popularity, by the 95 % interval of the\n"
+    "paired difference over the same users; n.s.: no significant difference"
 )
 
 
 class UnseenUsersHook:
-    """Prints how unseen users are answered, after a run that asked for them."""
+    """Prints the metrics of unseen users after a run of `unseen_users`."""
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Show the comparison that this run has written."""
+        """Print the comparison if this run wrote one."""
         if COMPARISON in pipeline.all_outputs():
             users = len(catalog.load("unseen_users"))
             Console().print(unseen_table(catalog.load(COMPARISON), users))
 
 
 def unseen_table(comparison: pd.DataFrame, users: int) -> Table:
-    """One row per model and metric: unseen, the same users known, popularity, the verdicts."""
+    """Return a table, one row per model and metric: unseen, known, popularity and the verdicts."""
     table = Table(
-        title=f"{users} users whom the fit has not seen",
+        title=f"{users} users that the fit has not seen",
         title_justify="left",
         caption=CAPTION,
         caption_justify="left",
@@ -47,7 +48,7 @@ def unseen_table(comparison: pd.DataFrame, users: int) -> Table:
     )
     table.add_column(MODEL, no_wrap=True)
     for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("metric", "") else "right")
+        table.add_column(heading, justify="left" if heading in TEXT_COLUMNS else "right")
     for row in comparison.to_dict(orient="records"):
         beside = [cell for name in ("known", "popularity") for cell in pair(row, name)]
         table.add_row(row[MODEL], row["metric"], number(row["unseen"]), *beside)
@@ -55,11 +56,11 @@ def unseen_table(comparison: pd.DataFrame, users: int) -> Table:
 
 
 def pair(row: Mapping[Any, Any], name: str) -> tuple[str, str]:
-    """The figure beside, and the verdict; dashes where there is none."""
+    """Return the figure and the verdict; a dash and empty text if there is none."""
     verdict = row[f"than_{name}"]
     return number(row[name]), "" if pd.isna(verdict) else VERDICTS[verdict]
 
 
 def number(value: float) -> str:
-    """Three digits, or a dash."""
+    """Return the value with three decimals; a dash for NaN."""
     return "–" if pd.isna(value) else f"{value:.3f}"

@@ -1,1 +1,5 @@
-"""What happens to a table of ratings before any model: clean, core, ids, split, matrices."""
+"""From a raw table of ratings to the parts of a split: cleaning, core, ids, split."""
+
+from .part import Interactions, View
+
+__all__ = ["Interactions", "View"]

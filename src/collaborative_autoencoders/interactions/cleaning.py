@@ -1,4 +1,4 @@
-"""Clean ratings: known columns of known types, one row per user and item."""
+"""Cleaning of the raw ratings: known columns and types, one row per user and item."""
 
 import difflib
 from collections import Counter
@@ -17,49 +17,50 @@ from .duplicates import Duplicates, one_row_per_pair
 SEPARATORS = ("::", "\t", ";", ",", "|")
 
 Name = str | int
-"""A column's name; the columns of a file without a header are numbers."""
+"""Name of a column. The columns of a file without a header are named by numbers."""
 
 
 class ColumnNames(Options):
-    """What the table calls our columns."""
+    """The name of each of our columns in the raw table."""
 
     user_id: Name
     item_id: Name
 
     rating: Name | None
-    """null: the table has no ratings, and every row counts as liked."""
+    """null if the table has no ratings; every row then counts as a like."""
 
     timestamp: Name | None
-    """null: the table has no times."""
+    """null if the table has no timestamps."""
 
     @model_validator(mode="after")
-    def _no_column_is_two_things(self) -> Self:
+    def _names_are_distinct(self) -> Self:
         counts = Counter(name for name in self.model_dump().values() if name is not None)
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
-            raise ValueError(f"column {twice[0]!r} cannot be two things at once")
+            raise ValueError(f"column {twice[0]!r} is named twice. Set each key to another column")
         return self
 
 
 class CleaningOptions(Options):
-    """How the raw table is read."""
+    """Options for reading the raw table."""
 
     columns: ColumnNames
 
     rating_scale: RatingScale | None
-    """A rating outside is an error; null takes whatever finite number comes."""
+    """A rating outside the scale is an error. null accepts any finite number."""
 
     duplicates: Duplicates
-    """What becomes of different ratings of one item by one user at the same or no time: an error
-    (refuse), or the row furthest down the table stays (last)."""
+    """How to handle different ratings of one item by one user with equal or no timestamps: raise an
+    error (refuse) or keep the last row in the table (last)."""
 
 
 def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame:
-    """The ratings under our names, typed, sorted by user and item, no pair twice.
+    """Return the ratings with our column names and types, sorted, one row per user and item.
 
-    Columns: user_id and item_id (int64 or text), rating (float32) and timestamp where the table has
-    them. The argument is left as it is. Raises ValueError that names the column, row or key and
-    the mend: a missing column, an empty table, a bad value, conflicting rows.
+    Columns: user_id and item_id (int64 or text), and rating (float32) and timestamp if the table
+    has them. Rows are sorted by user and item. The argument is not modified. Raises ValueError if
+    a column is missing, the table is empty, a value is invalid or rows conflict; the message names
+    the column, row or key and a fix.
     """
     ratings = _renamed(table, options.columns)
     clean = {USER: checked_ids(ratings, USER), ITEM: checked_ids(ratings, ITEM)}
@@ -74,23 +75,23 @@ def _renamed(table: pd.DataFrame, columns: ColumnNames) -> pd.DataFrame:
     names = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
     for ours, theirs in names.items():
         if theirs not in table:
-            raise ValueError(_missing(ours, theirs, table.columns.tolist()))
+            raise ValueError(_missing_column(ours, theirs, table.columns.tolist()))
     if table.empty:
-        raise ValueError("The table `ratings` has columns and no rows: there is nothing to learn.")
+        raise ValueError("The table `ratings` has no rows. Check the file in its catalog entry.")
     return pd.DataFrame({ours: table[theirs] for ours, theirs in names.items()}, copy=False)
 
 
-def _missing(ours: str, theirs: Name, has: Sequence[Name]) -> str:
+def _missing_column(ours: str, theirs: Name, has: Sequence[Name]) -> str:
     if len(has) == 1:
         for separator in SEPARATORS:
             if separator in str(has[0]):
                 return (
                     f"The table `ratings` has a single column, {has[0]!r}: the separator looks "
-                    f"wrong. Say it in the catalog entry: `load_args: {{sep: {separator!r}}}`."
+                    f"wrong. Set it in the catalog entry: `load_args: {{sep: {separator!r}}}`."
                 )
-    near = difflib.get_close_matches(str(theirs), [str(name) for name in has], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    closest = difflib.get_close_matches(str(theirs), [str(name) for name in has], n=1)
+    hint = f" Did you mean {closest[0]!r}?" if closest else ""
     return (
-        f"`cleaning.columns.{ours}` says {theirs!r}, and the table `ratings` has the columns "
-        f"{has}.{hint} Give the column's name there; null where there is no rating or timestamp."
+        f"`cleaning.columns.{ours}` is {theirs!r}, but the table `ratings` has the columns {has}."
+        f"{hint} Set the key to a column's name; for rating and timestamp, null if there is none."
     )

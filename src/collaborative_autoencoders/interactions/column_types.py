@@ -1,6 +1,6 @@
-"""Each column as one type: ids integers or text, ratings float32, times what can be sorted.
+"""Conversion of each column to one type: ids to int64 or text, ratings to float32, sortable times.
 
-Row numbers in errors count the rows of data from 1; a header is not counted.
+Row numbers in errors count data rows from 1, without the header.
 """
 
 from typing import Any, NoReturn, Self
@@ -16,7 +16,7 @@ from collaborative_autoencoders.options import Options
 
 
 class RatingScale(Options):
-    """The lowest and the highest rating that can be given."""
+    """The lowest and the highest possible rating."""
 
     lowest: float
     highest: float
@@ -29,21 +29,25 @@ class RatingScale(Options):
 
 
 def checked_ids(table: pd.DataFrame, name: str) -> pd.Series:
-    """The ids as int64 or as text, nothing stripped.
+    """Return the ids as int64 or as text. Text is not stripped.
 
-    Whole numbers that came as floats are integers again. Raises ValueError where an id is null or
-    empty, is a fraction, or is text in one row and a number in another.
+    Whole numbers stored as floats become integers. Raises ValueError if an id is null, empty, not
+    a whole number or a float of 2^53 or more, or if text and numbers are mixed.
     """
     column = _without_categories(table[name])
-    mend = "Every row needs an id: drop it; `load_args: {keep_default_na: false}` reads NA as text."
-    refuse_rows(table, name, column.isna().to_numpy(), "is null", mend)
+    fix = (
+        "Drop the row. To read NA as text, set `load_args: {keep_default_na: false}` in the "
+        "catalog entry."
+    )
+    refuse_rows(table, name, column.isna().to_numpy(), "is null", fix)
     if types.is_bool_dtype(column) or types.is_datetime64_any_dtype(column):
         _refuse_id_type(name, str(column.dtype))
     if types.is_integer_dtype(column):
         return _as_int64(column, name)
     if types.is_float_dtype(column):
         fraction_N = (column.to_numpy(dtype=float) % 1 != 0) | (column.abs() >= 2**53).to_numpy()
-        refuse_rows(table, name, fraction_N, "is no whole number", _read_as_text(name))
+        problem = "is not a whole number below 2^53"
+        refuse_rows(table, name, fraction_N, problem, _read_as_text(name))
         return column.astype(np.int64)
     return _checked_text(table, column, name)
 
@@ -66,39 +70,40 @@ def _checked_text(table: pd.DataFrame, column: pd.Series, name: str) -> pd.Serie
         return _as_int64(column.astype(np.int64), name)
     if kind.startswith("mixed"):
         is_text_N = column.map(lambda raw_id: isinstance(raw_id, str)).to_numpy()
-        other = f"is of another type than row 1 ({column.iloc[0]!r})"
+        other = f"has another type than the value in row 1 ({column.iloc[0]!r})"
         refuse_rows(table, name, is_text_N != is_text_N[0], other, _read_as_text(name))
     if kind != "string":
         _refuse_id_type(name, kind)
     text = column.astype("str")
-    refuse_rows(table, name, (text == "").to_numpy(), "is empty", "Every row needs an id.")
+    refuse_rows(table, name, (text == "").to_numpy(), "is empty", "Add the id or drop the row.")
     return text
 
 
 def _refuse_id_type(name: str, kind: str) -> NoReturn:
-    raise ValueError(f"{name} holds {kind}, and an id is text or an integer. {_read_as_text(name)}")
+    raise ValueError(f"{name} holds {kind}; ids must be text or integers. {_read_as_text(name)}")
 
 
 def _read_as_text(name: str) -> str:
     return (
-        "Read it as text: in the table's catalog entry, "
-        f"`load_args: {{dtype: {{<the column of {name}>: str}}}}`."
+        "Read the column as text: set "
+        f"`load_args: {{dtype: {{<the column of {name}>: str}}}}` in the table's catalog entry."
     )
 
 
 def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series:
-    """The ratings as float32; text that is a number counts as one.
+    """Return the ratings as float32. Text that is a number is converted.
 
-    Raises ValueError with the first row that is text, NaN, infinite, or outside the scale.
+    Raises ValueError, with the first bad row, if a rating is not a finite number or lies outside
+    the scale.
     """
     numbers_N = _as_numbers(table[RATING])
-    mend = "Mend or drop it; `load_args: {decimal: ','}` reads 4,5."
-    refuse_rows(table, RATING, ~np.isfinite(numbers_N), "is no finite number", mend)
+    fix = "Correct or drop the row; `load_args: {decimal: ','}` in the catalog entry reads 4,5."
+    refuse_rows(table, RATING, ~np.isfinite(numbers_N), "is not a finite number", fix)
     if scale is not None:
         outside_N = (numbers_N < scale.lowest) | (numbers_N > scale.highest)
-        what = f"lies outside the scale from {scale.lowest} to {scale.highest}"
-        mend = "Mend the row, or say the scale in `cleaning.rating_scale` (null: any number)."
-        refuse_rows(table, RATING, outside_N, what, mend)
+        problem = f"lies outside the scale from {scale.lowest} to {scale.highest}"
+        fix = "Correct the row, or set `cleaning.rating_scale` (null accepts any finite number)."
+        refuse_rows(table, RATING, outside_N, problem, fix)
     return pd.Series(numbers_N.astype(np.float32), index=table.index, name=RATING)
 
 
@@ -110,10 +115,10 @@ def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
 
 
 def checked_timestamps(table: pd.DataFrame) -> pd.Series:
-    """The times as int64, float64 or datetime64 (UTC): what can be sorted and compared.
+    """Return the times as int64, float64 or datetime64 (UTC, without time zone).
 
-    Text is read as its first row can be: as numbers or as ISO 8601 dates. Raises ValueError with
-    the first row that is null or cannot be read so.
+    Text is read as numbers if its first row is a number, else as ISO 8601 dates. Raises ValueError,
+    with the first bad row, if a time is null or cannot be read.
     """
     column = _without_categories(table[TIMESTAMP])
     if types.is_integer_dtype(column) and not column.hasnans:
@@ -123,8 +128,8 @@ def checked_timestamps(table: pd.DataFrame) -> pd.Series:
         times = pd.Series(numbers_N, index=table.index).where(np.isfinite(numbers_N))
     else:
         times = _as_dates(column)
-    mend = "Mend it, or do without times: `cleaning.columns.timestamp: null`."
-    refuse_rows(table, TIMESTAMP, times.isna().to_numpy(), "is no time", mend)
+    fix = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
+    refuse_rows(table, TIMESTAMP, times.isna().to_numpy(), "is not a valid time", fix)
     return times.rename(TIMESTAMP)
 
 
@@ -135,24 +140,28 @@ def _as_dates(column: pd.Series) -> pd.Series:
 
 
 def refuse_rows(
-    table: pd.DataFrame, name: str, bad_N: NDArray[np.bool_], what: str, mend: str
+    table: pd.DataFrame, name: str, bad_N: NDArray[np.bool_], problem: str, fix: str
 ) -> None:
-    """Raise ValueError if a row is bad: the first one's number, value and ids, and how many."""
+    """Raise ValueError if `bad_N` marks a row.
+
+    The message has the number, ids and value of the first such row, the number of such rows, the
+    problem and the fix.
+    """
     if not bad_N.any():
         return
     position = int(np.argmax(bad_N))
     raise ValueError(
-        f"{show_row(table, position)}: {name} {plain(table[name].iloc[position])!r} {what} "
-        f"({int(bad_N.sum()):,} such rows in all). {mend}"
+        f"{show_row(table, position)}: {name} {plain(table[name].iloc[position])!r} {problem} "
+        f"({int(bad_N.sum()):,} such rows in total). {fix}"
     )
 
 
 def show_row(table: pd.DataFrame, position: int) -> str:
-    """`row 3 (user_id: 7, item_id: 'b')` for position 2."""
+    """Return the row's number and ids: `row 3 (user_id: 7, item_id: 'b')` for position 2."""
     row = {name: plain(table[name].iloc[position]) for name in table if name in (USER, ITEM)}
     return f"row {position + 1} ({', '.join(f'{name}: {value!r}' for name, value in row.items())})"
 
 
 def plain(value: Any) -> Any:
-    """The value as Python shows it: 4.0 and not np.float64(4.0)."""
+    """Return a NumPy scalar as a Python value, so that 4.0 prints as `4.0`; others unchanged."""
     return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""One row per user and item, and the rows sorted by them."""
+"""Removal of duplicates: one row per user and item, sorted by both."""
 
 from typing import Literal, NamedTuple
 
@@ -15,16 +15,16 @@ Duplicates = Literal["refuse", "last"]
 
 
 def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
-    """The table sorted by user and item, no pair twice.
+    """Return the table sorted by user and item, with one row per pair.
 
         user item rating time
            1    5      4    7
            1    5      3    9   ->   1 5 3 9
            1    5      3    9
 
-    Identical rows collapse; of different times the latest stays. Where the latest rows of a pair
-    differ in rating, `refuse` raises ValueError with two of them, and under `last` the row
-    furthest down the table stays.
+    The row with the latest time is kept, and identical rows become one. If the latest rows of a
+    pair differ in rating, `last` keeps the last of them in the table; `refuse` raises ValueError
+    and shows two of them.
     """
     cells = _sort_by_cell(ratings)
     order_N, cell_N = cells.order_N, cells.cell_N
@@ -36,7 +36,7 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
             _refuse_conflict(rows, is_last_N[repeated], ratings)
         order_N[repeated] = rows
         order_N, cell_N = order_N[is_last_N], cell_N[is_last_N]
-    # ids come from the small tables of distinct ids: a fraction of what it costs to reorder them
+    # taking ids from the table of distinct ids is much faster than reordering the id columns
     columns = {
         USER: cells.user_ids.take(cell_N >> cells.item_bits),
         ITEM: cells.item_ids.take(cell_N & ((1 << cells.item_bits) - 1)),
@@ -47,11 +47,11 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
 
 
 class _Cells(NamedTuple):
-    """Rows by user, then item, then their place in the table."""
+    """Rows sorted by user, then item, then position in the table."""
 
     order_N: NDArray[np.int64]
     cell_N: NDArray[np.int64]
-    """The user's code and then, in the lowest `item_bits`, the item's; in that order."""
+    """User code in the high bits, item code in the lowest `item_bits`; ascending."""
 
     item_bits: int
     user_ids: pd.Index
@@ -59,8 +59,10 @@ class _Cells(NamedTuple):
 
 
 def _sort_by_cell(ratings: pd.DataFrame) -> _Cells:
-    """Cell and row are packed in one integer where they fit: sorting numbers is several times as
-    quick as sorting positions by them.
+    """Return the rows sorted by cell.
+
+    Cell and row are packed in one integer if they fit, since sorting integers is several times
+    faster than an argsort.
     """
     users, items = encode(ratings[USER]), encode(ratings[ITEM])
     item_bits, row_bits = len(items.ids).bit_length(), len(ratings).bit_length()
@@ -79,7 +81,7 @@ def _sort_by_cell(ratings: pd.DataFrame) -> _Cells:
 def _latest_last(
     rows: NDArray[np.int64], cell: NDArray[np.int64], ratings: pd.DataFrame
 ) -> NDArray[np.int64]:
-    """Rows of a cell, which come by place in the table, by time first."""
+    """Return the rows sorted by cell, then time, then position in the table."""
     if TIMESTAMP not in ratings:
         return rows
     return rows[np.lexsort((ratings[TIMESTAMP].to_numpy()[rows], cell))]
@@ -88,7 +90,7 @@ def _latest_last(
 def _refuse_conflict(
     rows: NDArray[np.int64], is_last: NDArray[np.bool_], ratings: pd.DataFrame
 ) -> None:
-    """Raise ValueError if a row differs in rating, and not in time, from the last of its cell."""
+    """Raise ValueError if a row has another rating but the same time as the last of its cell."""
     if RATING not in ratings:
         return
     kept = rows[is_last][np.cumsum(is_last) - is_last]
@@ -98,9 +100,10 @@ def _refuse_conflict(
     if conflict.any():
         one, other = sorted((rows[conflict][0], kept[conflict][0]))
         raise ValueError(
-            f"Two ratings of one item by one user, and none is later:\n{_show(ratings, one)}\n"
-            f"{_show(ratings, other)}\n({conflict.sum():,} such pairs of rows in all.) Mend the "
-            "table, or set `cleaning.duplicates: last`: the row furthest down stays."
+            "Conflicting ratings of one item by one user, neither of them later:\n"
+            f"{_show(ratings, one)}\n{_show(ratings, other)}\n"
+            f"({conflict.sum():,} such pairs of rows in total.) Correct the table, or set "
+            "`cleaning.duplicates: last` to keep the last row."
         )
 
 

@@ -1,4 +1,4 @@
-"""What is said of the data beside every result: where it is from and how large it is."""
+"""Facts about the data that are reported with every result: source and size."""
 
 import hashlib
 from typing import NamedTuple
@@ -13,24 +13,24 @@ from .ids import encode
 
 
 class Source(NamedTuple):
-    """Where a table is from."""
+    """The source of a table."""
 
     data_set: str
     checksum: str
-    """SHA-256 of the file of ratings, where its dataset tells it; else of the clean table."""
+    """SHA-256 of the file of ratings if its dataset provides it, else of the clean table."""
 
     checksum_is_official: bool | None
-    """null where nobody has published one."""
+    """null if no official checksum exists."""
 
 
 class DataFacts(NamedTuple):
-    """The table that models learn from and are judged on."""
+    """The size and rating scale of the table that models are fitted and evaluated on."""
 
     rated: bool
     users: int
     items: int
     ratings: int
-    """Rows; without ratings each is a like."""
+    """Number of rows. Without ratings, each row is a like."""
 
     likes: int
     density: float
@@ -41,7 +41,10 @@ class DataFacts(NamedTuple):
 
 
 def source_of(raw: pd.DataFrame, clean: pd.DataFrame) -> Source:
-    """What the raw table's `attrs` say, and for a table of one's own a checksum of its content."""
+    """Return the source from the raw table's `attrs`.
+
+    Without them, the data set is 'own data' and the checksum is taken over the clean table.
+    """
     return Source(
         data_set=raw.attrs.get("data_set") or "own data",
         checksum=raw.attrs.get("checksum") or checksum_of(clean),
@@ -50,17 +53,17 @@ def source_of(raw: pd.DataFrame, clean: pd.DataFrame) -> Source:
 
 
 def checksum_of(clean: pd.DataFrame) -> str:
-    """SHA-256 over a clean table, the same however the rows of the raw one were ordered.
+    """Return the SHA-256 of a clean table. It does not depend on the row order of the raw table.
 
-    Taken over pandas' 64-bit hash of each row (`pandas.util.hash_pandas_object`), rows sorted by
-    user and item, as `clean_ratings` leaves them.
+    The hash is taken over pandas' 64-bit hash of each row (`pandas.util.hash_pandas_object`), with
+    rows sorted by user and item as `clean_ratings` returns them.
     """
     hash_N = pd.util.hash_pandas_object(clean, index=False).to_numpy()
     return hashlib.sha256(hash_N.astype("<u8").tobytes()).hexdigest()
 
 
 def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | None) -> DataFacts:
-    """The size of the table, and the ends of its scale: as declared, else as they come."""
+    """Return the size of the table and its rating scale: as declared, else as observed."""
     users, items = len(encode(ratings[USER]).ids), len(encode(ratings[ITEM]).ids)
     rated = RATING in ratings
     lowest, highest = None, None
@@ -81,9 +84,9 @@ def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | 
 
 
 def check_list_lengths(lengths: list[int], n_items: int) -> None:
-    """Raise ValueError if lists of `evaluation.k` items are longer than the catalogue."""
+    """Raise ValueError if a list length of `evaluation.k` exceeds the number of items."""
     if max(lengths, default=0) > n_items:
         raise ValueError(
             f"evaluation.k: {max(lengths)} is more than the {n_items} items of the core. "
-            "Judge shorter lists, or let more items in (core.k, core.min_rating)."
+            "Evaluate shorter lists, or keep more items by lowering core.k or core.min_rating."
         )

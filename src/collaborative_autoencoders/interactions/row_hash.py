@@ -1,10 +1,10 @@
-"""A hash of 32 bits for each row: a function of the seed and the row's raw ids alone.
+"""A 32-bit hash for each row. It depends only on the seed and the row's raw ids.
 
-Any engine can repeat it. A distinct id becomes the first 15 hex digits (60 bits) of the SHA-256 of
-its text form (in Spark: `conv(substring(sha2(id, 256), 1, 15), 16, 10)`), cut into two limbs of 30
-bits. Seed, user limbs and item limbs are absorbed one by one, high limb first, with a full mixing
-round after each. States stay below 2^32 and the multiplier below 2^31, so that no product reaches
-2^63.
+The hash can be computed in any engine. Each id is replaced by the first 15 hex digits (60 bits) of
+the SHA-256 of its text form (in Spark: `conv(substring(sha2(id, 256), 1, 15), 16, 10)`), split into
+two limbs of 30 bits. Seed, user limbs and item limbs are absorbed one by one, high limb first, with
+a full mixing round after each. States are below 2^32 and the multiplier is below 2^31, so every
+product is below 2^63.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class Digests(NamedTuple):
 
 
 def digests_of(ids: Iterable[object]) -> Digests:
-    """The first 60 bits of the SHA-256 of each id's text form (UTF-8), in two limbs of 30."""
+    """Return the first 60 bits of the SHA-256 of each id's text (UTF-8), in two 30-bit limbs."""
     sha256 = b"".join([hashlib.sha256(str(raw_id).encode()).digest() for raw_id in ids])
     first_60_bits = np.frombuffer(sha256, dtype=">u8")[::4] >> np.uint64(4)
     high, low = np.divmod(first_60_bits, np.uint64(2**LIMB_BITS))
@@ -43,10 +43,10 @@ def hash_rows(
     items: Digests,
     seed: int,
 ) -> NDArray[np.uint32]:
-    """The hash of each row, uniform over 0 ... 2^32 - 1.
+    """Return the hash of each row, uniform over 0 … 2^32 − 1, shape (N,).
 
-    A full round after each limb, because a linear mixture of user and item would give every user
-    the same order of items, only shifted.
+    A full round follows each limb: a linear mixture of user and item would give every user the
+    same order of items, only shifted.
     """
     state_N = hash_ids(users, seed)[user_index_N]
     for limb_I in items:
@@ -56,15 +56,15 @@ def hash_rows(
 
 
 def hash_ids(ids: Digests, seed: int) -> NDArray[np.uint32]:
-    """The hash of each id, uniform over 0 ... 2^32 - 1: of a row, what its user's part comes to."""
+    """Return the hash of each id, uniform over 0 … 2^32 − 1, shape (number of ids,)."""
     start = _mix(np.array([seed], dtype=np.uint32))
     return _mix(_mix(start ^ ids.high) ^ ids.low)
 
 
 def _mix(state: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """One full round, in place: each bit of the state reaches every other."""
+    """Apply one full mixing round in place and return the state."""
     for _ in range(2):
         state ^= state >> HALF
-        state *= MULTIPLIER  # uint32 wraps by itself; elsewhere: & 0xFFFFFFFF
+        state *= MULTIPLIER  # uint32 wraps around; other engines need & 0xFFFFFFFF
     state ^= state >> HALF
     return state

@@ -1,4 +1,4 @@
-"""The split: a function of the seed and the raw ids alone, whatever the order of the rows."""
+"""The split into train, validation and test. It depends only on the seed and the raw ids."""
 
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from collaborative_autoencoders.columns import ITEM, RATING, USER
+from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 from collaborative_autoencoders.options import Options
 
 from .ids import Ids, known_indices
-from .matrices import Interactions, to_interactions
+from .part import Interactions
 from .row_hash import Digests, digests_of, hash_rows
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
@@ -20,32 +20,32 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class SplitOptions(Options):
-    """Which share of the rows is held out, and among which rows it is drawn."""
+    """Options of the split."""
 
     within: Literal["user", "global"]
-    """user: of each user's rows; global: of all rows."""
+    """Whether the fractions apply to each user's rows (user) or to all rows (global)."""
 
     test_fraction: Fraction
     validation_fraction: Fraction
 
     validation_of: Literal["rest", "all"]
-    """What `validation_fraction` is a fraction of: what test leaves over, or all rows."""
+    """Whether `validation_fraction` applies to the rows that are not test (rest) or to all rows."""
 
     seed: int = Field(ge=0, lt=2**32)
 
     @model_validator(mode="after")
-    def _something_is_left_to_learn_from(self) -> Self:
+    def _train_part_is_not_empty(self) -> Self:
         held_out = self.test_fraction + self.validation_fraction
         if self.validation_of == "all" and held_out >= 1:
             raise ValueError(
-                f"test_fraction + validation_fraction is {held_out}: nothing is left to learn from "
-                "(validation_of: all). Make it less than 1."
+                f"test_fraction + validation_fraction is {held_out}: no rows are left to train on "
+                "(validation_of: all). Make the sum less than 1."
             )
         return self
 
 
 class Split(NamedTuple):
-    """Three parts that share no row and together are the table."""
+    """Three disjoint parts whose union is the table."""
 
     train: Interactions
     validation: Interactions
@@ -55,7 +55,7 @@ class Split(NamedTuple):
 def split_interactions(
     ratings: pd.DataFrame, ids: Ids, options: SplitOptions, like_threshold: float
 ) -> Split:
-    """The three parts of the table as matrices, users x items.
+    """Return the three parts of the table, each of shape (users, items).
 
     Raises ValueError if a user or item of the table is not in `ids`.
     """
@@ -63,15 +63,28 @@ def split_interactions(
     item_index_N = known_indices(ids.items, ratings[ITEM])
     part_N = split_parts(user_index_N, item_index_N, ids, options)
     ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
+    times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
     shape = (len(ids.users), len(ids.items))
 
     def interactions_of(part: int) -> Interactions:
         rows = np.flatnonzero(part_N == part)
-        values = None if ratings_N is None else ratings_N[rows]
-        users, items = user_index_N[rows], item_index_N[rows]
-        return to_interactions(users, items, values, like_threshold, shape)
+        return Interactions.from_rows(
+            user_index_N[rows],
+            item_index_N[rows],
+            shape,
+            ratings=None if ratings_N is None else ratings_N[rows],
+            times=None if times_N is None else times_N[rows],
+            like_threshold=like_threshold,
+        )
 
     return Split(interactions_of(TRAIN), interactions_of(VALIDATION), interactions_of(TEST))
+
+
+def as_numbers(timestamps: pd.Series) -> NDArray[np.number]:
+    """Return dates as seconds since 1970 (float64), and numbers as they are."""
+    if not pd.api.types.is_datetime64_any_dtype(timestamps):
+        return timestamps.to_numpy()
+    return ((timestamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64)
 
 
 def split_parts(
@@ -80,21 +93,21 @@ def split_parts(
     ids: Ids,
     options: SplitOptions,
 ) -> NDArray[np.int8]:
-    """The part of each row: 0 train, 1 validation, 2 test; shape (N,).
+    """Return the part of each row: 0 train, 1 validation, 2 test; shape (N,).
 
-    `within: user`, with test_fraction 0.2 and validation_fraction 0.25 (of the rest):
+    `within: user`, with test_fraction 0.2 and validation_fraction 0.25 of the rest:
 
-        a user's ten rows in the order of their hashes
+        a user's ten rows, sorted by hash
         test test | validation validation | train train train train train train
 
-    floor(10 x 0.2) = 2 are test, floor(8 x 0.25) = 2 of the rest are validation. Rows with the same
-    hash go by their item's digest. Another user's rows never matter.
+    floor(10 x 0.2) = 2 rows are test, and floor(8 x 0.25) = 2 of the rest are validation. Ties
+    between hashes are broken by the item's digest. The result does not depend on other users.
 
-    `within: global`, with the same fractions: a row falls where its hash / 2^32 falls
+    `within: global`, with the same fractions, by the value of hash / 2^32:
 
         0 - - test - - 0.2 - - validation - - 0.4 - - - - train - - - - 1
 
-    so the sizes are binomial, and a row's part depends on no other row at all.
+    The sizes are binomial, and a row's part does not depend on any other row.
     """
     users, items = digests_of(ids.users[USER]), digests_of(ids.items[ITEM])
     hash_N = hash_rows(user_index_N, item_index_N, users, items, options.seed)
@@ -113,7 +126,7 @@ def _by_user_and_hash(
     hash_N: NDArray[np.uint32],
     items: Digests,
 ) -> NDArray[np.int64]:
-    """The order of the rows by user, then hash, then item digest."""
+    """Return the positions of the rows sorted by user, then hash, then item digest."""
     key_N = (user_index_N.astype(np.int64) << 32) | hash_N
     order = np.argsort(key_N)
     ordered_N = key_N[order]
@@ -125,7 +138,7 @@ def _by_user_and_hash(
 
 
 def _parts_in_order(n_rows_U: NDArray[np.integer], options: SplitOptions) -> NDArray[np.int8]:
-    """Parts of rows that lie user by user, each user's in the order of their hashes."""
+    """Return the part of each row, for rows sorted by user and then hash."""
     n_test_U = floor_share(n_rows_U, options.test_fraction)
     pool_U = n_rows_U - n_test_U if options.validation_of == "rest" else n_rows_U
     n_validation_U = floor_share(pool_U, options.validation_fraction)
@@ -135,9 +148,9 @@ def _parts_in_order(n_rows_U: NDArray[np.integer], options: SplitOptions) -> NDA
 
 
 def floor_share(count: NDArray[np.integer], fraction: float) -> NDArray[np.int64]:
-    """floor(count x fraction) as on paper: 0.29 x 100 is 29, though floats say 28.999999999999996.
+    """Return floor(count x fraction) without float error: 0.29 x 100 gives 29, not 28.
 
-    Computed as floor(count x fraction + 1e-9), which is right while count < 1,000,000.
+    Computed as floor(count x fraction + 1e-9), which is correct for count < 1,000,000.
     """
     return np.floor(count * fraction + 1e-9).astype(np.int64)
 

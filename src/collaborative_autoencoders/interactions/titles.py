@@ -1,4 +1,4 @@
-"""A title for every item, the id where nobody has given one."""
+"""Item titles. An item without a title gets its id as the title."""
 
 import pandas as pd
 
@@ -9,39 +9,42 @@ from .column_types import checked_ids
 
 
 class TitleOptions(Options):
-    """What the table of items calls its columns."""
+    """Column names of the table of items."""
 
     item_id: str
     title: str
 
 
 def name_items(items: pd.DataFrame, item_ids: pd.DataFrame, options: TitleOptions) -> pd.DataFrame:
-    """Each item of the catalogue with its title, at its index: item_index, item_id, title.
+    """Return the title of each item of the catalogue. Columns: item_index, item_id, title.
 
         items   7  Alien          item_ids  0  7         0  7  Alien
                 8  Brazil                   1  9         1  9  9      (no title: the id)
 
-    An empty table is one without titles. Ids get the types that `clean_ratings` gives them.
-    Raises ValueError for a column that is not there, a bad id, an item that has two titles, and
-    for titles of which none belongs to an item of the catalogue.
+    An empty table means that there are no titles. Ids have the types that `clean_ratings` returns.
+    Raises ValueError if a column is missing, an id is invalid, an item has two titles, or no id of
+    the table is an item of the catalogue.
     """
     titles = item_ids[ITEM].map(titles_by_id(items, options))
     if titles.isna().all() and not items.empty:
-        raise ValueError(_no_id_matches(items[options.item_id], item_ids[ITEM]))
+        raise ValueError(_no_match(items[options.item_id], item_ids[ITEM]))
     return item_ids[[ITEM_INDEX, ITEM]].assign(
         **{TITLE: titles.astype(object).fillna(item_ids[ITEM]).astype("str")}
     )
 
 
 def titles_by_id(items: pd.DataFrame, options: TitleOptions) -> pd.Series:
-    """The title of each item that has one, by its id. Raises ValueError as `name_items`."""
+    """Return the titles by item id.
+
+    Raises ValueError if a column is missing, an id is invalid, or an item has two titles.
+    """
     if items.empty:
         return pd.Series(dtype="str")
     for column in (options.item_id, options.title):
         if column not in items:
             raise ValueError(
-                f"items: no column {column!r}, only {list(items.columns)}; "
-                "name the right one in params:titles"
+                f"items: no column {column!r}, only {list(items.columns)}. "
+                "Set titles.item_id and titles.title to column names of this table."
             )
     named = pd.DataFrame({ITEM: items[options.item_id], TITLE: items[options.title]})
     try:
@@ -52,15 +55,16 @@ def titles_by_id(items: pd.DataFrame, options: TitleOptions) -> pd.Series:
     twice = title_of.index[title_of.index.duplicated()]
     if len(twice):
         raise ValueError(
-            f"items: {twice[0]!r} has two titles, {title_of.loc[[twice[0]]].tolist()}; keep one"
+            f"items: {twice[0]!r} has two titles, {title_of.loc[[twice[0]]].tolist()}. "
+            "Remove one of them from the table."
         )
     return title_of
 
 
-def _no_id_matches(theirs: pd.Series, ours: pd.Series) -> str:
+def _no_match(theirs: pd.Series, ours: pd.Series) -> str:
     return (
-        f"items: {theirs.name!r} holds {theirs.head(3).tolist()}, and none of it is an item of the "
-        f"ratings, which are {ours.head(3).tolist()}. Name the right column in params:titles; "
-        "where one side is text and the other numbers, read both as text: in both catalog entries "
-        "`load_args: {dtype: {<the column>: str}}`."
+        f"items: no id in {theirs.name!r} ({theirs.head(3).tolist()}, …) is an item of the ratings "
+        f"({ours.head(3).tolist()}, …). Set titles.item_id to the column with the ids. If one "
+        "table has text and the other numbers, read both as text: set "
+        "`load_args: {dtype: {<the column>: str}}` in both catalog entries."
     )

@@ -1,1 +1,1 @@
-"""How any network learns."""
+"""Fitting of networks and closed forms."""

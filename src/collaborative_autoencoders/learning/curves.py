@@ -1,11 +1,16 @@
-"""A fit over its epochs, as curves."""
+"""Learning curves of a fit."""
 
 from .fit import Epoch
 from .options import TrainingOptions
 
 
 def curves_of(history: list[Epoch], options: TrainingOptions) -> dict[str, list[dict[str, float]]]:
-    """What each epoch recorded, a curve per name, as MLflow takes it: value and step."""
+    """Return the history as curves by name, in MLflow's form.
+
+        [Epoch(epoch=1, train_loss=0.5, …)]  →  {"train_loss": [{"value": 0.5, "step": 1}], …}
+
+    Empty for a model without epochs.
+    """
     if not history:
         return {}
     curves = {name: name for name in ("train_loss", "learning_rate", "epoch_seconds")}

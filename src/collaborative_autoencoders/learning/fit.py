@@ -1,45 +1,50 @@
-"""The loop: how any network learns."""
+"""The training loop."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, islice
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from scipy.sparse import csr_array
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 
-from collaborative_autoencoders.models.batch import Rows
+from collaborative_autoencoders.models.batch import Batch, Rows
 from collaborative_autoencoders.models.network import Network
 
-from .averaging import WeightAverage
-from .batches import shuffled_batches
-from .optimizers import make_optimizer
 from .options import FittingOptions
-from .schedules import learning_rate_factor
-from .stopping import BestEpoch
+from .validation import Validate
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),  # one pass over the weights instead of nine
+    "sgd": torch.optim.SGD,
+}
 
 
 class Epoch(NamedTuple):
-    """What is recorded of one pass over the rows."""
+    """The record of one pass over the rows."""
 
     epoch: int
     train_loss: float
     learning_rate: float
-    """Of the last step."""
+    """Learning rate of the last step."""
     epoch_seconds: float
-    """Learning alone, without the validation."""
+    """Seconds of fitting, without the validation."""
     validation: float | None
 
 
 class Fit(NamedTuple):
-    """How a fit went."""
+    """The record of a fit."""
 
     history: list[Epoch]
     best_epoch: int | None
-    """The first with the best validation; None without a validation."""
+    """The first epoch with the best validation; None without a validation."""
 
 
-Validate = Callable[[Network], float]
 OnEpoch = Callable[[Epoch], None]
 
 
@@ -53,82 +58,156 @@ def fit(
     validate: Validate | None = None,
     on_epoch: OnEpoch = lambda epoch: None,
 ) -> Fit:
-    """Fit the network on its device; with a validation it ends with the best epoch's weights.
+    """Fit the network on its device and return the record of the fit.
 
-    `epochs` is where to stop at the latest; the schedule goes by `options.epochs` all the same.
-    Where weights are averaged, the average is what is validated and what it ends with.
-    Raises ValueError where the loss or the validation is not finite.
+    With a validation, the network gets the weights of the best epoch.
+    `epochs` is the last epoch to run; the schedule depends on `options.epochs` alone.
+    If weights are averaged, the average is validated and kept.
+    Raises ValueError if the loss or the validation is not finite.
     """
-    network.start(train_UI, generator)
-    rows = Rows(network.rows(train_UI), network.device)
-    optimizer = make_optimizer(network, len(rows.observed()), options)
-    best = BestEpoch(higher_is_better(options), options.patience)
-    average = WeightAverage(options.horizon if options.average_last else math.inf)
+    best = BestEpoch(options.higher_is_better, options.patience)
     history: list[Epoch] = []
-    for number in range(1, epochs + 1):
-        started = perf_counter()
-        loss, rate = one_epoch(network, rows, optimizer, options, generator, number)
-        seconds = perf_counter() - started
-        validation, judged = None, average.after(number, network)
+    for epoch, candidate in islice(learn(network, train_UI, options, generator), epochs):
         if validate is not None:
-            judged.finish(train_UI)
-            validation = finite(validate(judged), "the validation", number, rate)
-            best.see(number, validation, judged)
-        history.append(Epoch(number, loss, rate, seconds, validation))
-        on_epoch(history[-1])
-        if validate is not None and best.is_enough(number):
+            candidate.finish(train_UI)
+            validation = validate(candidate)
+            check_finite(validation, "the validation", epoch)
+            best.see(epoch.epoch, validation, candidate)
+            epoch = epoch._replace(validation=validation)
+        history.append(epoch)
+        on_epoch(epoch)
+        if validate is not None and best.is_enough(epoch.epoch):
             break
-    network.load_state_dict(best.weights or judged.state_dict())
+    network.load_state_dict(best.weights or candidate.state_dict())
     network.finish(train_UI)
     return Fit(history, best.epoch or None)
 
 
-def higher_is_better(options: FittingOptions) -> bool:
-    """Whether the best epoch is the one with the highest validation."""
-    return options.validation_metric != "rmse"
+def learn(
+    network: Network, train_UI: csr_array, options: FittingOptions, generator: torch.Generator
+) -> Iterator[tuple[Epoch, Network]]:
+    """Yield epochs without end, each with the network to validate.
+
+    This is the network itself or, once weights are averaged, a copy with their mean (SWA,
+    Izmailov et al., UAI 2018).
+    """
+    network.start(train_UI, generator)
+    rows = Rows(network.rows(train_UI), network.device)
+    optimizer, scheduler = make_optimizer(network, len(rows.observed()), options)
+    average: AveragedModel | None = None
+    for number in count(1):
+        started = perf_counter()
+        loss, rate = one_epoch(network, rows, optimizer, scheduler, options, generator)
+        epoch = Epoch(number, loss, rate, perf_counter() - started, validation=None)
+        check_finite(loss, "the loss", epoch)
+        if options.average_last and number > options.horizon:
+            average = average or AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn())
+            average.update_parameters(network)
+        yield epoch, cast(Network, average.module) if average else network
 
 
 def one_epoch(
     network: Network,
     rows: Rows,
     optimizer: torch.optim.Optimizer,
+    scheduler: LRScheduler,
     options: FittingOptions,
     generator: torch.Generator,
-    number: int,
 ) -> tuple[float, float]:
-    """A step on every batch; the mean loss of a row and the last step's learning rate."""
-    n_rows = len(rows.observed())
-    n_steps = math.ceil(n_rows / options.batch_size)
-    total, rate = torch.zeros((), device=rows.device), 0.0
-    for step, batch in enumerate(shuffled_batches(rows, options.batch_size, generator)):
-        rate = set_learning_rate(optimizer, options, number - 1 + (step + 0.5) / n_steps)
+    """Take a step on every batch and return the mean loss of a row and the last learning rate."""
+    total = torch.zeros((), device=rows.device)
+    for batch in shuffled_batches(rows, options.batch_size, generator):
         loss = network.loss(batch, generator)
         optimizer.zero_grad()
         loss.backward()
-        if options.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip_norm)
         optimizer.step()
+        (rate, *_) = scheduler.get_last_lr()
+        scheduler.step()
         total += loss.detach() * len(batch.rows_B)
-    return finite(total.item() / n_rows, "the loss", number, rate), rate
+    return total.item() / len(rows.observed()), float(rate)
 
 
-def set_learning_rate(
-    optimizer: torch.optim.Optimizer, options: FittingOptions, epochs_done: float
-) -> float:
-    """Bring the optimizer to the schedule's learning rate, which is returned."""
-    rate = options.learning_rate * learning_rate_factor(
-        epochs_done, options.horizon, options.warmup_fraction, options.schedule, options.final_rate
-    )
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    return rate
+def shuffled_batches(rows: Rows, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+    """Yield every row that is not empty once, in a new order, `batch_size` rows at a time.
+
+    The order is drawn and the batches are made on the device of the rows.
+    """
+    observed = rows.observed()
+    order = torch.randperm(len(observed), generator=generator, device=rows.device)
+    for places in observed[order].split(batch_size):
+        yield rows.batch(places)
 
 
-def finite(value: float, what: str, epoch: int, rate: float) -> float:
-    """The value; raises ValueError, with epoch and learning rate, where it is not finite."""
-    if math.isfinite(value):
-        return value
-    raise ValueError(
-        f"{what} is {value} in epoch {epoch} at learning rate {rate:.3g}: the fit has diverged; "
-        "lower fitting.learning_rate or set fitting.clip_norm"
-    )
+def make_optimizer(
+    network: Network, n_rows: int, options: FittingOptions
+) -> tuple[torch.optim.Optimizer, LRScheduler]:
+    """Return the named optimizer, each group of parameters with its penalty, and its schedule.
+
+    The penalty is torch's `weight_decay`: it adds the gradient of strength/2 · ‖θ‖² to that of
+    the loss.
+    """
+    groups = [
+        {"params": group.parameters, "weight_decay": group.strength}
+        for group in network.penalties(n_rows)
+    ]
+    optimizer = OPTIMIZERS[options.optimizer](groups, lr=options.learning_rate)
+    return optimizer, make_scheduler(optimizer, n_rows, options)
+
+
+def make_scheduler(
+    optimizer: torch.optim.Optimizer, n_rows: int, options: FittingOptions
+) -> LRScheduler:
+    """Return the schedule of the learning rate over the steps, each taken at its middle."""
+    n_steps = math.ceil(n_rows / options.batch_size)
+
+    def factor(step: int) -> float:
+        epochs_done, step_of_epoch = divmod(step, n_steps)
+        return learning_rate_factor(epochs_done + (step_of_epoch + 0.5) / n_steps, options)
+
+    return LambdaLR(optimizer, factor)
+
+
+def learning_rate_factor(epochs_done: float, options: FittingOptions) -> float:
+    """Return the learning rate after these (fractions of) epochs, as a share of the highest.
+
+    It rises linearly over `warmup_fraction` of the horizon. Then it stays constant or follows
+    ½ (1 + cos πt) down to `final_rate` (Loshchilov & Hutter 2017, without restarts).
+    """
+    warmup = options.warmup_fraction * options.horizon
+    if epochs_done < warmup:
+        return epochs_done / warmup
+    if options.schedule == "constant":
+        return 1.0
+    done = min(1.0, (epochs_done - warmup) / (options.horizon - warmup))
+    return options.final_rate + (1 - options.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class BestEpoch:
+    """The epoch with the best validation so far, and its weights."""
+
+    def __init__(self, higher_is_better: bool, patience: int | None) -> None:
+        """`patience`: epochs without improvement before stopping; None: no early stopping."""
+        self.sign = 1 if higher_is_better else -1
+        self.patience = patience
+        self.epoch = 0
+        self.score = -math.inf
+        self.weights: dict[str, Tensor] = {}
+
+    def see(self, epoch: int, validation: float, network: Network) -> None:
+        """Keep this epoch if it is better than all earlier epochs. A tie keeps the earlier one."""
+        if self.sign * validation > self.score:
+            self.epoch, self.score = epoch, self.sign * validation
+            self.weights = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def is_enough(self, epoch: int) -> bool:
+        """Return whether `patience` epochs have passed without improvement."""
+        return self.patience is not None and epoch - self.epoch >= self.patience
+
+
+def check_finite(value: float, what: str, epoch: Epoch) -> None:
+    """Raise ValueError, with epoch and learning rate, if the value is not finite."""
+    if not math.isfinite(value):
+        raise ValueError(
+            f"{what} is {value} in epoch {epoch.epoch} at learning rate {epoch.learning_rate:.3g}: "
+            "the fit has diverged; lower fitting.learning_rate"
+        )

@@ -1,109 +1,126 @@
-"""From options to a fitted model: what training and tuning both call."""
+"""Fitting of any model, from its options. Used by training and by tuning."""
 
 from typing import NamedTuple
 
 import torch
 
-from collaborative_autoencoders.interactions.matrices import Interactions, together
+from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models.ensemble import as_one
 from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel, Fitted
 from collaborative_autoencoders.models.network import Network
-from collaborative_autoencoders.models.options import ModelOptions
 from collaborative_autoencoders.models.registry import model_class
+from collaborative_autoencoders.options import Options
 
-from .fit import Epoch, Fit, OnEpoch, Validate, fit
+from .fit import Epoch, Fit, OnEpoch, fit
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .running import running_on
-from .validation import validation_of
+from .validation import Validate, validation_of
 
 
 class Outcome(NamedTuple):
-    """A fitted model and how it came to be."""
+    """A fitted model and the history of its fit."""
 
     fitted: Fitted
     history: list[Epoch]
-    """Of the fit with a validation, of an ensemble's first member; empty for a formula."""
+    """Epochs of the fit, with validation if there is a validation metric. For an ensemble, those of
+    its first member; empty for a model fitted by a formula."""
     best_epoch: int | None
+    """First epoch with the best validation; None without a validation metric."""
 
 
 def fit_model(
     options: TrainingOptions,
     refit: bool,
     running: RunningOptions,
+    catalogue: Catalogue,
+    *,
     train: Interactions,
     validation: Interactions,
-    catalogue: Catalogue,
 ) -> Outcome:
-    """Fit the model that the options describe; with `refit`, in the end on train + validation.
+    """Fit the model that the options describe, finally on train + validation if `refit` is true.
 
-    A model that cannot learn from these data is left out, with the reason.
-    Same options, data, device, versions and threads: same weights, bit for bit.
-    Raises ValueError where the train part holds nothing to learn from.
+    A model that cannot be fitted on these data is left out, with the reason. The same options,
+    data, device, versions and threads give the same weights, bit for bit.
+    Raises ValueError if the train part is empty.
     """
-    view = model_class(options.model.name).learns_from
-    if view == "ratings" and catalogue.lowest_rating is None:
-        left_out = "it learns from ratings, and the table has none"
-        return Outcome(Fitted(None, left_out=left_out), [], None)
-    if getattr(train, view).nnz == 0:
-        raise ValueError(f"the train part holds no {view}: lower split.test_fraction or core.k")
-    final = together(train, validation) if refit else train
+    name = options.name
+    left_out = why_left_out(name, catalogue)
+    if left_out is not None:
+        return Outcome(Fitted(name, None, left_out), [], None)
+    view = model_class(name).learns_from
+    if train.view(view).nnz == 0:
+        raise ValueError(f"the train part has no {view}: lower split.test_fraction or core.k")
+    final = train.joined(validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
-            formula: ClosedFormModel = model_class(options.model.name)(options.model, catalogue)
-            formula.fit(getattr(final, view))
-            return Outcome(Fitted(formula, refitted=refit), [], None)
-        learner = Learner(options.model, options.fitting, device, catalogue)
-        judge = judge_of(options.fitting, train, validation)
-        members = [learner.learn(seed, train, final, judge) for seed in options.fitting.seeds]
+            formula: ClosedFormModel = model_class(name)(options.model, catalogue)
+            formula.fit(final.view(view))
+            return Outcome(Fitted(name, formula, refitted=refit), [], None)
+        learner = Learner(name, options.model, options.fitting, device, catalogue)
+        validate = validation_for(options.fitting, train=train, validation=validation)
+        members = [
+            learner.fit_member(seed, train=train, final=final, validate=validate)
+            for seed in options.fitting.seeds
+        ]
     model = as_one([network for network, _ in members])
     first = members[0][1]
-    return Outcome(Fitted(model, refitted=refit), first.history, first.best_epoch)
+    return Outcome(Fitted(name, model, refitted=refit), first.history, first.best_epoch)
 
 
-def try_options(
+def fit_with_validation(
     options: TrainingOptions,
     running: RunningOptions,
+    catalogue: Catalogue,
+    *,
     train: Interactions,
     validation: Interactions,
-    catalogue: Catalogue,
     on_epoch: OnEpoch,
     title: str,
 ) -> Fit:
-    """How the fit on train goes that training would choose its epoch by; nothing is kept of it.
+    """Fit on the train part and return the validation history. The weights are discarded.
 
-    Of an ensemble the first member alone: training records no other's history.
-    `on_epoch` sees each epoch and may end the fit by raising; `title` names it on a terminal.
-    Raises ValueError where there is no validation, or nothing to validate by.
+    It is the same fit as the one that chooses the best epoch in training (for an ensemble, the fit
+    of its first member). `on_epoch` receives each epoch and may end the fit by raising an error.
+    `title` is shown on the progress bar.
+    The options must have a validation metric. Raises ValueError if the validation part is empty.
     """
     fitting = options.fitting
-    judge = None if fitting is None else judge_of(fitting, train, validation)
-    if fitting is None or judge is None:
-        raise ValueError(f"{options.model.name} is fitted without a validation: nothing to tune by")
+    assert fitting is not None, "a model fitted by a formula has no epochs to validate"
+    validate = validation_for(fitting, train=train, validation=validation)
     with running_on(running) as device:
-        learner = Learner(options.model, fitting, device, catalogue)
-        _, found = learner.fit_new(fitting.seed, train, fitting.epochs, judge, on_epoch, title)
+        learner = Learner(options.name, options.model, fitting, device, catalogue)
+        _, found = learner.fit_new(fitting.seed, train, fitting.epochs, validate, on_epoch, title)
     return found
 
 
-class Learner(NamedTuple):
-    """Fits networks of one kind, each from its own start."""
+def why_left_out(name: str, catalogue: Catalogue) -> str | None:
+    """Return why a model cannot be fitted on these data, or None if it can."""
+    if model_class(name).learns_from == "ratings" and catalogue.lowest_rating is None:
+        return "it is fitted on ratings, and the table has no ratings"
+    return None
 
-    options: ModelOptions
+
+class Learner(NamedTuple):
+    """Fits networks of one class and options, each from new weights."""
+
+    name: str
+    options: Options
     fitting: FittingOptions
     device: torch.device
     catalogue: Catalogue
 
-    def learn(
-        self, seed: int, train: Interactions, final: Interactions, judge: Validate | None
+    def fit_member(
+        self, seed: int, *, train: Interactions, final: Interactions, validate: Validate | None
     ) -> tuple[Network, Fit]:
-        """A network of this seed, fitted on `final`, and how its fit with a validation went.
+        """Return a network with this seed, fitted on `final`, and the fit on `train`.
 
-        The validation finds on `train` the epoch at which the fit on `final` stops.
+        The fit on `train` is validated and gives the best epoch. The fit on `final` stops at that
+        epoch. Without a validation, there is one fit, on `final`.
         """
-        if judge is None:
+        if validate is None:
             return self.fit_new(seed, final, self.fitting.epochs)
-        network, found = self.fit_new(seed, train, self.fitting.epochs, judge)
+        network, found = self.fit_new(seed, train, self.fitting.epochs, validate)
         if final is not train and found.best_epoch is not None:
             network, _ = self.fit_new(seed, final, found.best_epoch)
         return network, found
@@ -113,38 +130,38 @@ class Learner(NamedTuple):
         seed: int,
         part: Interactions,
         epochs: int,
-        judge: Validate | None = None,
+        validate: Validate | None = None,
         on_epoch: OnEpoch = lambda epoch: None,
         title: str | None = None,
     ) -> tuple[Network, Fit]:
-        """A new network, fitted on this part for so many epochs at the most."""
-        network: Network = model_class(self.options.name)(self.options, self.catalogue)
+        """Return a new network, fitted on this part for at most `epochs` epochs, and its fit."""
+        network: Network = model_class(self.name)(self.options, self.catalogue)
         network.to(self.device)
         generator = torch.Generator(self.device).manual_seed(seed)
         if title is None:
-            title = self.options.name if judge else f"{self.options.name}, in the end"
+            title = self.name if validate else f"{self.name}, final fit"
         with progress_bar(title, epochs) as show_epoch:
 
-            def seen(epoch: Epoch) -> None:
+            def after_epoch(epoch: Epoch) -> None:
                 show_epoch(epoch)
                 on_epoch(epoch)
 
             done = fit(
                 network,
-                getattr(part, network.learns_from),
+                part.view(network.learns_from),
                 self.fitting,
                 generator,
                 epochs=epochs,
-                validate=judge,
-                on_epoch=seen,
+                validate=validate,
+                on_epoch=after_epoch,
             )
         return network, done
 
 
-def judge_of(
-    fitting: FittingOptions, train: Interactions, validation: Interactions
+def validation_for(
+    fitting: FittingOptions, *, train: Interactions, validation: Interactions
 ) -> Validate | None:
-    """What tells the best epoch, where anything is to tell it."""
+    """Return the validation function, or None if there is no validation metric."""
     if fitting.validation_metric is None:
         return None
-    return validation_of(fitting.validation_metric, train, validation)
+    return validation_of(fitting.validation_metric, train=train, validation=validation)

@@ -1,107 +1,177 @@
-"""How a network is fitted, and where it runs."""
+"""Options of fitting, refitting and running, and the block of parameters of a model."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from functools import cache, update_wrapper
+from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import SerializeAsAny, StringConstraints, model_validator
+from pydantic import SerializeAsAny, field_validator, model_validator
 
-from collaborative_autoencoders.models.options import ModelOptions
+from collaborative_autoencoders.metrics.table import UserMetric, measure_of_users
+from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Options
-
-ValidationMetric = Annotated[str, StringConstraints(pattern=r"^(ndcg_at_[1-9]\d*|rmse)$")]
 
 
 class FittingOptions(Options):
-    """How a network learns."""
+    """How a network is fitted.
 
-    optimizer: Literal["adam", "adamw", "sgd", "adagrad"]
+    The `fitting` block of parameters has the values for all networks. A network's own `fitting`
+    block overrides them key by key.
+    """
+
+    optimizer: Literal["adam", "sgd"]
     learning_rate: Annotated[float, Gt(0)]
-    """The highest of the schedule."""
+    """Highest learning rate of the schedule."""
     schedule: Literal["constant", "cosine"]
     warmup_fraction: Annotated[float, Ge(0), Lt(1)]
-    """Share of the schedule in which the learning rate rises from 0."""
+    """Share of the schedule during which the learning rate rises from 0."""
     final_rate: Annotated[float, Ge(0), Le(1)]
-    """Share of the highest learning rate that the cosine falls to."""
+    """Learning rate at the end of the cosine schedule, as a share of `learning_rate`."""
     average_last: Annotated[float, Ge(0), Lt(1)]
-    """Share of the epochs, the last ones, whose weights are averaged (SWA, Izmailov et al. 2018);
-    the schedule is through when they begin, and its rate stays. 0: the last weights are taken."""
+    """Share of the epochs, at the end, whose weights are averaged (SWA, Izmailov et al. 2018). The
+    schedule ends where they begin, and the learning rate then stays constant. 0: no average."""
     batch_size: Annotated[int, Gt(0)]
     """Rows per step."""
     epochs: Annotated[int, Gt(0)]
-    """Passes over the rows, at the most."""
-    clip_norm: Annotated[float, Gt(0)] | None
-    """The gradient is scaled down to this L2 norm where it is longer; null: never."""
-    validation_metric: ValidationMetric | None
-    """What tells the best epoch: `ndcg_at_<k>` (higher is better) or `rmse` (lower is better);
-    null: no validation, the last epoch is kept."""
+    """Maximum number of passes over the rows."""
+    validation_metric: UserMetric | None
+    """Metric of early stopping and tuning: any per-user metric, such as `ndcg_at_10` or `rmse`. A
+    metric of lists is averaged over the users with held-out likes.
+    null: no validation, and the weights of the last epoch are kept."""
     patience: Annotated[int, Gt(0)] | None
-    """Epochs without a better validation after which fitting stops; null: never."""
+    """Epochs without improvement after which fitting stops; null: no early stopping."""
     seed: Annotated[int, Ge(0)]
+    """Seed of the random numbers of a fit: initial weights, order of rows, dropout."""
     ensemble: Annotated[int, Gt(0)]
-    """Networks that are fitted, from `seed` on, and whose scores are averaged; 1: a single one."""
+    """Number of networks whose scores are averaged, with the seeds `seed`, `seed` + 1, …"""
 
     @model_validator(mode="after")
     def _validation_where_it_is_needed(self) -> Self:
         if self.validation_metric is None and self.patience is not None:
-            raise ValueError("patience needs a validation_metric")
+            raise ValueError("patience needs a validation_metric: set one, or patience: null")
         return self
 
     @model_validator(mode="after")
     def _final_rate_where_the_rate_falls(self) -> Self:
         if self.schedule == "constant" and self.final_rate:
-            raise ValueError("final_rate is the cosine's: set it to 0, or schedule: cosine")
+            raise ValueError("final_rate needs schedule: cosine: set it to 0, or change schedule")
         return self
 
     @property
     def seeds(self) -> range:
-        """Of the members of an ensemble, or the one of a single network."""
+        """Seeds of the members of the ensemble."""
         return range(self.seed, self.seed + self.ensemble)
 
     @property
+    def higher_is_better(self) -> bool:
+        """Whether a higher value of the validation metric is better. True without a metric."""
+        name = self.validation_metric
+        return name is None or measure_of_users(name).metric.higher_is_better
+
+    @property
     def horizon(self) -> float:
-        """Epochs in which the schedule runs; after them the weights are averaged."""
+        """Length of the schedule in epochs. The weights of later epochs are averaged."""
         return self.epochs * (1 - self.average_last)
 
 
 class RefitOptions(Options):
-    """What models are fitted on in the end: the same for all, as part of the protocol."""
+    """Which parts the final fit is on. The same for every model."""
 
     refit: bool
-    """Whether on train + validation: a formula at once, a network up to the best epoch that it
-    had on train alone. Else on train."""
+    """true: on train + validation, where a network is fitted up to its best epoch on train alone.
+    false: on train."""
 
 
 class RunningOptions(Options):
-    """Where networks run. Repeats are exact on the same device, versions and threads."""
+    """Where networks run.
+
+    A repeated fit gives the same weights on the same device, versions and threads.
+    """
 
     device: Literal["auto", "cpu", "cuda"]
-    """`auto`: a GPU where there is one, else the CPU."""
+    """`auto`: a GPU if there is one, else the CPU."""
     threads: Annotated[int, Gt(0)]
+    """CPU threads of torch."""
 
 
 class TrainingOptions(Options):
-    """One model's block of YAML."""
+    """The block of parameters of one model. `TrainingOptions.of(name)` is the class for a model."""
 
-    model: SerializeAsAny[ModelOptions]
-    fitting: FittingOptions | None
-    """null for a model that is fitted by a formula."""
+    name: ClassVar[str] = ""
+    """Key of the model in `MODELS` and of the block in parameters."""
+
+    model: SerializeAsAny[Options]
+    """Options of the model itself, validated by the model's own options class."""
+
+    fitting: FittingOptions | None = None
+    """Options of fitting a network; None for a model fitted by a formula."""
+
+    @classmethod
+    @cache
+    def of(cls, model_name: str) -> type[Self]:
+        """Return the options class of this model. The model's module is imported at validation."""
+
+        class OfModel(cls):  # type: ignore[valid-type,misc]
+            name = model_name
+
+        OfModel.__name__ = OfModel.__qualname__ = f"{cls.__name__}Of_{model_name}"
+        OfModel.__doc__ = f"The block `{model_name}` of parameters."
+        return OfModel
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes the same options in another process."""
+        return options_of_block, (self.name, self.model_dump(mode="json"))
+
+    @field_validator("model", mode="plain")
+    @classmethod
+    def _of_the_models_class(cls, raw: Any) -> Options:
+        options_class: type[Options] = model_class(cls.name).options_class
+        return options_class.model_validate(raw)
 
     @model_validator(mode="after")
     def _fitting_where_there_is_a_network(self) -> Self:
-        from collaborative_autoencoders.models.network import Network
-        from collaborative_autoencoders.models.registry import model_class
-
-        kind = model_class(self.model.name)
-        learns = issubclass(kind, Network)
-        if learns and self.fitting is None:
+        is_network = MODELS[self.name].is_network
+        if is_network and self.fitting is None:
+            raise ValueError(f"{self.name} is a network and needs a `fitting` block")
+        if not is_network and self.fitting is not None:
+            raise ValueError(f"{self.name} is fitted by a formula: remove its `fitting` block")
+        metric = None if self.fitting is None else self.fitting.validation_metric
+        predicts = hasattr(model_class(self.name), "predict")
+        if metric is not None and measure_of_users(metric).k is None and not predicts:
             raise ValueError(
-                f"fitting is null, but {self.model.name} is a network: say how it learns"
+                f"fitting.validation_metric: {self.name} does not predict ratings, so it has no "
+                f"{metric}: set a list metric, such as ndcg_at_10"
             )
-        if not learns and self.fitting is not None:
-            raise ValueError(
-                f"fitting: {self.model.name} is fitted by a formula: set fitting: null"
-            )
-        rated = self.fitting is not None and self.fitting.validation_metric == "rmse"
-        if rated and not hasattr(kind, "predict"):
-            raise ValueError(f"validation_metric: {self.model.name} tells no ratings: not rmse")
         return self
+
+
+def for_model(node_function: Callable[..., Any], model_name: str) -> Callable[..., Any]:
+    """Return the node function with `options` annotated as this model's own options class.
+
+    Kedro validates a parameter by the annotation, before any node runs.
+    """
+    return NodeOfModel(node_function, model_name)
+
+
+class NodeOfModel:
+    """A node function of one model. Unlike a closure it can be sent to another process."""
+
+    def __init__(self, node_function: Callable[..., Any], model_name: str) -> None:
+        """Wrap the function."""
+        update_wrapper(self, node_function)
+        self.function, self.model_name = node_function, model_name
+        hints = get_type_hints(node_function)
+        self.__annotations__ = hints | {"options": TrainingOptions.of(model_name)}
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function."""
+        return self.function(*arguments, **named)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes the same node in another process."""
+        return NodeOfModel, (self.function, self.model_name)
+
+
+def options_of_block(model_name: str, block: dict[str, Any]) -> TrainingOptions:
+    """Return the options of a model's block."""
+    return TrainingOptions.of(model_name).model_validate(block)

@@ -1,4 +1,4 @@
-"""A progress bar with loss and validation, on a terminal; nothing where the output is none."""
+"""A progress bar with loss and validation metric, shown on a terminal only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from .fit import Epoch, OnEpoch
 
 @contextmanager
 def progress_bar(title: str, epochs: int) -> Iterator[OnEpoch]:
-    """A function that moves the bar by an epoch."""
+    """Yield a function that advances the bar by one epoch."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -26,6 +26,6 @@ def progress_bar(title: str, epochs: int) -> Iterator[OnEpoch]:
 
 
 def state_of(epoch: Epoch) -> str:
-    """Loss and validation in a few characters."""
+    """Return training loss and validation metric as short text."""
     validation = "" if epoch.validation is None else f"  validation {epoch.validation:.4f}"
     return f"loss {epoch.train_loss:.4f}{validation}"

@@ -1,4 +1,4 @@
-"""Where a network runs, and with how many threads."""
+"""The device and the number of threads that a network runs on."""
 
 import os
 from collections.abc import Iterator
@@ -10,29 +10,31 @@ from .options import RunningOptions
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device that `running.device` names.
+    """Return the device that `running.device` names.
 
-    Raises ValueError where cuda is asked for and there is none.
+    Raises ValueError for `cuda` if torch finds no GPU.
     """
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise ValueError("running.device: cuda, but torch sees no GPU; set it to auto or cpu")
+        raise ValueError("running.device: cuda, but torch finds no GPU; set it to auto or cpu")
     return torch.device(wanted)
 
 
 @contextmanager
 def running_on(options: RunningOptions) -> Iterator[torch.device]:
-    """The device, with torch held to `threads` threads and to algorithms that repeat exactly.
+    """Yield the device, with torch set to `threads` threads and deterministic algorithms.
 
-    On a CPU ours repeat as they are; asking torch for it would import its compiler, which takes
-    longer than a small fit.
+    Deterministic algorithms are set on a GPU only. On a CPU, the algorithms used here are
+    deterministic anyway, and setting them imports torch's compiler, which takes longer than a
+    small fit.
     """
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     device = choose_device(options.device)
     torch.set_num_threads(options.threads)
     if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may not repeat
+        # required for deterministic cuBLAS
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     try:
         yield device

@@ -1,59 +1,79 @@
-"""What tells the best epoch: the held-out rows of the validation part, never those of the test."""
+"""Validation of a network during fitting, on the held-out ratings of the validation part.
+
+Dimension key: U users with held-out likes, K places of a list.
+"""
 
 from collections.abc import Callable
-from functools import partial
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.evaluation.known import Known
+from collaborative_autoencoders.evaluation.prediction import predict_ratings
+from collaborative_autoencoders.evaluation.ranking import rank_items
+from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
-from collaborative_autoencoders.metrics.ranking import ndcg
+from collaborative_autoencoders.metrics.table import Lists, Measure, measure_of_users
 from collaborative_autoencoders.models.model import RatingModel
 from collaborative_autoencoders.models.network import Network
-from collaborative_autoencoders.recommending.ranking import rank_items
-from collaborative_autoencoders.recommending.rating import predict_ratings
 
 USERS_AT_ONCE = 1024
 
+Validate = Callable[[Network], float]
 
-def validation_of(
-    metric: str, train: Interactions, validation: Interactions
-) -> Callable[[Network], float]:
-    """A function that judges a network by the metric that `fitting.validation_metric` names.
 
-    Raises ValueError where the validation part holds nothing to judge by.
+def validation_of(name: str, *, train: Interactions, validation: Interactions) -> Validate:
+    """Return a function that evaluates a network on the validation part by this metric.
+
+    Raises ValueError if the validation part is empty or a list is longer than the catalogue.
     """
-    held_out = validation.ratings if metric == "rmse" else validation.likes
+    measure = measure_of_users(name)
+    held_out = validation.ratings if measure.k is None else validation.likes
     if held_out.nnz == 0:
+        kind = "ratings" if measure.k is None else "likes"
         raise ValueError(
-            f"no row is held out for {metric}: set split.validation_fraction above 0 "
-            "(or more users and items: core.k)"
+            f"the validation part has no {kind}, so {name} cannot be computed: raise "
+            "split.validation_fraction, or lower core.k"
         )
-    if metric == "rmse":
-        return partial(validation_rmse, train, validation)
-    k, items = int(metric.rsplit("_", 1)[1]), held_out.shape[1]
-    if k > items:
-        raise ValueError(f"fitting.validation_metric: {metric} is longer than the {items} items")
-    return partial(validation_ndcg, train, validation, k)
+    if measure.k is None:
+        return lambda network: rating_metric(network, measure, train, validation)
+    if measure.k > validation.shape[1]:
+        raise ValueError(
+            f"fitting.validation_metric: {name} needs {measure.k} items, and the catalogue has "
+            f"{validation.shape[1]} items: choose a smaller k"
+        )
+    owners_I = count_owners(train)
+    return lambda network: list_metric(network, measure, train, validation, owners_I)
 
 
-def validation_ndcg(
-    train: Interactions, validation: Interactions, k: int, network: Network
+def list_metric(
+    network: Network,
+    measure: Measure,
+    train: Interactions,
+    validation: Interactions,
+    owners_I: NDArray[np.int64],
 ) -> float:
-    """Mean NDCG@k of the held-out likes, over the users who have any."""
-    users = np.flatnonzero(np.diff(validation.likes.indptr))
-    history = getattr(train, network.learns_from)
-    item_UK, _ = rank_items(network, history, train.ratings, k, USERS_AT_ONCE, users)
-    held_out_UI = validation.likes[users]
-    hits_UK = find_hits(item_UK, held_out_UI)
-    return float(ndcg(hits_UK, count_relevant(held_out_UI)).mean())
+    """Return the mean of a list metric over the users with held-out likes."""
+    users_U = np.flatnonzero(np.diff(validation.likes.indptr))
+    known = Known(train.view(network.learns_from), train.ratings)
+    item_UK, _ = rank_items(network, known, measure.k or 1, USERS_AT_ONCE, users_U)
+    held_out_UI = validation.likes[users_U]
+    hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
+    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, train.shape[0])
+    return float(np.nanmean(measure.metric.function(lists)))
 
 
-def validation_rmse(train: Interactions, validation: Interactions, network: Network) -> float:
-    """Root of the mean squared error over the held-out ratings."""
-    history = getattr(train, network.learns_from)
-    predicted = predict_ratings(
-        cast(RatingModel, network), history, validation.ratings, USERS_AT_ONCE
+def rating_metric(
+    network: Network, measure: Measure, train: Interactions, validation: Interactions
+) -> float:
+    """Return a rating metric over all held-out ratings."""
+    predicted_UI = predict_ratings(
+        cast(RatingModel, network),
+        histories_UI=train.view(network.learns_from),
+        wanted_UI=validation.ratings,
+        batch_size=USERS_AT_ONCE,
     )
-    return float(np.sqrt(np.mean((predicted.data - validation.ratings.data) ** 2)))
+    error_N = predicted_UI.data.astype(np.float64) - validation.ratings.data
+    return float(measure.metric.of_mean(measure.metric.function(error_N).mean()))

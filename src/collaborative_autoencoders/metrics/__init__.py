@@ -1,1 +1,1 @@
-"""How good lists and predicted ratings are: small algebra on arrays, one value per user."""
+"""Metrics of recommendation lists and predicted ratings, as functions of arrays."""

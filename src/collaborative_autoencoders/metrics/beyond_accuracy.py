@@ -1,27 +1,24 @@
-"""What lists do to the catalogue, whether they hit or not.
+"""Metrics of the recommended items that do not depend on hits: Gini, coverage and novelty.
 
-Dimension key: U users, I items of the catalogue, K places of a list.
+Dimension key: U users, I items of the catalogue, K positions of a list.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-BEYOND_ACCURACY = ("gini", "coverage", "novelty")
-"""The names these are reported under."""
-
 Counts = NDArray[np.integer]
 
 
 def count_recommended(item_UK: NDArray[np.integer], n_items: int) -> NDArray[np.int64]:
-    """How often each item of the catalogue stands in a list, shape (I,); −1 is padding."""
+    """Return how often each item is recommended, shape (I,). −1 in `item_UK` is padding."""
     return np.bincount(item_UK[item_UK >= 0], minlength=n_items)
 
 
 def gini(recommended_I: Counts) -> float:
-    """How unequally the catalogue is shown: 0 = every item alike, (I − 1) / I = only one item.
+    """Return the Gini index of the recommendations: 0 if equal, (I − 1) / I if only one item.
 
     Σ_i (2i − I − 1) · x_i / (I · Σ x) over the counts x in ascending order, i from 1. Items that
-    are never recommended count. NaN where nothing is recommended at all.
+    are never recommended are included. NaN if nothing is recommended.
     """
     n_items, total = len(recommended_I), recommended_I.sum()
     if total == 0:
@@ -31,12 +28,13 @@ def gini(recommended_I: Counts) -> float:
 
 
 def lorenz(recommended_I: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What share of all recommendations the least recommended items have together.
+    """Return the Lorenz curve of the recommendations: shares of items and of recommendations.
 
-    Share of items (0, 1/I, … 1), and beside it the share of recommendations that these items have,
-    items ascending; both shape (I + 1,), from (0, 0) to (1, 1). On the diagonal every item is shown
-    alike; Gini is twice the area between the diagonal and the curve. NaN where nothing is
-    recommended at all. Source: Lorenz 1905.
+    Items are sorted by count, ascending. The first array is the share of items (0, 1/I, … 1), the
+    second the share of recommendations that these items receive. Both have shape (I + 1,) and run
+    from (0, 0) to (1, 1). The curve is the diagonal if every item is recommended equally often; the
+    Gini index is twice the area between diagonal and curve. The second array is NaN if nothing is
+    recommended. Source: Lorenz 1905.
     """
     shown_I = np.concatenate([[0], np.cumsum(np.sort(recommended_I))]).astype(np.float64)
     total = shown_I[-1] or np.nan
@@ -44,10 +42,10 @@ def lorenz(recommended_I: Counts) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def coverage(recommended_I: Counts, owners_I: Counts) -> float:
-    """What share of the training items is recommended to anyone.
+    """Return the share of the training items that are recommended to at least one user.
 
-    `owners_I`: how many users have each item in training. An item that nobody has is no training
-    item and counts neither above nor below the line. NaN without any training item.
+    `owners_I` is the number of users who have each item in training. An item without users is not a
+    training item and is excluded. NaN if there are no training items.
     """
     trained_I = owners_I > 0
     if not trained_I.any():
@@ -56,10 +54,10 @@ def coverage(recommended_I: Counts, owners_I: Counts) -> float:
 
 
 def novelty(item_UK: NDArray[np.integer], owners_I: Counts, n_users: int) -> NDArray[np.float64]:
-    """How surprising each user's list is: the mean of −log2(owners / n_users) over it, shape (U,).
+    """Return the mean of −log2(owners / n_users) over each user's list, shape (U,).
 
-    An item that nobody has in training counts as if one user had it: rarer than that cannot be
-    told apart, and −log2(0) would be infinite. NaN for a user without a list.
+    An item without users in training counts as if one user had it, since −log2(0) is infinite. NaN
+    for a user with an empty list.
     Source: mean self-information, Castells et al. 2015, Novelty and Diversity in Recommender
     Systems.
     """

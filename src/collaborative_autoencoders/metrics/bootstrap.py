@@ -1,8 +1,8 @@
-"""How sure a figure is: percentile intervals from users drawn anew with replacement.
+"""Bootstrap confidence intervals: percentile intervals from users resampled with replacement.
 
-Users are what is drawn, as they are what a test would have other ones of. All columns share the
-draws, so that metrics of one model cost one drawing.
-Dimension key: U users, M metrics (or models, where models are compared), P pairs of models,
+Users are the sampling unit. All columns share the resamples, so all metrics of a model need only
+one set of draws.
+Dimension key: U users, M metrics (or models, if models are compared), P pairs of models,
 R resamples, B resamples of one block.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELLS_AT_ONCE = 2**20
-"""Drawn users held at once, so about 16 MB whatever the number of users and resamples."""
+"""Number of draws in memory at once: about 16 MB, whatever the number of users and resamples."""
 
 PERCENTILES = (2.5, 97.5)
 
@@ -21,14 +21,17 @@ Values = NDArray[np.float64]
 
 
 class Interval(NamedTuple):
-    """The 95 % interval of each metric, both shape (M,)."""
+    """The ends of the 95 % interval of each metric, both of shape (M,)."""
 
     low_M: Values
     high_M: Values
 
 
 class Differences(NamedTuple):
-    """Row minus column of every two models, each shape (M, M); NaN where they share no user."""
+    """Differences, row minus column, of every two models; each of shape (M, M).
+
+    Values are NaN where two models share no user.
+    """
 
     difference_MM: Values
 
@@ -36,16 +39,17 @@ class Differences(NamedTuple):
     """Lower end of the 95 % interval."""
 
     high_MM: Values
+    """Upper end of the 95 % interval."""
 
     users_MM: NDArray[np.int64]
-    """How many users both have a value for."""
+    """Number of users for whom both models have a value."""
 
 
 def interval_of_means(values_UM: Values, resamples: int, seed: int) -> Interval:
-    """Where the mean of each column would lie in 95 % of the draws.
+    """Return the 95 % interval of the mean of each column.
 
+    Raises ValueError if a value is NaN or there are no users; exclude users without a value first.
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13 (percentile interval).
-    Raises ValueError where a value is NaN or there is no user: leave those users out first.
     """
     return interval_of_ratios(values_UM, np.ones((len(values_UM), 1)), resamples, seed)
 
@@ -53,17 +57,17 @@ def interval_of_means(values_UM: Values, resamples: int, seed: int) -> Interval:
 def interval_of_ratios(
     numerators_UM: Values, denominators_UM: Values, resamples: int, seed: int
 ) -> Interval:
-    """Where Σ numerator / Σ denominator of each column would lie in 95 % of the draws.
+    """Return the 95 % interval of Σ numerator / Σ denominator of each column.
 
-    For an RMSE: Σ squared errors / Σ ratings, and the root of both ends (the root keeps order).
-    `denominators_UM` may have one column for all; every value in it is above 0.
-    Raises ValueError where a value is NaN, a denominator is not positive or there is no user.
+    For an RMSE, pass squared errors and numbers of ratings per user, and take the square root of
+    both ends. `denominators_UM` may have a single column, which then applies to all metrics.
+    Raises ValueError if a value is NaN, a denominator is not positive, or there are no users.
     """
     both_U = np.hstack([numerators_UM, denominators_UM])
     if len(both_U) == 0 or np.isnan(both_U).any() or (denominators_UM <= 0).any():
         raise ValueError(
-            "An interval needs users, each with a value and a denominator above 0: "
-            "leave out the users with nothing held out before drawing."
+            "An interval needs at least one user, and a value and a positive denominator for each "
+            "user. Exclude users without held-out data first."
         )
     sums_R = _resampled_sums(both_U, resamples, seed)
     split = numerators_UM.shape[1]
@@ -78,12 +82,13 @@ def paired_differences(
     seed: int,
     of_ratio: Callable[[Values], Values] = np.positive,
 ) -> Differences:
-    """How far apart every two models are over the users of both, all from the same draws.
+    """Return the difference of every two models over their common users, with 95 % intervals.
 
-    A draw gives each model `of_ratio`(Σ numerator / Σ denominator): a mean over users where the
-    denominators are 1, an RMSE where they count ratings and `of_ratio` is the root. As both models
-    of a pair meet the same users, what is hard for both cancels out, which it does not between
-    their two intervals. A user with a denominator of 0 has no value of that model.
+    The value of a model is `of_ratio`(Σ numerator / Σ denominator): a mean over users if the
+    denominators are 1, an RMSE if they count ratings and `of_ratio` is the square root. All pairs
+    share the resamples. Both models of a pair are evaluated on the same users, so variation that
+    affects both alike cancels out, which it does not when two separate intervals are compared. A
+    denominator of 0 means that the user has no value for that model.
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13 (percentile interval).
     """
     n_models = numerators_UM.shape[1]
@@ -91,17 +96,19 @@ def paired_differences(
     has_UM: NDArray[np.bool_] = denominators_UM > 0
     both_UP = has_UM[:, first_P] & has_UM[:, second_P]
     columns = [
-        np.where(both_UP, values_UM[:, of_pair_P], 0.0)
-        for of_pair_P in (first_P, second_P)
+        np.where(both_UP, values_UM[:, model_P], 0.0)
+        for model_P in (first_P, second_P)
         for values_UM in (numerators_UM, denominators_UM)
     ]
     sums_UP = np.hstack(columns)[both_UP.any(axis=1)]
     difference_P = _differences(sums_UP.sum(axis=0, keepdims=True), of_ratio)[0]
-    low_P, high_P = _ends(_differences(_resampled_sums(sums_UP, resamples, seed), of_ratio))
-    told_M = np.logical_or.reduce(has_UM)
+    low_P, high_P = _interval_ends(
+        _differences(_resampled_sums(sums_UP, resamples, seed), of_ratio)
+    )
+    has_value_M = np.logical_or.reduce(has_UM)
     difference_MM, low_MM, high_MM = (
-        _mirrored(of_pair_P, of_swapped_P, told_M)
-        for of_pair_P, of_swapped_P in (
+        _mirrored(pair_P, swapped_P, has_value_M)
+        for pair_P, swapped_P in (
             (difference_P, -difference_P),
             (low_P, -high_P),
             (high_P, -low_P),
@@ -110,33 +117,33 @@ def paired_differences(
     return Differences(difference_MM, low_MM, high_MM, has_UM.T.astype(np.int64) @ has_UM)
 
 
-def _mirrored(of_pair_P: Values, of_swapped_P: Values, told_M: NDArray[np.bool_]) -> Values:
-    # 0 of a model with itself; a model without any value is not even told from itself
-    n_models = len(told_M)
+def _mirrored(pair_P: Values, swapped_P: Values, has_value_M: NDArray[np.bool_]) -> Values:
+    # the diagonal is 0, or NaN for a model without any value
+    n_models = len(has_value_M)
     first_P, second_P = np.triu_indices(n_models, k=1)
     matrix_MM = np.zeros((n_models, n_models))
-    matrix_MM[first_P, second_P], matrix_MM[second_P, first_P] = of_pair_P, of_swapped_P
-    matrix_MM[~told_M] = np.nan
+    matrix_MM[first_P, second_P], matrix_MM[second_P, first_P] = pair_P, swapped_P
+    matrix_MM[~has_value_M] = np.nan
     return matrix_MM
 
 
 def _differences(sums_RP: Values, of_ratio: Callable[[Values], Values]) -> Values:
-    # numerators and denominators of the first models, then of the second ones
-    first_R, per_first_R, second_R, per_second_R = np.hsplit(sums_RP, 4)
-    with np.errstate(invalid="ignore"):  # 0 / 0 where none of a pair's users was drawn
-        return of_ratio(first_R / per_first_R) - of_ratio(second_R / per_second_R)
+    # columns: numerators and denominators of the first models, then those of the second models
+    first_RP, first_total_RP, second_RP, second_total_RP = np.hsplit(sums_RP, 4)
+    with np.errstate(invalid="ignore"):  # 0 / 0 if a resample contains no user of a pair
+        return of_ratio(first_RP / first_total_RP) - of_ratio(second_RP / second_total_RP)
 
 
-def _ends(differences_RP: Values) -> Values:
-    # a draw without a user of the pair says nothing of it
+def _interval_ends(differences_RP: Values) -> Values:
+    # resamples without users of a pair are NaN and are ignored
     ends_P = np.full((2, differences_RP.shape[1]), np.nan)
-    told_P = ~np.isnan(differences_RP).all(axis=0)
-    ends_P[:, told_P] = np.nanpercentile(differences_RP[:, told_P], PERCENTILES, axis=0)
+    has_value_P = ~np.isnan(differences_RP).all(axis=0)
+    ends_P[:, has_value_P] = np.nanpercentile(differences_RP[:, has_value_P], PERCENTILES, axis=0)
     return ends_P
 
 
 def _resampled_sums(values_UM: Values, resamples: int, seed: int) -> Values:
-    # how often each user is drawn, times the values: no copy of the values per resample
+    # multiply draw counts by values, to avoid one copy of the values per resample
     n_users = len(values_UM)
     if n_users == 0:
         return np.zeros((resamples, values_UM.shape[1]))

@@ -1,4 +1,4 @@
-"""The models: what each is, what it scores, how it is kept."""
+"""The models: definition, scoring and serialisation."""
 
 from .registry import MODELS, model_class, models_for, networks
 

@@ -1,4 +1,4 @@
-"""The activations that options may name."""
+"""Activation functions that options can select."""
 
 from collections.abc import Callable
 from typing import Literal

@@ -1,6 +1,6 @@
-"""AutoRec, autoencoders of ratings (Sedhain et al., WWW 2015), item- or user-based.
+"""AutoRec: item-based and user-based autoencoders of ratings (Sedhain et al., WWW 2015).
 
-Dimension key: U users, I items, R rows that are encoded (items or users), C columns (the other),
+Dimension key: U users, I items, R encoded rows (items or users), C columns (users or items),
 B rows of a batch, N their ratings, H units of the last hidden layer.
 """
 
@@ -17,73 +17,78 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 from torch import Tensor, nn
 
+from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions.sparse import user_of_cells
+from collaborative_autoencoders.options import Options
+
 from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, drop, thin_out
 from .bias import item_biases, user_biases
 from .fold_in import Curve, Values, fold_in
-from .model import Catalogue, View
+from .model import Catalogue
 from .network import Network, Penalised, numbers
-from .options import ModelOptions
 
 
-class AutoRecOptions(ModelOptions):
-    """What an AutoRec is."""
+class AutoRecOptions(Options):
+    """Options of AutoRec."""
 
-    orientation: Literal["item", "user"]
-    """Whether a row is an item's ratings (I-AutoRec) or a user's (U-AutoRec)."""
     hidden_sizes: Annotated[tuple[Annotated[int, Gt(0)], ...], MinLen(1)]
-    """Units of each hidden layer; the paper's deep form has three."""
+    """Number of units of each hidden layer. The deep variant of the paper has three layers."""
     encoder_activation: Activation
-    """g, after every hidden layer."""
+    """Activation g, applied after every hidden layer."""
     decoder_activation: Literal["identity", "sigmoid"]
-    """f, after the output layer; the sigmoid's 0 to 1 is stretched to the scale of the ratings."""
+    """Activation f of the output layer. The sigmoid is scaled from (0, 1) to the rating scale."""
     input_dropout: Annotated[float, Ge(0), Lt(1)]
-    """Probability with which a rating is dropped from the input; an extension of the paper."""
+    """Probability of dropping a rating from the input; an extension of the paper."""
     hidden_dropout: Annotated[float, Ge(0), Lt(1)]
-    """Probability with which a unit of the last hidden layer is dropped; likewise."""
+    """Probability of dropping a unit of the last hidden layer; an extension of the paper."""
     scale_input: bool
-    """Whether a row of n ratings is scaled by √(mean n / n); an extension of the paper."""
+    """Whether to scale a row of n ratings by √(mean n / n); an extension of the paper."""
     penalty: Annotated[float, Ge(0)]
-    """λ of equation 4; per row of the data, so it means the same at every batch size."""
+    """λ of equation 4, defined per row of the data and independent of the batch size."""
     target: Literal["raw", "minus_biases"]
-    """What is learned: the rating, or what μ + b_user + b_item leave over (an extension)."""
+    """Target of the fit: the rating, or the rating minus μ + b_user + b_item (an extension)."""
     bias_damping: Annotated[float, Ge(0)]
-    """Ratings at the mean that every user and item is given before its bias is taken."""
+    """Number of pseudo-ratings with deviation 0 that are added for each bias."""
     fallback: float | Literal["biases"]
-    """The prediction for users or items without ratings in training; the paper's is 3."""
+    """Prediction for users and items without ratings in training. The paper uses 3."""
 
     @model_validator(mode="after")
     def _output_fits_target(self) -> Self:
         if self.decoder_activation == "sigmoid" and self.target != "raw":
             raise ValueError(
-                "decoder_activation: sigmoid gives ratings of the scale, and target: minus_biases "
-                "is what is left of them: set target: raw"
+                "decoder_activation: sigmoid outputs values on the rating scale, but target: "
+                "minus_biases needs residuals: set target: raw"
             )
         return self
 
 
 class AutoRec(Network):
-    """h(r) = f(W g(V r + μ) + b) (equation 3), fitted on observed ratings only (equation 4)."""
+    """Item-based AutoRec (I-AutoRec): a row r is an item's ratings.
 
+    h(r) = f(W g(V r + μ) + b) (equation 3), fitted on observed ratings only (equation 4).
+    """
+
+    by_item: ClassVar[bool] = True
+    reads_histories = False
     learns_from: ClassVar[View] = "ratings"
     options_class = AutoRecOptions
     options: AutoRecOptions
     code_RH: Tensor
-    """Item-based: every item's code, from which users' ratings are decoded."""
+    """Code of each item, from which ratings are decoded. Empty in the user-based model."""
     mean: Tensor
     mean_count: Tensor
     user_bias_U: Tensor
     item_bias_I: Tensor
     rated_U: Tensor
-    """Whether training gave the user any rating."""
+    """Whether each user has ratings in training."""
     rated_I: Tensor
+    """Whether each item has ratings in training."""
 
     def __init__(self, options: AutoRecOptions, catalogue: Catalogue) -> None:
-        """Weights and buffers without values yet: `start` and `finish` give them."""
+        """Create weights and buffers of zeros; `start` and `finish` set their values."""
         super().__init__(options, catalogue)
         users, items = catalogue.users, catalogue.items
-        self.by_item = options.orientation == "item"
-        self.reads_histories = not self.by_item
         n_columns = users if self.by_item else items
         sizes = (n_columns, *options.hidden_sizes)
         self.encoder = nn.ParameterList(torch.zeros(shape) for shape in pairwise(sizes))
@@ -99,48 +104,52 @@ class AutoRec(Network):
         self.register_buffer("rated_I", torch.zeros(items, dtype=torch.bool))
 
     def rows(self, train_UI: csr_array) -> csr_array:
-        """A row is an item's ratings, or a user's."""
+        """Return the matrix whose rows are items (item-based) or users (user-based)."""
         return train_UI.T.tocsr() if self.by_item else train_UI
 
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
-        """Glorot weights; means, biases and counts of the train part."""
+        """Initialise Glorot weights and compute means, biases and counts from the train part."""
         for weight in (*self.encoder, self.decoder_CH):
             nn.init.xavier_uniform_(weight, generator=generator)
         damping, mean = self.options.bias_damping, float(train_UI.data.mean(dtype=np.float64))
         item_bias_I = item_biases(train_UI, mean, damping)
-        self._keep("mean", mean)
-        self._keep("item_bias_I", item_bias_I)
-        self._keep("user_bias_U", user_biases(train_UI, mean, item_bias_I, damping))
-        self._keep("rated_U", np.diff(train_UI.indptr) > 0)
-        self._keep("rated_I", np.bincount(train_UI.indices, minlength=train_UI.shape[1]) > 0)
+        self._set_buffer("mean", mean)
+        self._set_buffer("item_bias_I", item_bias_I)
+        self._set_buffer("user_bias_U", user_biases(train_UI, mean, item_bias_I, damping))
+        self._set_buffer("rated_U", np.diff(train_UI.indptr) > 0)
+        self._set_buffer("rated_I", np.bincount(train_UI.indices, minlength=train_UI.shape[1]) > 0)
         rated_R = self.rated_I if self.by_item else self.rated_U
-        self._keep("mean_count", train_UI.nnz / int(rated_R.sum()))
+        self._set_buffer("mean_count", train_UI.nnz / int(rated_R.sum()))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Σ over the observed ratings of (r − h(r))², per row of the batch."""
+        """Return Σ over the observed ratings of (r − h(r))², divided by the rows of the batch."""
         code_BH = drop(self._encode(batch, generator), self.options.hidden_dropout, generator)
         output_N = self._decode_observed(code_BH, batch)
-        error_N = batch.value_N - self._base(batch) - output_N
+        error_N = batch.value_N - self._offset(batch) - output_N
         return error_N.square().sum() / len(code_BH)
 
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
-        """λ/2 (‖W‖² + ‖V‖²) of the whole sum, so λ / n_rows of a row's mean; none on biases."""
+        """Yield λ/2 (‖W‖² + ‖V‖²) divided by `n_rows`, since the loss is a mean over rows.
+
+        Biases are not penalised.
+        """
         yield Penalised([*self.encoder, self.decoder_CH], self.options.penalty / n_rows)
         yield Penalised([*self.encoder_bias, self.decoder_bias_C], 0.0)
 
     @torch.inference_mode()
     def finish(self, train_UI: csr_array) -> None:
-        """Item-based: encode every item once, so that scoring decodes only the users asked for."""
+        """Encode every item once (item-based), so that scoring only decodes."""
         if self.by_item:
-            self._keep("code_RH", self._encode(Rows(self.rows(train_UI), self.device).all()))
+            self._set_buffer("code_RH", self._encode(Rows(self.rows(train_UI), self.device).all()))
 
     @torch.inference_mode()
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The expected rating before it is cut to the scale, shape (U, I).
+        """Return the predicted ratings before they are clipped to the scale, shape (U, I).
 
-        Item-based, what an unseen user would have in the decoder is folded in from the history.
-        The fallback answers where there is nothing to go by: for items without ratings in
-        training, and for users without any (user-based, or unseen: without a history).
+        In the item-based model, the decoder weights of unseen users are folded in from the history.
+        The prediction is `fallback` for items without ratings in training and for users without
+        ratings. Known users of the item-based model need ratings in training, all other users
+        need a history.
         """
         known_U = np.diff(histories_UI.indptr) > 0
         if self.by_item:
@@ -156,15 +165,15 @@ class AutoRec(Network):
         ).astype(np.float32)
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The expected rating within the scale, shape (U, I)."""
+        """Return the predicted ratings, clipped to the scale, shape (U, I)."""
         lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
         return np.clip(self.score(histories_UI, users_U), lowest, highest)
 
-    def _keep(self, buffer: str, value: Tensor | NDArray | float) -> None:
+    def _set_buffer(self, buffer: str, value: Tensor | NDArray | float) -> None:
         getattr(self, buffer).copy_(torch.as_tensor(value))
 
     def _encode(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        """Codes of a batch of rows, shape (B, H); a generator draws the input dropout."""
+        """Return the codes of a batch, shape (B, H). A generator enables the input dropout."""
         activate = ACTIVATIONS[self.options.encoder_activation]
         if self.options.scale_input:
             scale_B = (self.mean_count / batch.count_B.clamp(min=1)).sqrt()
@@ -180,7 +189,7 @@ class AutoRec(Network):
         return self._activated(torch.addmm(bias_C, code_BH, decoder_CH.T))
 
     def _decode_observed(self, code_BH: Tensor, batch: Batch) -> Tensor:
-        """`_decode` at the observed ratings alone, as the loss asks for no others."""
+        """Return the output of `_decode` at the observed ratings only, shape (N,)."""
         linear_N = batch.products_at(code_BH, self.decoder_CH)
         return self._activated(linear_N + self.decoder_bias_C[batch.column_N])
 
@@ -191,13 +200,13 @@ class AutoRec(Network):
         return lowest + span * torch.sigmoid(output)
 
     def _scale(self) -> tuple[float, float]:
-        """The lowest rating, and how far the highest is above it."""
+        """Return the lowest rating and the width of the rating scale."""
         lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
-        assert lowest is not None and highest is not None, "only ratings are learned"
+        assert lowest is not None and highest is not None, "AutoRec needs a rating scale"
         return lowest, highest - lowest
 
     def _output(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Tensor:
-        """What the network gives out for these users, shape (U, I)."""
+        """Return the output of the network for these users, shape (U, I)."""
         if self.by_item:
             return self._decode(self.code_RH, *self._decoder_of(histories_UI, users_U)).T
         code_UH = self._encode(Rows(histories_UI, self.device).all())
@@ -206,7 +215,7 @@ class AutoRec(Network):
     def _decoder_of(
         self, histories_UI: csr_array, users_U: NDArray[np.int64]
     ) -> tuple[Tensor, Tensor]:
-        """Item-based: the users' rows of W and b; those of unseen users are folded in."""
+        """Return the users' rows of W and b (item-based). Rows of unseen users are folded in."""
         columns_U = torch.as_tensor(users_U, device=self.device)
         decoder_UH, bias_U = self.decoder_CH[columns_U], self.decoder_bias_C[columns_U]
         unseen_U = np.flatnonzero(users_U < 0)
@@ -216,18 +225,18 @@ class AutoRec(Network):
         return decoder_UH, bias_U
 
     def _fold_in(self, histories_UI: csr_array) -> NDArray[np.float32]:
-        """The rows of W, and in the last column b, that equation 4 gives to these histories."""
+        """Return rows of W that minimise equation 4 for these histories; the last column is b."""
         code_IH = numbers(self.code_RH)
         ones_I1 = np.ones((len(code_IH), 1), dtype=np.float32)
         penalty_H = np.append(np.full(code_IH.shape[1], self.options.penalty / 2), 0.0)
         targets_UI = histories_UI.astype(np.float64)
         if self.options.target == "minus_biases":
-            user_N = np.repeat(np.arange(histories_UI.shape[0]), np.diff(histories_UI.indptr))
+            user_N = user_of_cells(histories_UI)
             targets_UI.data -= self._biases(histories_UI)[user_N, histories_UI.indices]
         return fold_in(targets_UI, np.hstack([code_IH, ones_I1]), penalty_H, self._curve())
 
     def _curve(self) -> Curve | None:
-        """The decoder's activation, as `fold_in` takes it."""
+        """Return the decoder activation for `fold_in`; None for the identity."""
         if self.options.decoder_activation == "identity":
             return None
         lowest, span = self._scale()
@@ -237,8 +246,8 @@ class AutoRec(Network):
 
         return Curve(lambda z: lowest + span * expit(z), slope)
 
-    def _base(self, batch: Batch) -> Tensor | float:
-        """What is taken off each rating of a batch before it is learned, shape (N,)."""
+    def _offset(self, batch: Batch) -> Tensor | float:
+        """Return the value to subtract from each rating of a batch: 0 or the biases, shape (N,)."""
         if self.options.target == "raw":
             return 0.0
         row_bias_R, column_bias_C = self.user_bias_U, self.item_bias_I
@@ -247,7 +256,14 @@ class AutoRec(Network):
         return self.mean + row_bias_R[batch.rows_B][batch.row_N] + column_bias_C[batch.column_N]
 
     def _biases(self, histories_UI: csr_array) -> NDArray[np.float32]:
-        """μ + b_user + b_item, the users' biases read off their histories, shape (U, I)."""
+        """Return μ + b_user + b_item, with b_user computed from the histories, shape (U, I)."""
         mean, item_bias_I = float(self.mean), self.item_bias_I.cpu().numpy()
         user_bias_U = user_biases(histories_UI, mean, item_bias_I, self.options.bias_damping)
         return (mean + user_bias_U[:, None] + item_bias_I).astype(np.float32)
+
+
+class UserAutoRec(AutoRec):
+    """User-based AutoRec (U-AutoRec): a row r is a user's ratings."""
+
+    by_item = False
+    reads_histories = True

@@ -1,4 +1,4 @@
-"""Sparse rows on a device, and the batches made of them there.
+"""Sparse rows on a device, and batches of them.
 
 Dimension key: R rows and C columns of the matrix, B rows of a batch, N non-zeros of a batch
 in row order, H hidden units.
@@ -15,30 +15,32 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Some rows of a sparse matrix. What is observed is its structure, whatever the values."""
+    """Some rows of a sparse matrix. Stored entries are non-zeros, even if their value is 0."""
 
     rows_B: Tensor
-    """The rows' places in the whole matrix."""
+    """Index of each row in the whole matrix."""
     count_B: Tensor
-    """Non-zeros of each row."""
+    """Number of non-zeros of each row."""
     row_N: Tensor
-    """Each non-zero's row within the batch."""
+    """Row of each non-zero within the batch."""
     column_N: Tensor
+    """Column of each non-zero."""
     value_N: Tensor
+    """Value of each non-zero."""
 
     def times(self, weight_CH: Tensor) -> Tensor:
-        """The product of these rows with dense weights, shape (B, H).
+        """Return the product of these rows with dense weights, shape (B, H).
 
-        A gather and a sum, and so is its gradient: the cost is the non-zeros', not rows × columns.
+        The product and its gradient cost O(N · H), not O(B · C · H).
         """
         return SparseProduct.apply(weight_CH, self)
 
     def products_at(self, left_BH: Tensor, right_CH: Tensor) -> Tensor:
-        """`(left @ right.T)[row, column]` at the non-zeros alone, whatever their values; (N,)."""
+        """Return `(left @ right.T)[row, column]` at each non-zero, shape (N,). Ignores values."""
         return SampledProduct.apply(left_BH, right_CH, self)
 
     def transposed(self, n_columns: int) -> "Batch":
-        """The same non-zeros column by column: the rows of the result are all the columns."""
+        """Return the transposed batch, whose rows are all columns of the matrix."""
         by_column_N = torch.argsort(self.column_N, stable=True)
         return Batch(
             torch.arange(n_columns, device=self.column_N.device),
@@ -49,45 +51,45 @@ class Batch(NamedTuple):
         )
 
     def cells(self, n_columns: int) -> Tensor:
-        """Each non-zero's place in the batch's dense form (B, C), laid out flat.
+        """Return the flat index of each non-zero in the dense form (B, C) of the batch, shape (N,).
 
-        One flat index is several times as fast to read and write by as two.
+        Reading and writing by one flat index is several times faster than by two indices.
         """
         return self.row_N * n_columns + self.column_N
 
 
 class SparseProduct(torch.autograd.Function):
-    """X W of sparse rows X, with its gradient Xᵀ G written by hand; none goes to the values of X.
+    """The product X W with sparse rows X and the explicit gradient Xᵀ G for W. X has no gradient.
 
-    torch's own gradient of an embedding bag takes twice as long. Each sum runs in a fixed order, so
-    repeats are exact.
+    The gradient of torch's embedding bag takes twice as long. Sums have a fixed order, so results
+    are reproducible.
     """
 
     @staticmethod
     def forward(ctx: Any, weight_CH: Tensor, batch: Batch) -> Tensor:
-        """Row b is the sum of the weights of its columns, each times the row's value there."""
+        """Return X W, shape (B, H)."""
         ctx.batch, ctx.n_columns = batch, len(weight_CH)
         return gather_and_sum(batch, weight_CH)
 
     @staticmethod
     def backward(ctx: Any, gradient_BH: Tensor) -> tuple[Tensor, None]:
-        """The same sum column by column."""
+        """Return Xᵀ G, shape (C, H)."""
         return gather_and_sum(ctx.batch.transposed(ctx.n_columns), gradient_BH), None
 
 
 class SampledProduct(torch.autograd.Function):
-    """Dot products of rows of two dense matrices, for the pairs that a batch holds.
+    """Dot products of rows of two dense matrices, for each (row, column) of a batch.
 
-    With its gradients written by hand: each is a sparse product.
+    The gradients are explicit sparse products.
     """
 
     @staticmethod
     def forward(ctx: Any, left_BH: Tensor, right_CH: Tensor, batch: Batch) -> Tensor:
-        """(N,)."""
+        """Return the dot products, shape (N,)."""
         ctx.batch = batch
         ctx.save_for_backward(left_BH, right_CH)
         start_B = F.pad(batch.count_B.cumsum(0), (1, 0))
-        with warnings.catch_warnings(action="ignore"):  # of torch, that CSR is in beta
+        with warnings.catch_warnings(action="ignore"):  # torch warns that CSR is in beta
             zeros_BC = torch.sparse_csr_tensor(
                 start_B,
                 batch.column_N,
@@ -99,15 +101,15 @@ class SampledProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient_N: Tensor) -> tuple[Tensor, Tensor, None]:
-        """G · right and Gᵀ · left, with the gradient G in the batch's places."""
+        """Return G · right and Gᵀ · left, where G holds the gradient at the batch's non-zeros."""
         left_BH, right_CH = ctx.saved_tensors
         gradient = ctx.batch._replace(value_N=gradient_N)
-        of_right_CH = gather_and_sum(gradient.transposed(len(right_CH)), left_BH)
-        return gather_and_sum(gradient, right_CH), of_right_CH, None
+        right_gradient_CH = gather_and_sum(gradient.transposed(len(right_CH)), left_BH)
+        return gather_and_sum(gradient, right_CH), right_gradient_CH, None
 
 
 def gather_and_sum(batch: Batch, weight: Tensor) -> Tensor:
-    """For each row the sum of `value · weight[column]` over its non-zeros; 0 for an empty one."""
+    """Return Σ `value · weight[column]` over the non-zeros of each row, shape (B, H)."""
     first_B = batch.count_B.cumsum(0) - batch.count_B
     return F.embedding_bag(
         batch.column_N,
@@ -119,7 +121,7 @@ def gather_and_sum(batch: Batch, weight: Tensor) -> Tensor:
 
 
 class Rows:
-    """A sparse matrix kept on a device, whose rows are handed out as batches."""
+    """A sparse matrix on a device that returns batches of its rows."""
 
     def __init__(self, matrix: csr_array, device: torch.device) -> None:
         """Copy the matrix (R, C) to the device."""
@@ -134,30 +136,31 @@ class Rows:
         self.value = on_device(matrix.data, torch.float32)
 
     def batch(self, rows_B: Tensor) -> Batch:
-        """The rows at these places, in this order."""
+        """Return the rows at these indices, in this order."""
         count_B = self.count_R[rows_B]
         row_N = torch.repeat_interleave(torch.arange(len(rows_B), device=self.device), count_B)
         first_B = self.start_R[rows_B] - (count_B.cumsum(0) - count_B)
-        place_N = torch.arange(len(row_N), device=self.device) + first_B[row_N]
-        return Batch(rows_B, count_B, row_N, self.column[place_N], self.value[place_N])
+        index_N = torch.arange(len(row_N), device=self.device) + first_B[row_N]
+        return Batch(rows_B, count_B, row_N, self.column[index_N], self.value[index_N])
 
     def all(self) -> Batch:
-        """Every row, in order."""
+        """Return all rows, in order."""
         return self.batch(torch.arange(len(self.count_R), device=self.device))
 
     def observed(self) -> Tensor:
-        """The places of the rows that hold anything: from an empty row nothing can be learned."""
+        """Return the indices of the rows that are not empty."""
         return torch.nonzero(self.count_R).squeeze(1)
 
 
 def thin_out(batch: Batch, probability: float, generator: torch.Generator) -> Batch:
-    """The batch without the non-zeros that are dropped, each with this probability.
+    """Return the batch after dropping each non-zero with this probability.
 
-    The others are scaled by 1 / (1 − probability). What is dropped costs nothing from here on.
+    The remaining values are scaled by 1 / (1 − probability). Dropped entries are removed from the
+    structure, so later products are cheaper.
     """
     if probability == 0:
         return batch
-    kept_N = _kept(batch.value_N, probability, generator).nonzero().squeeze(1)
+    kept_N = _keep_mask(batch.value_N, probability, generator).nonzero().squeeze(1)
     row_N = batch.row_N[kept_N]
     return Batch(
         batch.rows_B,
@@ -169,11 +172,11 @@ def thin_out(batch: Batch, probability: float, generator: torch.Generator) -> Ba
 
 
 def drop(values: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Each value set to 0 with this probability, the others scaled by 1 / (1 − probability)."""
+    """Set each value to 0 with this probability; scale the others by 1 / (1 − probability)."""
     if probability == 0:
         return values
-    return values * _kept(values, probability, generator) / (1 - probability)
+    return values * _keep_mask(values, probability, generator) / (1 - probability)
 
 
-def _kept(values: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def _keep_mask(values: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     return torch.rand(values.shape, generator=generator, device=values.device) >= probability

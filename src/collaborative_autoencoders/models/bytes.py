@@ -1,4 +1,4 @@
-"""A fitted model ↔ its bytes: safetensors, with what rebuilds the model in the header."""
+"""Conversion between a fitted model and its bytes: safetensors with metadata in the header."""
 
 import hashlib
 import json
@@ -10,16 +10,17 @@ from safetensors.numpy import load, save
 
 from .ensemble import as_one, members_of
 from .model import Catalogue, Fitted, Model
-from .options import ModelOptions
 from .registry import model_class
 
 
 def model_to_bytes(fitted: Fitted) -> bytes:
-    """The tensors, and in the header the options, the catalogue and how the model was fitted.
+    """Return the tensors as safetensors, with options, catalogue and fit metadata in the header.
 
-    Same model, same bytes: the header has one text only, since safetensors keeps no order of more.
+    The same model gives the same bytes. The metadata is a single JSON text, because safetensors
+    does not keep the order of several metadata entries.
     """
     about: dict[str, Any] = {
+        "model": fitted.name,
         "refitted": fitted.refitted,
         "left_out": fitted.left_out,
         "parts": fitted.parts,
@@ -29,36 +30,38 @@ def model_to_bytes(fitted: Fitted) -> bytes:
         about["catalogue"] = fitted.model.catalogue._asdict()
         about["members"] = len(members_of(fitted.model))
     state = {} if fitted.model is None else fitted.model.state()
-    about["checksum"] = checksum_of(state)
+    # safetensors stores the memory of an array as if it were row by row
+    state = {name: np.asarray(value, order="C") for name, value in state.items()}
+    about["checksum"] = checksum_of_state(state)
     return save(state, {"about": json.dumps(about)})
 
 
 def model_from_bytes(data: bytes) -> Fitted:
-    """The model that was saved, in main memory.
+    """Return the model that `model_to_bytes` wrote, on the CPU.
 
-    Raises ValueError where the bytes are not a whole model of this project.
+    Raises ValueError if the bytes are truncated, changed or not a model of this project.
     """
     try:
         state, about = load(data), about_model(data)
-        if about["checksum"] != checksum_of(state):
-            raise ValueError("the weights are not those that were saved")
+        if about["checksum"] != checksum_of_state(state):
+            raise ValueError("the checksum of the weights does not match")
         model = restore(about, state) if "options" in about else None
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise ValueError(f"not a whole model in safetensors: {error}") from error
-    return Fitted(model, about["left_out"], about["refitted"], about["parts"])
+        raise ValueError(f"not a complete model in safetensors format: {error}") from error
+    return Fitted(about["model"], model, about["left_out"], about["refitted"], about["parts"])
 
 
 def restore(about: dict[str, Any], state: dict[str, Any]) -> Model:
-    """The model that `about` describes, with this state."""
-    options = ModelOptions.model_validate(about["options"])
-    make, catalogue = model_class(options.name), Catalogue(**about["catalogue"])
+    """Return the model that the metadata `about` describes, with this state."""
+    make, catalogue = model_class(about["model"]), Catalogue(**about["catalogue"])
+    options = make.options_class.model_validate(about["options"])
     model = as_one([make(options, catalogue) for _ in range(about["members"])])
     model.load_state(state)
     return model
 
 
-def checksum_of(state: dict[str, Any]) -> str:
-    """BLAKE2b over the names and the values of all tensors: safetensors itself keeps none."""
+def checksum_of_state(state: dict[str, Any]) -> str:
+    """Return the BLAKE2b hash of the names and values of all tensors, as hex digits."""
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(state):
         digest.update(name.encode())
@@ -67,9 +70,9 @@ def checksum_of(state: dict[str, Any]) -> str:
 
 
 def about_model(data: bytes) -> dict[str, Any]:
-    """What the header says of the model: options, catalogue, how it was fitted; no tensor is read.
+    """Return the metadata in the header: options, catalogue and fit. Tensors are not read.
 
-    Raises KeyError or ValueError where there is no such header.
+    Raises KeyError or ValueError if the header is missing or invalid.
     """
     length = int.from_bytes(data[:8], "little")
     about: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])

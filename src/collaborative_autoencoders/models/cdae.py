@@ -14,82 +14,85 @@ from pydantic import model_validator
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
+from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.options import Options
+
 from . import losses
 from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, thin_out
-from .model import Catalogue, View
+from .model import Catalogue
 from .network import Network, Penalised, numbers
-from .options import ModelOptions
+
+POINTWISE: dict[str, losses.Pointwise] = {"square": losses.square, "logistic": losses.logistic}
+START_AT = {"square": lambda p: p, "logistic": torch.logit, "multinomial": torch.log}
+"""The output whose expected loss is lowest if a share p of the users likes the item."""
 
 
-class CDAEOptions(ModelOptions):
-    """What a CDAE is."""
+class CDAEOptions(Options):
+    """Options of CDAE."""
 
     hidden_size: Annotated[int, Gt(0)]
-    """Hidden units K."""
+    """Number of hidden units K."""
     corruption: Annotated[float, Ge(0), Lt(1)]
-    """Probability q with which a like is dropped from the input."""
+    """Probability q of dropping a like from the input."""
     user_node: bool
-    """Whether each user has a node V_u of their own; without it this is a plain DAE."""
+    """Whether each user has a node V_u. Without it the model is a plain denoising autoencoder."""
     unseen_user_node: Literal["mean", "zero"]
-    """The node of a user whom the fit has not met: the mean of all nodes, or 0."""
+    """Node of a user who was not in the fit: the mean of all nodes, or 0."""
     hidden_activation: Activation
-    output_activation: Activation
+    output_activation: Literal["identity", "sigmoid"]
     loss: Literal["square", "logistic", "multinomial"]
     """`multinomial` is an extension of the paper (Liang et al. 2018)."""
-    negatives: Annotated[int, Gt(0)] | None
-    """Items drawn per like for the loss; null: the loss runs over all items."""
     positive_weight: Annotated[float, Gt(0)]
-    """How often a like counts in the square and logistic loss; 1 is the paper's."""
+    """Weight of a like in the square and logistic loss. The paper uses 1."""
     temperature: Annotated[float, Gt(0)]
     """Divides the logits of the multinomial loss."""
     activity_exponent: Annotated[float, Ge(0)]
-    """a: a user's loss counts (n / mean n)^−a times, so that users of few likes weigh more; 0 is
-    the paper's."""
+    """a: the loss of a user with n likes has the weight (n / mean n)^−a. Positive values increase
+    the weight of users with few likes. The paper uses 0."""
     popularity_exponent: Annotated[float, Ge(0)]
-    """b: an item that is not liked counts ((likes + 1) / mean)^b times, so that what is popular
-    and not liked says more; 0 is the paper's."""
+    """b: an item that a user does not like has the weight ((likes + 1) / mean(likes + 1))^b.
+    Positive values increase the weight of popular items. The paper uses 0."""
     start_at_frequency: bool
-    """Whether the output bias starts at what an item's share of likes asks for, instead of 0."""
+    """Whether the output bias starts at the value that predicts each item's share of likes."""
     normalize_input: bool
-    """Whether each input row is divided by its L2 norm; an extension of the paper."""
+    """Whether to divide each input row by its L2 norm; an extension of the paper."""
     input_scale: Annotated[float, Gt(0)]
-    """Multiplies the input; 1 is the paper's."""
+    """Factor that multiplies the input. The paper uses 1."""
     encoder_penalty: Annotated[float, Ge(0)]
-    """λ of W: λ/2 ‖W‖² is added to the mean loss of a user (equation 5)."""
+    """λ of W: λ/2 ‖W‖² is added to the mean loss per user (equation 5)."""
     user_penalty: Annotated[float, Ge(0)]
-    """λ of V; every step takes it from all nodes, also from those of users not in the batch."""
+    """λ of V. Every step penalises the nodes of all users, not only those of the batch."""
     decoder_penalty: Annotated[float, Ge(0)]
-    """λ of W'."""
+    """λ of W', the decoder weights."""
 
     @model_validator(mode="after")
     def _output_fits_loss(self) -> Self:
-        wanted = {"logistic": "sigmoid", "multinomial": "identity"}.get(self.loss)
-        if wanted and self.output_activation != wanted:
-            raise ValueError(f"loss: {self.loss} needs output_activation: {wanted}")
-        if self.loss == "multinomial" and self.negatives is not None:
-            raise ValueError("loss: multinomial runs over all items: set negatives: null")
+        required = {"logistic": "sigmoid", "multinomial": "identity"}.get(self.loss)
+        if required and self.output_activation != required:
+            raise ValueError(f"loss: {self.loss} needs output_activation: {required}")
         weighted = self.activity_exponent or self.popularity_exponent
-        if weighted and (self.loss == "multinomial" or self.negatives is not None):
+        if weighted and self.loss == "multinomial":
             raise ValueError(
-                "activity_exponent and popularity_exponent weigh the square and the logistic loss "
-                "over all items: set them to 0"
+                "activity_exponent and popularity_exponent apply only to the square and logistic "
+                "losses: set them to 0"
             )
         return self
 
 
 class CDAE(Network):
-    """ŷ = f(W'ᵀ h(Wᵀ ỹ + V_u + b) + b') (equations 9 and 10): likes in, a score per item out."""
+    """CDAE: ŷ = f(W'ᵀ h(Wᵀ ỹ + V_u + b) + b') (equations 9 and 10), from likes to scores."""
 
     learns_from: ClassVar[View] = "likes"
     options_class = CDAEOptions
     options: CDAEOptions
     mean_count: Tensor
-    """Likes of a user of the train part, on the average."""
+    """Mean number of likes of the users with likes in the train part."""
     item_weight_I: Tensor
+    """Weight of each item in the loss of users who do not like it."""
 
     def __init__(self, options: CDAEOptions, catalogue: Catalogue) -> None:
-        """Weights without values yet: `start` draws them."""
+        """Create weights of zeros; `start` initialises them."""
         super().__init__(options, catalogue)
         hidden = options.hidden_size
         self.encoder_IH = nn.Parameter(torch.zeros(catalogue.items, hidden))
@@ -97,16 +100,16 @@ class CDAE(Network):
         self.hidden_bias_H = nn.Parameter(torch.zeros(hidden))
         self.decoder_HI = nn.Parameter(torch.zeros(hidden, catalogue.items))
         self.output_bias_I = nn.Parameter(torch.zeros(catalogue.items))
-        # of the fit alone, so they are not part of the state
+        # only used in the fit, so not part of the state
         self.register_buffer("mean_count", torch.ones(()), persistent=False)
         self.register_buffer("item_weight_I", torch.ones(catalogue.items), persistent=False)
 
     def rows(self, train_UI: csr_array) -> csr_array:
-        """A row is a user's likes."""
+        """Return the train part: a row is a user's likes."""
         return train_UI
 
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
-        """Glorot weights; user nodes start at 0, so that users start alike."""
+        """Initialise Glorot weights and loss weights. User nodes start at 0."""
         for weight in (self.encoder_IH, self.decoder_HI):
             nn.init.xavier_uniform_(weight, generator=generator)
         likes_I = torch.from_numpy(np.bincount(train_UI.indices, minlength=train_UI.shape[1]))
@@ -116,18 +119,21 @@ class CDAE(Network):
         self.item_weight_I.copy_(weight_I)
         if self.options.start_at_frequency:
             share_I = (likes_I + 0.5) / (users + 1)  # never 0 or 1
-            start_of = {"square": lambda p: p, "logistic": torch.logit, "multinomial": torch.log}
             with torch.no_grad():
-                self.output_bias_I.copy_(start_of[self.options.loss](share_I))
+                self.output_bias_I.copy_(START_AT[self.options.loss](share_I))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The reconstruction of all likes from those that the corruption left."""
-        left = thin_out(self._input(batch), self.options.corruption, generator)
-        hidden_BH = self._encode(left, self._user_nodes(batch.rows_B))
-        return self._reconstruction_loss(hidden_BH, batch, generator)
+        """Return the loss of reconstructing all likes from the corrupted input."""
+        corrupted = thin_out(self._input(batch), self.options.corruption, generator)
+        hidden_BH = self._encode(corrupted, self._user_nodes(batch.rows_B))
+        return self._reconstruction_loss(hidden_BH, batch)
 
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
-        """Departs from the paper: biases go free, a penalty would only pull popular items down."""
+        """Yield the penalties of W, V and W'.
+
+        Departs from the paper: biases are not penalised, because a penalty would only lower the
+        scores of popular items.
+        """
         yield Penalised([self.encoder_IH], self.options.encoder_penalty)
         yield Penalised([self.user_UH], self.options.user_penalty)
         yield Penalised([self.decoder_HI], self.options.decoder_penalty)
@@ -135,10 +141,10 @@ class CDAE(Network):
 
     @torch.inference_mode()
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What the network gives out before the output activation.
+        """Return the output of the network before the output activation, shape (U, I).
 
-        The activation only rises, so the order is the same, without the ties of a saturated
-        sigmoid. An unseen user gets the node that `unseen_user_node` says.
+        The activation is monotonic, so the ranking is the same, but a saturated sigmoid would
+        create ties. `unseen_user_node` defines the node of an unseen user.
         """
         rows = self._input(Rows(histories_UI, self.device).all())
         users_B = torch.as_tensor(users_U, device=self.device)
@@ -165,28 +171,19 @@ class CDAE(Network):
     def _decode(self, hidden_BH: Tensor) -> Tensor:
         return torch.addmm(self.output_bias_I, hidden_BH, self.decoder_HI)
 
-    def _reconstruction_loss(
-        self, hidden_BH: Tensor, batch: Batch, generator: torch.Generator
-    ) -> Tensor:
+    def _reconstruction_loss(self, hidden_BH: Tensor, batch: Batch) -> Tensor:
         options = self.options
         over_all = (batch, options.positive_weight, self._user_weights(batch), self._item_weights())
-        pure = options.output_activation == "identity" and options.negatives is None
-        if options.loss == "square" and pure:
+        if options.loss == "square" and options.output_activation == "identity":
             return losses.square_of_linear(
                 hidden_BH, self.decoder_HI, self.output_bias_I, *over_all
             )
         output_BI = self._decode(hidden_BH)
         if options.loss == "multinomial":
             return losses.multinomial(output_BI, batch, options.temperature)
-        pointwise: losses.Pointwise = losses.logistic  # it takes the logit, before the sigmoid
-        if options.loss == "square":
-            pointwise = losses.square
+        if options.loss != "logistic":  # which takes the logit
             output_BI = ACTIVATIONS[options.output_activation](output_BI)
-        if options.negatives is None:
-            return losses.over_all_items(pointwise, output_BI, *over_all)
-        return losses.over_sampled_items(
-            pointwise, output_BI, batch, options.positive_weight, options.negatives, generator
-        )
+        return losses.over_all_items(POINTWISE[options.loss], output_BI, *over_all)
 
     def _user_weights(self, batch: Batch) -> Tensor | None:
         if not self.options.activity_exponent:

@@ -1,4 +1,4 @@
-"""Several networks of one kind as one model: their scores are averaged."""
+"""Ensembles: several networks of one class as one model with averaged scores."""
 
 from typing import Any, cast
 
@@ -10,21 +10,21 @@ from .model import Model, RatingModel
 
 
 class Ensemble:
-    """Answers with the mean of what its members answer; they differ by seed alone."""
+    """A model that averages the scores of its members. Members differ only in their seed."""
 
     def __init__(self, members: list[Model]) -> None:
-        """One member at least; options and catalogue are the same for all."""
+        """Create an ensemble of one or more members with equal options and catalogue."""
         self.members = members
         self.options, self.catalogue = members[0].options, members[0].catalogue
         self.learns_from = members[0].learns_from
         self.reads_histories = members[0].reads_histories
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The members' mean score of every item, shape (U, I)."""
+        """Return the mean scores of the members, shape (U, I)."""
         return mean_of([member.score(histories_UI, users_U) for member in self.members])
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What every member has learned, under its number."""
+        """Return the states of all members. Names are prefixed with the number of the member."""
         return {
             f"{number}.{name}": value
             for number, member in enumerate(self.members)
@@ -32,7 +32,7 @@ class Ensemble:
         }
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Give every member its own part of the state."""
+        """Load the state of each member."""
         for number, member in enumerate(self.members):
             own = f"{number}."
             member.load_state(
@@ -45,27 +45,27 @@ class Ensemble:
 
 
 class RatingEnsemble(Ensemble):
-    """The same of models that can tell a rating."""
+    """An ensemble of models that predict ratings."""
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The members' mean rating of every item, within the scale as theirs are."""
+        """Return the mean predicted ratings of the members, within the scale, shape (U, I)."""
         return mean_of(
             [cast(RatingModel, member).predict(histories_UI, users_U) for member in self.members]
         )
 
 
 def as_one(members: list[Model]) -> Model:
-    """The only model of the list, or an ensemble of them all."""
+    """Return the model itself if there is only one, else an ensemble of all."""
     if len(members) == 1:
         return members[0]
     return (RatingEnsemble if isinstance(members[0], RatingModel) else Ensemble)(members)
 
 
 def members_of(model: Model) -> list[Model]:
-    """The members of an ensemble; of any other model itself."""
+    """Return the members of an ensemble, or a list with the model itself."""
     return model.members if isinstance(model, Ensemble) else [model]
 
 
-def mean_of(answers: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The mean of arrays of one shape, in float32."""
-    return np.mean(answers, axis=0, dtype=np.float32)
+def mean_of(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the elementwise mean of arrays of the same shape, as float32."""
+    return np.mean(arrays, axis=0, dtype=np.float32)

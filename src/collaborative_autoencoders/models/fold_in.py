@@ -1,11 +1,12 @@
-"""A user whom the fit has not met, from their history alone: the items stay as they are.
+"""Fold-in: the vector of an unseen user, computed from the history with fixed item vectors.
 
-Of the loss that was fitted, the terms of this one user are minimised anew:
+The terms of the fitted loss that belong to this user are minimised:
 
     Σ over the rated items i of (t_i − f(w · x_i))² + Σ_h p_h w_h²
 
-x_i is what was learned of item i, t_i what is to be told of it, w the user's vector. With the
-identity as f that is a ridge regression, solved at once; else Gauss–Newton, one at each step.
+x_i is the learned vector of item i, t_i the target, w the user's vector and p_h the penalty. If f
+is the identity, this is a ridge regression; otherwise Gauss–Newton solves one ridge regression per
+step.
 Dimension key: U users, I items, N ratings of one user, H numbers per item.
 """
 
@@ -20,14 +21,14 @@ from scipy.sparse import csr_array
 Values = NDArray[np.float64]
 
 STEPS = 20
-"""Of Gauss–Newton."""
+"""Number of Gauss–Newton steps."""
 
 LEAST_PENALTY = 1e-6
-"""What is not penalised is held by this, so that few ratings have one answer."""
+"""Lower bound of every penalty, so that the solution is unique with few ratings."""
 
 
 class Curve(NamedTuple):
-    """An activation f that is not linear, and its slope, both of z = w · x."""
+    """A non-linear activation f and its derivative, as functions of z = w · x."""
 
     value: Callable[[Values], Values]
     slope: Callable[[Values], Values]
@@ -39,25 +40,28 @@ def fold_in(
     penalty_H: NDArray[np.floating],
     curve: Curve | None = None,
 ) -> NDArray[np.float32]:
-    """The vector of each user, shape (U, H); 0 for a user without a history.
+    """Return the vector of each user, shape (U, H); 0 for a user without a history.
 
-    `targets_UI` holds t at every rated item, `curve` is f where it is not the identity.
+    `targets_UI` stores t at every rated item. `curve` is f; None is the identity.
     """
-    found_UH = np.zeros((targets_UI.shape[0], vectors_IH.shape[1]), dtype=np.float32)
-    held_H = np.maximum(np.asarray(penalty_H, dtype=np.float64), LEAST_PENALTY)
+    vector_UH = np.zeros((targets_UI.shape[0], vectors_IH.shape[1]), dtype=np.float32)
+    bounded_penalty_H = np.maximum(np.asarray(penalty_H, dtype=np.float64), LEAST_PENALTY)
     for user in np.flatnonzero(np.diff(targets_UI.indptr)):
         own = slice(targets_UI.indptr[user], targets_UI.indptr[user + 1])
         x_NH = vectors_IH[targets_UI.indices[own]].astype(np.float64)
         target_N = targets_UI.data[own].astype(np.float64)
         if curve is None:
-            found_UH[user] = ridge(x_NH, target_N, held_H)
+            vector_UH[user] = ridge(x_NH, target_N, bounded_penalty_H)
         else:
-            found_UH[user] = gauss_newton(x_NH, target_N, held_H, curve)
-    return found_UH
+            vector_UH[user] = gauss_newton(x_NH, target_N, bounded_penalty_H, curve)
+    return vector_UH
 
 
 def ridge(x_NH: Values, target_N: Values, penalty_H: Values) -> Values:
-    """argmin of ‖target − x w‖² + Σ_h p_h w_h², shape (H,), whichever of N and H is smaller."""
+    """Return argmin_w ‖target − x w‖² + Σ_h p_h w_h², shape (H,).
+
+    Solves a system of size N or H, whichever is smaller.
+    """
     scaled_NH = x_NH / penalty_H
     if len(x_NH) < len(penalty_H):
         weight_N = solve(scaled_NH @ x_NH.T + np.eye(len(x_NH)), target_N, assume_a="pos")
@@ -66,7 +70,10 @@ def ridge(x_NH: Values, target_N: Values, penalty_H: Values) -> Values:
 
 
 def gauss_newton(x_NH: Values, target_N: Values, penalty_H: Values, curve: Curve) -> Values:
-    """The same with f(x w) in place of x w: f is taken as linear, again and again, where w is."""
+    """Return argmin_w ‖target − f(x w)‖² + Σ_h p_h w_h², shape (H,), by Gauss–Newton.
+
+    Each step linearises f at the current w and solves a ridge regression.
+    """
     w_H = np.zeros(len(penalty_H))
     for _ in range(STEPS):
         z_N = x_NH @ w_H

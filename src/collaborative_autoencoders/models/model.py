@@ -1,81 +1,92 @@
-"""What every model promises, whatever it is made of."""
+"""The protocols that all models implement, in closed form or as networks."""
 
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .options import ModelOptions
-
-View = Literal["likes", "ratings"]
+from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.options import Options
 
 
 class Catalogue(NamedTuple):
-    """How many users and items there are, and the scale of the ratings."""
+    """The number of users and items, and the scale of the ratings."""
 
     users: int
     items: int
     lowest_rating: float | None
-    """None where the table has no ratings."""
+    """None if the table has no ratings."""
     highest_rating: float | None
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """Return the catalogue that `data_facts` describe."""
+        return cls(*(facts[name] for name in cls._fields))
 
 
 class Model(Protocol):
-    """A recommender: histories in, scores out.
+    """A recommender that scores every item, given users' histories.
 
     Dimension key: U users of one batch, I items of the catalogue.
     """
 
     @property
     def learns_from(self) -> View:
-        """Which view of a split it is fitted on and takes as history: of the class, for all."""
+        """View of a part that the model is fitted on and reads as history. Set on the class."""
 
     @property
     def reads_histories(self) -> bool:
-        """Whether a known user's scores follow the history that is given. Else they come from the
-        fit alone, and who has done more since is asked for as an unseen user."""
+        """Whether a known user's scores depend on the given history.
 
-    options: ModelOptions
+        Otherwise they depend only on the fit, and a user with newer ratings is passed as unseen.
+        """
+
+    options: Options
     catalogue: Catalogue
 
     def __init__(self, options: Any, catalogue: Catalogue) -> None:
-        """A model that has learned nothing yet; the options are of the model's own class."""
+        """Create an unfitted model. The options are an instance of the model's `options_class`."""
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scores of every item, shape (U, I), higher is better.
+        """Return the score of every item, shape (U, I). Higher is better.
 
-        `users_U` are the users' indices; −1 is a user that the model has never seen.
+        `users_U` holds the users' indices; −1 is an unseen user. Row n of `histories_UI` is the
+        history of the n-th user in `users_U`.
         """
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All that was learned, by name."""
+        """Return all learned arrays by name."""
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what another model of the same options and catalogue has learned."""
+        """Load the state of a model with the same options and catalogue."""
 
 
 class ClosedFormModel(Model, Protocol):
-    """A model that is fitted by a formula, in one go."""
+    """A model that is fitted in closed form."""
 
     def fit(self, train_UI: csr_array) -> None:
-        """Learn from the train part, in the view that the model learns from."""
+        """Fit on the train part, in the view `learns_from`."""
 
 
 @runtime_checkable
 class RatingModel(Protocol):
-    """A model that can also tell the rating a user would give."""
+    """A model that also predicts ratings."""
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Ratings within the scale of the data, shape (U, I)."""
+        """Return the predicted ratings within the scale of the data, shape (U, I)."""
 
 
 class Fitted(NamedTuple):
-    """What training hands on: a model, or the reason why there is none."""
+    """The result of training: a fitted model, or the reason why it was left out."""
 
+    name: str
+    """The model's name in `MODELS`."""
     model: Model | None
     left_out: str | None = None
+    """Reason why the model was not fitted; None if it was fitted."""
     refitted: bool = False
-    """Whether the model was fitted anew on train + validation."""
+    """Whether the final fit was on train + validation."""
     parts: str = ""
-    """The fingerprint of the parts it was fitted on: it may not be judged beside others."""
+    """Fingerprint of train and validation. Evaluation refuses other parts."""

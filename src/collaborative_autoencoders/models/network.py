@@ -1,4 +1,4 @@
-"""What a model that learns by gradient descent adds to the model protocol."""
+"""The base class of models that are fitted by gradient descent."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -10,23 +10,25 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
+from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.options import Options
+
 from .batch import Batch
-from .model import Catalogue, View
-from .options import ModelOptions
+from .model import Catalogue
 
 
 class Penalised(NamedTuple):
-    """Parameters θ that share an L2 penalty strength/2 · ‖θ‖², added to the loss of every batch."""
+    """Parameters θ with the L2 penalty strength/2 · ‖θ‖², which is added to the loss of a batch."""
 
     parameters: list[nn.Parameter]
     strength: float
 
 
 class Network(nn.Module, ABC):
-    """A model whose parameters move in training and stay still in scoring."""
+    """A model that is fitted by gradient descent. Scoring does not change its parameters."""
 
     learns_from: ClassVar[View]
-    options_class: ClassVar[type[ModelOptions]]
+    options_class: ClassVar[type[Options]]
     reads_histories: bool = True
     options: Any
     catalogue: Catalogue
@@ -39,44 +41,44 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def rows(self, train_UI: csr_array) -> csr_array:
-        """The matrix that is learned row by row: the users', or the items'."""
+        """Return the matrix whose rows form the batches: one row per user or per item."""
 
     @abstractmethod
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
-        """Initial weights, and all that is read off the data before the first epoch."""
+        """Initialise the weights and compute statistics of the data before the first epoch."""
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The mean loss of a row, a scalar, without the penalty; the generator draws the noise."""
+        """Return the mean loss per row without penalties, a scalar. `generator` draws the noise."""
 
     @abstractmethod
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
-        """Every parameter, once, with its penalty; `n_rows` rows are learned in an epoch."""
+        """Yield every parameter once, with its penalty. An epoch has `n_rows` rows."""
 
     def finish(self, train_UI: csr_array) -> None:
-        """What is worked out once after the last step, or before a validation."""
+        """Update buffers that depend on the weights. Called after the fit and before validation."""
 
     @abstractmethod
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """See the model protocol."""
+        """Return the score of every item, shape (U, I); see `Model.score`."""
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
         return next(self.parameters()).device
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Weights and buffers by name."""
+        """Return weights and buffers by name."""
         return {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over weights and buffers.
+        """Load weights and buffers.
 
-        Raises RuntimeError where a name or a shape does not fit.
+        Raises RuntimeError if a name or a shape does not match.
         """
         self.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
 
 
 def numbers(values: Tensor) -> NDArray[np.float32]:
-    """A tensor of scores as an array in main memory."""
+    """Return a tensor as a NumPy array on the CPU."""
     return values.detach().cpu().numpy()

@@ -1,4 +1,4 @@
-"""Most popular first: the baseline that a recommender has to beat."""
+"""The popularity model, a baseline for ranking."""
 
 from typing import Any, ClassVar
 
@@ -6,23 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .model import Catalogue, View
-from .options import ModelOptions
+from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.options import Options
+
+from .model import Catalogue
 
 
-class PopularityOptions(ModelOptions):
-    """Nothing to choose."""
+class PopularityOptions(Options):
+    """Options of the popularity model. It has none."""
 
 
 class Popularity:
-    """Scores an item by how many users like it, the same for everybody."""
+    """Popularity model: the score of an item is its number of likes, equal for all users."""
 
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar = PopularityOptions
     reads_histories: ClassVar[bool] = False
 
     def __init__(self, options: PopularityOptions, catalogue: Catalogue) -> None:
-        """Every item starts with no likes."""
+        """Create an unfitted model."""
         self.options = options
         self.catalogue = catalogue
         self.likes_I = np.zeros(catalogue.items, dtype=np.float32)
@@ -33,13 +35,13 @@ class Popularity:
         self.likes_I = counts_I.astype(np.float32)
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Likes of every item, shape (U, I), whoever asks."""
+        """Return the number of likes of every item for each user, shape (U, I)."""
         return np.tile(self.likes_I, (len(users_U), 1))
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The likes of every item."""
+        """Return the number of likes of every item."""
         return {"likes_I": self.likes_I}
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over the likes."""
+        """Load the number of likes of every item."""
         self.likes_I = state["likes_I"]

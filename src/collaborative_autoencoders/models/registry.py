@@ -1,4 +1,4 @@
-"""MODELS: every model of the project, a line each."""
+"""MODELS: the registry of all models, one entry per model."""
 
 from difflib import get_close_matches
 from importlib import import_module
@@ -8,45 +8,45 @@ Task = Literal["ranking", "rating"]
 
 
 class Entry(NamedTuple):
-    """Where a model lives and what it is for; its module is imported when it is first used."""
+    """Location and task of a model. The module is imported at first use."""
 
     module: str
-    name: str
+    """A module name: relative to this package with a leading dot, otherwise absolute."""
+
+    class_name: str
     task: Task
     is_network: bool = False
-    """Whether it learns by gradient descent: then its options are worth a search."""
+    """Whether the model is fitted by gradient descent. It then has a `fitting` block."""
 
 
 MODELS: dict[str, Entry] = {
-    "popularity": Entry("popularity", "Popularity", "ranking"),
-    "itemknn": Entry("itemknn", "ItemKNN", "ranking"),
-    "ease": Entry("ease", "EASE", "ranking"),
-    "cdae": Entry("cdae", "CDAE", "ranking", is_network=True),
-    "bias": Entry("bias", "Bias", "rating"),
-    "mf": Entry("mf", "MF", "rating", is_network=True),
-    "autorec": Entry("autorec", "AutoRec", "rating", is_network=True),
-    "autorec_user": Entry("autorec", "AutoRec", "rating", is_network=True),
+    "popularity": Entry(".popularity", "Popularity", "ranking"),
+    "itemknn": Entry(".itemknn", "ItemKNN", "ranking"),
+    "ease": Entry(".ease", "EASE", "ranking"),
+    "cdae": Entry(".cdae", "CDAE", "ranking", is_network=True),
+    "bias": Entry(".bias", "Bias", "rating"),
+    "mf": Entry(".mf", "MF", "rating", is_network=True),
+    "autorec": Entry(".autorec", "AutoRec", "rating", is_network=True),
+    "autorec_user": Entry(".autorec", "UserAutoRec", "rating", is_network=True),
 }
+"""The key is the model's name, its parameter block and its namespace in the pipelines."""
 
 
 def model_class(name: str) -> Any:
-    """The class behind a line of `MODELS`.
-
-    Raises ValueError for a name that has no line.
-    """
+    """Return the class of a model. Raises ValueError if the name is unknown."""
     if name not in MODELS:
-        near = get_close_matches(str(name), MODELS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"model.name: {name!r} is none of {', '.join(MODELS)}{hint}")
+        closest = get_close_matches(str(name), MODELS, n=1)
+        hint = f" did you mean {closest[0]!r}?" if closest else ""
+        raise ValueError(f"unknown model {name!r};{hint} known models: {', '.join(MODELS)}")
     entry = MODELS[name]
-    return getattr(import_module(f"{__package__}.{entry.module}"), entry.name)
+    return getattr(import_module(entry.module, __package__), entry.class_name)
 
 
 def models_for(task: Task) -> list[str]:
-    """The names of the models that are for this task."""
+    """Return the names of the models for a task."""
     return [name for name, entry in MODELS.items() if entry.task == task]
 
 
 def networks() -> list[str]:
-    """The names of the models that learn by gradient descent."""
+    """Return the names of the models that are fitted by gradient descent."""
     return [name for name, entry in MODELS.items() if entry.is_network]

@@ -1,1 +1,1 @@
-"""What happens, in which order: a folder per pipeline, none of which sees another."""
+"""The pipelines, one per folder. They do not import each other."""

@@ -1,1 +1,1 @@
-"""A fitted model as an MLflow pyfunc: raw ids in, ranked titles out."""
+"""Registered models: an MLflow pyfunc that takes raw ids and returns ranked titles."""

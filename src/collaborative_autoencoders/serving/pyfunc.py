@@ -1,4 +1,4 @@
-"""The MLflow pyfunc, as a model from code: MLflow runs this file and takes what it sets."""
+"""The MLflow pyfunc, logged as a model from code: MLflow runs this file to get the model."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from collaborative_autoencoders.serving.requests import BadRequest, wanted_of
 
 
 class RecommenderModel(PythonModel):
-    """Answers rows of `user_id`, `history` and `ratings` with ranked items."""
+    """Pyfunc that takes rows of `user_id`, `history` and `ratings` and returns ranked items."""
 
     recommender: Recommender
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the recommender that lies beside this code."""
+        """Load the recommender from the model's artifacts."""
         self.recommender = Recommender.load(Path(context.artifacts["recommender"]))
 
     def predict(
@@ -27,9 +27,9 @@ class RecommenderModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """A line per row and place, see `Recommender.answer`.
+        """Return one line per row and place; see `Recommender.answer`.
 
-        Raises MlflowException, which a server answers as 400, for what cannot be read.
+        Raises MlflowException, which a server returns as status 400, if the request is not valid.
         """
         try:
             wanted = wanted_of(params or {}, self.recommender.item_ids)

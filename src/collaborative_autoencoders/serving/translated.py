@@ -1,9 +1,11 @@
-"""A registered model asked in the indices of today's data, whatever data it was fitted on.
+"""A registered model that takes and returns the indices of the current data.
 
-Dimension key: U users and I items of today.
+Dimension key: U users and I items of the current data.
 """
 
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -11,63 +13,92 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import ITEM, USER
-from collaborative_autoencoders.interactions.matrices import Interactions, to_matrix
-from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions.sparse import to_matrix
+from collaborative_autoencoders.models.model import Model, RatingModel
 
 from .recommender import Recommender
-from .requests import Ids
+from .requests import IdLookup
 
 
-class Translated(NamedTuple):
-    """Scores and ratings in the order of today's catalogue; −inf for an item not met."""
+@dataclass(frozen=True)
+class Translated:
+    """A registered model behind the indices of the current users and items.
+
+    An item that the model does not know has score −inf.
+    """
 
     recommender: Recommender
-    their_user_U: NDArray[np.int64]
-    """The model's index of each user of today, −1 for one it has not met."""
-    their_item_I: NDArray[np.int64]
+    users: pd.Series
+    """Raw ids of the current users, each at its index."""
+    items: pd.Series
+    """Raw ids of the current items, each at its index."""
 
     @classmethod
     def of(cls, recommender: Recommender, users: pd.Series, items: pd.Series) -> "Translated":
-        """The recommender's model for these users and items."""
-        user_U = recommender.user_ids.indices(users.tolist())
-        return cls(recommender, user_U, recommender.item_ids.indices(items.tolist()))
+        """Return the recommender's model, translated to these users and items."""
+        predicts = isinstance(recommender.model, RatingModel)
+        return (TranslatedRatings if predicts else Translated)(recommender, users, items)
 
     @property
-    def tells_ratings(self) -> bool:
-        """Whether the model can tell the rating a user would give."""
-        return isinstance(self.recommender.model, RatingModel)
+    def model(self) -> Model:
+        """The registered model, which uses its own indices."""
+        return self.recommender.model
 
-    def view(self, known: Interactions) -> csr_array:
-        """What the model reads of what is known."""
-        return known.likes if self.recommender.model.learns_from == "likes" else known.ratings
+    @property
+    def learns_from(self) -> View:
+        """The view that the model reads."""
+        return self.model.learns_from
+
+    @cached_property
+    def their_user_U(self) -> NDArray[np.int64]:
+        """The model's index of each current user; −1 for an unseen user."""
+        return self.recommender.user_ids.indices(self.users.tolist())
+
+    @cached_property
+    def their_item_I(self) -> NDArray[np.int64]:
+        """The model's index of each current item; −1 for an unknown item."""
+        return self.recommender.item_ids.indices(self.items.tolist())
+
+    @property
+    def knows_I(self) -> NDArray[np.bool_]:
+        """Whether the model knows each item, shape (I,)."""
+        return self.their_item_I >= 0
+
+    @cached_property
+    def seen_UI(self) -> csr_array:
+        """Every rating in the model's train and validation parts, shape (U, I)."""
+        theirs = self.recommender.seen_UI.tocoo()
+        user_of = IdLookup.of(self.users).indices(self.recommender.users[USER].tolist())
+        item_of = IdLookup.of(self.items).indices(self.recommender.items[ITEM].tolist())
+        user_N, item_N = user_of[theirs.row], item_of[theirs.col]
+        shared_N = (user_N >= 0) & (item_N >= 0)
+        shape = (len(self.users), len(self.items))
+        return to_matrix(user_N[shared_N], item_N[shared_N], theirs.data[shared_N], shape)
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """As every model's `score`."""
-        told_UI = self.recommender.model.score(self._into(histories_UI), self.their_user_U[users_U])
-        return self._back(told_UI)
+        """Return the scores of every current item, shape (U, I)."""
+        scores_UI = self.model.score(self._to_theirs(histories_UI), self.their_user_U[users_U])
+        return self._to_ours(scores_UI)
+
+    def _to_theirs(self, histories_UI: csr_array) -> csr_array:
+        ours = histories_UI.tocoo()
+        item_N = self.their_item_I[ours.col]
+        known_N = item_N >= 0
+        shape = (histories_UI.shape[0], len(self.recommender.items))
+        return to_matrix(ours.row[known_N], item_N[known_N], ours.data[known_N], shape)
+
+    def _to_ours(self, theirs_UI: NDArray[np.float32]) -> NDArray[np.float32]:
+        ours_UI = theirs_UI[:, self.their_item_I]
+        ours_UI[:, self.their_item_I < 0] = -np.inf
+        return ours_UI
+
+
+class TranslatedRatings(Translated):
+    """A translated model that predicts ratings."""
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """As `predict` of a model that tells ratings."""
-        model = cast(RatingModel, self.recommender.model)
-        return self._back(model.predict(self._into(histories_UI), self.their_user_U[users_U]))
-
-    def seen(self, users: pd.Series, items: pd.Series) -> csr_array:
-        """Every rating that the model was fitted or chosen on, users × items of today."""
-        theirs = self.recommender.seen_UI.tocoo()
-        user_of = Ids.of(users).indices(self.recommender.users[USER].tolist())
-        item_of = Ids.of(items).indices(self.recommender.items[ITEM].tolist())
-        user_N, item_N = user_of[theirs.row], item_of[theirs.col]
-        here = (user_N >= 0) & (item_N >= 0)
-        return to_matrix(user_N[here], item_N[here], theirs.data[here], (len(users), len(items)))
-
-    def _into(self, histories_UI: csr_array) -> csr_array:
-        told = histories_UI.tocoo()
-        item_N = self.their_item_I[told.col]
-        known = item_N >= 0
-        shape = (histories_UI.shape[0], len(self.recommender.items))
-        return to_matrix(told.row[known], item_N[known], told.data[known], shape)
-
-    def _back(self, theirs_UI: NDArray[np.float32]) -> NDArray[np.float32]:
-        told_UI = theirs_UI[:, self.their_item_I]
-        told_UI[:, self.their_item_I < 0] = -np.inf
-        return told_UI
+        """Return the predicted rating of every current item, shape (U, I)."""
+        model = cast(RatingModel, self.model)
+        ratings_UI = model.predict(self._to_theirs(histories_UI), self.their_user_U[users_U])
+        return self._to_ours(ratings_UI)

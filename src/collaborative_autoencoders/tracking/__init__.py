@@ -1,1 +1,1 @@
-"""What goes into an MLflow run, and where a run comes from: for hooks and for nodes that track."""
+"""What is logged in an MLflow run, where a run comes from, and files shared by processes."""

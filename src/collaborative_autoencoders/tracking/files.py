@@ -1,4 +1,4 @@
-"""Files that several processes may make at once."""
+"""A lock for files that several processes may create at once."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ WAIT_SECONDS = 120
 
 
 def lock_beside(file: Path) -> FileLock:
-    """What one process at a time has; `.alone` beside the file stays, and is empty
-    (`.lock` is what a journal of optuna calls its own).
+    """Return a reentrant lock that one process at a time can hold.
 
-    Whoever has it may take it again. Waiting ends in TimeoutError after two minutes.
-    Raises FileNotFoundError where there is no folder.
+    The lock file ends in `.alone`, because optuna's journal uses `.lock`. It is empty and is not
+    deleted. Acquiring it raises TimeoutError after two minutes.
+    Raises FileNotFoundError if the folder does not exist.
     """
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent}")

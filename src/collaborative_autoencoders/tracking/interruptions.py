@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, while something is written that has to be whole."""
+"""Delays Ctrl-C and SIGTERM while something is written that must be complete."""
 
 import signal
 import threading
@@ -10,11 +10,13 @@ INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """An interruption waits until this is done.
+    """Delay an interruption until the block is done.
 
-    Else it may leave a transaction open, for which this very process would wait when it ends.
+    Otherwise it may leave a database transaction open, and the process would wait for its own
+    transaction when it ends.
     """
-    if threading.current_thread() is not threading.main_thread():  # has no part in signals
+    # signals are delivered to the main thread only
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     waiting: list[int] = []

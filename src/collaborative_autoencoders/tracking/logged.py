@@ -1,4 +1,4 @@
-"""Parameters, curves and figures in an MLflow run, each in as few calls as MLflow takes."""
+"""Logs parameters, curves and metrics in an MLflow run, in as few calls as MLflow allows."""
 
 import math
 import time
@@ -10,11 +10,11 @@ from mlflow.entities import Metric, Param
 from pydantic import BaseModel
 
 Curves = dict[str, list[dict[str, float]]]
-"""By name; a point is a value and its step."""
+"""Curves by name; a point is a value and its step."""
 
 
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(`a.b`, 1) of {"a": {"b": 1}}; options are taken apart like dicts."""
+    """Yield (`a.b`, 1) for {"a": {"b": 1}}; options are flattened like dicts."""
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     if not isinstance(value, dict):
@@ -25,9 +25,9 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def log_parameters(run_id: str, parameters: dict[str, Any]) -> None:
-    """Log nested parameters under dotted names, in one call; null is written as in YAML.
+    """Log nested parameters under dotted names, in one call; None is written as `null`.
 
-    A whole block that is null (`fitting` of a formula) has nothing to say.
+    A top-level block that is None is not logged.
     """
     values = {name: "null" if value is None else str(value) for name, value in flatten(parameters)}
     params = [Param(name, text) for name, text in values.items() if text != "null" or "." in name]
@@ -42,12 +42,12 @@ def log_curves(run_id: str, curves: Curves) -> None:
         for curve, points in curves.items()
         for point in points
     ]
-    for start in range(0, len(metrics), 1000):  # MLflow takes no more at once
+    for start in range(0, len(metrics), 1000):  # the most that MLflow accepts in one call
         mlflow.MlflowClient().log_batch(run_id, metrics=metrics[start : start + 1000])
 
 
 def log_metrics(run_id: str, values: dict[str, float | None]) -> None:
-    """Log numbers; what is null or not finite is not there."""
+    """Log numbers, except those that are None or not finite."""
     present = {key: value for key, value in values.items() if value is not None}
     now = int(time.time() * 1000)
     metrics = [Metric(key, value, now, 0) for key, value in present.items() if math.isfinite(value)]

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 COSTS = frozenset({"fit_seconds", "epoch_seconds", "peak_memory_mb"})
-"""The metrics that say what a run cost: no run repeats them."""
+"""Metrics of the cost of a run, which differ between equal runs."""
 
 IN_THE_MIDDLE = ("from_nodes", "from_inputs", "node_names", "namespaces", "only_missing_outputs")
-"""With these a run may start from files that earlier runs have left."""
+"""Run options with which a run may start from files of earlier runs."""
 
 SELECTION = ("pipeline_names", "tags", "to_nodes", "to_outputs", *IN_THE_MIDDLE)
-"""Which part of which pipelines runs."""
+"""Run options that select nodes."""
 
 LIBRARIES = ("torch", "numpy", "scipy")
 
 
 def git_state(project: Path) -> dict[str, str]:
-    """The commit and whether the tree was dirty; nothing outside a git checkout."""
+    """Return the commit and whether the tree was dirty; nothing outside a git checkout."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(
@@ -44,18 +44,19 @@ def git_state(project: Path) -> dict[str, str]:
 
 def command_line() -> str:
     """The command that was typed: `kedro run --env test`."""
-    program = Path(sys.argv[0]).name  # unquoted: Kedro writes `python -m kedro` there
+    file = Path(sys.argv[0])  # Kedro replaces it with `python -m kedro`, so it is not quoted
+    program = f"python -m {file.parent.name}" if file.name == "__main__.py" else file.name
     return f"{program} {shlex.join(sys.argv[1:])}".rstrip()
 
 
 def selection(run_params: dict[str, Any]) -> str:
-    """What of Kedro's run parameters selects nodes, as JSON; `{}` is the whole default."""
+    """Return the run options that select nodes, as JSON; `{}` is the whole default pipeline."""
     given = {name: run_params.get(name) for name in SELECTION}
     return json.dumps({name: value for name, value in given.items() if value}, default=list)
 
 
 def versions_and_machine() -> dict[str, str]:
-    """What may change the last digit of a sum while code, parameters and data stay the same."""
+    """Return what may change the last digit of a sum for the same code, parameters and data."""
     return {
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
@@ -66,13 +67,13 @@ def versions_and_machine() -> dict[str, str]:
 
 
 def blas_threads() -> str:
-    """The threads of NumPy's matrix products: what the shell allows, else every core."""
+    """Return the threads of NumPy's matrix products: the limit set in the shell, else all cores."""
     limits = (os.environ.get(f"{library}_NUM_THREADS") for library in ("OPENBLAS", "OMP", "MKL"))
     return next(filter(None, limits), str(os.cpu_count()))
 
 
 def processor() -> str:
-    """The processor's name; where the system does not tell, its architecture."""
+    """Return the name of the processor, or its architecture if the name is unknown."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
     found = re.search(r"^model name\s*: *(.+)$", lines, re.MULTILINE)
@@ -80,7 +81,7 @@ def processor() -> str:
 
 
 def peak_memory_mb() -> float | None:
-    """The most main memory that this process has held, in megabytes; Windows does not tell."""
+    """Return the peak main memory of this process in megabytes; None on Windows."""
     try:
         import resource
     except ImportError:
@@ -90,17 +91,17 @@ def peak_memory_mb() -> float | None:
 
 
 def this_process() -> str:
-    """Host and process id: tells whether a run that is still open has anybody behind it."""
+    """Return host and process id, by which `is_abandoned` recognises runs of dead processes."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def is_abandoned(process: str) -> bool:
-    """Whether this process of this host is gone; of other hosts nothing is known."""
+    """Return whether the process ran on this host and no longer exists. False for other hosts."""
     host, _, pid = process.rpartition(":")
     if host != socket.gethostname() or not pid.isdigit() or os.name == "nt":
         return False
     try:
-        os.kill(int(pid), 0)  # asks, does not harm
+        os.kill(int(pid), 0)  # signal 0 only checks that the process exists
     except ProcessLookupError:
         return True
     except PermissionError:

@@ -1,4 +1,4 @@
-"""From the raw table of ratings to sparse matrices, one per part of the split and view."""
+"""Data engineering: raw table of ratings → train, validation and test."""
 
 from .pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""The picture of data engineering: ratings in, six sparse matrices and the facts out."""
+"""Raw ratings → clean → core → ids and the three parts of the split."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,13 +7,14 @@ from .nodes import (
     describe_data,
     index_ids,
     keep_core,
+    make_lookup,
     name_items,
     split_ratings,
 )
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Raw ratings -> clean -> core -> ids and split; the namespace is for the picture only."""
+    """Return the pipeline. Its namespace only groups the nodes in Kedro-Viz."""
     return Pipeline(
         [
             Node(
@@ -53,13 +54,15 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="describe_data",
             ),
             Node(
+                make_lookup,
+                inputs=["user_ids", "item_titles", "data_facts", "params:core"],
+                outputs="lookup",
+                name="make_lookup",
+            ),
+            Node(
                 split_ratings,
                 inputs=["core_ratings", "user_ids", "item_ids", "params:split", "params:core"],
-                outputs={
-                    f"{part}_{view}": f"{part}_{view}"
-                    for part in ("train", "validation", "test")
-                    for view in ("ratings", "likes")
-                },
+                outputs={part: part for part in ("train", "validation", "test")},
                 name="split_ratings",
             ),
         ],

@@ -1,4 +1,4 @@
-"""Fitted models to ranked lists, scores and the leaderboard."""
+"""Evaluation of fitted models: ranked lists, scores and the leaderboard."""
 
 from .pipeline import create_pipeline
 

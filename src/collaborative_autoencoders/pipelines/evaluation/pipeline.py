@@ -1,4 +1,4 @@
-"""Fitted models → ranked lists → scores → leaderboard: one shape, a namespace per model."""
+"""Fitted models → lists and predictions → scores → leaderboard. One namespace per model."""
 
 from collections.abc import Iterable
 
@@ -10,112 +10,57 @@ from .nodes import (
     compare_models,
     draw_comparison,
     draw_curves,
-    predict_ratings,
-    rank_items,
-    score_lists,
+    evaluate_model,
+    list_registered,
+    register_model,
 )
-from .registration import list_registered, register_model
 
-TRAIN_AND_VALIDATION = ["train_ratings", "train_likes", "validation_ratings", "validation_likes"]
-SHARED = {
-    *TRAIN_AND_VALIDATION,
-    "test_ratings",
-    "test_likes",
-    "user_ids",
-    "item_titles",
-    "data_facts",
-}
-PARAMETERS = {"params:evaluation", "params:core", "params:registration"}
-
+PARTS = {part: part for part in ("train", "validation", "test")}
+EVALUATION = {"evaluation": "params:evaluation"}
+TABLES = ("ranked_items", "predicted_ratings", "user_scores")
 FIGURES = ("by_activity", "by_popularity", "lorenz", "metric_by_k")
 
 
 def create_pipeline(models: Iterable[str]) -> Pipeline:
-    """The evaluation of these models, side by side."""
+    """Evaluate, compare and register these models."""
     names = list(models)
-    judged = [
+    evaluated = [
         Pipeline(
-            [*_judge_one_model(), *_show_and_register_it()],
+            _evaluate_one_model(),
             namespace=name,
-            inputs=SHARED,
-            parameters=PARAMETERS,
+            inputs={*PARTS, "lookup"},
+            parameters={"params:evaluation", "params:registration"},
         )
         for name in names
     ]
-    return sum([*judged, _compare(names)], Pipeline([]))
+    return sum([*evaluated, _compare(names)], Pipeline([]))
 
 
-def _judge_one_model() -> list[Node]:
+def _evaluate_one_model() -> list[Node]:
     return [
         Node(
-            rank_items,
-            inputs=["fitted", *TRAIN_AND_VALIDATION, "params:evaluation"],
-            outputs="ranked_items",
-            name="rank_items",
-        ),
-        Node(
-            predict_ratings,
-            inputs=["fitted", *TRAIN_AND_VALIDATION, "test_ratings", "params:evaluation"],
-            outputs="predicted_ratings",
-            name="predict_ratings",
-        ),
-        Node(
-            score_lists,
-            inputs=[
-                "ranked_items",
-                "predicted_ratings",
-                "test_likes",
-                "train_ratings",
-                "validation_ratings",
-                "params:evaluation",
-            ],
-            outputs="user_scores",
-            name="score_lists",
+            evaluate_model,
+            inputs={"fitted": "fitted"} | PARTS | EVALUATION,
+            outputs={name: name for name in TABLES},
+            name="evaluate_model",
         ),
         Node(
             average_scores,
-            inputs=[
-                "user_scores",
-                "ranked_items",
-                "train_ratings",
-                "fit_facts",
-                "params:evaluation",
-            ],
+            inputs=["user_scores", "ranked_items", "train", "fit_facts", "params:evaluation"],
             outputs="metrics",
             name="average_scores",
         ),
         Node(
             break_down,
-            inputs=[
-                "user_scores",
-                "ranked_items",
-                "predicted_ratings",
-                "test_likes",
-                "train_ratings",
-                "validation_ratings",
-                "params:evaluation",
-            ],
+            inputs={name: name for name in TABLES} | PARTS | EVALUATION,
             outputs={"breakdown": "breakdown", "group_metrics": "group_metrics"},
             name="break_down",
         ),
-    ]
-
-
-def _show_and_register_it() -> list[Node]:
-    return [
         Node(draw_curves, inputs="history", outputs="curves", name="draw_curves"),
         Node(
             register_model,
-            inputs=[
-                "fitted",
-                "metrics",
-                "user_ids",
-                "item_titles",
-                *TRAIN_AND_VALIDATION,
-                "data_facts",
-                "params:core",
-                "params:registration",
-            ],
+            inputs={name: name for name in ("fitted", "metrics", "lookup", "train", "validation")}
+            | {"options": "params:registration"},
             outputs="registration",
             name="register_model",
         ),
@@ -123,12 +68,11 @@ def _show_and_register_it() -> list[Node]:
 
 
 def _compare(models: list[str]) -> Pipeline:
-    results = _of_each(models, "metrics", "fit_facts", "user_scores")
     return Pipeline(
         [
             Node(
                 compare_models,
-                inputs={"evaluation": "params:evaluation"} | results,
+                inputs=EVALUATION | _of_each(models, "metrics", "fit_facts", "user_scores"),
                 outputs={name: name for name in ("leaderboard", "differences")},
                 name="compare_models",
             ),

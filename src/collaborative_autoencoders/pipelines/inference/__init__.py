@@ -1,4 +1,4 @@
-"""The champion's recommendations for everybody, in one file."""
+"""Inference: the champion's recommendations for many users, in one file."""
 
 from .pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""The doors of inference: users in, their lists out, a batch at a time."""
+"""Nodes of inference: recommend in batches and summarise. The work is done in `serving`."""
 
 import logging
 from collections.abc import Iterable
@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 
 from collaborative_autoencoders.columns import MODEL, SOURCE, USER, VERSION
+from collaborative_autoencoders.serving.batches import (
+    InferenceOptions,
+    RecommendationBatches,
+    read_users,
+)
 from collaborative_autoencoders.serving.recommender import BY_MODEL, BY_POPULARITY
-
-from .batches import RecommendationBatches
-from .options import InferenceOptions
 
 logger = logging.getLogger(__name__)
 
@@ -18,12 +20,12 @@ HEAD_LINES = 200
 
 
 def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> RecommendationBatches:
-    """The champion's lists, a line per place: user_id, rank, item_id, title, score, source, …
+    """Recommend with the champion: one line per user and place, best first.
 
-    Nothing is computed yet: whoever goes through the batches holds one of them at a time.
-    Raises ValueError where there is no champion, or where the file of users cannot be read.
+    The lists are lazy: each batch is computed when it is written.
+    Raises ValueError if there is no champion, or if the file of users is not valid.
     """
-    from collaborative_autoencoders.serving.registry import load_champion
+    from collaborative_autoencoders.serving.model_versions import load_champion
 
     version, recommender = load_champion(options.model)
     users = recommender.users[USER]
@@ -32,32 +34,8 @@ def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> Recommend
     return RecommendationBatches(recommender, users, options, version)
 
 
-def read_users(asked_users: pd.DataFrame, kind: type) -> pd.Series:
-    """Each id once, as the champion's ids are: whole numbers or text.
-
-    Raises ValueError, naming file and line, where there is no id or one of the wrong type.
-    """
-    file = asked_users.attrs.get("file", "asked_users")
-    if USER not in asked_users or asked_users.empty:
-        raise ValueError(
-            f"inference.users is `file`, and {file} has no column {USER} with an id in it: "
-            "put a CSV there, or ask for `all`"
-        )
-    ids = asked_users[USER]
-    wrong = ids.str.fullmatch(r"\s*[+-]?\d+\s*") if kind is int else ids != ""
-    if not wrong.all():
-        line = int((~wrong).to_numpy().argmax())
-        wanted = "a whole number, as the champion's ids are" if kind is int else "an id"
-        raise ValueError(f"{file}, line {line + 2}: {ids.iloc[line]!r} is not {wanted}")
-    return pd.Series(list(map(kind, ids)), name=USER).drop_duplicates(ignore_index=True)
-
-
 def summarise(recommendations: Iterable[pd.DataFrame]) -> dict[str, Any]:
-    """`recommendations_head`: the first lines; `recommendations_report`: what is in the whole.
-
-    The report counts users with a list, those answered from the model and from popularity, and
-    lines; and names the version of the model.
-    """
+    """Return the first lines, and a report that counts lines, and users by source of their list."""
     head: list[pd.DataFrame] = []
     report = {"users": 0, "users_from_model": 0, "users_from_popularity": 0, "lines": 0}
     for batch in recommendations:

@@ -1,4 +1,4 @@
-"""Champion and users → recommendations with titles, and what can be said of them."""
+"""Champion and users → recommendations with titles, and a report."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from .nodes import recommend, summarise
 
 
 def create_pipeline() -> Pipeline:
-    """Two nodes: one writes the lists, one reads them again and counts."""
+    """Write the recommendations, then read them again for the report."""
     return Pipeline(
         [
             Node(

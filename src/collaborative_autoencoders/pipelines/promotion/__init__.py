@@ -1,4 +1,4 @@
-"""Challenger against champion, model by model."""
+"""Promotion: compare challenger and champion of each model."""
 
 from .pipeline import create_pipeline
 

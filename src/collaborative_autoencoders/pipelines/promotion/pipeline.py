@@ -1,30 +1,20 @@
-"""Registered models and the test part → who is champion, and why."""
+"""Registered models and the test part → which version is champion, and why."""
 
 from kedro.pipeline import Node, Pipeline
 
 from .nodes import promote_models
 
+DATA = ("registered_models", "lookup", "train", "validation", "test")
+OPTIONS = ("promotion", "evaluation")
+
 
 def create_pipeline() -> Pipeline:
-    """One node: it looks at every model of the last run, after they were all registered."""
+    """Compare the versions of every model of the last run, after all were registered."""
     return Pipeline(
         [
             Node(
                 promote_models,
-                inputs=[
-                    "registered_models",
-                    "user_ids",
-                    "item_titles",
-                    "data_facts",
-                    "train_ratings",
-                    "train_likes",
-                    "validation_ratings",
-                    "validation_likes",
-                    "test_ratings",
-                    "test_likes",
-                    "params:promotion",
-                    "params:evaluation",
-                ],
+                inputs={name: name for name in DATA} | {name: f"params:{name}" for name in OPTIONS},
                 outputs="promotions",
                 name="promote_models",
             )

@@ -1,4 +1,4 @@
-"""Matrices → fitted model and its history, the same shape for every model."""
+"""Training: train and validation parts → fitted model and its history."""
 
 from .pipeline import create_pipeline
 

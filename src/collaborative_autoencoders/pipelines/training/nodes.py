@@ -1,11 +1,10 @@
-"""The door to learning: matrices and options in, a fitted model and its history out."""
+"""The node that fits a model. The work is done in `learning`."""
 
 from time import perf_counter
 from typing import Any
 
-from scipy.sparse import csr_array
-
-from collaborative_autoencoders.interactions.matrices import Interactions, fingerprint
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.learning.options import (
     RefitOptions,
     RunningOptions,
@@ -18,23 +17,23 @@ def fit_model(
     options: TrainingOptions,
     training: RefitOptions,
     running: RunningOptions,
-    train_likes: csr_array,
-    train_ratings: csr_array,
-    validation_likes: csr_array,
-    validation_ratings: csr_array,
+    train: Interactions,
+    validation: Interactions,
     data_facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Fit one model, or say why it is left out; with its history by epoch and its seconds."""
+    """Fit one model, and return it with its history and the facts of its fit.
+
+    A model that cannot be fitted on these data is left out; `fit_facts` holds the reason.
+    """
     from collaborative_autoencoders.learning.curves import curves_of
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
 
-    train = Interactions(train_ratings, train_likes)
-    validation = Interactions(validation_ratings, validation_likes)
-    catalogue = Catalogue(*(data_facts[name] for name in Catalogue._fields))
+    catalogue = Catalogue.of(data_facts)
+    parts = {"train": train, "validation": validation}
     started = perf_counter()
-    outcome = fit(options, training.refit, running, train, validation, catalogue)
+    outcome = fit(options, training.refit, running, catalogue, **parts)
     return {
-        "fitted": outcome.fitted._replace(parts=fingerprint(train, validation)),
+        "fitted": outcome.fitted._replace(parts=fingerprint(**parts)),
         "history": curves_of(outcome.history, options),
         "fit_facts": {
             "fit_seconds": perf_counter() - started,

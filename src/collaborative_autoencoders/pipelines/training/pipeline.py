@@ -1,37 +1,40 @@
-"""The picture: one node per model, in the model's namespace."""
+"""Parts of the split → fitted model: one node per model, in the model's namespace."""
 
 from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
+from collaborative_autoencoders.learning.options import for_model
+
 from .nodes import fit_model
 
-PARTS = ("train_likes", "train_ratings", "validation_likes", "validation_ratings")
+PARTS = ("train", "validation", "data_facts")
 RESULTS = ("fitted", "history", "fit_facts")
-SHARED = ("params:training", "params:running")
+SHARED = ("training", "running")
 
 
-def create_pipeline(models: Iterable[str], of: str = "") -> Pipeline:
+def create_pipeline(models: Iterable[str], suffix: str = "") -> Pipeline:
     """Fit each of these models on the same parts of the same split.
 
-    `of` is what the names of parts, results and nodes end in, where another pipeline has made
-    parts of its own.
+    `suffix` is added to the names of parts, results and nodes. A pipeline that makes its own parts
+    needs it.
     """
-    return sum((_train(model, of) for model in models), Pipeline([]))
+    return sum((_train(model, suffix) for model in models), Pipeline([]))
 
 
-def _train(model: str, of: str) -> Pipeline:
-    parts = [f"{name}{of}" for name in (*PARTS, "data_facts")]
+def _train(model: str, suffix: str) -> Pipeline:
+    parts = {name: f"{name}{suffix}" for name in PARTS}
+    shared = {name: f"params:{name}" for name in SHARED}
     return Pipeline(
         [
             Node(
-                fit_model,
-                inputs=["params:options", *SHARED, *parts],
-                outputs={name: f"{name}{of}" for name in RESULTS},
-                name=f"fit_model{of}",
+                for_model(fit_model, model),
+                inputs={"options": "params:options"} | shared | parts,
+                outputs={name: f"{name}{suffix}" for name in RESULTS},
+                name=f"fit_model{suffix}",
             )
         ],
         namespace=model,
-        inputs=set(parts),
-        parameters={"params:options": f"params:{model}"} | {name: name for name in SHARED},
+        inputs=set(parts.values()),
+        parameters={"params:options": f"params:{model}"} | {name: name for name in shared.values()},
     )

@@ -1,19 +1,16 @@
-"""The doors of tuning: a search, what can be said of it, and what it proposes."""
+"""The nodes of tuning: search, summarise, draw, propose."""
 
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from scipy.sparse import csr_array
 
-from collaborative_autoencoders.interactions.matrices import Interactions
+from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
-from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.tuning.options import Search, SearchSpaces, TuningOptions
 
-from .options import SearchSpaces, TuningOptions
-from .proposing import write_proposal
-
-Search = dict[str, Any]
+SearchResult = dict[str, Any]
+"""The dict that `tuning.results.result_of` returns, or a model and why it was `left_out`."""
 
 
 def search_options(
@@ -21,83 +18,84 @@ def search_options(
     tuning: TuningOptions,
     search_spaces: SearchSpaces,
     running: RunningOptions,
-    train_likes: csr_array,
-    train_ratings: csr_array,
-    validation_likes: csr_array,
-    validation_ratings: csr_array,
+    train: Interactions,
+    validation: Interactions,
     data_facts: dict[str, Any],
-) -> Search:
-    """Try points of the space, each fitted on train and judged on validation: all of the study.
+) -> SearchResult:
+    """Run the search of one network. Each trial is fitted on train and validated on validation.
 
-    The test part is not asked for. Says why, where there is nothing to search: no space for this
-    model, or no ratings for it to learn from.
-    Raises ValueError where the search cannot begin, or where none of its trials came to an end.
+    A network without a space, or without ratings to learn from, is left out with the reason.
+    Raises ValueError if the search cannot start or if none of its trials is complete.
     """
-    from .reporting import describe
-    from .searching import Search, search
+    from collaborative_autoencoders.tuning.results import result_of
+    from collaborative_autoencoders.tuning.search import run_search
 
-    name = options.model.name
-    space = search_spaces.of(tuning.space, name)
-    left_out = why_left_out(name, tuning.space, space is None, data_facts)
-    if left_out is not None or space is None:
-        return {"model": name, "left_out": left_out}
-    asked = Search(
-        model=name,
-        base=options,
+    model = options.name
+    space = search_spaces.of(tuning.space, model)
+    if space is None:
+        return not_searched(model, f"search_spaces.{tuning.space} has no space for {model}")
+    if learns_from_ratings(model) and not data_facts["rated"]:
+        return not_searched(model, f"{model} is fitted on ratings, and the table has none")
+    search = Search(
+        options=options,
         space=space,
         tuning=tuning,
         running=running,
-        train=Interactions(train_ratings, train_likes),
-        validation=Interactions(validation_ratings, validation_likes),
-        catalogue=Catalogue(*(data_facts[field] for field in Catalogue._fields)),
+        train=train,
+        validation=validation,
         facts=data_facts,
     )
-    return describe(asked, search(asked))
+    return result_of(search, run_search(search))
 
 
-def why_left_out(model: str, space: str, has_none: bool, data_facts: dict[str, Any]) -> str | None:
-    """Why nothing is searched of this model; None where there is something."""
+def not_searched(model: str, reason: str) -> SearchResult:
+    """Return the result for a network that is not searched."""
+    return {"model": model, "left_out": reason}
+
+
+def learns_from_ratings(model: str) -> bool:
+    """Return whether the network is fitted on ratings, not on likes."""
     from collaborative_autoencoders.models import model_class
 
-    if has_none:
-        return f"search_spaces.{space} has no space for {model}"
-    if model_class(model).learns_from == "ratings" and not data_facts["rated"]:
-        return f"{model} learns from ratings, and the table has none"
-    return None
+    return bool(model_class(model).learns_from == "ratings")
 
 
-def summarise_search(search: Search) -> dict[str, Any]:
-    """`trials`: one row each; `best`: the options found; `search_metrics`: figures by name.
+def summarise_search(search: SearchResult) -> dict[str, Any]:
+    """Return `trials`, one row per trial; `best`, the best options; and `search_metrics`.
 
-    The figures are the best validation, counts of trials, and the importance of each axis, a share
-    of the variance of the metric (fANOVA, Hutter et al. 2014).
+    The metrics are the best value of the validation metric, the number of trials in each state, and
+    the importance of each axis: its share of the variance of the validation metric (fANOVA, Hutter
+    et al. 2014).
     """
-    from .reporting import count_states, importances_of, table_of
+    from collaborative_autoencoders.tuning.figures import importances_of
+    from collaborative_autoencoders.tuning.results import count_states, trials_table
 
     if search["left_out"]:
         return {"trials": pd.DataFrame(), "best": {}, "search_metrics": {}}
     importance = {f"importance.{name}": value for name, value in importances_of(search).items()}
     best = {f"best_validation_{search['metric']}": search["best"]["value"]}
     return {
-        "trials": table_of(search),
+        "trials": trials_table(search),
         "best": search["best"]["params"],
         "search_metrics": best | count_states(search) | importance,
     }
 
 
-def draw_search(search: Search) -> dict[str, Any]:
-    """Three plotly figures: the best so far trial by trial, parallel coordinates, importances."""
-    from . import reporting
+def draw_search(search: SearchResult) -> dict[str, Any]:
+    """Return three plotly figures: progress of the search, parallel coordinates, importances."""
+    from collaborative_autoencoders.tuning import figures
 
     return {
-        "search_history": reporting.draw_history(search),
-        "parallel_coordinates": reporting.draw_parallel_coordinates(search),
-        "importances": reporting.draw_importances(search),
+        "search_history": figures.draw_progress(search),
+        "parallel_coordinates": figures.draw_parallel_coordinates(search),
+        "importances": figures.draw_importances(search),
     }
 
 
-def propose_parameters(search: Search) -> str:
-    """The model's block with what was found, as YAML that a folder of conf/ takes as it is."""
+def propose_parameters(search: SearchResult) -> str:
+    """Return the model's block with the best options, as YAML for a folder of conf/."""
+    from collaborative_autoencoders.tuning.results import write_proposal
+
     if search["left_out"]:
         return f"# Nothing is proposed: {search['left_out']}.\n"
     return write_proposal(search, datetime.now())

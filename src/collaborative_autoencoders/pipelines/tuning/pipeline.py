@@ -1,19 +1,21 @@
-"""Train and validation → trials → what mattered, and what is proposed; a namespace per network."""
+"""Train and validation → trials → reports and a proposal; one namespace per network."""
 
 from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
+from collaborative_autoencoders.learning.options import for_model
+
 from .nodes import draw_search, propose_parameters, search_options, summarise_search
 
-PARTS = ("train_likes", "train_ratings", "validation_likes", "validation_ratings")
-SHARED = ("params:tuning", "params:search_spaces", "params:running")
+PARTS = {part: part for part in ("train", "validation", "data_facts")}
+SHARED = {name: f"params:{name}" for name in ("tuning", "search_spaces", "running")}
 SUMMARY = ("trials", "best", "search_metrics")
 FIGURES = ("search_history", "parallel_coordinates", "importances")
 
 
 def create_pipeline(models: Iterable[str]) -> Pipeline:
-    """A search for each of these networks; the test part is not asked for."""
+    """Return a search for each of these networks. The test part is not an input."""
     return sum((_tune(model) for model in models), Pipeline([]))
 
 
@@ -21,8 +23,8 @@ def _tune(model: str) -> Pipeline:
     return Pipeline(
         [
             Node(
-                search_options,
-                inputs=["params:options", *SHARED, *PARTS, "data_facts"],
+                for_model(search_options, model),
+                inputs={"options": "params:options"} | SHARED | PARTS,
                 outputs="search",
                 name="search_options",
             ),
@@ -46,6 +48,6 @@ def _tune(model: str) -> Pipeline:
             ),
         ],
         namespace=model,
-        inputs={*PARTS, "data_facts"},
-        parameters={"params:options": f"params:{model}"} | {name: name for name in SHARED},
+        inputs=set(PARTS),
+        parameters={"params:options": f"params:{model}"} | {name: name for name in SHARED.values()},
     )

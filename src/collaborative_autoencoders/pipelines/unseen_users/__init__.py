@@ -1,5 +1,5 @@
-"""How good the answers are for users whom a model has never seen."""
+"""Evaluation of recommendations for users that a model has never seen."""
 
-from .pipeline import create_pipeline
+from .pipeline import SUFFIX, create_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["SUFFIX", "create_pipeline"]

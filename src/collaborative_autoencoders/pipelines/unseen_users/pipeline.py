@@ -1,4 +1,4 @@
-"""Others' ratings → fit of its own → answers for unseen users, beside the same users known."""
+"""Models fitted without some users → scores of these users, as unseen and as known."""
 
 from collections.abc import Iterable
 
@@ -7,63 +7,63 @@ from kedro.pipeline import Node, Pipeline
 from .nodes import (
     average_unseen_users,
     compare_unseen_users,
+    evaluate_unseen_users,
     hold_out_users,
-    judge_unseen_users,
 )
 
-OTHERS = "_of_others"
-"""How the matrices without the unseen users are called, and what is fitted on them."""
+SUFFIX = "_without_unseen"
+"""Suffix of the parts without the unseen users, and of the models fitted on them."""
 
-TRAIN_AND_VALIDATION = ["train_ratings", "train_likes", "validation_ratings", "validation_likes"]
-SHARED = {*TRAIN_AND_VALIDATION, "test_ratings", "test_likes", "unseen_users"}
-SCORES = ("unseen_user_scores", "known_user_scores")
+PARTS = {part: part for part in ("train", "validation", "test")}
+EVALUATION = {"evaluation": "params:evaluation"}
+SCORES = "unseen_user_scores"
 
 
 def create_pipeline(models: Iterable[str]) -> Pipeline:
-    """All but the fit, which is the training pipeline's own, on the matrices `…_of_others`."""
+    """Hold out users, evaluate these models on them and compare.
+
+    The training pipeline fits the models, on the parts `…_without_unseen`.
+    """
     names = list(models)
-    judged = [
+    evaluated = [
         Pipeline(
-            _judge_one_model(), namespace=name, inputs=SHARED, parameters={"params:evaluation"}
+            _evaluate_one_model(),
+            namespace=name,
+            inputs={*PARTS, "unseen_users"},
+            parameters={"params:evaluation"},
         )
         for name in names
     ]
-    return sum([_hold_out(), *judged, _compare(names)], Pipeline([]))
+    return sum([_hold_out(), *evaluated, _compare(names)], Pipeline([]))
 
 
 def _hold_out() -> Pipeline:
-    of_others = [f"{name}{OTHERS}" for name in (*TRAIN_AND_VALIDATION, "data_facts")]
+    inputs = {name: name for name in ("user_ids", "train", "validation", "data_facts")}
+    remaining = [f"{name}{SUFFIX}" for name in ("train", "validation", "data_facts")]
     return Pipeline(
         [
             Node(
                 hold_out_users,
-                inputs=["user_ids", *TRAIN_AND_VALIDATION, "data_facts", "params:unseen_users"],
-                outputs={name: name for name in ("unseen_users", *of_others)},
+                inputs=inputs | {"options": "params:unseen_users"},
+                outputs={name: name for name in ("unseen_users", *remaining)},
                 name="hold_out_users",
             )
         ]
     )
 
 
-def _judge_one_model() -> list[Node]:
+def _evaluate_one_model() -> list[Node]:
+    inputs = {name: name for name in (f"fitted{SUFFIX}", "fitted", "unseen_users")}
     return [
         Node(
-            judge_unseen_users,
-            inputs=[
-                f"fitted{OTHERS}",
-                "fitted",
-                "unseen_users",
-                *TRAIN_AND_VALIDATION,
-                "test_ratings",
-                "test_likes",
-                "params:evaluation",
-            ],
-            outputs={name: name for name in SCORES},
-            name="judge_unseen_users",
+            evaluate_unseen_users,
+            inputs=inputs | PARTS | EVALUATION,
+            outputs=SCORES,
+            name="evaluate_unseen_users",
         ),
         Node(
             average_unseen_users,
-            inputs=[*SCORES, "params:evaluation"],
+            inputs=[SCORES, "params:evaluation"],
             outputs="unseen_metrics",
             name="average_unseen_users",
         ),
@@ -71,12 +71,12 @@ def _judge_one_model() -> list[Node]:
 
 
 def _compare(models: list[str]) -> Pipeline:
-    scores = [f"{model}.{name}" for model in models for name in SCORES]
+    scores = [f"{model}.{SCORES}" for model in models]
     return Pipeline(
         [
             Node(
                 compare_unseen_users,
-                inputs={"evaluation": "params:evaluation"} | {name: name for name in scores},
+                inputs=EVALUATION | {name: name for name in scores},
                 outputs="unseen_comparison",
                 name="compare_unseen_users",
             )

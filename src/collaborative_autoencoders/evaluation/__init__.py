@@ -1,0 +1,1 @@
+"""Evaluation: rank items, predict ratings, score each user, average, compare models."""

@@ -1,0 +1,158 @@
+"""Evaluation of one model: rank items, predict ratings and score each user.
+
+Dimension key: U users, I items, K places of a list, N held-out ratings.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.columns import ITEM_INDEX, RATING, USER_INDEX
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.sparse import user_of_cells
+from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
+from collaborative_autoencoders.metrics.rating import sum_by_user
+from collaborative_autoencoders.metrics.table import Lists, Metric, at, metrics_of
+from collaborative_autoencoders.models.model import RatingModel
+
+from .known import Known
+from .lists import NO_ITEM, check_lists, lists_to_table
+from .options import EvaluationOptions
+from .prediction import predict_ratings
+from .ranking import Scorer, rank_items
+
+N_RELEVANT = "n_relevant"
+PREDICTED = "predicted"
+N_RATINGS = "n_ratings"
+
+
+class Evaluation(NamedTuple):
+    """The lists, predictions and scores of a model for some users."""
+
+    ranked_items: pd.DataFrame
+    """One row per recommended item, best first: user_index, rank from 1, item_index, score."""
+
+    predicted_ratings: pd.DataFrame
+    """One row per held-out rating: user_index, item_index, rating, predicted. Empty if the model
+    does not predict ratings."""
+
+    user_scores: pd.DataFrame
+    """One row per user: user_index, n_relevant (held-out likes), every metric of lists at every k,
+    and, if the model predicts ratings, `rmse_sum`, `mae_sum` and n_ratings. A metric is NaN for a
+    user without a value, such as NDCG without held-out likes."""
+
+
+def evaluate(
+    model: Scorer,
+    known: Known,
+    test: Interactions,
+    owners_I: NDArray[np.int64],
+    options: EvaluationOptions,
+    users: NDArray[np.integer] | None = None,
+) -> Evaluation:
+    """Rank the longest list for each user, predict the held-out ratings, and score both.
+
+    `users` are indices; None means all users. `owners_I` is the number of users of each item in
+    training. Ranking reads `known` only. Prediction also reads which ratings the test part has, but
+    not their values.
+
+    Raises ValueError if a score or prediction is not finite, or if a list is not valid.
+    """
+    users_U = np.arange(test.shape[0]) if users is None else np.asarray(users, dtype=np.int64)
+    lists = rank_items(model, known, max(options.k), options.batch_size, users_U)
+    check_lists(*lists, known.seen_UI[users_U], users_U)
+    scores = score_lists(lists[0], test.likes[users_U], owners_I, test.shape[0], options.k)
+    scores.insert(0, USER_INDEX, users_U)
+    predicted = predictions_to_table(_EMPTY, _EMPTY, users_U)
+    if isinstance(model, RatingModel):
+        predicted_UI = predict_ratings(
+            model,
+            histories_UI=known.histories_UI,
+            wanted_UI=test.ratings,
+            batch_size=options.batch_size,
+            users=users_U,
+        )
+        actual_UI = test.ratings[users_U]
+        predicted = predictions_to_table(predicted_UI, actual_UI, users_U)
+        scores = scores.join(sum_errors(predicted_UI, actual_UI))
+    return Evaluation(lists_to_table(*lists, users_U), predicted, scores)
+
+
+def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
+    """Return empty tables, with their columns, for a model that was left out."""
+    no_users_U = np.empty(0, dtype=np.int64)
+    item_UK = np.full((0, max(options.k)), NO_ITEM)
+    scores = score_lists(item_UK, _EMPTY, no_users_U, 0, options.k)
+    scores.insert(0, USER_INDEX, no_users_U)
+    return Evaluation(
+        lists_to_table(item_UK, item_UK, no_users_U),
+        predictions_to_table(_EMPTY, _EMPTY, no_users_U),
+        scores,
+    )
+
+
+def count_owners(train: Interactions) -> NDArray[np.int64]:
+    """Return the number of users who rated each item in training, shape (I,)."""
+    return np.bincount(train.ratings.indices, minlength=train.shape[1])
+
+
+def score_lists(
+    item_UK: NDArray[np.integer],
+    relevant_UI: csr_array,
+    owners_I: NDArray[np.int64],
+    n_users: int,
+    k: list[int],
+) -> pd.DataFrame:
+    """Return every list metric at every k, one row per list.
+
+    `n_users` is the number of users in training.
+    """
+    hits_UK, n_relevant_U = find_hits(item_UK, relevant_UI), count_relevant(relevant_UI)
+    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
+    columns = {N_RELEVANT: n_relevant_U}
+    for length in k:
+        for metric in metrics_of("list"):
+            columns[at(metric.name, length)] = metric.function(lists.first(length))
+    return pd.DataFrame(columns)
+
+
+def sum_errors(predicted_UI: csr_array, actual_UI: csr_array) -> pd.DataFrame:
+    """Return one row per user: the sum of each rating metric's values, and the number of ratings.
+
+    Both matrices must store the same cells.
+    """
+    error_N = predicted_UI.data.astype(np.float64) - actual_UI.data
+    user_N, n_users = user_of_cells(actual_UI), actual_UI.shape[0]
+    sums = {
+        sum_column(metric): sum_by_user(user_N, metric.function(error_N), n_users)
+        for metric in metrics_of("ratings")
+    }
+    return pd.DataFrame(sums | {N_RATINGS: np.diff(actual_UI.indptr)})
+
+
+def sum_column(metric: Metric) -> str:
+    """Return the column of a rating metric in `user_scores`, such as `rmse_sum`."""
+    return f"{metric.name}_sum"
+
+
+def predictions_to_table(
+    predicted_UI: csr_array, actual_UI: csr_array, users_U: NDArray[np.integer]
+) -> pd.DataFrame:
+    """Return one row per held-out rating, with its prediction.
+
+    Both matrices must store the same cells, with one row per user in `users_U`.
+    """
+    return pd.DataFrame(
+        {
+            USER_INDEX: users_U[user_of_cells(actual_UI)].astype(np.int32),
+            ITEM_INDEX: actual_UI.indices.astype(np.int32),
+            RATING: actual_UI.data,
+            PREDICTED: predicted_UI.data,
+        }
+    )
+
+
+_EMPTY = csr_array(np.empty((0, 0), dtype=np.float32))

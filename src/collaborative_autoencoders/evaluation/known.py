@@ -1,0 +1,80 @@
+"""The ratings that a model may read when it is evaluated.
+
+Dimension key: U users, I items, B users of one batch.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.models.model import Fitted, Model
+
+
+class Known(NamedTuple):
+    """The known ratings of some users, both shape (U, I). Always passed as one value."""
+
+    histories_UI: csr_array
+    """What the model reads: its view, ratings or likes, of the parts it was fitted on."""
+
+    seen_UI: csr_array
+    """Items that are not recommended: every rating in train or validation, liked or not."""
+
+    def of_users(self, users_B: NDArray[np.integer]) -> "Known":
+        """Return these users' rows."""
+        return Known(self.histories_UI[users_B], self.seen_UI[users_B])
+
+
+def known_of(fitted: Fitted, *, train: Interactions, validation: Interactions) -> Known:
+    """Return the ratings that the model may read. None of them is from the test part.
+
+    Raises ValueError if the model was fitted on other parts, because its train part may contain
+    test ratings of this split.
+    """
+    if fitted.parts != fingerprint(train=train, validation=validation):
+        raise ValueError(
+            f"{fitted.name} was fitted on another split than the one in data/ and may have seen "
+            f"test ratings. Fit it again: kedro run --from-nodes {fitted.name}.fit_model"
+        )
+    return histories_for(fitted, train=train, validation=validation)
+
+
+def histories_for(fitted: Fitted, *, train: Interactions, validation: Interactions) -> Known:
+    """Return the histories a model may read, given these parts.
+
+    The parts may contain other users than those the model was fitted on.
+    """
+    both = train.joined(validation)
+    histories = both if fitted.refitted else train
+    return Known(histories.view(fitted_model(fitted).learns_from), both.ratings)
+
+
+def fitted_model(fitted: Fitted) -> Model:
+    """Return the model. Raises ValueError if it was left out."""
+    if fitted.model is None:
+        raise ValueError(f"{fitted.name} was left out: {fitted.left_out}")
+    return fitted.model
+
+
+def refuse_leak(test: Interactions, **known: Interactions) -> None:
+    """Raise ValueError, with user and item, if a known part contains a rating of the test part.
+
+    `known` holds the parts by name.
+    """
+    for name, part in known.items():
+        shared = (_stored(test.ratings) * _stored(part.ratings)).tocoo()
+        if shared.nnz:
+            raise ValueError(
+                f"user_index {shared.row[0]} has item_index {shared.col[0]} in test and in {name}; "
+                f"{shared.nnz - 1} more pairs are in both. Scores would not be valid. Make the "
+                "parts again: kedro run --from-nodes data_engineering.split_ratings"
+            )
+
+
+def _stored(part_UI: csr_array) -> csr_array:
+    """Return True at every stored cell, including explicit zeros."""
+    stored_N = np.ones(part_UI.nnz, dtype=np.bool_)
+    return csr_array((stored_N, part_UI.indices, part_UI.indptr), shape=part_UI.shape)

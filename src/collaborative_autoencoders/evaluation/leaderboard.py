@@ -1,0 +1,73 @@
+"""The leaderboard: one row per model, the best first."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from collaborative_autoencoders.columns import MODEL
+from collaborative_autoencoders.metrics.table import measure
+
+from .differences import DIFFERENCE, HIGH, LOW, METRIC, NO_DIFFERENCE, OTHER, VERDICT
+
+LEFT_OUT = "left_out"
+COMPARED = "compared_with_above"
+
+
+def make_leaderboard(
+    figures: Mapping[str, Mapping[str, float]],
+    left_out: Mapping[str, str | None],
+    primary_metric: str,
+) -> pd.DataFrame:
+    """Return one row per model and one column per figure, sorted by `primary_metric`.
+
+    The best model is first. Models without the metric are last. Models with equal values keep
+    their order in `figures`. A figure that a model does not have is NaN. The column `left_out` is
+    the reason why a model was left out.
+    """
+    names = dict.fromkeys([primary_metric, *(name for row in figures.values() for name in row)])
+    rows = [{MODEL: model, **row, LEFT_OUT: left_out.get(model)} for model, row in figures.items()]
+    board = pd.DataFrame(rows, columns=[MODEL, *names, LEFT_OUT])
+    return sort_by(board.astype(dict.fromkeys(names, np.float64)), primary_metric)
+
+
+def sort_by(leaderboard: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the rows sorted by a metric, the best first and those without a value last."""
+    return leaderboard.sort_values(
+        metric,
+        ascending=not measure(metric).metric.higher_is_better,
+        na_position="last",
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def compare_with_above(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
+    """Add columns that compare each row with the row above, in the primary metric.
+
+        model  ndcg_at_10         model  ndcg_at_10  difference  …  compared_with_above
+        cdae   0.41          →    cdae   0.41
+        ease   0.38               ease   0.38        -0.03       …  worse than cdae
+
+    The new columns are empty in the first row, and if one of the two models does not have the
+    metric.
+    """
+    above = leaderboard[MODEL].shift()
+    wanted = pd.MultiIndex.from_arrays([leaderboard[MODEL], above])
+    primary = differences[differences[METRIC] == leaderboard.columns[1]]
+    pairs = primary.set_index([MODEL, OTHER])[[DIFFERENCE, LOW, HIGH, VERDICT]].reindex(wanted)
+    pairs = pairs.set_index(leaderboard.index)
+    sentences = [
+        sentence(verdict, other) for verdict, other in zip(pairs[VERDICT], above, strict=True)
+    ]
+    columns = {DIFFERENCE: DIFFERENCE, LOW: f"{DIFFERENCE}_{LOW}", HIGH: f"{DIFFERENCE}_{HIGH}"}
+    compared = pairs[list(columns)].rename(columns=columns)
+    compared[COMPARED] = pd.Series(sentences, dtype=object)
+    return pd.concat([leaderboard.iloc[:, :2], compared, leaderboard.iloc[:, 2:]], axis=1)
+
+
+def sentence(verdict: object, other: object) -> str | None:
+    """Return the verdict in words, such as "worse than cdae"; None without a verdict."""
+    if not isinstance(verdict, str):
+        return None
+    return f"{verdict} {'from' if verdict == NO_DIFFERENCE else 'than'} {other}"

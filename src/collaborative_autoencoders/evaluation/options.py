@@ -1,0 +1,71 @@
+"""Options of evaluation."""
+
+from typing import Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+
+from collaborative_autoencoders.metrics.table import Measure, at, measure, metrics_of
+from collaborative_autoencoders.options import Options
+
+
+class EvaluationOptions(Options):
+    """How lists are made and scored. The same for every model."""
+
+    k: list[PositiveInt] = Field(min_length=1)
+    """Lengths of list to evaluate, ascending. Lists are made with the longest."""
+
+    primary_metric: str
+    """Metric that the leaderboard is sorted by: a list metric at one of these k, such as
+    `ndcg_at_10`, or a rating metric."""
+
+    batch_size: PositiveInt
+    """Users scored at once, as dense rows in memory."""
+
+    bootstrap_resamples: PositiveInt
+    """Bootstrap resamples of users for each 95 % interval."""
+
+    seed: NonNegativeInt
+    """Seed of the resamples."""
+
+    @field_validator("k")
+    @classmethod
+    def _ascending(cls, k: list[int]) -> list[int]:
+        if k != sorted(set(k)):
+            raise ValueError(
+                f"{k} is not ascending or has duplicates; did you mean {sorted(set(k))}?"
+            )
+        return k
+
+    @model_validator(mode="after")
+    def _primary_is_computed(self) -> Self:
+        found = measure(self.primary_metric)
+        if found.k is not None and found.k not in self.k:
+            raise ValueError(
+                f"primary_metric: {self.primary_metric} is not computed for k = {self.k}: add "
+                f"{found.k} to k, or set {at(found.metric.name, self.k[0])}"
+            )
+        return self
+
+    @property
+    def shown_k(self) -> int:
+        """The length of list that tables and figures show: the one closest to 10."""
+        return min(self.k, key=lambda length: abs(length - 10))
+
+    @property
+    def leaderboard_measures(self) -> tuple[Measure, Measure]:
+        """The list metric and the rating metric that sort and compare models.
+
+        One of the two is the primary metric.
+        """
+        primary = measure(self.primary_metric)
+        if primary.k is None:
+            return Measure(metrics_of("list")[0], self.shown_k), primary
+        return primary, Measure(metrics_of("ratings")[0], None)
+
+    @property
+    def measures_of_users(self) -> tuple[Measure, Measure]:
+        """The same pair, with a metric that users have values of instead of one of all lists."""
+        of_lists, of_ratings = self.leaderboard_measures
+        if of_lists.metric.of == "all lists":
+            of_lists = Measure(metrics_of("list")[0], self.shown_k)
+        return of_lists, of_ratings

@@ -1,0 +1,104 @@
+"""Ranking of items: score, exclude seen items, take the best.
+
+Dimension key: U users, I items, K places of a list, B users of one batch.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from .best import take_best
+from .known import Known
+
+
+class Scorer(Protocol):
+    """A model, or a wrapper around one, that scores items."""
+
+    def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of every item, shape (U, I). Higher is better."""
+
+
+def rank_items(
+    model: Scorer,
+    known: Known,
+    k: int,
+    batch_size: int,
+    users: NDArray[np.integer] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the `k` best unseen items of each user, best first, and their scores, shape (U, K).
+
+    `known` has one row per user. `users` are the indices to rank; None means all users. Ties go to
+    the lower item. A list with fewer than `k` unseen items is padded with item −1 and score −inf.
+    The model scores `batch_size` users at once.
+
+    Raises ValueError if `k` is larger than the catalogue, or, with user and item, if a score is NaN
+    or +inf.
+    """
+    n_users, n_items = known.histories_UI.shape
+    check_k(k, n_items)
+    users_U = np.arange(n_users) if users is None else np.asarray(users, dtype=np.int64)
+    item_UK = np.empty((len(users_U), k), dtype=np.int32)
+    score_UK = np.empty((len(users_U), k), dtype=np.float32)
+    for start in range(0, len(users_U), batch_size):
+        rows = slice(start, start + batch_size)
+        users_B = users_U[rows]
+        item_UK[rows], score_UK[rows] = rank_batch(model, known.of_users(users_B), users_B, k)
+    return item_UK, score_UK
+
+
+def rank_batch(
+    model: Scorer,
+    known: Known,
+    users_B: NDArray[np.int64],
+    k: int,
+    excluded_I: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the `k` best unseen items of one batch and their scores, both shape (B, K).
+
+    `known` has the rows of `users_B` only. In `users_B`, −1 is an unseen user. `excluded_I` marks
+    items that are excluded for every user.
+    """
+    # a copy, because a model may return an array that it keeps
+    scores_BI = np.array(model.score(known.histories_UI, users_B), dtype=np.float32, order="C")
+    refuse_unrankable(scores_BI, users_B)
+    exclude_seen(scores_BI, known.seen_UI)
+    if excluded_I is not None:
+        scores_BI[:, excluded_I] = -np.inf
+    return take_best(scores_BI, k)
+
+
+def exclude_seen(scores_BI: NDArray[np.float32], seen_BI: csr_array) -> None:
+    """Set the score to −inf at every cell that `seen_BI` stores, including explicit zeros.
+
+    `scores_BI` must be contiguous and is changed in place.
+    """
+    n_users, n_items = scores_BI.shape
+    row_starts_N = np.repeat(np.arange(n_users) * n_items, np.diff(seen_BI.indptr))
+    # a flat index is twice as fast as two indices. copy=False, because writing into a copy would
+    # not change `scores_BI`
+    scores_BI.reshape(-1, copy=False)[row_starts_N + seen_BI.indices] = -np.inf
+
+
+def refuse_unrankable(scores_BI: NDArray[np.floating], users_B: NDArray[np.integer]) -> None:
+    """Raise ValueError, with the first user and item, if a score is NaN or +inf."""
+    # the maximum of a row with NaN is NaN, and NaN < inf is False
+    rankable_B = scores_BI.max(axis=1) < np.inf
+    if not rankable_B.all():
+        row = int(np.argmin(rankable_B))
+        item = int(np.argmin(scores_BI[row] < np.inf))
+        raise ValueError(
+            f"The model scored item_index {item} for user_index {users_B[row]} as "
+            f"{scores_BI[row, item]}, which cannot be ranked. Check the model's history, and "
+            "lower fitting.learning_rate."
+        )
+
+
+def check_k(k: int, n_items: int) -> None:
+    """Raise ValueError if `k` is larger than the number of items."""
+    if k > n_items:
+        raise ValueError(
+            f"A list of k = {k} is longer than the catalogue of {n_items} items. "
+            f"Set it to at most {n_items} (evaluation.k, promotion.metric)."
+        )

@@ -1,0 +1,42 @@
+"""How datasets are logged in MLflow: by `metadata: {mlflow: …}` in the catalog.
+
+parameters    a flat dict, logged as parameters prefixed with the dataset's name
+history       {name: [{value, step}, …]}, logged as metrics by step
+metrics       {name: number or null}, logged as metrics
+left_out      a dict; a reason under `left_out` is logged as a tag
+figure        a plotly figure, logged as HTML
+table         a DataFrame, logged as CSV
+text          a text in YAML
+json          any JSON value
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from mlflow import MlflowClient
+
+from collaborative_autoencoders.tracking.logged import log_curves, log_metrics, log_parameters
+
+
+def _log_left_out(run_id: str, name: str, facts: dict[str, Any]) -> None:
+    if facts["left_out"] is not None:
+        MlflowClient().set_tag(run_id, "left_out", facts["left_out"])
+
+
+def _log_text(run_id: str, file: str, text: str) -> None:
+    MlflowClient().log_text(run_id, text, file)
+
+
+LOG: dict[str, Callable[[str, str, Any], None]] = {
+    "parameters": lambda run_id, name, value: log_parameters(run_id, {name: value}),
+    "history": lambda run_id, name, value: log_curves(run_id, value),
+    "metrics": lambda run_id, name, value: log_metrics(run_id, value),
+    "left_out": _log_left_out,
+    "figure": lambda run_id, name, value: MlflowClient().log_figure(run_id, value, f"{name}.html"),
+    "table": lambda run_id, name, value: _log_text(
+        run_id, f"{name}.csv", value.to_csv(index=False)
+    ),
+    "text": lambda run_id, name, value: _log_text(run_id, f"{name}.yml", value),
+    "json": lambda run_id, name, value: MlflowClient().log_dict(run_id, value, f"{name}.json"),
+}
+"""The function for each kind; its arguments are run id, dataset name without namespace, data."""

@@ -1,0 +1,196 @@
+"""Sparse matrices of users × items: construction, joining, selection and storage.
+
+Dimension key: U users, I items, B users of one batch, N stored cells.
+A cell is observed if the sparse structure stores it, even if its value is 0.
+"""
+
+import io
+import zipfile
+import zlib
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy.sparse import csr_array, get_index_dtype
+
+CORRUPT = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, KeyError)
+"""Errors that reading a damaged `.npz` raises, besides ValueError."""
+
+
+def to_matrix(
+    user_index: NDArray[np.integer],
+    item_index: NDArray[np.integer],
+    values: ArrayLike,
+    shape: tuple[int, int],
+    dtype: DTypeLike = np.float32,
+) -> csr_array:
+    """Return a CSR matrix with `values` at (user_index, item_index). Explicit zeros are kept.
+
+    `values` is one number per row or one number for all rows. Rows may come in any order; sorted
+    by user and item is fastest. Raises ValueError if a pair of user and item is duplicated.
+    """
+    values_N = np.broadcast_to(np.asarray(values, dtype=dtype), user_index.shape)
+    cell_N = user_index.astype(np.int64) * shape[1] + item_index
+    if not (cell_N[1:] > cell_N[:-1]).all():
+        order = np.argsort(cell_N)
+        if (cell_N[order][1:] == cell_N[order][:-1]).any():
+            raise ValueError("duplicate pair of user and item: clean the ratings first")
+        user_index, item_index, values_N = user_index[order], item_index[order], values_N[order]
+    index_dtype = get_index_dtype(maxval=max(len(cell_N), *shape))  # int32 if it is large enough
+    indptr_U = np.zeros(shape[0] + 1, dtype=index_dtype)
+    np.cumsum(np.bincount(user_index, minlength=shape[0]), out=indptr_U[1:])
+    return csr_array((values_N.copy(), item_index.astype(index_dtype), indptr_U), shape=shape)
+
+
+def likes_of(ratings_UI: csr_array, like_threshold: float) -> csr_array:
+    """Return a one for every rating ≥ `like_threshold`; other ratings are not stored."""
+    return where(ratings_UI, ratings_UI.data >= np.float32(like_threshold))
+
+
+def where(matrix_UI: csr_array, keep_N: NDArray[np.bool_]) -> csr_array:
+    """Return a one for every stored cell that `keep_N` marks."""
+    kept_before_N = np.zeros(len(keep_N) + 1, dtype=matrix_UI.indptr.dtype)
+    np.cumsum(keep_N, out=kept_before_N[1:])
+    indptr_U = kept_before_N[matrix_UI.indptr]
+    indices_N = matrix_UI.indices[np.flatnonzero(keep_N)]
+    ones_N = np.ones(len(indices_N), dtype=np.float32)
+    return csr_array((ones_N, indices_N, indptr_U), shape=matrix_UI.shape)
+
+
+def user_of_cells(matrix_UI: csr_array) -> NDArray[np.int64]:
+    """Return the row of every stored cell, shape (N,)."""
+    return np.repeat(np.arange(matrix_UI.shape[0]), np.diff(matrix_UI.indptr))
+
+
+def cells_of(matrix_UI: csr_array) -> NDArray[np.int64]:
+    """Return user · I + item of every stored cell, shape (N,). Ascending if columns are sorted."""
+    return user_of_cells(matrix_UI) * matrix_UI.shape[1] + matrix_UI.indices
+
+
+def join(first_UI: csr_array, second_UI: csr_array) -> csr_array:
+    """Return the union of two matrices. Explicit zeros are kept.
+
+    Raises ValueError if they share a cell or differ in shape.
+    """
+    # not scipy's `+`, which drops explicit zeros: a rating of 0 is observed
+    if first_UI.shape != second_UI.shape:
+        raise ValueError(
+            f"the parts differ in shape, {first_UI.shape} and {second_UI.shape}: the files are "
+            "stale. Create them again with `kedro run --pipelines data_engineering`."
+        )
+    first, second = first_UI.tocoo(), second_UI.tocoo()
+    return to_matrix(
+        np.concatenate([first.row, second.row]),
+        np.concatenate([first.col, second.col]),
+        np.concatenate([first.data, second.data]),
+        first_UI.shape,
+        dtype=np.result_type(first.data, second.data),
+    )
+
+
+def update(older_UI: csr_array, *, newer_UI: csr_array) -> csr_array:
+    """Return the union of two matrices. Shared cells take the newer value. Zeros are kept."""
+    if newer_UI.nnz == 0:
+        return older_UI
+    older, newer = older_UI.tocoo(), newer_UI.tocoo()
+    return last_of_each(
+        np.concatenate([older.row, newer.row]),
+        np.concatenate([older.col, newer.col]),
+        np.concatenate([older.data, newer.data]),
+        older_UI.shape,
+    )
+
+
+def last_of_each(
+    row_N: NDArray[np.integer],
+    column_N: NDArray[np.integer],
+    values_N: NDArray[np.floating],
+    shape: tuple[int, int],
+) -> csr_array:
+    """Return a CSR matrix as `to_matrix` does, but keep the last value of a duplicate pair."""
+    cell_N = row_N.astype(np.int64) * shape[1] + column_N
+    cells, position_from_end = np.unique(cell_N[::-1], return_index=True)
+    rows, columns = np.divmod(cells, shape[1])
+    return to_matrix(rows, columns, values_N[::-1][position_from_end], shape)
+
+
+def take_cells(matrix_UI: csr_array, keep_N: NDArray[np.bool_]) -> csr_array:
+    """Return the stored cells that `keep_N` marks, with their values; same shape."""
+    kept_UI = where(matrix_UI, keep_N)
+    kept_UI.data = matrix_UI.data[keep_N]
+    return kept_UI
+
+
+def rows_of(matrix_UI: csr_array, users_B: NDArray[np.integer]) -> csr_array:
+    """Return these users' rows, shape (B, I). The row is empty where a user is −1."""
+    count_B = np.where(users_B >= 0, np.diff(matrix_UI.indptr)[users_B], 0)
+    known_UI = matrix_UI[users_B[users_B >= 0]]
+    indptr_B = np.concatenate([[0], np.cumsum(count_B)])
+    shape = (len(users_B), matrix_UI.shape[1])
+    return csr_array((known_UI.data, known_UI.indices, indptr_B), shape=shape)
+
+
+def matrix_to_bytes(matrix_UI: csr_array) -> bytes:
+    """Return the matrix as an uncompressed `.npz`. The same matrix gives the same bytes."""
+    sorted_UI = matrix_UI.sorted_indices()
+    return arrays_to_bytes(
+        shape=np.asarray(sorted_UI.shape),
+        indptr=sorted_UI.indptr,
+        indices=sorted_UI.indices,
+        data=sorted_UI.data,
+    )
+
+
+def matrix_from_bytes(content: bytes) -> csr_array:
+    """Return the matrix that `matrix_to_bytes` wrote.
+
+    Raises ValueError, with the reason, if the bytes are truncated or changed, an array is missing,
+    or the arrays do not form one CSR matrix.
+    """
+    arrays = arrays_from_bytes(content)
+    missing = {"shape", "indptr", "indices", "data"} - arrays.keys()
+    if missing:
+        raise ValueError(f"the npz lacks the arrays {sorted(missing)} of a sparse matrix")
+    return checked_csr(arrays["data"], arrays)
+
+
+def arrays_to_bytes(**arrays: NDArray) -> bytes:
+    """Return named arrays as an uncompressed `.npz` without a creation time."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def arrays_from_bytes(content: bytes) -> dict[str, NDArray]:
+    """Return the arrays of an `.npz` by name. Nothing is unpickled.
+
+    Raises ValueError, with the reason, if the bytes are truncated or changed.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError(f"these {len(content)} bytes are not a complete npz file")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise zipfile.BadZipFile(f"{damaged} does not match its checksum")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except CORRUPT as error:
+        raise ValueError(f"the npz file is corrupt ({error})") from error
+
+
+def checked_csr(data_N: NDArray, arrays: dict[str, NDArray]) -> csr_array:
+    """Return the CSR matrix with the values `data_N` and the arrays indices, indptr and shape.
+
+    Raises ValueError if the arrays do not form a CSR matrix with sorted, distinct columns.
+    """
+    try:
+        n_users, n_items = (int(size) for size in arrays["shape"])
+        matrix_UI = csr_array(
+            (data_N, arrays["indices"], arrays["indptr"]), shape=(n_users, n_items)
+        )
+        matrix_UI.check_format(full_check=True)
+    except (TypeError, IndexError, ValueError, *CORRUPT) as error:
+        raise ValueError(f"the npz file is corrupt ({error})") from error
+    if not matrix_UI.has_canonical_format:
+        raise ValueError("the npz holds a CSR matrix whose columns are unsorted or duplicated")
+    return matrix_UI

@@ -1,1 +1,0 @@
-"""From lists and predictions to figures with intervals: nothing here meets a network."""

@@ -1,0 +1,193 @@
+"""METRICS: the table of all metrics, one entry per metric.
+
+To add a metric, add an entry. The metric is then included in the CSV files, MLflow, the intervals
+and the terminal output, and can be used as the primary metric, for promotion, and as the validation
+metric of early stopping and tuning.
+
+Dimension key: U users, I items of the catalogue, K positions of a list, N held-out ratings.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator
+
+from . import beyond_accuracy, ranking, rating
+
+Values = NDArray[np.float64]
+
+
+class Lists(NamedTuple):
+    """The lists of some users, and the data from which metrics of lists are computed."""
+
+    item_UK: NDArray[np.integer]
+    """Item indices, best first; −1 pads a short list."""
+
+    hits_UK: NDArray[np.bool_]
+    """Whether each item is held out for the user."""
+
+    n_relevant_U: NDArray[np.integer]
+    """Number of held-out items of each user."""
+
+    owners_I: NDArray[np.integer]
+    """Number of users who have each item in training."""
+
+    n_users: int
+    """Number of users in training."""
+
+    def first(self, k: int) -> "Lists":
+        """Return the lists cut to their first k positions."""
+        return self._replace(item_UK=self.item_UK[:, :k], hits_UK=self.hits_UK[:, :k])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One entry of the table."""
+
+    name: str
+    """Name without length. Metrics of lists are reported with the length: `ndcg_at_10`."""
+
+    of: Literal["list", "all lists", "ratings"]
+    """Input of the metric: one user's list, the lists of all users together, or ratings."""
+
+    function: Callable[..., Any]
+    """list: `Lists` → one value per user (U,), NaN for a user without a value; the metric is the
+    mean. all lists: (number of recommendations (I,), number of users in training (I,)) of each item
+    → one number. ratings: errors (N,) → one value per rating (N,)."""
+
+    of_mean: Callable[[Any], Any] = np.positive
+    """ratings: increasing function from the mean value over ratings to the metric, such as √."""
+
+    higher_is_better: bool = True
+
+    heading: str
+    """Column heading on the terminal and axis title in figures."""
+
+    on_terminal: bool = True
+    """Whether the leaderboard on the terminal shows the metric even if it is not sorted by it."""
+
+
+def of_hits(function: Callable[..., Values]) -> Callable[[Lists], Values]:
+    """Return a function of `Lists` that calls `function(hits_UK, n_relevant_U)`."""
+    return lambda lists: function(lists.hits_UK, lists.n_relevant_U)
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(name="ndcg", of="list", function=of_hits(ranking.ndcg), heading="NDCG"),
+        Metric(name="recall", of="list", function=of_hits(ranking.recall), heading="Recall"),
+        Metric(
+            name="capped_recall",
+            of="list",
+            function=of_hits(ranking.capped_recall),
+            heading="Capped",
+            on_terminal=False,
+        ),
+        Metric(name="precision", of="list", function=of_hits(ranking.precision), heading="Prec"),
+        Metric(name="map", of="list", function=of_hits(ranking.average_precision), heading="MAP"),
+        Metric(name="mrr", of="list", function=of_hits(ranking.reciprocal_rank), heading="MRR"),
+        Metric(name="hit_rate", of="list", function=of_hits(ranking.hit_rate), heading="Hit"),
+        Metric(
+            name="novelty",
+            of="list",
+            function=lambda lists: beyond_accuracy.novelty(
+                lists.item_UK, lists.owners_I, lists.n_users
+            ),
+            heading="Novelty",
+            on_terminal=False,
+        ),
+        Metric(
+            name="gini",
+            of="all lists",
+            function=lambda recommended_I, owners_I: beyond_accuracy.gini(recommended_I),
+            higher_is_better=False,
+            heading="Gini",
+            on_terminal=False,
+        ),
+        Metric(name="coverage", of="all lists", function=beyond_accuracy.coverage, heading="Cover"),
+        Metric(
+            name="rmse",
+            of="ratings",
+            function=rating.squared_error,
+            of_mean=np.sqrt,
+            higher_is_better=False,
+            heading="RMSE",
+        ),
+        Metric(
+            name="mae",
+            of="ratings",
+            function=rating.absolute_error,
+            higher_is_better=False,
+            heading="MAE",
+        ),
+    )
+}
+
+
+class Measure(NamedTuple):
+    """A metric as it is reported. Metrics of lists have a length k; metrics of ratings do not."""
+
+    metric: Metric
+    k: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Reported name, such as `ndcg_at_10` or `rmse`."""
+        return self.metric.name if self.k is None else at(self.metric.name, self.k)
+
+    @property
+    def heading(self) -> str:
+        """Heading with the length, such as `NDCG@10` or `RMSE`."""
+        return self.metric.heading if self.k is None else f"{self.metric.heading}@{self.k}"
+
+
+def at(name: str, k: int) -> str:
+    """Return the reported name of a metric at length `k`, such as `ndcg_at_10`."""
+    return f"{name}_at_{k}"
+
+
+def metrics_of(of: str) -> list[Metric]:
+    """Return the metrics of one kind, in the order of the table."""
+    return [metric for metric in METRICS.values() if metric.of == of]
+
+
+def measure(name: str) -> Measure:
+    """Return the metric and the list length of a reported name.
+
+    Raises ValueError, with the closest known name, if the name is unknown.
+    """
+    found = re.fullmatch(r"(.+?)(?:_at_([1-9]\d*))?", name)
+    base, k = (found[1], found[2]) if found else (name, None)
+    metric = METRICS.get(base)
+    if metric is not None and (k is None) == (metric.of == "ratings"):
+        return Measure(metric, None if k is None else int(k))
+    known = {
+        m.name: m.name if m.of == "ratings" else at(m.name, int(k or 10)) for m in METRICS.values()
+    }
+    closest = [known[base]] if metric else get_close_matches(name, known.values(), n=1)
+    hint = f" did you mean {closest[0]!r}?" if closest else ""
+    raise ValueError(f"unknown metric {name!r};{hint} known metrics: {', '.join(known.values())}")
+
+
+def measure_of_users(name: str) -> Measure:
+    """Return the metric and the list length of the reported name of a metric with values per user.
+
+    Raises ValueError if the name is unknown or belongs to a metric of all lists together.
+    """
+    found = measure(name)
+    if found.metric.of == "all lists":
+        raise ValueError(
+            f"{name} is a metric of all lists together and has no value per user. Use a metric of "
+            "lists or ratings, such as ndcg_at_10 or rmse"
+        )
+    return found
+
+
+UserMetric = Annotated[str, AfterValidator(lambda name: measure_of_users(name).name)]
+"""An option that names a metric which can be compared user by user."""

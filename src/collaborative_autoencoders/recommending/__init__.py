@@ -1,1 +1,0 @@
-"""From scores to what is shown: the best items first, seen ones left out."""

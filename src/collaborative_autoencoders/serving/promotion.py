@@ -1,0 +1,242 @@
+"""Promotion: whether a challenger becomes the champion, and why."""
+
+from typing import Annotated, Literal, NamedTuple
+
+import pandas as pd
+from annotated_types import Ge, Gt
+from pydantic import field_validator
+
+from collaborative_autoencoders.columns import ITEM, MODEL, USER
+from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.evaluation.versions import Comparison, compare_versions
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.metrics.table import UserMetric, measure
+from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.options import Options
+
+from . import model_versions
+from .recommender import Recommender
+from .translated import Translated
+
+NOTHING = "nothing"
+"""The decision if there was nothing to decide."""
+
+
+class PromotionOptions(Options):
+    """When a challenger is promoted."""
+
+    policy: Literal["always", "better", "significant"]
+    """`always`: the challenger is promoted. `better`: it is promoted if its gain is above 0 and at
+    least `min_gain`. `significant`: in addition, the 95 % interval of the paired difference over
+    users must be above 0."""
+
+    metric: UserMetric
+    """Metric that compares ranking models."""
+
+    rating_metric: UserMetric
+    """Metric that compares rating models."""
+
+    min_gain: Annotated[float, Ge(0)]
+    """Minimum gain, in units of the metric."""
+
+    other_data: Literal["refuse", "allow"]
+    """`allow`: versions fitted on other data, or on another catalogue, are compared on the users
+    and items they share. `refuse`: they are neither compared nor promoted."""
+
+    roll_back: dict[str, Annotated[int, Gt(0)]]
+    """Versions that become champion again, by model. If it is not empty, no model is compared."""
+
+    @field_validator("roll_back")
+    @classmethod
+    def _models_are_known(cls, roll_back: dict[str, int]) -> dict[str, int]:
+        unknown = roll_back.keys() - MODELS.keys()
+        if unknown:
+            raise ValueError(f"unknown models {sorted(unknown)}: known are {', '.join(MODELS)}")
+        return roll_back
+
+
+class CurrentData(NamedTuple):
+    """The data in data/, on which both versions are compared."""
+
+    lookup: Lookup
+    known: Interactions
+    """Train and validation."""
+    test: Interactions
+
+    @property
+    def users(self) -> pd.Series:
+        """Raw ids of users, each at its index."""
+        return self.lookup.users[USER]
+
+    @property
+    def items(self) -> pd.Series:
+        """Raw ids of items, each at its index."""
+        return self.lookup.items[ITEM]
+
+
+class Decision(NamedTuple):
+    """The decision about a challenger, with the reason and the comparison."""
+
+    decision: str
+    """`promoted`, `refused`, `rolled back` or `nothing`."""
+    reason: str
+    champion: int | None = None
+    """Version that was champion before the decision."""
+    challenger: int | None = None
+    """Version of the challenger, or the version rolled back to."""
+    comparison: Comparison | None = None
+
+
+COLUMNS = (
+    *("decision", "champion", "challenger"),
+    *("metric", "champion_value", "challenger_value", "gain", "low", "high"),
+    *("users", "rows_left_out", "reason"),
+)
+
+
+def roll_back(name: str, number: int) -> Decision:
+    """Make a version champion again, and tag the version it replaces as rolled back.
+
+    Raises ValueError if the registry has no such version.
+    """
+    existing = model_versions.versions(name)
+    if number not in existing:
+        raise ValueError(
+            f"promotion.roll_back: {name} has no version {number} in the registry, "
+            f"only {', '.join(map(str, existing)) or 'none'}"
+        )
+    before = model_versions.version_of(name, model_versions.CHAMPION)
+    if before is not None and int(before.version) == number:
+        return Decision(NOTHING, f"version {number} is already the champion", number)
+    champion = None if before is None else int(before.version)
+    if champion is not None:
+        model_versions.tag_decision(
+            name, champion, model_versions.ROLLED_BACK, f"rolled back to version {number}"
+        )
+    reason = f"version {number} is champion again and replaces version {champion}"
+    model_versions.make_champion(name, number, reason)
+    return Decision(model_versions.ROLLED_BACK, reason, champion, number)
+
+
+def promote(
+    name: str, data: CurrentData, promotion: PromotionOptions, evaluation: EvaluationOptions
+) -> Decision:
+    """Compare the challenger with the champion, and make it champion if the policy accepts it."""
+    rival = model_versions.version_of(name, model_versions.CHALLENGER)
+    if rival is None:
+        return Decision(NOTHING, "no version has the alias challenger")
+    challenger = int(rival.version)
+    before = model_versions.version_of(name, model_versions.CHAMPION)
+    champion = None if before is None else int(before.version)
+    if champion == challenger:
+        return Decision(
+            NOTHING, f"version {champion} is already the champion", champion, challenger
+        )
+    if champion is None:
+        model_versions.make_champion(name, challenger, model_versions.FIRST)
+        return Decision(model_versions.PROMOTED, model_versions.FIRST, None, challenger)
+    if (
+        rival.tags.get(model_versions.DECISION) == model_versions.ROLLED_BACK
+        and promotion.policy != "always"
+    ):
+        reason = (
+            f"version {challenger} was rolled back: register a new version, or set "
+            "promotion.policy: always"
+        )
+        # the version keeps its tag `rolled back`
+        return Decision(model_versions.REFUSED, reason, champion, challenger)
+    decision = decide(name, champion, challenger, data, promotion, evaluation)
+    if decision.decision == model_versions.PROMOTED:
+        model_versions.make_champion(name, challenger, decision.reason)
+    else:
+        model_versions.tag_decision(name, challenger, decision.decision, decision.reason)
+    return decision
+
+
+def decide(
+    name: str,
+    champion: int,
+    challenger: int,
+    data: CurrentData,
+    promotion: PromotionOptions,
+    evaluation: EvaluationOptions,
+) -> Decision:
+    """Return whether the challenger should be champion. No alias is changed."""
+    versions = (champion, challenger)
+    loaded = []
+    for number in versions:
+        try:
+            loaded.append(model_versions.load(name, number))
+        except ValueError as error:
+            return Decision(model_versions.REFUSED, f"version {number}: {error}", *versions)
+    for number, recommender in zip(versions, loaded, strict=True):
+        other = difference_of_data(recommender, data)
+        if other and promotion.other_data == "refuse":
+            reason = f"version {number} {other}: set promotion.other_data: allow to compare them"
+            return Decision(model_versions.REFUSED, reason, *versions)
+    is_rating = MODELS[name].task == "rating"
+    metric = measure(promotion.rating_metric if is_rating else promotion.metric)
+    if metric.k is None and not isinstance(loaded[0].model, RatingModel):
+        reason = f"{name} does not predict ratings: it has no {metric.name}"
+        return Decision(model_versions.REFUSED, reason, *versions)
+    first, second = (Translated.of(one, data.users, data.items) for one in loaded)
+    found = compare_versions(
+        champion=first,
+        challenger=second,
+        known=data.known,
+        test=data.test,
+        measure=metric,
+        options=evaluation,
+    )
+    promoted, reason = apply_policy(found, champion, promotion)
+    decision = model_versions.PROMOTED if promoted else model_versions.REFUSED
+    return Decision(decision, reason, *versions, found)
+
+
+def difference_of_data(recommender: Recommender, data: CurrentData) -> str | None:
+    """Return how a version's data differ from the current data, or None if they are equal."""
+    theirs, ours = recommender.data, data.lookup.facts
+    if theirs["checksum"] != ours["checksum"]:
+        return (
+            f"was fitted on {theirs['data_set']} ({theirs['checksum'][:8]}), "
+            f"and data/ holds {ours['data_set']} ({ours['checksum'][:8]})"
+        )
+    users, items = recommender.users[USER], recommender.items[ITEM]
+    if users.equals(data.users) and items.equals(data.items):
+        return None
+    return (
+        f"has another catalogue: its ids ({len(users)} users x {len(items)} items) differ from "
+        f"those in data/ ({len(data.users)} x {len(data.items)})"
+    )
+
+
+def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) -> tuple[bool, str]:
+    """Return whether the challenger is promoted, and the reason on one line."""
+    figures = (
+        f"{found.metric} {found.challenger_value:.4f} against {found.champion_value:.4f} "
+        f"of version {champion}: gain {found.gain:+.4f} [{found.low:+.4f}, {found.high:+.4f}] over "
+        f"{found.users} users, {found.rows_left_out} known rows left out"
+    )
+    if promotion.policy == "always":
+        return True, f"{figures}; policy: always"
+    if not found.users:
+        return False, f"no test row is new to both versions; {figures}"
+    if found.gain <= 0:
+        return False, f"not better: {figures}"
+    if found.gain < promotion.min_gain:
+        return False, f"better by less than min_gain {promotion.min_gain:g}: {figures}"
+    if promotion.policy == "significant" and found.low <= 0:
+        return False, f"no significant difference (the interval contains 0): {figures}"
+    return True, f"better: {figures}"
+
+
+def table_of(decisions: dict[str, Decision]) -> pd.DataFrame:
+    """Return one row per model: decision, versions, their metric, gain, interval, reason."""
+    rows = []
+    for name, decision in decisions.items():
+        found = {} if decision.comparison is None else decision.comparison._asdict()
+        fields = decision._asdict() | found
+        rows.append({MODEL: name} | {column: fields.get(column) for column in COLUMNS})
+    return pd.DataFrame(rows, columns=[MODEL, *COLUMNS])

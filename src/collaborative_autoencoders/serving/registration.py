@@ -1,0 +1,123 @@
+"""Registration of a fitted model, with its data, as a version in the MLflow registry."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
+from collaborative_autoencoders.options import Options
+
+from .model_versions import add_challenger
+from .recommender import Recommender
+from .requests import Wanted
+
+logger = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).parents[1]
+REQUIREMENTS = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "safetensors",
+    "scipy",
+    "torch",
+)
+"""Packages that a served model imports. Listed because MLflow needs seconds to infer them."""
+
+
+class RegistrationOptions(Options):
+    """Whether models are registered."""
+
+    enabled: bool
+    """Log and register every model of a run."""
+
+
+def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, Any]:
+    """Log the recommender in the active run and register it under the model's name.
+
+    The new version becomes challenger, and the first version also champion. Returns name, version
+    and uri.
+    """
+    import mlflow
+
+    name, example = recommender.fitted.name, example_of(recommender)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "recommender"
+        folder.mkdir()
+        recommender.save(folder)
+        logged = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(PACKAGE / "serving" / "pyfunc.py"),
+            artifacts={"recommender": str(folder)},
+            code_paths=[str(PACKAGE)],
+            signature=signature_of(recommender, example),
+            input_example=(example, {"n": 10}),
+            pip_requirements=[f"{package}=={public(version(package))}" for package in REQUIREMENTS],
+            metadata={"metrics": metrics, "data": recommender.data},
+        )
+    with no_mlflow_output():
+        number = int(mlflow.register_model(logged.model_uri, name).version)
+    logger.info("%s: version %d is registered, as %s", name, number, add_challenger(name, number))
+    return {"name": name, "version": number, "uri": f"models:/{name}/{number}"}
+
+
+@contextmanager
+def no_mlflow_output() -> Iterator[None]:
+    """Disable MLflow's own messages about each step of a registration. Errors are still raised."""
+    from mlflow.utils.logging_utils import disable_logging, enable_logging
+
+    disable_logging()
+    try:
+        yield
+    finally:
+        enable_logging()
+
+
+def example_of(recommender: Recommender) -> pd.DataFrame:
+    """Return an example request with one row of each kind.
+
+    A known user, the same user with a history, an unseen user with a history, and neither.
+    """
+    known = next(iter(recommender.users[USER].tolist()), None)
+    some = recommender.items[ITEM].head(2).tolist()
+    ratings = None if recommender.taste.highest is None else [recommender.taste.highest] * len(some)
+    rows = [(known, None, None), (known, some, None), (None, some, ratings), (None, None, None)]
+    return pd.DataFrame(rows, columns=[USER, HISTORY, RATINGS], dtype=object)
+
+
+def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
+    """Return the signature: input columns, output columns and params.
+
+    Input columns have type Any, because MLflow's own types refuse nulls, or return status 500 for
+    a value of another type. The recommender checks the values itself, with a message per row.
+    """
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    ids = "long" if recommender.item_ids.kind is int else "string"
+    defaults = Wanted()
+    params = [
+        ParamSpec("n", "long", defaults.n),
+        ParamSpec("exclude_seen", "boolean", defaults.exclude_seen),
+        ParamSpec("exclude_items", ids, list(defaults.exclude_items), (-1,)),
+        ParamSpec("only_items", ids, list(defaults.only_items), (-1,)),
+    ]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(AnyType(), name, required=False) for name in (USER, HISTORY, RATINGS)
+    ]
+    answer = recommender.answer(example.head(1), Wanted(n=1))
+    outputs = infer_signature(model_output=answer).outputs
+    return ModelSignature(Schema(columns), outputs, ParamSchema(params))
+
+
+def public(installed: str) -> str:
+    """Return the version without its local part: 2.13.0+cpu, a CPU build of torch, → 2.13.0."""
+    return installed.partition("+")[0]

@@ -1,0 +1,1 @@
+"""Search of the options of a model: space, study, trials, results."""

@@ -1,0 +1,190 @@
+"""Options of a search, search spaces, and the search itself."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import RootModel, field_validator, model_validator
+
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.learning.options import (
+    FittingOptions,
+    RunningOptions,
+    TrainingOptions,
+)
+from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.tracking.provenance import git_state
+
+from .space import ANY_NETWORK, Point, Space, read_space
+
+STUDY_FORMAT = 2
+"""Part of a study's name. After a change of format, a search creates a new study."""
+
+
+class TuningOptions(Options):
+    """Options of a search: sampler, pruner, number of trials, and storage."""
+
+    space: str
+    """Name of one of the `search_spaces`."""
+
+    sampler: Literal["grid", "random", "tpe"]
+    """grid: all combinations; random: independent draws; tpe: tree-structured Parzen estimator
+    (Bergstra et al. 2011), which samples near the best trials so far."""
+
+    pruner: Literal["median", "none"]
+    """median: stop a trial whose validation is below the median of the other trials at the same
+    epoch."""
+
+    pruner_startup_trials: Annotated[int, Ge(0)]
+    """Trials that must be complete before any trial is pruned."""
+
+    pruner_warmup_epochs: Annotated[int, Ge(0)]
+    """Epochs before which no trial is pruned."""
+
+    n_trials: Annotated[int, Gt(0)]
+    """Trials of the study in total. A restarted search runs the missing ones."""
+
+    time_budget_seconds: Annotated[float, Gt(0)] | None
+    """Seconds after which a run starts no further trial of a model; null: no limit."""
+
+    seed: Annotated[int, Ge(0), Lt(2**32)]
+    """Seed of the sampler and of the order of a grid. With random and grid the trials do not
+    depend on the number of processes or on interruptions."""
+
+    storage: str
+    """`sqlite:///file`, the URL of another database that SQLAlchemy supports, or
+    `journal:///file` for a network drive."""
+
+    study: str | None
+    """Name of the study; null: derived from the model, the options, the space and the data, so
+    that the same search resumes and a different one is a new study."""
+
+    @field_validator("storage")
+    @classmethod
+    def _is_a_url_without_a_password(cls, storage: str) -> str:
+        if "://" not in storage:
+            raise ValueError(
+                f"{storage!r} is not a URL: give sqlite:///file, journal:///file or the URL of a "
+                "database"
+            )
+        if not storage.startswith(("sqlite", "journal")) and urlsplit(storage).password:
+            raise ValueError(
+                "a password in the URL would be logged with every run: use the database's own "
+                "password file or variable (.pgpass, PGPASSWORD)"
+            )
+        return storage
+
+
+class SearchSpaces(RootModel[dict[str, dict[str, Any]]]):
+    """Spaces by name. A space has a block per model, shaped like the model's own block, with a
+    list of choices or a range in place of a value; `any_network` is for the other networks."""
+
+    is_logged: ClassVar[bool] = False
+    """Not logged as parameters of a run: the result of the search lists its axes."""
+
+    @model_validator(mode="after")
+    def _every_axis_is_an_option(self) -> Self:
+        for name, models in self.root.items():
+            for model, block in (models or {}).items():
+                try:
+                    read_space(model, block)
+                except ValueError as error:
+                    raise ValueError(f"{name}.{model}: {error}") from None
+        return self
+
+    def of(self, name: str, model: str) -> Space | None:
+        """Return the space for a network; None if it has no block for it and no `any_network`.
+
+        Raises ValueError for an unknown name.
+        """
+        if name not in self.root:
+            raise ValueError(f"tuning.space: {name!r} is none of {', '.join(self.root)}")
+        blocks = self.root[name] or {}
+        found = next((key for key in (model, ANY_NETWORK) if key in blocks), None)
+        return None if found is None else read_space(found, blocks[found])
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search: a model, a space, and what all trials have in common."""
+
+    options: TrainingOptions
+    """The model's own block, for the options that the space leaves out."""
+    space: Space
+    tuning: TuningOptions
+    running: RunningOptions
+    train: Interactions
+    validation: Interactions
+    facts: dict[str, Any]
+    """Facts about the data, logged in the run of each trial."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.options.name
+
+    @property
+    def parts(self) -> dict[str, Interactions]:
+        """The parts that trials are fitted and validated on, by name."""
+        return {"train": self.train, "validation": self.validation}
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The size of the data."""
+        return Catalogue(*(self.facts[field] for field in Catalogue._fields))
+
+    @property
+    def fitting(self) -> FittingOptions:
+        """The options of fitting in the model's own block."""
+        assert self.options.fitting is not None, "only networks are searched"
+        return self.options.fitting
+
+    @property
+    def metric(self) -> str:
+        """The name of the validation metric that trials are compared by."""
+        return str(self.fitting.validation_metric)
+
+    @cached_property
+    def block(self) -> dict[str, Any]:
+        """The model's own block as JSON values."""
+        return self.options.model_dump(mode="json")
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Return threads, device and commit, on which a validation value also depends."""
+        from collaborative_autoencoders.learning.running import choose_device
+
+        device = choose_device(self.running.device).type
+        return {"threads": self.running.threads, "device": device, **git_state(Path.cwd())}
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Return what must be equal for trials to be comparable, as JSON values."""
+        identity = {
+            "format": STUDY_FORMAT,
+            "options": self.block,
+            "space": self.space._asdict(),
+            "sampler": self.tuning.sampler,
+            "seed": self.tuning.seed,
+            "data": fingerprint(**self.parts),
+        }
+        as_json: dict[str, Any] = json.loads(json.dumps(identity))
+        return as_json
+
+    @property
+    def study_name(self) -> str:
+        """The configured name, or one derived from the identity."""
+        digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
+        return self.tuning.study or f"{self.model}-{digest[:8]}"
+
+    @property
+    def start(self) -> Point | None:
+        """The point of the model's own options; None if the space does not contain them."""
+        return self.space.point_of(self.block)

@@ -1,0 +1,115 @@
+"""Run a search: one trial after another, until the study is complete or the time is up."""
+
+import gc
+import logging
+import math
+import time
+from itertools import count
+
+from collaborative_autoencoders.learning.fit_model import validation_for
+from collaborative_autoencoders.tracking.interruptions import uninterrupted
+
+from .options import Search
+from .study import Study
+from .trial import TrialRuns, run_trial
+
+TRIALS_BEFORE_ESTIMATE = 3
+
+logger = logging.getLogger(__name__)
+
+
+def run_search(search: Search) -> Study:
+    """Run the trials that the study lacks, and return the study.
+
+    Raises ValueError if there is no validation metric, if the validation part is empty, if a grid
+    has more combinations than `n_trials`, or if a study of this name belongs to another search.
+    Raises OSError if the storage cannot be opened.
+    """
+    check_validation(search)
+    check_grid(search)
+    with uninterrupted():
+        study = Study(search)
+        runs = TrialRuns(search, study)
+    log_progress(search, study)
+    try:
+        run_trials(search, study, runs)
+    finally:
+        with uninterrupted():
+            runs.adopt_all()
+    return study
+
+
+def check_validation(search: Search) -> None:
+    """Raise ValueError if there is no validation metric, or it cannot be computed."""
+    if validation_for(search.fitting, **search.parts) is None:
+        raise ValueError(
+            f"{search.model}.fitting.validation_metric is null: set a metric to compare trials by, "
+            "such as ndcg_at_10"
+        )
+
+
+def check_grid(search: Search) -> None:
+    """Raise ValueError if a grid has more combinations than `n_trials`, or infinitely many."""
+    if search.tuning.sampler != "grid":
+        return
+    combinations = search.space.combinations
+    if combinations is None:
+        search.space.grid(search.tuning.seed)  # raises, with the name of the range
+    elif combinations > search.tuning.n_trials:
+        raise ValueError(
+            f"tuning.n_trials: the grid of {search.model} in the space `{search.tuning.space}` has "
+            f"{combinations} combinations, more than {search.tuning.n_trials}: raise n_trials to "
+            f"{combinations}, list fewer choices, or set sampler: random"
+        )
+
+
+def run_trials(search: Search, study: Study, runs: TrialRuns) -> None:
+    """Run trials until none is left or the time budget is spent."""
+    started, budget = time.monotonic(), search.tuning.time_budget_seconds or math.inf
+    gc.freeze()  # the collections between trials skip the objects that exist already
+    try:
+        for finished in count():
+            spent = time.monotonic() - started
+            if finished == TRIALS_BEFORE_ESTIMATE:
+                log_estimate(search, study, spent / finished, max(0.0, budget - spent))
+            if spent >= budget:
+                logger.info("%s: the time is up; the same command resumes the search", search.model)
+                break
+            if not run_trial(search, study, runs):
+                break
+            gc.collect()
+    except (KeyboardInterrupt, SystemExit):
+        logger.warning("%s: interrupted; the same command resumes the search", search.model)
+        raise
+    finally:
+        gc.unfreeze()
+
+
+def log_progress(search: Search, study: Study) -> None:
+    """Log how many trials the study has before this run."""
+    combinations = search.space.combinations
+    grid = "" if combinations is None else f" ({combinations} combinations)"
+    words = (search.model, study.name, len(study.trials()), study.size, grid)
+    logger.info("%s: study %s has %d of %d trials%s", *words)
+
+
+def log_estimate(search: Search, study: Study, seconds_each: float, seconds_left: float) -> None:
+    """Log how long the remaining trials take. Warn if the time budget is too short."""
+    left = study.size - len(study.trials())
+    if left <= 0:
+        return
+    needed = left * seconds_each
+    estimate = f"{seconds_each:.1f} s per trial, about {duration(needed)} for the {left} left"
+    if needed <= seconds_left:
+        logger.info("%s: %s", search.model, estimate)
+        return
+    logger.warning(
+        "%s: %s; time_budget_seconds leaves %s, enough for about %d. The same command resumes the "
+        "search.",
+        *(search.model, estimate, duration(seconds_left), int(seconds_left / seconds_each)),
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in seconds if it is below two minutes, else in minutes."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

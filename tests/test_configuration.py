@@ -1,0 +1,178 @@
+"""What an environment's parameters and catalog resolve to."""
+
+import pytest
+import yaml
+from model_options import CONF, configuration_of, parameters_of
+
+from collaborative_autoencoders.config_loader import with_shared_fitting
+from collaborative_autoencoders.hooks.parameters import check_parameters
+from collaborative_autoencoders.models import MODELS, networks
+from collaborative_autoencoders.pipeline_registry import register_pipelines
+
+ENVIRONMENTS = sorted({folder.name for folder in CONF.iterdir() if folder.is_dir()} - {"local"})
+MOVIELENS_1M = ["autorec", "cdae-article", "ml-1m", "recbole"]
+TRAINING = sorted(
+    path for path in CONF.glob("*/parameters_training.yml") if path.parts[-2] != "base"
+)
+every_environment = pytest.mark.parametrize("env", ENVIRONMENTS)
+
+
+@pytest.fixture(scope="module")
+def pipelines():
+    return register_pipelines()
+
+
+def yaml_of(path: str) -> dict:
+    return yaml.safe_load((CONF / path).read_text(encoding="utf-8"))
+
+
+# The shared block `fitting`
+
+
+def test_the_drawing_in_the_docstring_is_true():
+    parameters = {
+        "fitting": {"optimizer": "adam", "epochs": 60},
+        "mf": {"fitting": {"epochs": 20}},
+    }
+    assert with_shared_fitting(parameters)["mf"] == {"fitting": {"optimizer": "adam", "epochs": 20}}
+
+
+def test_a_network_without_a_block_of_its_own_gets_the_shared_one():
+    filled = with_shared_fitting({"fitting": {"epochs": 60}, "cdae": {"model": {}}})
+    assert filled["cdae"] == {"model": {}, "fitting": {"epochs": 60}}
+
+
+def test_a_formula_gets_no_fitting_block():
+    filled = with_shared_fitting({"fitting": {"epochs": 60}, "ease": {"model": {"penalty": 1}}})
+    assert filled["ease"] == {"model": {"penalty": 1}}
+
+
+def test_the_parameters_given_stay_as_they_were():
+    parameters = {"fitting": {"epochs": 60}, "mf": {"fitting": {"seed": 1}}}
+    with_shared_fitting(parameters)
+    assert parameters == {"fitting": {"epochs": 60}, "mf": {"fitting": {"seed": 1}}}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"mf": {"fitting": {"epochs": 20}}},
+        {"fitting": 3, "mf": {}},
+        {"fitting": {"epochs": 60}, "mf": {"fitting": None}},
+        {"fitting": {"epochs": 60}, "mf": "none"},
+    ],
+)
+def test_blocks_that_are_no_blocks_are_left_for_the_check_of_parameters(parameters):
+    assert with_shared_fitting(parameters) == parameters
+
+
+def test_every_network_has_the_shared_values_and_its_own_win():
+    shared = yaml_of("base/parameters_training.yml")["fitting"]
+    own = yaml_of("base/parameters_training.yml")
+    for name in networks():
+        fitting = parameters_of("base")[name]["fitting"]
+        assert fitting == shared | own[name].get("fitting", {})
+    assert parameters_of("base")["cdae"]["fitting"]["validation_metric"] == "ndcg_at_10"
+    assert parameters_of("base")["mf"]["fitting"]["validation_metric"] == "rmse"
+
+
+def test_an_environments_shared_value_wins_over_bases_and_a_networks_own_over_both():
+    assert yaml_of("base/parameters_training.yml")["fitting"]["batch_size"] == 128
+    assert yaml_of("test/parameters_training.yml")["fitting"]["batch_size"] == 16
+    for name in networks():
+        assert parameters_of("test")[name]["fitting"]["batch_size"] == 16
+    article = parameters_of("autorec")
+    assert article["mf"]["fitting"]["validation_metric"] is None  # shared in conf/autorec
+    assert article["cdae"]["fitting"]["validation_metric"] == "ndcg_at_10"  # its own in conf/base
+
+
+def test_a_value_on_the_command_line_fills_the_blocks_that_lack_it():
+    shared = {"fitting": {"seed": 7, "learning_rate": 0.5}}
+    before, after = parameters_of("test"), configuration_of("test", shared)["parameters"]
+    for name in networks():
+        assert after[name]["fitting"] == before[name]["fitting"] | {"seed": 7}
+
+
+@every_environment
+def test_no_configuration_has_a_fitting_block_for_a_formula(env):
+    with_fitting = {name for name in MODELS if "fitting" in parameters_of(env)[name]}
+    assert with_fitting == set(networks())
+
+
+@pytest.mark.parametrize("name", networks())
+def test_a_networks_block_in_base_states_only_what_differs(name):
+    shared = yaml_of("base/parameters_training.yml")["fitting"]
+    own = yaml_of("base/parameters_training.yml")[name].get("fitting", {})
+    # cdae states its patience because some environments set the shared one to null
+    elsewhere = [yaml.safe_load(path.read_text("utf-8")) for path in TRAINING]
+    changed = {key for file in elsewhere for key in file.get("fitting", {})}
+    assert [key for key, value in own.items() if value == shared[key] and key not in changed] == []
+
+
+# Environments
+
+
+@every_environment
+def test_every_environments_parameters_are_valid(env, pipelines):
+    check_parameters(parameters_of(env), pipelines)
+
+
+@every_environment
+def test_every_environments_catalog_resolves(env):
+    catalog = configuration_of(env)["catalog"]
+    assert {"ratings", "items", "train", "validation", "test"} <= catalog.keys()
+    assert f"05_model_input/{env}/train.npz" in catalog["train"]["filepath"]
+
+
+@pytest.mark.parametrize("env", MOVIELENS_1M)
+def test_movielens_1m_is_one_line_of_globals_in_each_environment(env):
+    catalog = configuration_of(env)["catalog"]
+    assert catalog["ratings"]["name"] == catalog["items"]["name"] == "ml-1m"
+    assert not list((CONF / env).glob("catalog*"))
+
+
+def test_other_environments_use_movielens_100k_or_a_fabricated_world():
+    others = set(ENVIRONMENTS) - set(MOVIELENS_1M)
+    names = {env: configuration_of(env)["catalog"]["ratings"].get("name") for env in others}
+    assert names == {"base": "ml-100k", "d2l": "ml-100k", "test": None}
+
+
+def test_options_that_several_environments_share_are_written_once():
+    shared = yaml_of("base/globals.yml")["movielens_1m"]["cdae"]
+    texts = [path for path in CONF.rglob("*.yml") if "hidden_size: 600" in path.read_text("utf-8")]
+    assert texts == [CONF / "base" / "globals.yml"]
+    for env in ("ml-1m", "cdae-article", "recbole"):
+        block = parameters_of(env)["cdae"]
+        for group, values in shared.items():
+            assert block[group].items() >= values.items()
+
+
+def test_a_key_on_the_command_line_changes_only_itself_in_a_block_from_globals():
+    before = parameters_of("ml-1m")
+    after = configuration_of("ml-1m", {"cdae": {"model": {"hidden_size": 5}}})["parameters"]
+    assert before["cdae"]["model"].pop("hidden_size") == 600
+    assert after["cdae"]["model"].pop("hidden_size") == 5
+    assert after == before
+
+
+# One model's block
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"autorec": {"model": {"name": "autorec_user"}}}, "autorec.model.name: unknown key"),
+        ({"autorec": {"model": {"orientation": "user"}}}, "autorec.model.orientation: unknown key"),
+        ({"autorec": {"model": {"factors": 3}}}, "autorec.model.factors: unknown key"),
+        ({"cdae": {"model": {"negatives": 5}}}, "cdae.model.negatives: unknown key"),
+        ({"cdae": {"fitting": {"clip_norm": 1}}}, "cdae.fitting.clip_norm: unknown key"),
+        ({"fitting": {"epoch": 3}}, "cdae.fitting.epoch: unknown key"),
+        ({"autorec_users": {"model": {}}}, "autorec_users: unknown key"),
+        ({"mf": {"model": {"factors": 0}}}, "mf.model.factors: "),
+        ({"cdae": {"fitting": {"optimizer": "adamw"}}}, "cdae.fitting.optimizer: "),
+    ],
+)
+def test_a_block_is_checked_by_the_options_of_its_own_model(params, problem, pipelines):
+    with pytest.raises(ValueError) as caught:
+        check_parameters(configuration_of("test", params)["parameters"], pipelines)
+    assert f"\n  {problem}" in str(caught.value)
