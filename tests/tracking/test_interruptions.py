@@ -7,6 +7,14 @@ import pytest
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts():
+    """The usual handler of Ctrl-C. Tests that run in the background inherit that it is ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
 def test_an_interruption_is_raised_at_the_end_of_the_block():
     done = []
     with pytest.raises(KeyboardInterrupt), uninterrupted():
