@@ -26,12 +26,17 @@ clean:  ## what a run or an installation has made, but for the raw data
 	rm -rf $(VENV) mlflow.db* optuna.db* mlartifacts
 	find data -mindepth 2 -not -path 'data/01_raw/*' -not -name .gitkeep -delete
 
-$(VENV)/.installed: pyproject.toml requirements.lock
+INSTALL = $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable
+
+$(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+$(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/.created
+	$(INSTALL) .
 	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml requirements.lock | $(VENV)/.created
+	$(INSTALL) '.[dev]'
+	@touch $@ $(VENV)/.installed  # it has all that a run needs

@@ -1,17 +1,28 @@
 """Compare clean, core, split and matrices with the same steps written with pandas group-bys.
 
     python benchmarks/data_engineering.py --ratings 20000000
+    python benchmarks/data_engineering.py --ratings 20000000 --read
 
 Both get the same fabricated table: as many users and items as MovieLens 25M, a long tail, and one
 rating in a hundred changed later. Both must give the same nine matrices (ratings, likes and times
 of train, validation and test), which is asserted. Both use the project's hash of a row, because the
 hash defines the split.
+
+With --read, the table is written as CSV and read by `pandas.CSVDataset`, which guesses the types of
+ids, and by the dataset that a run puts in its place, which does not. Each reads in a process of its
+own, in turn; seconds and peak memory are the least of the repeats. Target: a ratio of at most 1.3.
 """
 
 import argparse
+import json
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -160,10 +171,57 @@ def assert_same(ours: list[csr_array], theirs: list[csr_array]) -> None:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+GUESSED, AS_WRITTEN = "guessed", "as written"
+
+
+def load(kind: str, file: str) -> None:
+    """Read the file in this process and print seconds and peak memory as JSON."""
+    from kedro_datasets.pandas import CSVDataset
+
+    from collaborative_autoencoders.datasets.own_table import OwnTableDataset
+
+    own: dict[str, Any] = {"of": "pandas.CSVDataset", "ids": [USER, ITEM]}
+    dataset = (
+        CSVDataset(filepath=file) if kind == GUESSED else OwnTableDataset(filepath=file, **own)
+    )
+    start, used = time.perf_counter(), time.process_time()
+    table = dataset.load()
+    seconds = time.perf_counter() - start, time.process_time() - used
+    assert all(table.dtypes[[USER, ITEM]] == np.int64)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps([*seconds, memory]))
+
+
+def compare_reading(table: pd.DataFrame, repeats: int) -> None:
+    """Print the cost of reading the table from CSV, by both datasets."""
+    costs: dict[str, list[list[float]]] = {GUESSED: [], AS_WRITTEN: []}
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "ratings.csv"
+        table.to_csv(file, index=False)
+        for kind in [GUESSED, AS_WRITTEN] * repeats:
+            command = [sys.executable, __file__, "--load", kind, str(file)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            costs[kind].append(json.loads(done.stdout))
+    guessed, as_written = (np.min(costs[kind], axis=0) for kind in (GUESSED, AS_WRITTEN))
+    print("reading       guessed   as written   ratio")
+    for name, one, other in zip(("s", "CPU s", "MB"), guessed, as_written, strict=True):
+        print(f"{name:<10} {one:10.2f} {other:12.2f} {other / one:7.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ratings", type=int, default=20_000_000, help="ratings in the table")
-    table = movielens_like_ratings(parser.parse_args().ratings)
+    parser.add_argument("--read", action="store_true", help="compare reading the table from CSV")
+    parser.add_argument("--repeats", type=int, default=5, help="times that each reads")
+    parser.add_argument("--load", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.load:
+        load(*arguments.load)
+        return
+    table = movielens_like_ratings(arguments.ratings)
+    if arguments.read:
+        compare_reading(table, arguments.repeats)
+        return
     print(f"{len(table):,} rows of {N_USERS:,} users and {N_ITEMS:,} items")
     ours, our_seconds = timed(OURS, table)
     theirs, their_seconds = timed(PANDAS, table)

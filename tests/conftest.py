@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 os.environ["DO_NOT_TRACK"] = "true"
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests write to stores of their own
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in settings.py: before torch is imported
 
 # A deadline per example fails on a machine that does other work.
@@ -24,22 +25,6 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["TESTS_SHARED"] = str(common / "shared")
 
 
-@pytest.fixture(scope="session")
-def finished_world() -> Path:
-    """A project after a default run on the fabricated world, with every model registered.
-
-    All workers share it, so tests only read it. `projects.copy_of` and `projects.copy_with_store`
-    return copies that a test may change.
-    """
-    import projects  # so that tests without a run do not import Kedro
-
-    def make(folder: Path) -> None:
-        project = projects.new_project(folder / "world")
-        projects.run(project, params={"registration": {"enabled": True}})
-
-    return projects.once("finished", make) / "world"
-
-
 class Typed(NamedTuple):
     """A project and its typed run."""
 
@@ -49,8 +34,8 @@ class Typed(NamedTuple):
 
 @pytest.fixture(scope="session")
 def typed_world() -> Typed:
-    """A project in git after `kedro run`, typed in its folder of notebooks. Tests only read it."""
-    import projects
+    """A project in git after `kedro run`, typed in its folder of notebooks: `finished_world`."""
+    import projects  # so that tests without a run do not import Kedro
 
     def make(folder: Path) -> None:
         project = projects.new_project(folder / "world")
@@ -62,10 +47,24 @@ def typed_world() -> Typed:
         (folder / "stderr").write_text(done.stderr, encoding="utf-8")
         (folder / "status").write_text(str(done.returncode), encoding="utf-8")
 
-    typed = ("run", "--env", "test")
+    storage = f"postgresql://ann:{projects.PASSWORD}@db/studies"
+    params = f"registration.enabled=true,tuning.storage={storage}"
+    typed = ("run", "--env", "test", "--params", params)
     folder = projects.once("typed", make)
     status, stdout, stderr = (
         (folder / name).read_text(encoding="utf-8") for name in ("status", "stdout", "stderr")
     )
     done = subprocess.CompletedProcess(typed, int(status), stdout, stderr)
     return Typed(folder / "world", done)
+
+
+@pytest.fixture(scope="session")
+def finished_world(typed_world: Typed) -> Path:
+    """A project after a default run on the fabricated world, with every model registered.
+
+    The run has a password in a parameter, which must be in no file: tests/house/test_passwords.py.
+    All workers share it, so tests only read it. `projects.copy_of` and `projects.copy_with_store`
+    return copies that a test may change.
+    """
+    assert typed_world.done.returncode == 0, typed_world.done.stdout + typed_world.done.stderr
+    return typed_world.project

@@ -1,5 +1,6 @@
-"""Whether two answers have the same lists, and whether an answer is well formed."""
+"""The lists of a run, whether two answers have the same lists, and whether one is well formed."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,16 @@ import pandas as pd
 
 TOLERANCE = 1e-5
 IN_PLACE = ["row", "user_id", "rank", "source", "unknown_items"]
+
+
+def evaluated_lists(project: Path, model: str) -> dict[str, list[str]]:
+    """The raw ids of the ten items of each user's list that the run evaluated, by raw user id."""
+    primary, lists = project / "data/03_primary/test", project / "data/07_model_output/test"
+    user_ids = pd.read_parquet(primary / "user_ids.parquet")["user_id"]
+    item_ids = pd.read_parquet(primary / "item_titles.parquet")["item_id"]
+    ranked = pd.read_parquet(lists / model / "ranked_items.parquet")
+    by_user = ranked.sort_values(["user_index", "rank"]).groupby("user_index")["item_index"]
+    return {user_ids[user]: item_ids[items].tolist() for user, items in by_user}
 
 
 def assert_same_lists(answer: pd.DataFrame, expected: pd.DataFrame) -> None:

@@ -6,11 +6,10 @@ The package itself stays where it is: a project is its configuration, its data a
 import filecmp
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import chdir, closing, contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -24,19 +23,15 @@ from kedro.runner import SequentialRunner
 from mlflow import MlflowClient
 
 import collaborative_autoencoders
+from collaborative_autoencoders import config_loader  # noqa: F401 - reads the shell's variables
+from collaborative_autoencoders.tracking.addresses import rehome
 
 REPOSITORY = Path(__file__).parents[1]
 SOURCES = Path(collaborative_autoencoders.__file__).parents[1]
 
 
 STORE = "mlflow.db"
-ADDRESSES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "storage_location"),
-)
-"""The columns of a store with the path of a folder."""
+PASSWORD = "Geh31m-of-a-study"
 
 
 def once(name: str, make: Callable[[Path], None]) -> Path:
@@ -51,6 +46,18 @@ def once(name: str, make: Callable[[Path], None]) -> Path:
             make(folder)
             made.touch()
     return folder
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the files in a folder and below it, but for records and locks, which are hidden."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [path for path in files if not any(part[0] == "." for part in path.parts[1:])]
+
+
+def forget_records(project: Path) -> None:
+    """Delete the records of what made the files in data/, as if the files came from elsewhere."""
+    for record in (project / "data").rglob(".*.made.json"):
+        record.unlink()
 
 
 def new_project(folder: Path) -> Path:
@@ -75,11 +82,7 @@ def copy_of(project: Path, folder: Path) -> Path:
 def copy_with_store(project: Path, folder: Path) -> Path:
     """Return a copy of a whole project, with its runs, registered models and commits."""
     shutil.copytree(project, folder)
-    with closing(sqlite3.connect(folder / STORE)) as database:
-        for table, column in ADDRESSES:
-            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
-            database.execute(moved, (project.as_posix(), folder.as_posix()))
-        database.commit()
+    rehome(folder / STORE, project, folder)
     return folder
 
 
@@ -150,6 +153,7 @@ def in_project(project: Path) -> dict[str, Any]:
     """Return the options of a process that works in the project, installed package or not."""
     paths = [str(SOURCES), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {"DO_NOT_TRACK": "true", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    env.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it to the store of a session in this process
     return {"cwd": project, "env": env, "text": True}
 
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from model_options import CONF, configuration_of, parameters_of
 
-from collaborative_autoencoders.config_loader import with_shared_fitting
+from collaborative_autoencoders.config_loader import ProjectConfigLoader, with_shared_fitting
 from collaborative_autoencoders.hooks.parameters import check_parameters
 from collaborative_autoencoders.models import MODELS, networks
 from collaborative_autoencoders.pipeline_registry import register_pipelines
@@ -153,6 +153,47 @@ def test_a_key_on_the_command_line_changes_only_itself_in_a_block_from_globals()
     assert before["cdae"]["model"].pop("hidden_size") == 600
     assert after["cdae"]["model"].pop("hidden_size") == 5
     assert after == before
+
+
+# Kedro's own ways: runtime parameters and templates
+
+
+@pytest.fixture
+def conf(tmp_path):
+    """A folder of configuration that reads `--params`, and its loader."""
+    texts = {
+        "globals": "colours: {dark: black}",
+        "catalog": "ratings: {type: memory, path: '${runtime_params:file}'}",
+        "parameters": "split: {seed: '${runtime_params:chosen.seed, 42}'}\n"
+        "core: {k: '${_shared.k}', name: '${globals:colours.${runtime_params:tone, dark}}'}\n"
+        "_shared: {k: 5}",
+    }
+    (tmp_path / "base").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "base" / f"{name}.yml").write_text(text)
+    return lambda **params: ProjectConfigLoader(
+        str(tmp_path), "base", params, base_env="base", default_run_env="base"
+    )
+
+
+def test_templates_fill_parameters_and_are_no_parameters(conf):
+    parameters = conf(file="a.csv")["parameters"]
+    assert parameters["core"] == {"k": 5, "name": "black"}
+    assert "_shared" not in parameters
+
+
+def test_a_runtime_parameter_that_the_configuration_reads_is_known(conf):
+    loader = conf(file="a.csv", chosen={"seed": 42}, tone="dark", fiel="b.csv", outputs="new")
+    assert loader["parameters"]["split"] == {"seed": 42}
+    assert [key for key in loader.runtime_params if loader.reads(key)] == ["file", "chosen", "tone"]
+
+
+def test_only_a_runtime_parameter_that_nothing_reads_is_unknown(conf, pipelines):
+    loader = conf(file="a.csv", fiel="b.csv")
+    with pytest.raises(ValueError) as caught:
+        check_parameters(loader["parameters"], pipelines, loader)
+    assert "\n  fiel: unknown key" in str(caught.value)
+    assert "\n  file: " not in str(caught.value)
 
 
 # One model's block

@@ -9,13 +9,15 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from collaborative_autoencoders.tracking.sqlite import sqlite_url
+
 PARENT = "mlflow.parentRunId"
 
 
 def store(project: Path) -> MlflowClient:
     """Return the store in the project's folder."""
     assert (project / "mlflow.db").is_file()
-    return MlflowClient(tracking_uri=f"sqlite:///{project.as_posix()}/mlflow.db")
+    return MlflowClient(tracking_uri=sqlite_url(project / "mlflow.db"))
 
 
 def all_runs(project: Path) -> list[Run]:

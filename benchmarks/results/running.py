@@ -58,7 +58,7 @@ def tag_runs(job: Job, benchmark: str) -> None:
     """Tag the MLflow run that this process has just finished, and its children, with the job."""
     import mlflow
 
-    from collaborative_autoencoders.tracking.provenance import this_process
+    from collaborative_autoencoders.processes import this_process
 
     client = mlflow.MlflowClient()
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)

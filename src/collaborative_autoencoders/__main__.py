@@ -15,7 +15,7 @@ from kedro.framework.project import configure_project
 def main(*arguments: Any, **options: Any) -> Any:
     """Run as a command or, in an interactive session, return the outputs of the run."""
     configure_project("collaborative_autoencoders")
-    return run(*arguments, standalone_mode=not hasattr(sys, "ps1"), **options)
+    return run(*arguments, **{"standalone_mode": not hasattr(sys, "ps1")} | options)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,10 @@ def reproduce(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
     exit status is 0 if all metrics are the same, 1 if a metric differs, and 2 if the run cannot be
     reproduced.
     """
+    from collaborative_autoencoders.hooks.masking import mask_process
     from collaborative_autoencoders.reproduce import NotReproducible, reproduce_run
 
+    mask_process()
     try:
         same = reproduce_run(Path(project.project_path), run_id, anyway)
     except NotReproducible as reason:

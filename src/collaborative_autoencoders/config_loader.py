@@ -1,29 +1,42 @@
 """Kedro's configuration loader with the project's resolvers and shared parameters."""
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
 
 from .models.registry import networks
+from .tracking.sqlite import sqlite_url
 
 OUTPUTS = "outputs"
 REPRODUCES = "reproduces"
 FITTING = "fitting"
 """Name of the parameter block that all networks share, and of the same block of one network."""
+NOT_IN_A_NAME = '\\:*?"<>|{}[]'
+"""Characters that a folder cannot have on some system, or that mean something in a catalog."""
+
+SHELL_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI")
+"""The tracking URI of the shell. MLflow sets the variable later, to the store of a session."""
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
-    """Kedro's loader with the resolvers `project_root` and `outputs`.
+    """Kedro's loader with resolvers for the places of stores and outputs.
 
     `${project_root:}` is the folder that data/ and mlflow.db are in: the project's or, without a
-    project, the working directory. `${outputs:}` is the name of the environment, so that no
+    project, the working directory. `${sqlite:optuna.db}` is the URL of a database in it, for any
+    path. `${tracking_uri:}` is MLFLOW_TRACKING_URI if it is set in the shell, else the URL of
+    mlflow.db in that folder. `${outputs:}` is the name of the environment, so that no
     environment overwrites another's files, or NAME if the run has `--params outputs=NAME`.
-    `outputs` only selects folders, so it is removed from the parameters. The resolvers are not in
-    a hook because `kedro viz` reads the catalog without hooks.
+    `outputs` only selects folders, so it is removed from the parameters. `${oc.env:NAME}` is an
+    environment variable, in every file, so that a password need not be in conf/. The resolvers are
+    not in a hook because `kedro viz` reads the catalog without hooks.
     `reproduces` is the run that `kedro reproduce` runs again, and None for any other run.
     """
 
@@ -42,23 +55,72 @@ class ProjectConfigLoader(OmegaConfigLoader):
         inside, here = Path(conf_source).absolute(), Path.cwd()
         self.project_root: Path = find_kedro_project(inside) or find_kedro_project(here) or here
         given = dict(runtime_params or {})
-        outputs = folder_name(given.pop(OUTPUTS, env or "base"))
+        named = given.pop(OUTPUTS, None)
+        self.outputs = (
+            folder_name(env or "base", "environment") if named is None else folder_name(named)
+        )
+        self._arguments = arguments
         self.reproduces: str | None = given.pop(REPRODUCES, None)
-        self._resolvers = {
+        self._resolvers: dict[str, Callable[..., Any]] = {
             "project_root": lambda: self.project_root.as_posix(),
-            OUTPUTS: lambda: outputs,
+            "sqlite": self._sqlite,
+            "tracking_uri": lambda: SHELL_TRACKING_URI or self._sqlite("mlflow.db"),
+            OUTPUTS: lambda: self.outputs,
+            "oc.env": oc.env,
         }
         super().__init__(conf_source, env, given, **arguments)
+
+    def _sqlite(self, name: str) -> str:
+        return sqlite_url(self.project_root / name)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return one kind of configuration; parameters with the shared `fitting` block filled in.
 
+        Parameters whose key begins with `_` are templates and are left out, as in a catalog.
         Resolvers are global to the process, so they are registered again at every access.
         """
         for name, resolver in self._resolvers.items():
             OmegaConf.register_resolver(name, resolver, replace=True)
         configuration: dict[str, Any] = super().__getitem__(key)
-        return with_shared_fitting(configuration) if key == "parameters" else configuration
+        if key != "parameters":
+            return configuration
+        shown = {name: value for name, value in configuration.items() if not is_template(name)}
+        return with_shared_fitting(shown)
+
+    def reads(self, key: str) -> bool:
+        """Return whether `${runtime_params:KEY}` is in the catalog, the parameters or mlflow.yml.
+
+        The configuration is resolved a second time with another value of the key, and compared.
+        """
+        given: dict[str, Any] = self.runtime_params
+        changed = given | {key: other_than(given[key])}
+        other = type(self)(str(self.conf_source), self.env, changed, **self._arguments)
+        other.outputs, other.project_root = self.outputs, self.project_root
+        kinds = self.config_patterns.keys() - {"globals"}  # the resolver is not allowed there
+        try:
+            return any(without(key, self, kind) != without(key, other, kind) for kind in kinds)
+        except OmegaConfBaseException:  # the other value names nothing, so it was read
+            return True
+
+
+def without(key: str, loader: ProjectConfigLoader, kind: str) -> dict[str, Any]:
+    """Return one kind of configuration without a key; empty if there is no file of this kind."""
+    try:
+        return {name: value for name, value in loader[kind].items() if name != key}
+    except MissingConfigException:
+        return {}
+
+
+def other_than(value: Any) -> Any:
+    """Return a value in which every leaf differs."""
+    if isinstance(value, dict):
+        return {name: other_than(inner) for name, inner in value.items()}
+    return f"not {value}"
+
+
+def is_template(key: Any) -> bool:
+    """Return whether a top-level key only holds values for other keys of the same file."""
+    return str(key).startswith("_")
 
 
 def with_shared_fitting(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -80,14 +142,17 @@ def with_shared_fitting(parameters: dict[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def folder_name(outputs: Any) -> str:
-    """Return `outputs` as a path of folders below each layer of data/, such as `recbole/split-1`.
+def folder_name(name: Any, what: str = OUTPUTS) -> str:
+    """Return `name` as a path of folders below each layer of data/, such as `recbole/split-1`.
 
-    Raises ValueError if the name is invalid or would lead out of the layer.
+    Raises ValueError if the name would lead out of the layer, or is no folder's name on some
+    system.
     """
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", str(outputs)):
+    character = rf"[^/{re.escape(NOT_IN_A_NAME)}\x00-\x1f\x7f]"
+    part = rf"(?![\s.]){character}+(?<![\s.])"
+    if not re.fullmatch(f"{part}(/{part})*", str(name)):
         raise ValueError(
-            f"outputs: {outputs!r} is not a valid folder name. Use letters, digits, '-', '_' and "
-            "'.', with '/' between folders: recbole/split-1"
+            f"{what}: {name!r} is not a valid folder name. Use none of {' '.join(NOT_IN_A_NAME)}, "
+            "and no dot or blank at the beginning or end. '/' separates folders: recbole/split-1"
         )
-    return str(outputs)
+    return str(name)

@@ -1,10 +1,12 @@
 """The registered pipelines, which `kedro run --pipelines` runs by name."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from kedro.pipeline import Pipeline
 
 from .models import MODELS, models_for, networks
+from .models.registry import Entry
 from .pipelines import (
     data_engineering,
     evaluation,
@@ -18,6 +20,12 @@ from .pipelines import (
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return the pipelines by name; `__default__` goes from the raw data to the leaderboard."""
+    return dict(_pipelines_of(tuple(MODELS.items())))
+
+
+@cache
+def _pipelines_of(models: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
+    """Build the pipelines once for these models: the hooks and Kedro ask for them again."""
     return {
         "__default__": from_data_to_leaderboard(MODELS),
         "ranking": from_data_to_leaderboard(models_for("ranking")),

@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import sys
 
 # Waiting threads of a matrix product sleep. If they spin on cores that other processes use, a fit
 # takes many times as long. torch reads this when it is imported, which is later.
@@ -10,6 +11,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # MLflow's progress bars for copying small files, one per model, break the output of a run.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+# With a tracking server, MLflow prints two lines each time that the run of a model is left.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 # Importing torch and MLflow creates a million permanent objects. Scanning them at every garbage
 # collection, and at exit, took a third of a small run. This must precede the imports below.
@@ -21,16 +25,26 @@ from .hooks import (
     ConfigurationHook,
     ErrorsHook,
     LeaderboardHook,
+    MaskingHook,
     ModelRunsHook,
     OwnDataHook,
     ProgressHook,
+    StateHook,
     TuningHook,
     UnseenUsersHook,
+    WorkersHook,
 )
 from .reproduce.hook import ReproductionHook
+from .terminal import write_any_character
+
+# Tables, log lines and errors have dashes and titles that a terminal in ASCII, Latin-1 or a Windows
+# code page lacks. All output of this project goes through these streams.
+write_any_character(sys.stdout, sys.stderr)
 
 # Kedro calls hooks in the reverse order: the configuration is checked before MLflow is set up.
 HOOKS = (
+    StateHook(),
+    WorkersHook(),
     TuningHook(),
     UnseenUsersHook(),
     LeaderboardHook(),
@@ -40,6 +54,7 @@ HOOKS = (
     ConfigurationHook(),
     ErrorsHook(),
     ReproductionHook(),
+    MaskingHook(),
 )
 
 # ModelRunsHook extends kedro-mlflow's hook. With both enabled, each run would be opened twice.

@@ -8,6 +8,7 @@ from collaborative_autoencoders.datasets.lookup import LookupDataset
 from collaborative_autoencoders.interactions.lookup import make_lookup
 
 FACTS = {"data_set": "mine", "checksum": "00ff", "users": 2, "items": 3, "rated": True}
+FACTS |= {"lowest_rating": 1.0, "highest_rating": 5.0}
 USERS = pd.DataFrame({"user_index": [0, 1], "user_id": ["ann", "bob"]})
 TITLES = pd.DataFrame({"item_index": [0, 1, 2], "item_id": [10, 20, 30], "title": ["A", "B", "30"]})
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from collaborative_autoencoders.datasets.writing import write_beside_and_rename
+from collaborative_autoencoders.datasets.writing import (
+    open_beside_and_rename,
+    write_beside_and_rename,
+)
 
 WRITE_AND_DIE = """
 import os, signal, sys
@@ -46,6 +49,19 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> N
     died = subprocess.run([sys.executable, "-c", WRITE_AND_DIE, tmp_path / "file"], check=False)
     assert died.returncode == -signal.SIGKILL
     assert (tmp_path / "file").read_bytes() == b"old"
+    assert len(list(tmp_path.glob(".file.*.partial"))) == 1
+
+
+def test_the_next_write_into_the_folder_deletes_what_killed_processes_left(tmp_path: Path) -> None:
+    (tmp_path / ".killed.7-0123abcd.partial").touch()
+    (tmp_path / ".killed.99999999.partial").touch()  # as older versions named it
+    (tmp_path / ".of.another.program.partial").touch()
+    with open_beside_and_rename(tmp_path / "slow") as slow:
+        write_beside_and_rename(tmp_path / "file", b"new")
+        slow.write(b"whole")
+    assert (tmp_path / "slow").read_bytes() == b"whole"
+    left = sorted(file.name for file in tmp_path.iterdir())
+    assert left == [".of.another.program.partial", "file", "slow"]
 
 
 def test_a_file_has_the_rights_that_files_usually_get(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collaborative_autoencoders.evaluation.known import histories_for
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
-from collaborative_autoencoders.models.model import Fitted
+from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.pipelines.evaluation.nodes import (
     average_scores,
     compare_models,
@@ -54,6 +54,7 @@ class LowerFirst:
     """Scores the lower item higher, and keeps the histories it was given."""
 
     learns_from = "likes"
+    catalogue = Catalogue(4, 5, 1, 5)
 
     def __init__(self):
         self.histories = []
@@ -94,6 +95,7 @@ class Noisy:
     """Scores items by their true value with noise; the less noise, the better the model."""
 
     learns_from = "likes"
+    catalogue = Catalogue(30, 120, 1, 5)
 
     def __init__(self, noise):
         random = np.random.default_rng(1)

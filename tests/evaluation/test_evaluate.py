@@ -10,6 +10,9 @@ from evaluation.small_world import (
     LARGE_TRAIN,
     LARGE_VALIDATION,
     OPTIONS,
+    TEST,
+    TRAIN,
+    VALIDATION,
     AlwaysThree,
     LowerFirst,
     evaluated,
@@ -61,6 +64,19 @@ def test_scores_by_hand():
 
 def test_a_user_with_nothing_held_out_has_nan_and_not_0():
     assert np.isnan(evaluated(LowerFirst()).user_scores["ndcg_at_1"][3])
+
+
+def test_users_without_a_history_in_the_models_view_are_marked_and_have_a_list_by_likes():
+    # user 2's only rating is a dislike now, and items 0 and 2 are liked by others
+    train = Interactions.of(TRAIN.ratings.copy(), 4)
+    train.ratings.data[train.ratings.indptr[2]] = 1
+    train = Interactions.of(train.ratings, 4)
+    known = histories_for(Fitted("model", LowerFirst()), train=train, validation=VALIDATION)
+    found = evaluate(LowerFirst(), known, TEST, count_owners(train), OPTIONS)
+    assert found.user_scores["list_by_popularity"].tolist() == [False, False, True, False]
+    assert lists_of(found)[2] == [0, 2]
+    lists = found.ranked_items
+    assert lists.loc[lists["user_index"] == 2, "score"].tolist() == [3, 1]
 
 
 def test_a_model_that_does_not_predict_ratings_has_no_rating_errors():

@@ -46,6 +46,14 @@ def test_seen_are_all_ratings_of_train_and_validation_whatever_the_model_reads()
     assert np.array_equal(known.seen_UI.toarray(), (TRAIN.ratings + VALIDATION.ratings).toarray())
 
 
+def test_a_user_without_a_history_in_the_models_view_is_not_ranked_by_the_model():
+    train, nobody = part([5, 2, 0], [1, 2, 0], [0, 0, 0]), part(*[[0] * 3] * 3)
+    for model, by_model in ((LowerFirst(), [True, False, False]), (AlwaysThree(), [1, 1, 0])):
+        known = histories_for(Fitted("model", model), train=train, validation=nobody)
+        assert known.by_model_U.tolist() == by_model
+        assert known.likes_I.tolist() == [1, 0, 0]
+
+
 ONE_MORE = part([0, 0, 0, 0, 3], *[[0] * 5] * 3)
 
 

@@ -74,8 +74,12 @@ def hits_by_hand(model, k=10):
 
 def test_users_have_a_score_of_each():
     results = results_of()
-    first_U = [[*hits, True].index(True) + 1 for hits in hits_by_hand(MODELS["near"]).tolist()]
-    assert results["near.user_scores"]["first_hit_at_10"].tolist() == first_U
+    scores = results["near.user_scores"]
+    by_model_U = ~scores["list_by_popularity"].to_numpy()
+    assert by_model_U.sum() > 20
+    hits_UK = hits_by_hand(MODELS["near"])[by_model_U]
+    first_U = [[*hits, True].index(True) + 1 for hits in hits_UK.tolist()]
+    assert scores.loc[by_model_U, "first_hit_at_10"].tolist() == first_U
     error_UI = MODELS["near"].predict(None, np.arange(30)) - LARGE_TEST.ratings.toarray()
     far_UI = (np.abs(error_UI) > 1) & (LARGE_TEST.ratings.toarray() > 0)
     assert results["near.user_scores"]["far_off_sum"].tolist() == far_UI.sum(axis=1).tolist()
@@ -136,7 +140,13 @@ def test_the_terminal_has_a_column_of_each_in_its_table(primary):
 
 
 def test_promotion_can_be_decided_by_it():
-    raw = {"policy": "better", "min_gain": 0, "other_data": "refuse", "roll_back": {}}
+    raw = {
+        "policy": "better",
+        "min_gain": 0,
+        "fit_seeds": 1,
+        "other_data": "refuse",
+        "roll_back": {},
+    }
     options = PromotionOptions.model_validate(
         raw | {"metric": "first_hit_at_10", "rating_metric": "far_off"}
     )

@@ -100,3 +100,12 @@ def test_an_excluded_item_is_in_no_list():
     known, excluded_I = Known(NOTHING, SEEN), np.array([True, False, False])
     item_UK, _ = rank_batch(GivenScores(SCORES), known, np.arange(3), 2, excluded_I)
     assert item_UK.tolist() == [[2, -1], [1, 2], [-1, -1]]
+
+
+def test_a_user_without_a_history_is_ranked_by_likes_and_the_others_as_before():
+    histories_UI = csr_array(np.array([[0, 0, 0], [0, 1, 0]], dtype=np.float32))
+    scores = np.array([[np.nan] * 3, [0.1, 0.2, 0.3]])  # the first user has no score
+    known = Known(histories_UI, csr_array((2, 3)), likes_I=np.array([4, 0, 7]))
+    item_UK, score_UK = rank_items(GivenScores(scores), known, k=3, batch_size=10)
+    assert item_UK.tolist() == [[2, 0, 1], [2, 1, 0]]
+    assert score_UK[0].tolist() == [7, 4, 0]

@@ -52,8 +52,8 @@ def scores_of(values):
 
 
 BY_MODEL = {
-    "cdae": {"unseen": scores_of([0.5, 0.4, 0.6]), "known": scores_of([0.8, 0.7, 0.9])},
-    "popularity": {"unseen": scores_of([0.2, 0.1, 0.3]), "known": scores_of([0.2, 0.1, 0.3])},
+    "cdae": {"unseen": scores_of([0.5, 0.4, 0.6] * 5), "known": scores_of([0.8, 0.7, 0.9] * 5)},
+    "popularity": dict.fromkeys(("unseen", "known"), scores_of([0.2, 0.1, 0.3] * 5)),
 }
 
 

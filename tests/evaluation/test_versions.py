@@ -49,7 +49,8 @@ def test_a_comparison_by_hand():
     found = compared(Version(3, 2, 1, 0), Version(0, 1, 2, 3))
     assert found.metric == "precision_at_1"
     assert (found.champion_value, found.challenger_value) == ((1 + 1) / 2, (0 + 0) / 2)
-    assert (found.gain, found.low, found.high) == (0 - 1, -1, -1)
+    assert found.gain == 0 - 1
+    assert found.low <= -1 < 0 < found.high  # two users show nothing
     assert (found.users, found.rows_left_out) == (2, 0)
 
 
@@ -111,7 +112,31 @@ def test_the_gain_of_a_metric_that_is_better_low_is_champion_minus_challenger():
     champion, challenger = np.sqrt((4 + 1 + 4 + 4 + 1) / 5), np.sqrt((0 + 0 + 0 + 0 + 1) / 5)
     assert (found.champion_value, found.challenger_value) == pytest.approx((champion, challenger))
     assert found.gain == pytest.approx(champion - challenger)
-    assert found.low > 0
+    assert found.low < 0 < found.high  # two users show nothing
+
+
+def test_with_several_fits_the_gain_is_that_of_their_means_and_the_interval_is_wider():
+    # item 3 is no hit: the second fit of the champion has it first, and the challengers too
+    champions, challengers = (Version(3, 2, 1, 0), Version(2, 1, 0, 3)), (Version(0, 1, 2, 3),) * 2
+    found = compare_versions(
+        champion=champions[0],
+        challenger=challengers[0],
+        more_champions=champions[1:],
+        more_challengers=challengers[1:],
+        known=KNOWN,
+        test=TEST,
+        measure=measure("ndcg_at_3"),
+        options=OPTIONS,
+    )
+    singles = [
+        compared(one, other, "ndcg_at_3") for one, other in zip(champions, challengers, strict=True)
+    ]
+    assert found.fits == 2
+    assert found.gain == pytest.approx(np.mean([one.gain for one in singles]))
+    values = [one.champion_value for one in singles]
+    assert values[0] != values[1]
+    assert found.champion_value == pytest.approx(np.mean(values))
+    assert found.high - found.low > max(one.high - one.low for one in singles)
 
 
 SCORES = st.permutations([1, 2, 3, 4])

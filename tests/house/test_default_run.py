@@ -6,6 +6,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pandas as pd
+import projects
 import pytest
 
 from collaborative_autoencoders.models import MODELS, models_for
@@ -104,7 +105,7 @@ def test_metrics_are_the_means_of_user_scores(finished_world, model):
 
 
 def test_nothing_is_pickled(finished_world):
-    files = {path for path in (finished_world / "data").rglob("*") if path.is_file()}
+    files = set(projects.files_of(finished_world / "data"))
     archives = {path for path in files if path.suffix == ".zip"}
     packed = {Path(name) for archive in archives for name in ZipFile(archive).namelist()}
     kinds = {path.suffix for path in files - archives | packed}

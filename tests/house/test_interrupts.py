@@ -1,23 +1,27 @@
 """Runs that are stopped by signals."""
 
+import os
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
+import pandas as pd
 import projects
 import pytest
 import tracked
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from collaborative_autoencoders.models import models_for
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 FITS = ("autorec.fit_model", "bias.fit_model", "mf.fit_model")
 RATING = ("run", "--env", "test", "--pipelines", "rating", "--to-nodes", ",".join(FITS))
-ENDLESS = "mf.fitting.epochs=10000000,mf.fitting.patience=10000000"
+ENDLESS = "mf.fitting.epochs=1000000,mf.fitting.patience=1000000"
 QUICK = "autorec.fitting.epochs=1"
 FITTING = """
     SELECT 1 FROM runs JOIN params USING (run_uuid)
@@ -35,22 +39,49 @@ def project(tmp_path):
         yield project
 
 
-@pytest.fixture
-def stop_in_fitting(project):
-    """A function that starts a run, sends it a signal while MF is fitted, and waits for its end."""
-    started = []
+class Stopped(NamedTuple):
+    """A run that was terminated while MF was fitted, and a copy of its project just before."""
 
-    def stop(number: signal.Signals) -> subprocess.Popen[str]:
-        run = projects.start_kedro(project, *RATING, "--params", f"{ENDLESS},{QUICK}")
-        started.append(run)
-        wait_until(lambda: is_fitting(project), run)
-        run.send_signal(number)
-        run.communicate(timeout=TO_END)
-        return run
+    terminated: Path
+    exit_status: int
+    printed: str
+    killed: Path
+    """What a kill leaves: the files of the moment, and a process that has ended since."""
 
-    yield stop
-    for run in started:
-        run.kill()
+
+@pytest.fixture(scope="module")
+def stopped():
+    """One process for all tests and workers; they only read it."""
+
+    def make(folder):
+        project = projects.new_project(folder / "terminated")
+        with projects.empty_store(project):
+            run = projects.start_kedro(project, *RATING, "--params", f"{ENDLESS},{QUICK}")
+            try:
+                wait_until(lambda: is_fitting(project), run)
+                with paused(run):
+                    projects.copy_with_store(project, folder / "killed")
+                run.send_signal(signal.SIGTERM)
+                printed, _ = run.communicate(timeout=TO_END)
+            finally:
+                run.kill()
+        (folder / "exit_status").write_text(str(run.returncode), encoding="utf-8")
+        (folder / "printed").write_text(printed, encoding="utf-8")
+
+    folder = projects.once("stopped", make)
+    exit_status, printed = (
+        (folder / name).read_text(encoding="utf-8") for name in ("exit_status", "printed")
+    )
+    return Stopped(folder / "terminated", int(exit_status), printed, folder / "killed")
+
+
+@contextmanager
+def paused(run):
+    """Pause the process: it writes nothing in the context."""
+    run.send_signal(signal.SIGSTOP)
+    assert os.WIFSTOPPED(os.waitpid(run.pid, os.WUNTRACED)[1])
+    yield
+    run.send_signal(signal.SIGCONT)
 
 
 def wait_until(condition, run):
@@ -84,12 +115,11 @@ def assert_every_file_is_whole(project):
     assert list(project.rglob("*.partial")) == []
 
 
-def test_a_run_that_is_terminated_is_closed_in_mlflow_and_leaves_whole_files(
-    project, stop_in_fitting
-):
-    run = stop_in_fitting(signal.SIGTERM)
-    assert run.returncode == 128 + signal.SIGTERM
-    assert_interrupted(project)
+def test_a_run_that_is_terminated_is_closed_in_mlflow_and_leaves_whole_files(stopped):
+    assert stopped.exit_status == 128 + signal.SIGTERM
+    command = " ".join(("python -m kedro", *RATING, "--params", f"{ENDLESS},{QUICK}"))
+    assert f"To resume, run: {command} --only-missing-outputs" in stopped.printed
+    assert_interrupted(stopped.terminated)
 
 
 def test_a_run_that_is_interrupted_at_the_keyboard_leaves_the_same(project):
@@ -129,8 +159,8 @@ def assert_interrupted(project):
     assert parent.data.tags["error"] == "interrupted"
 
 
-def test_a_run_that_is_killed_is_closed_in_mlflow_by_the_next_run(project, stop_in_fitting):
-    stop_in_fitting(signal.SIGKILL)
+def test_a_run_that_is_killed_is_closed_in_mlflow_by_the_next_run(stopped, tmp_path):
+    project = projects.copy_with_store(stopped.killed, tmp_path / "world")
     killed, children = tracked.last_run(project)
     assert (killed.info.status, children["mf"].info.status) == ("RUNNING", "RUNNING")
     assert_every_file_is_whole(project)
@@ -140,11 +170,14 @@ def test_a_run_that_is_killed_is_closed_in_mlflow_by_the_next_run(project, stop_
 
 
 def assert_the_next_run_resumes(project):
-    """Assert that the fitted autorec is not fitted again, and that a leaderboard is written."""
+    """Assert that the fitted autorec is not fitted again, and that the leaderboard is written."""
     fitted = project / "data/06_models/test/autorec.safetensors"
     before = fitted.stat().st_mtime_ns
     resumed = {"only_missing_outputs": True, "to_outputs": ["leaderboard"]}
-    projects.run(project, pipelines=["rating"], **resumed)
+    quick = {"autorec": {"fitting": {"epochs": 1}}}
+    projects.run(project, pipelines=["rating"], params=quick, **resumed)
     assert fitted.stat().st_mtime_ns == before
-    assert (project / "data/08_reporting/test/leaderboard.csv").is_file()
+    board = pd.read_csv(project / "data/08_reporting/test/leaderboard.csv")
+    assert sorted(board["model"]) == sorted(models_for("rating"))
+    assert tracked.last_run(project)[0].info.run_name == "test: rating"
     assert set(tracked.statuses(project).values()) == {"FINISHED"}

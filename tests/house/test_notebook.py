@@ -103,7 +103,6 @@ def shown(finished_world: Path) -> dict[str, str]:
 
     def make(folder: Path) -> None:
         project = projects.copy_with_store(finished_world, folder / "world")
-        (project / "notebooks").mkdir()
         ran = run_whole(Path(shutil.copy(NOTEBOOK, project / "notebooks")), project)
         cells = {cell.id: "".join(map(text_of, cell.outputs)) for cell in code_cells(ran)}
         (folder / "cells.json").write_text(json.dumps(cells), encoding="utf-8")

@@ -40,7 +40,7 @@ def whole(project):
 @pytest.fixture(scope="module")
 def small(project, whole):
     """The id of a finished run of one model in the same project."""
-    projects.run(project, to_outputs=SMALL)
+    projects.run(project, to_outputs=SMALL, params={"core": {"k": 3}})
     return tracked.parents(project)[-1].info.run_id
 
 
@@ -126,6 +126,8 @@ def test_changed_parameters_in_conf_do_not_matter(changed, small):
     parent, children = tracked.last_run(changed)
     assert set(children) == {"mf"}
     assert tracked.logged_parameters(parent)["mf"]["fitting"]["epochs"] == 20
+    params = json.loads(parent.data.tags["runtime_params"])  # which the catalog may read
+    assert params == {"core": {"k": 3}}
     with pytest.raises(ValueError, match="unknown"):
         projects.run(changed, to_outputs=SMALL)  # the next run in this process reads conf again
 

@@ -1,13 +1,19 @@
-"""A run resumes from the files that exist, and runs only the nodes that are needed."""
+"""A run reads files of earlier runs only if they belong together."""
 
+import json
+import os
+import warnings
 from pathlib import Path
 
 import pandas as pd
 import projects
 import pytest
 import tracked
+from kedro.framework.session import KedroSession
 
+from collaborative_autoencoders.hooks.state import OtherState
 from collaborative_autoencoders.models import models_for
+from collaborative_autoencoders.state.running import Claim, Running
 
 BOARD = "data/08_reporting/test/leaderboard.csv"
 DIFFERENCES = "data/08_reporting/test/differences.csv"
@@ -42,43 +48,87 @@ def changed_by(project: Path, **session_run) -> set[str]:
     return {name for name, time in written(project).items() if before.get(name) != time}
 
 
-def test_nothing_runs_if_nothing_is_missing(project):
-    assert changed_by(project, only_missing_outputs=True) == set()
+REGISTERED = {"registration": {"enabled": True}}
+"""The options of the finished world that are not those of conf/."""
+
+SMALLER = {"cdae": {"model": {"hidden_size": 5}}}
+
+
+def changed_by_resuming(project: Path, **params) -> set[str]:
+    """Resume up to the leaderboard, and return the files that were written, without records."""
+    changed = changed_by(
+        project, only_missing_outputs=True, to_outputs=["leaderboard"], params=REGISTERED | params
+    )
+    return {name for name in changed if "/." not in name}
+
+
+def test_nothing_runs_if_nothing_is_missing_or_out_of_date(project):
+    assert changed_by(project, only_missing_outputs=True, params=REGISTERED) == set()
     assert tracked.statuses(project) == {"": "FINISHED"}
 
 
-def test_a_missing_list_is_written_again_without_a_fit(project):
-    """No later node runs, because Kedro checks whether files exist, not which one is newer."""
-    lists = project / "data/07_model_output/test/cdae/ranked_items.parquet"
-    before = lists.read_bytes()
-    lists.unlink()
-    assert changed_by(project, only_missing_outputs=True) == set(EVALUATED)
-    assert lists.read_bytes() == before
-    assert tracked.statuses(project) == {"": "FINISHED", "cdae": "FINISHED"}
+def test_a_missing_model_is_made_again_with_all_that_depends_on_it_and_no_other(project):
+    weights = project / "data/06_models/test/cdae.safetensors"
+    before, lists = weights.read_bytes(), (project / EVALUATED[0]).read_bytes()
+    weights.unlink()
+    changed = changed_by_resuming(project)
+    assert changed >= {name_of(weights, project), METRICS, BOARD, *EVALUATED}
+    models = {name.split("/")[3].partition(".")[0] for name in changed - {BOARD, DIFFERENCES}}
+    assert models == {"cdae"}
+    assert (weights.read_bytes(), (project / EVALUATED[0]).read_bytes()) == (before, lists)
 
 
-def test_a_model_without_lists_and_metrics_is_evaluated_again_without_a_fit(project):
-    missing = [*EVALUATED, METRICS, BOARD, DIFFERENCES]
-    before = (project / BOARD).read_text()
-    for name in missing:
-        (project / name).unlink()
-    assert changed_by(project, only_missing_outputs=True) == set(missing)
+def test_a_run_that_was_stopped_resumes_with_its_own_options_only(project, caplog):
+    """The run stopped after CDAE was fitted with other options than the rest of the world."""
+    ended = json.loads((project / METRICS).read_text())["ndcg_at_10"]
+    projects.run(project, node_names=["cdae.fit_model"], params=REGISTERED | SMALLER)
+    changed = changed_by_resuming(project, **SMALLER)
+    assert changed == {METRICS, BOARD, DIFFERENCES, *EVALUATED}
+    assert json.loads((project / METRICS).read_text())["ndcg_at_10"] != ended
+    assert "was made from another cdae.fitted" in caplog.text
+
+
+def test_models_of_different_options_are_neither_compared_nor_shown_without_a_word(project):
+    projects.run(project, node_names=["cdae.fit_model"], params=SMALLER)
+    for later in ({"from_nodes": ["compare_models"]}, {"pipelines": ["unseen_users"]}):
+        with pytest.raises(OtherState, match=r"cdae\.model\.hidden_size was 5, is 16") as caught:
+            projects.run(project, **later)
+        assert "kedro run --env test --from-nodes cdae.fit_model" in str(caught.value)
+        assert "--params cdae.model.hidden_size=5" in str(caught.value)
+
+    with KedroSession.create(project, env="test", runtime_params=REGISTERED) as session:
+        catalog = session.load_context().catalog
+        with pytest.warns(UserWarning, match=r"hidden_size was 5, is 16"):
+            catalog.load("leaderboard")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            catalog.load("train")
+
+
+def test_a_run_is_refused_while_another_writes_its_files(project):
+    board = (project / BOARD).as_posix()
+    other, before = Running(project / "data/.running"), (project / BOARD).read_text()
+    other.claim(Claim.of("kedro run --env test", [], [board], None))
+    with pytest.raises(OtherState) as caught:
+        projects.run(project, params=SMALLER)
+    assert f"process {os.getpid()} on" in str(caught.value)
+    command = "kedro run --env test --params cdae.model.hidden_size=5,outputs=NAME"
+    assert str(caught.value).endswith(command)
+    other.release()
     assert (project / BOARD).read_text() == before
 
 
-def test_a_missing_model_is_fitted_again_and_no_other(project):
-    weights = project / "data/06_models/test/cdae.safetensors"
-    before = weights.read_bytes()
-    weights.unlink()
-    changed = changed_by(project, only_missing_outputs=True)
-    facts = {f"data/08_reporting/test/cdae/{name}.json" for name in ("history", "fit_facts")}
-    assert changed == {name_of(weights, project)} | facts
-    assert weights.read_bytes() == before
+def test_titles_in_another_order_are_not_registered(project):
+    titles = project / "data/03_primary/test/item_titles.parquet"
+    pd.read_parquet(titles).iloc[::-1].to_parquet(titles)
+    with pytest.raises(
+        OtherState, match=r"item_titles: \S+/item_titles\.parquet has changed since"
+    ):
+        projects.run(project, node_names=["data_engineering.make_lookup"])
 
 
 def test_a_run_starts_at_any_node_from_the_files_of_earlier_nodes(project):
-    registered = {"registration": {"enabled": True}}
-    changed = changed_by(project, from_nodes=["cdae.average_scores"], params=registered)
+    changed = changed_by(project, from_nodes=["cdae.average_scores"], params=REGISTERED)
     assert {name.split("/")[1] for name in changed} == {"08_reporting"}
     assert {BOARD, METRICS, "data/08_reporting/test/cdae/registration.json"} < changed
 

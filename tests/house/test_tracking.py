@@ -1,6 +1,7 @@
 """A finished run in MLflow: a parent, a child per model, and everything needed to repeat it."""
 
 import json
+import shlex
 
 import pandas as pd
 import projects
@@ -152,7 +153,8 @@ def test_every_run_has_its_commit_environment_and_command(typed_world):
         tags = run.data.tags
         assert len(tags["git_commit"]) == 40
         assert tags["environment"] == "test"
-        assert tags["command"] == "python -m kedro run --env test"
+        typed = [word.replace(projects.PASSWORD, "***") for word in typed_world.done.args]
+        assert tags["command"] == f"python -m kedro {shlex.join(typed)}"
 
 
 def test_a_run_does_not_change_a_file_in_git(typed_world):

@@ -79,12 +79,20 @@ def test_without_ratings_every_row_is_a_like():
 
 
 @pytest.mark.parametrize(
-    ("options", "likes"),
-    [(make_options(k=3), 6), (make_options(like_threshold=6), 0), (make_options(min_rating=9), 0)],
+    ("options", "likes", "mended"),
+    [
+        (make_options(k=3), 6, {"k": 2}),
+        (make_options(like_threshold=6), 0, {"like_threshold": 5}),
+        (make_options(min_rating=9), 0, {"min_rating": None}),
+    ],
 )
-def test_nothing_left_names_the_keys_and_the_likes(options, likes):
+def test_nothing_left_names_the_keys_and_the_likes_and_a_fix_that_works(options, likes, mended):
     with pytest.raises(ValueError) as error:
         keep_core(DRAWN, options)
+
+    (value,) = mended.values()
+    assert str(error.value).endswith((f"set core.k: {value}.", "at most it.", "set it to null."))
+    assert len(keep_core(DRAWN, options.model_copy(update={"k": 1} | mended))[0])
 
     for words in ("core.min_rating", "core.like_threshold", "core.k", f" {likes} are likes"):
         assert words in str(error.value)

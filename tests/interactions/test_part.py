@@ -9,18 +9,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array, save_npz
 
 from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.npz import arrays_from_bytes, arrays_to_bytes
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.part_bytes import (
     OlderLayout,
     part_from_bytes,
     part_to_bytes,
 )
-from collaborative_autoencoders.interactions.sparse import (
-    arrays_from_bytes,
-    arrays_to_bytes,
-    cells_of,
-    to_matrix,
-)
+from collaborative_autoencoders.interactions.sparse import cells_of, to_matrix
 
 SHAPE = (4, 5)
 WHOLE = st.integers(-(2**62), 2**62)
@@ -262,22 +258,18 @@ def test_bytes_that_are_cut_anywhere_are_refused():
     content = part_to_bytes(make_part(DRAWN))
 
     for length in range(0, len(content), 23):
-        with pytest.raises(ValueError, match="npz"):
+        with pytest.raises(ValueError, match="zip archive|checksum"):
             part_from_bytes(content[:length])
 
 
-def test_a_changed_byte_anywhere_gives_the_same_part_or_a_value_error():
-    part = make_part(DRAWN)
-    content, refused = part_to_bytes(part), 0
+def test_any_changed_bit_is_refused():
+    content = part_to_bytes(make_part(DRAWN))
 
     for place in range(0, len(content), 3):
         changed = bytearray(content)
-        changed[place] ^= 0x55
-        try:
-            assert_same(part_from_bytes(bytes(changed)), part)
-        except ValueError:
-            refused += 1
-    assert refused > len(content) / 3 / 2  # most of the file is covered by checksums
+        changed[place] ^= 1
+        with pytest.raises(ValueError):
+            part_from_bytes(bytes(changed))
 
 
 def test_a_file_of_an_older_version_is_an_older_layout():
@@ -291,15 +283,21 @@ def test_a_file_of_an_older_version_is_an_older_layout():
 @pytest.mark.parametrize(
     ("name", "values", "reason"),
     [
-        ("layout", 2, "another layout"),
-        ("indices", [0, 9, 1], "corrupt"),
+        ("layout", 3, "another layout"),
+        ("layout", [2], "another layout"),
+        ("indices", [0, 9, 1], "no sparse matrix"),
         ("indices", [0, 0, 1], "duplicated"),
-        ("indptr", [0, 9, 3], "corrupt"),
-        ("shape", [2], "corrupt"),
-        ("ratings", [5.0, np.nan, 4.0], "not a finite number"),
+        ("indptr", [0, 9, 3], "no sparse matrix"),
+        ("shape", [2], "claims the shape"),
+        ("shape", [2, 2**60], "claims the shape"),
+        ("ratings", np.float32([5, np.nan, 4]), "not a finite number"),
+        ("ratings", np.complex64([5, 0, 4]), "complex64"),
         ("liked", [1, 0, 1], "whether it is a like"),
         ("liked", [True], "whether it is a like"),
+        ("liked", [True, True, False], "a rating of 0 is a like and one of 4 is none"),
         ("times", [70, 90], "one time per rating"),
+        ("times", [70, 90, np.inf], "not a finite number"),
+        ("times", [70, 90, 80j], "not a finite number"),
     ],
 )
 def test_arrays_that_do_not_form_a_part_are_refused(name, values, reason):
@@ -314,5 +312,5 @@ def test_a_missing_array_is_named(name):
     arrays = arrays_from_bytes(part_to_bytes(make_part(DRAWN)))
     del arrays[name]
 
-    with pytest.raises(ValueError, match=rf"lacks the arrays \['{name}'\]"):
+    with pytest.raises(ValueError, match=rf"lacks \['{name}'\]"):
         part_from_bytes(arrays_to_bytes(**arrays))

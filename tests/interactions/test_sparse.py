@@ -1,21 +1,16 @@
-"""Matrices keep what was observed, and come back from their bytes as they were."""
-
-import io
+"""Matrices keep what was observed."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import csr_array, save_npz
+from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.sparse import (
-    arrays_to_bytes,
     cells_of,
     join,
     last_of_each,
     likes_of,
-    matrix_from_bytes,
-    matrix_to_bytes,
     rows_of,
     take_cells,
     to_matrix,
@@ -28,15 +23,6 @@ def make_matrix(cells: dict[tuple[int, int], float], shape=(3, 4)) -> csr_array:
     user_index = np.array([user for user, _ in cells], dtype=np.int64)
     item_index = np.array([item for _, item in cells], dtype=np.int64)
     return to_matrix(user_index, item_index, list(cells.values()), shape)
-
-
-def arrays_of(matrix: csr_array) -> dict:
-    return {
-        "shape": np.array(matrix.shape),
-        "indptr": matrix.indptr,
-        "indices": matrix.indices,
-        "data": matrix.data,
-    }
 
 
 cells_of_a_matrix = st.dictionaries(
@@ -110,109 +96,6 @@ def test_matrices_that_share_a_cell_are_not_joined():
 def test_matrices_of_two_shapes_are_not_joined():
     with pytest.raises(ValueError, match=r"\(3, 4\) and \(9, 9\)"):
         join(make_matrix({}), make_matrix({}, (9, 9)))
-
-
-@given(cells_of_a_matrix)
-def test_a_matrix_comes_back_from_its_bytes(cells):
-    matrix = make_matrix(cells, (5, 7))
-
-    back = matrix_from_bytes(matrix_to_bytes(matrix))
-
-    assert back.shape == matrix.shape
-    assert back.dtype == matrix.dtype
-    for name in ("data", "indices", "indptr"):
-        np.testing.assert_array_equal(getattr(back, name), getattr(matrix, name))
-
-
-@given(cells_of_a_matrix)
-def test_same_matrix_same_bytes(cells):
-    reversed_cells = dict(reversed(cells.items()))
-
-    assert matrix_to_bytes(make_matrix(cells, (5, 7))) == matrix_to_bytes(
-        make_matrix(reversed_cells, (5, 7))
-    )
-
-
-def test_the_bytes_that_scipy_saves_are_read():
-    matrix, buffer = make_matrix({(0, 0): 3, (2, 3): 0}), io.BytesIO()
-    save_npz(buffer, matrix)
-
-    back = matrix_from_bytes(buffer.getvalue())
-
-    assert (back.nnz, back.toarray().tolist()) == (2, matrix.toarray().tolist())
-
-
-def test_bytes_that_are_cut_anywhere_are_refused():
-    content = matrix_to_bytes(make_matrix({(0, 0): 3, (2, 3): 5}))
-
-    for length in range(0, len(content), 7):
-        with pytest.raises(ValueError, match="npz"):
-            matrix_from_bytes(content[:length])
-
-
-def test_a_changed_byte_in_the_numbers_is_refused():
-    content = bytearray(matrix_to_bytes(make_matrix({(0, 0): 3, (2, 3): 5})))
-    place = content.index(np.float32(5).tobytes())
-    content[place + 2] ^= 1
-
-    with pytest.raises(ValueError, match="checksum"):
-        matrix_from_bytes(bytes(content))
-
-
-def test_a_changed_byte_anywhere_gives_the_same_matrix_or_a_value_error():
-    matrix = make_matrix({(0, 0): 3, (2, 3): 5})
-    content = matrix_to_bytes(matrix)
-
-    for place in range(len(content)):
-        changed = bytearray(content)
-        changed[place] ^= 0x55
-        try:
-            back = matrix_from_bytes(bytes(changed))
-        except ValueError:
-            continue
-        assert (back != matrix).nnz == 0
-
-
-def test_a_missing_array_is_named():
-    arrays = arrays_of(make_matrix({(0, 0): 3}))
-    del arrays["indices"]
-
-    with pytest.raises(ValueError, match="indices"):
-        matrix_from_bytes(arrays_to_bytes(**arrays))
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("indices", [9]),
-        ("indices", [-1]),
-        ("indptr", [0, 1, 0, 1]),
-        ("indptr", [0, 1]),
-        ("data", [1.0, 2.0]),
-    ],
-)
-def test_arrays_that_make_no_matrix_are_refused(name, values):
-    arrays = arrays_of(make_matrix({(0, 0): 3}))
-    arrays[name] = np.array(values, dtype=arrays[name].dtype)
-
-    with pytest.raises(ValueError):
-        matrix_from_bytes(arrays_to_bytes(**arrays))
-
-
-def test_duplicate_columns_are_refused():
-    twice = csr_array((np.ones(2), np.array([1, 1]), np.array([0, 2])), shape=(1, 3))
-
-    with pytest.raises(ValueError, match="duplicated"):
-        matrix_from_bytes(arrays_to_bytes(**arrays_of(twice)))
-
-
-def test_nothing_is_unpickled():
-    arrays = arrays_of(make_matrix({(0, 0): 3})) | {"data": np.array([{}], dtype=object)}
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-
-    with pytest.raises(ValueError, match="pickle"):
-        matrix_from_bytes(buffer.getvalue())
 
 
 def test_an_update_prefers_the_newer_value_and_keeps_zeros():

@@ -5,7 +5,7 @@ import pytest
 
 from collaborative_autoencoders.interactions.titles import TitleOptions, name_items
 
-OPTIONS = TitleOptions(item_id="film", title="name")
+OPTIONS = TitleOptions(item_id="film", title="name", duplicates="refuse")
 
 
 def make_ids(*ids) -> pd.DataFrame:
@@ -53,12 +53,16 @@ def test_a_title_that_is_a_number_is_text():
 
 
 def test_titles_of_no_item_are_refused_with_ids_of_both_sides():
-    with pytest.raises(ValueError, match=r"film.*\['7', '8'\].*\[7, 8\].*dtype"):
-        titles_of(make_items(**{"7": "Alien", "8": "Brazil"}), make_ids(7, 8))
+    with pytest.raises(ValueError, match=r"film.*\['07', '08'\].*\[7, 8\].*written alike"):
+        titles_of(make_items(**{"07": "Alien", "08": "Brazil"}), make_ids(7, 8))
+
+
+def test_an_id_finds_its_title_though_one_table_has_text():
+    assert titles_of(make_items(**{"7": "Alien", "08": "Brazil"}), make_ids(7, 8)) == ["Alien", "8"]
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(ValueError, match=r"column 'film', only \['id', 'name'\].*titles.item_id"):
+    with pytest.raises(ValueError, match=r"titles.item_id` is 'film'.*\['id', 'name'\]"):
         titles_of(make_items(x="Alien").rename(columns={"film": "id"}), make_ids("x"))
 
 
@@ -66,8 +70,10 @@ def test_an_item_with_two_titles_is_refused_and_the_same_one_twice_is_not():
     items = pd.DataFrame({"film": ["x", "x"], "name": ["Alien", "Aliens"]})
 
     assert titles_of(items.assign(name="Alien"), make_ids("x")) == ["Alien"]
-    with pytest.raises(ValueError, match=r"'x' has two titles, \['Alien', 'Aliens'\]"):
+    with pytest.raises(ValueError, match=r"'x' has two titles, 'Alien' \(row 1\) .* \(row 2\)"):
         titles_of(items, make_ids("x"))
+    last = OPTIONS.model_copy(update={"duplicates": "last"})
+    assert name_items(items, make_ids("x"), last)["title"].tolist() == ["Aliens"]
 
 
 def test_an_empty_id_is_named_with_its_row():

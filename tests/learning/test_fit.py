@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from itertools import islice
 
 import numpy as np
@@ -267,16 +268,29 @@ def test_a_loss_that_diverges_is_an_error_with_epoch_and_learning_rate():
 @pytest.mark.parametrize(
     ("name", "problem"), [("cdae", "no likes, so ndcg_at_5"), ("autorec", "no ratings, so rmse")]
 )
-def test_an_empty_validation_part_is_an_error_that_names_the_parameter(name, problem):
+def test_a_network_without_a_validation_part_is_left_out_with_the_parameter(name, problem):
     everything = np.ones(WORLD.catalogue.items, dtype=np.bool_)
     empty = WORLD._replace(validation=WORLD.validation.without_items(everything))
-    with pytest.raises(ValueError, match=f"{problem} cannot .* raise split.validation_fraction"):
-        outcome_of(name, world=empty)
+    fitted = outcome_of(name, world=empty).fitted
+
+    assert fitted.model is None
+    assert re.search(f"{problem} cannot .* raise split.validation_fraction", fitted.left_out)
+    unvalidated = {"fitting__validation_metric": None, "fitting__patience": None}
+    assert outcome_of(name, world=empty, **unvalidated).fitted.model is not None
 
 
-def test_a_validation_list_longer_than_the_catalogue_is_an_error():
-    with pytest.raises(ValueError, match=r"fitting\.validation_metric: ndcg_at_31 .* 30 items"):
-        outcome_of(fitting__validation_metric="ndcg_at_31")
+def test_a_network_whose_list_is_longer_than_the_catalogue_is_left_out():
+    reason = outcome_of(fitting__validation_metric="ndcg_at_31").fitted.left_out
+
+    assert re.match(r"fitting\.validation_metric: ndcg_at_31 .* 30 items", reason)
+
+
+@pytest.mark.parametrize("name", ["popularity", "ease", "cdae", "bias"])
+def test_a_model_without_a_train_part_is_left_out(name):
+    everything = np.ones(WORLD.catalogue.items, dtype=np.bool_)
+    empty = WORLD._replace(train=WORLD.train.without_items(everything))
+
+    assert "the train part has no" in outcome_of(name, world=empty).fitted.left_out
 
 
 def test_a_model_that_does_not_predict_ratings_cannot_be_validated_by_rmse():

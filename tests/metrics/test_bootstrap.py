@@ -1,97 +1,124 @@
-"""Intervals over users."""
+"""Intervals of means of bounded values."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import beta
 
 from collaborative_autoencoders.metrics import bootstrap
 from collaborative_autoencoders.metrics.bootstrap import (
     interval_of_means,
-    interval_of_ratios,
-    paired_differences,
+    paired_differences_of_means,
 )
+from collaborative_autoencoders.metrics.intervals import Bounds
 
+SHARE = Bounds(0, 1)
 VALUES = np.random.default_rng(0).random((400, 3))
 
 
+def interval(values_UM, resamples=500, seed=1):
+    return interval_of_means(values_UM, resamples, seed, SHARE)
+
+
 def test_the_interval_covers_the_mean():
-    low_M, high_M = interval_of_means(VALUES, resamples=500, seed=1)
+    low_M, high_M = interval(VALUES)
     assert np.all((low_M < VALUES.mean(axis=0)) & (VALUES.mean(axis=0) < high_M))
 
 
-def test_the_interval_is_about_four_standard_errors_wide():
-    low_M, high_M = interval_of_means(VALUES, resamples=2000, seed=1)
+def test_the_interval_of_many_users_is_about_four_standard_errors_wide():
+    low_M, high_M = interval(VALUES, resamples=2000)
     standard_error_M = VALUES.std(axis=0) / np.sqrt(len(VALUES))
     assert high_M - low_M == pytest.approx(2 * 1.96 * standard_error_M, rel=0.1)
 
 
+@pytest.mark.parametrize(("hits", "users"), [(0, 5), (1, 5), (3, 10), (30, 30)])
+def test_the_interval_of_a_share_is_that_of_clopper_and_pearson(hits, users):
+    values_U1 = (np.arange(users) < hits).astype(np.float64)[:, None]
+    low_M, high_M = interval(values_U1, resamples=40_000)
+    exact = (
+        beta(hits, users - hits + 1).ppf(0.025) if hits else 0,
+        beta(hits + 1, users - hits).ppf(0.975) if hits < users else 1,
+    )
+    assert (low_M[0], high_M[0]) == pytest.approx(exact, abs=0.01)
+
+
+def test_five_users_without_a_hit_do_not_show_that_nobody_has_one():
+    low_M, high_M = interval(np.zeros((5, 1)))
+    assert low_M[0] == 0
+    assert 0.4 < high_M[0] < 0.6
+
+
+def test_the_ends_are_resamples_so_that_a_share_of_two_and_a_half_percent_lies_outside(monkeypatch):
+    # one user with the value 1 beside one of 0 (lower end): the mean is that user's weight
+    drawn_R = np.arange(1, 80, dtype=np.float32) / 80
+    weights_RU = np.stack([1 - drawn_R, drawn_R], axis=1)
+    monkeypatch.setattr(
+        bootstrap,
+        "_resample",
+        lambda *_: bootstrap.Resamples(weights_RU[:, 1:].repeat(2, axis=1), weights_RU[:, :1]),
+    )
+    low_M, high_M = interval(np.ones((1, 1)), resamples=79)
+    assert low_M[0] == drawn_R[1]  # the second of 79: 2 / (79 + 1) = 0.025
+    assert high_M[0] == 1
+
+
+def test_too_few_resamples_have_no_share_to_leave_out():
+    low_M, high_M = interval(VALUES, resamples=38)
+    assert (low_M.tolist(), high_M.tolist()) == ([0] * 3, [1] * 3)
+
+
 def test_the_same_seed_draws_the_same_interval_and_another_seed_another():
-    first, again, other = (interval_of_means(VALUES, 200, seed).low_M for seed in (1, 1, 2))
+    first, again, other = (interval(VALUES, seed=seed).low_M for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_the_interval_is_the_percentiles_of_means_of_users_drawn_with_replacement():
-    drawn_RU = np.random.default_rng(1).integers(400, size=(200, 400))
-    means_R = VALUES[drawn_RU, 0].mean(axis=1)
-    low_M, high_M = interval_of_means(VALUES[:, :1], resamples=200, seed=1)
-    assert [low_M[0], high_M[0]] == pytest.approx(np.percentile(means_R, [2.5, 97.5]))
-
-
 def test_the_size_of_a_block_does_not_change_the_interval(monkeypatch):
-    whole = interval_of_means(VALUES, resamples=50, seed=1)
+    whole = interval(VALUES, resamples=50)
     monkeypatch.setattr(bootstrap, "CELLS_AT_ONCE", 1000)
-    assert np.allclose(interval_of_means(VALUES, resamples=50, seed=1), whole)
-
-
-def test_equal_values_have_an_interval_of_width_zero():
-    assert np.allclose(interval_of_means(np.full((5, 1), 0.25), resamples=20, seed=0), 0.25)
-
-
-def test_a_ratio_is_that_of_the_sums():
-    # a mean squared error of 3 for both users, one with many ratings and one with few
-    numerators, denominators = np.array([[30.0], [3.0]]), np.array([[10.0], [1.0]])
-    assert np.allclose(interval_of_ratios(numerators, denominators, resamples=20, seed=0), 3)
+    assert np.allclose(interval(VALUES, resamples=50), whole)
 
 
 @pytest.mark.parametrize("values", [np.empty((0, 1)), np.array([[np.nan], [1.0]])])
 def test_users_without_a_value_are_refused(values):
     with pytest.raises(ValueError, match="users without"):
-        interval_of_means(values, resamples=10, seed=0)
+        interval(values)
 
 
-def differences_of_means(*columns, seed=1):
+def test_a_value_outside_the_bounds_is_refused():
+    with pytest.raises(ValueError, match=r"value 1\.5, outside the metric's bounds 0 to 1"):
+        interval(np.array([[0.5], [1.5]]))
+
+
+def differences(*columns, seed=1, resamples=200):
     values_UM = np.array(columns, dtype=np.float64).T
-    has_UM = ~np.isnan(values_UM)
-    return paired_differences(values_UM, has_UM.astype(np.float64), resamples=200, seed=seed)
+    return paired_differences_of_means(values_UM, resamples, seed, SHARE)
 
 
 def test_a_difference_by_hand():
-    found = differences_of_means([0.5, 1.0, 0.0], [0.25, 0.5, 0.0])
+    found = differences([0.5, 1.0, 0.0], [0.25, 0.5, 0.0])
     assert found.difference_MM[0, 1] == pytest.approx((0.25 + 0.5 + 0.0) / 3)
     assert found.users_MM.tolist() == [[3, 3], [3, 3]]
 
 
-def test_a_difference_of_errors_is_of_the_roots_of_the_sums():
-    squared_UM, count_UM = np.array([[8.0, 2.0], [1.0, 1.0]]), np.array([[2.0, 2.0], [1.0, 1.0]])
-    found = paired_differences(squared_UM, count_UM, resamples=20, seed=0, of_ratio=np.sqrt)
-    assert found.difference_MM[0, 1] == pytest.approx(np.sqrt((8 + 1) / 3) - np.sqrt((2 + 1) / 3))
-
-
 def test_the_interval_of_a_difference_is_that_of_each_users_difference():
     """The draws are the same, so it equals the interval of one column of differences."""
-    found = differences_of_means(*VALUES.T)
-    one = interval_of_means(VALUES[:, :1] - VALUES[:, 1:2], resamples=200, seed=1)
+    found = differences(*VALUES.T)
+    one = interval_of_means(VALUES[:, :1] - VALUES[:, 1:2], 200, 1, Bounds(-1, 1))
     assert (found.low_MM[0, 1], found.high_MM[0, 1]) == pytest.approx((*one.low_M, *one.high_M))
 
 
 def test_what_is_hard_for_both_models_cancels_out():
-    hard_U = VALUES[:, 0]
-    found = differences_of_means(hard_U, hard_U - 0.01)
-    assert [found.low_MM[0, 1], found.high_MM[0, 1]] == pytest.approx([0.01, 0.01])
+    hard_U = 0.05 + 0.9 * VALUES[:, 0]
+    found = differences(hard_U, hard_U - 0.04, resamples=1000)
+    # without pairing, the ends would be 0.05 away; the one added user moves them by 4 in 400
+    assert 0.025 < found.low_MM[0, 1] < 0.04 < found.high_MM[0, 1] < 0.055
 
 
 def test_swapping_two_models_mirrors_and_a_model_differs_from_itself_by_0():
-    found = differences_of_means(*VALUES.T)
+    found = differences(*VALUES.T)
     assert np.array_equal(found.difference_MM, -found.difference_MM.T)
     assert np.array_equal(found.low_MM, -found.high_MM.T)
     assert np.all(np.diag(found.low_MM) == 0)
@@ -99,18 +126,33 @@ def test_swapping_two_models_mirrors_and_a_model_differs_from_itself_by_0():
 
 
 def test_a_pair_does_not_depend_on_the_other_models():
-    three, two = differences_of_means(*VALUES.T), differences_of_means(*VALUES.T[:2])
-    assert three.low_MM[0, 1] == pytest.approx(two.low_MM[0, 1])
+    three, two = differences(*VALUES.T), differences(*VALUES.T[:2])
+    assert three.low_MM[0, 1] == pytest.approx(two.low_MM[0, 1], abs=1e-6)
 
 
 def test_a_difference_is_over_the_users_of_both():
-    found = differences_of_means([1.0, np.nan, 3.0], [0.0, 5.0, 1.0], [np.nan, 1.0, np.nan])
-    assert found.difference_MM[0, 1] == pytest.approx((1 + 2) / 2)
+    found = differences([1.0, np.nan, 0.75], [0.0, 0.5, 0.25], [np.nan, 1.0, np.nan])
+    assert found.difference_MM[0, 1] == pytest.approx((1 + 0.5) / 2)
     assert found.users_MM[0].tolist() == [2, 2, 0]
     assert np.isnan([found.difference_MM[0, 2], found.low_MM[2, 0], found.high_MM[0, 2]]).all()
 
 
 def test_a_model_without_values_has_no_difference():
-    found = differences_of_means([np.nan, np.nan], [np.nan, np.nan])
+    found = differences([np.nan, np.nan], [np.nan, np.nan])
     assert np.isnan(found.difference_MM).all()
     assert found.users_MM.tolist() == [[0, 0], [0, 0]]
+
+
+def test_fewer_than_six_users_cannot_show_a_difference_and_six_can():
+    best, worst = np.ones(6), np.zeros(6)
+    assert differences(best, worst, resamples=20_000).low_MM[0, 1] > 0
+    assert differences(best[:5], worst[:5], resamples=20_000).low_MM[0, 1] < 0
+
+
+@settings(max_examples=50)
+@given(arrays(np.float64, (7, 2), elements=st.floats(0, 1)))
+def test_the_mean_lies_in_the_interval_and_the_interval_in_the_bounds(values_UM):
+    low_M, high_M = interval(values_UM, resamples=400)
+    mean_M = values_UM.mean(axis=0)
+    assert np.all((low_M >= 0) & (low_M <= mean_M + 1e-6))
+    assert np.all((high_M <= 1 + 1e-6) & (high_M >= mean_M - 1e-6))

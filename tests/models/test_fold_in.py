@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 from checkerboard import checkerboard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from model_options import RUNNING, options_of
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit
 
 from collaborative_autoencoders.learning.fit_model import fit_model
-from collaborative_autoencoders.models.fold_in import Curve, fold_in
+from collaborative_autoencoders.models.fold_in import Curve, fold_in, gauss_newton
 
 RANDOM = np.random.default_rng(0)
 STRETCHED = Curve(lambda z: 1 + 4 * expit(z), lambda z: 4 * expit(z) * expit(-z))
@@ -42,6 +44,37 @@ def test_the_vector_is_where_a_general_minimiser_ends(n_items, curve):
     ours = fold_in(targets, vectors, penalty, curve)[0]
     theirs = minimize(loss, np.zeros(5), tol=1e-10).x
     assert ours == pytest.approx(theirs, abs=1e-3)
+
+
+def loss_of(w, vectors, targets, penalty):
+    return ((targets - STRETCHED.value(vectors @ w)) ** 2).sum() + (penalty * w**2).sum()
+
+
+def gradient_of(w, vectors, targets, penalty):
+    z = vectors @ w
+    slopes = (targets - STRETCHED.value(z)) * STRETCHED.slope(z)
+    return 2 * (penalty * w - vectors.T @ slopes)
+
+
+def test_where_the_curve_is_flat_the_vector_is_no_worse_than_that_of_a_general_minimiser():
+    random, penalty = np.random.default_rng(0), np.array([0.1, 0.1, 0.1, 0.1, 1e-6])
+    for _ in range(60):
+        vectors = random.normal(0, 2, (random.integers(2, 25), 5))
+        user = vectors, random.integers(1, 6, len(vectors)).astype(float), penalty
+        best = minimize(loss_of, np.zeros(5), args=user, jac=gradient_of, tol=1e-10).fun
+        assert loss_of(gauss_newton(*user, STRETCHED), *user) <= best * 1.001 + 1e-3
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.sampled_from([0.1, 1.0, 10.0, 100.0]))
+def test_the_vector_is_a_minimum_wherever_the_descent_has_led(seed, n_items, scale):
+    random, penalty = np.random.default_rng(seed), np.array([0.01, 0.1, 1, 10])
+    vectors = random.normal(0, scale, (n_items, 4))
+    user = vectors, random.uniform(1, 5, n_items), penalty
+    w = gauss_newton(*user, STRETCHED)
+    assert loss_of(w, *user) <= loss_of(np.zeros(4), *user)
+    around = [loss_of(w + step, *user) for step in 1e-3 / scale * random.normal(size=(20, 4))]
+    assert loss_of(w, *user) <= min(around) * (1 + 1e-6)
 
 
 def test_a_user_is_folded_in_alone_as_among_others():

@@ -89,7 +89,7 @@ def test_the_readme_shows_two_files_in_about_ten_lines():
 
 def test_a_csv_with_text_ids_is_run_with_every_model(project):
     make_table(project).to_csv(raw_file(project), index=False)
-    run(project, env="mine", params=QUICK)
+    run(project, env="mine", params=QUICK, to_outputs=["leaderboard", "item_titles"])
 
     facts, file = facts_of(project), raw_file(project)
     assert facts["data_set"] == file.stem
@@ -133,7 +133,7 @@ def test_without_ratings_every_row_is_a_like_and_rating_models_are_left_out(proj
     table.drop(columns=table.columns[2]).to_csv(raw_file(project), index=False)
     columns = parameters(project)["cleaning"]["columns"] | {"rating": None}
     write_changed(project / "conf/mine/parameters.yml", cleaning={"columns": columns})
-    run(project, env="mine", params=QUICK)
+    run(project, env="mine", params=QUICK, to_outputs=["leaderboard"])
 
     facts, leaderboard = facts_of(project), leaderboard_of(project)
     assert facts["likes"] == facts["ratings"] == len(table)

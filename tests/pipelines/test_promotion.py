@@ -11,12 +11,16 @@ import projects
 import pytest
 import tracked
 from evaluation.small_world import TEST, TRAIN, VALIDATION, options_with
+from mlflow.entities import Param
+from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders.datasets.interactions import InteractionsDataset
 from collaborative_autoencoders.evaluation.versions import Comparison
 from collaborative_autoencoders.pipelines.promotion.nodes import promote_models
 from collaborative_autoencoders.serving import promotion as module
+from collaborative_autoencoders.serving.fit_seeds import differ_only_in_seed, fits_like
 from collaborative_autoencoders.serving.promotion import Decision, PromotionOptions, apply_policy
+from collaborative_autoencoders.serving.rivals import fits_of
 
 REGISTER = {"registration": {"enabled": True}}
 WEAK = {model: {"fitting": {"learning_rate": 1e-6, "epochs": 1}} for model in ("cdae", "autorec")}
@@ -25,6 +29,7 @@ OPTIONS = {
     "metric": "ndcg_at_10",
     "rating_metric": "rmse",
     "min_gain": 0.01,
+    "fit_seeds": 1,
     "other_data": "refuse",
     "roll_back": {},
 }
@@ -34,8 +39,8 @@ def options(**changes):
     return PromotionOptions.model_validate(OPTIONS | changes)
 
 
-def found(gain, low, high, users=50):
-    return Comparison("ndcg_at_10", 0.3, 0.3 + gain, gain, low, high, users, 0)
+def found(gain, low, high, users=50, **more):
+    return Comparison("ndcg_at_10", 0.3, 0.3 + gain, gain, low, high, users, 0, **more)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,15 @@ def found(gain, low, high, users=50):
         ("significant", found(0.02, 0.01, 0.03), True, "better"),
         ("significant", found(0.02, -0.01, 0.05), False, "the interval contains 0"),
         ("significant", found(-0.02, -0.03, -0.01), False, "not better"),
+        ("significant", found(0.02, np.nan, np.nan), False, "no significant difference"),
         ("significant", found(np.nan, np.nan, np.nan, users=0), False, "no test row is new"),
+        (
+            "significant",
+            found(0.9, 0.8, 1, users=5, least_users=6),
+            False,
+            "too few users: a gain in ndcg_at_10 can be significant with at least 6",
+        ),
+        ("better", found(0.9, 0.8, 1, users=5, least_users=6), True, "better"),
     ],
 )
 def test_the_policy_decides_by_gain_and_interval(policy, comparison, promoted, because):
@@ -65,6 +78,7 @@ def test_the_policy_decides_by_gain_and_interval(policy, comparison, promoted, b
         {"metric": "ndcg"},
         {"policy": "never"},
         {"min_gain": -1},
+        {"fit_seeds": 0},
         {"roll_back": {"cdea": 1}},
         {"roll_back": {"cdae": 0}},
     ],
@@ -167,6 +181,131 @@ def test_without_a_champion_the_challenger_becomes_champion(registry):
     assert "no champion yet" in tags(registry, 2)["promotion_reason"]
 
 
+def test_a_version_whose_files_are_gone_is_refused_with_a_way_on(registry):
+    refused = decision_of()
+    assert refused["decision"] == "refused"
+    assert "cdae version 1 cannot be loaded from file://" in refused["reason"]
+    assert (
+        "kedro run --pipelines promotion --params promotion.roll_back.cdae=2" in refused["reason"]
+    )
+    assert aliases(registry)["champion"] == 1
+
+
+def test_a_model_that_was_deleted_has_nothing_to_promote(registry):
+    registry.delete_registered_model("cdae")
+    assert decision_of()["decision"] == "nothing"
+
+
+def test_a_registry_that_does_not_answer_is_no_registry_without_a_champion(registry, monkeypatch):
+    def fail(*_):
+        raise MlflowException("the server is gone")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "get_model_version_by_alias", fail)
+    with pytest.raises(MlflowException, match="gone"):
+        decision_of()
+
+
+# a version that showed no gain is not compared until luck lets it win
+
+
+def refuse_then_promote(monkeypatch, no_gain):
+    """Let the first comparison show no gain, and every later one a significant gain."""
+    answers = iter(
+        [
+            Decision("refused", "no gain", 1, 2, no_gain),
+            *[Decision("promoted", "better", 1, 2, found(0.02, 0.01, 0.03))] * 2,
+        ]
+    )
+    monkeypatch.setattr(module, "decide", lambda *_: next(answers))
+
+
+def test_a_second_comparison_with_the_same_champion_is_refused_without_a_look(
+    registry, monkeypatch
+):
+    refuse_then_promote(monkeypatch, found(0.02, -0.01, 0.05))
+    first = decision_of()
+    for metric in ("ndcg_at_10", "recall_at_10"):
+        again = decision_of(metric=metric)
+        assert again["decision"] == "refused"
+        assert again["reason"].startswith("version 2 was compared with version 1 before")
+        assert again["reason"].endswith("The first comparison: no gain")
+        figures = ["gain", "low", "high", "users"]
+        assert again[figures].tolist() == first[figures].tolist()
+    assert aliases(registry)["champion"] == 1
+    assert tags(registry, 2)["promotion_reason"] == "no gain"
+    assert decision_of(policy="better")["decision"] == "promoted"
+
+
+@pytest.mark.parametrize(
+    "no_look",
+    [None, found(0.02, -0.2, 0.3, users=5, least_users=6), found(0.02, 0.01, 0.03)],
+)
+def test_a_refusal_that_no_significance_decided_does_not_stand(registry, monkeypatch, no_look):
+    refuse_then_promote(monkeypatch, no_look)
+    assert [decision_of()["decision"] for _ in range(2)] == ["refused", "promoted"]
+
+
+def test_another_champion_is_another_comparison(registry, monkeypatch):
+    refuse_then_promote(monkeypatch, found(0.02, -0.01, 0.05))
+    decision_of()
+    version = registry.create_model_version("cdae", source="file:///nowhere").version
+    registry.set_registered_model_alias("cdae", "champion", version)
+    assert decision_of()["decision"] == "promoted"
+
+
+# several fits of one configuration
+
+
+def register_fits(client, *parameters):
+    """Register one version of cdae per set of parameters, each with its run."""
+    experiment = client.create_experiment("fits")
+    numbers = []
+    for changes in parameters:
+        run = client.create_run(experiment).info.run_id
+        fit = {"model.hidden_size": 5, "fitting.seed": 1, "fitting.ensemble": 1}
+        params = [Param(key, str(value)) for key, value in (fit | changes).items()]
+        client.log_batch(run, params=params)
+        version = client.create_model_version("cdae", source="file:///nowhere", run_id=run)
+        numbers.append(int(version.version))
+    return numbers
+
+
+def test_fits_of_one_configuration_differ_in_their_seeds_alone(registry):
+    own, same_seed, other_seed, other_size, elsewhere, overlapping = register_fits(
+        registry,
+        {},
+        {},
+        {"fitting.seed": 2},
+        {"fitting.seed": 3, "model.hidden_size": 6},
+        {"fitting.seed": 4, "evaluation.seed": 9, "running.threads": 8},
+        {"fitting.seed": 4},
+    )
+    assert fits_like("cdae", own, 9) == [own, overlapping, other_seed]
+    assert fits_like("cdae", own, 2) == [own, overlapping]
+    assert fits_like("cdae", elsewhere, 9)[0] == elsewhere
+    assert differ_only_in_seed("cdae", own, other_seed)
+    assert not differ_only_in_seed("cdae", own, other_size)
+    assert fits_like("cdae", 1, 9) == [1]  # registered without a run
+    assert not differ_only_in_seed("cdae", 1, own)
+    assert same_seed not in fits_like("cdae", own, 9)
+
+
+def test_ensembles_that_share_a_seed_are_not_two_fits(registry):
+    first, overlapping, second = register_fits(
+        registry, *({"fitting.ensemble": 3, "fitting.seed": seed} for seed in (1, 3, 4))
+    )
+    assert fits_like("cdae", first, 9) == [first, second]
+    assert fits_like("cdae", overlapping, 9) == [overlapping]
+
+
+def test_missing_fits_are_an_error_that_says_how_to_make_them(registry):
+    [only] = register_fits(registry, {})
+    with pytest.raises(ValueError, match=r"only 1 of .* --params cdae\.fitting\.seed="):
+        fits_of("cdae", only, 3)
+    assert fits_of("cdae", only, 1) == [only]
+    assert fits_of("ease", only, 3) == [only]  # no seed, no luck
+
+
 # decisions by a comparison, in the registry of a finished run
 
 
@@ -176,9 +315,13 @@ def challenge(project, *models, **params):
     projects.run(project, params=REGISTER | params, to_outputs=[*results, "lookup"])
 
 
-def promote(project, **promotion):
-    """Run the pipeline `promotion` and return its table of decisions."""
-    projects.run(project, pipelines=["promotion"], params={"promotion": promotion})
+def promote(project, of_the_data=None, **promotion):
+    """Run the pipeline `promotion` and return its table of decisions.
+
+    `of_the_data` are the options that the data in data/ were made with.
+    """
+    options = {"promotion": promotion} | (of_the_data or {})
+    projects.run(project, pipelines=["promotion"], params=options)
     return pd.read_csv(project / "data/08_reporting/test/promotions.csv").set_index("model")
 
 
@@ -188,14 +331,14 @@ def metrics(project, name):
 
 
 class Story(NamedTuple):
-    """Version 2 of CDAE and AutoRec is worse than version 1; version 3 is better than version 2."""
+    """Version 2 of CDAE and AutoRec is worse than version 1, which is fitted again then."""
 
     project: Path
     worse: pd.DataFrame
     """Decisions about version 2."""
     aliases_after_worse: dict[str, int]
     better: pd.DataFrame
-    """Decisions about version 3, after version 2 was made champion by hand."""
+    """Decisions about version 1, after version 2 was made champion by hand."""
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +353,7 @@ def story(finished_world):
         (folder / "aliases.json").write_text(json.dumps(aliases(client)), encoding="utf-8")
         for name in ("cdae", "autorec"):
             client.set_registered_model_alias(name, "champion", "2")
-        challenge(project, "cdae", "autorec", "popularity", "ease")
+        challenge(project, "cdae", "autorec", "popularity", "ease", ease={"model": {"penalty": 30}})
         promote(project).to_csv(folder / "better.csv")
 
     folder = projects.once("promotion", make)
@@ -225,8 +368,8 @@ def test_a_better_challenger_is_promoted(story):
     row, client = story.better.loc["cdae"], tracked.store(story.project)
     assert row["decision"] == "promoted"
     assert row["low"] > 0
-    assert aliases(client) == {"champion": 3, "challenger": 3}
-    assert tags(client, 3)["promotion_reason"] == row["reason"]
+    assert aliases(client) == {"champion": 1, "challenger": 1}
+    assert tags(client, 1)["promotion_reason"] == row["reason"]
 
 
 def test_a_worse_challenger_is_refused_with_the_reason(story):
@@ -262,9 +405,11 @@ def test_rating_models_are_compared_by_their_errors(story):
     assert row["gain"] == pytest.approx(row["champion_value"] - row["challenger_value"])
 
 
-def test_the_same_model_again_has_no_gain(story):
+def test_the_same_model_again_is_no_new_version(story):
     row = story.better.loc["popularity"]
-    assert (row["decision"], row["gain"]) == ("refused", 0)
+    assert (row["decision"], row["reason"]) == ("nothing", "version 1 is already the champion")
+    versions = tracked.store(story.project).search_model_versions("name='popularity'")
+    assert [version.version for version in versions] == [1]
 
 
 @pytest.fixture
@@ -273,8 +418,9 @@ def project(finished_world, tmp_path):
 
 
 def test_rows_that_the_champion_was_fitted_on_are_left_out_for_both(project):
-    challenge(project, "ease", split={"seed": 7})
-    row = promote(project).loc["ease"]
+    other_split = {"split": {"seed": 7}}
+    challenge(project, "ease", **other_split)
+    row = promote(project, other_split).loc["ease"]
     # four in five of the new test rows were in train or validation of the champion's split
     file = project / "data/05_model_input/test/test.npz"
     n_test = InteractionsDataset(filepath=str(file)).load().ratings.nnz
@@ -283,11 +429,12 @@ def test_rows_that_the_champion_was_fitted_on_are_left_out_for_both(project):
 
 
 def test_versions_of_other_data_are_compared_only_if_the_options_allow_it(project):
-    challenge(project, "ease", core={"k": 5})
-    refused = promote(project).loc["ease"]
+    other_core = {"core": {"k": 5}}
+    challenge(project, "ease", **other_core)
+    refused = promote(project, other_core).loc["ease"]
     assert refused["decision"] == "refused"
     assert "another catalogue" in refused["reason"]
-    allowed = promote(project, other_data="allow", policy="always").loc["ease"]
+    allowed = promote(project, other_core, other_data="allow", policy="always").loc["ease"]
     assert allowed["decision"] == "promoted"
     assert allowed["users"] > 0
     assert allowed["rows_left_out"] > 0

@@ -1,5 +1,7 @@
 """The answers of a recommender, by hand: raw ids in, ranked titles out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,9 @@ from collaborative_autoencoders.models.itemknn import ItemKNN
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.popularity import Popularity
 from collaborative_autoencoders.serving import recommender as module
-from collaborative_autoencoders.serving.recommender import Recommender
+from collaborative_autoencoders.serving import stored
+from collaborative_autoencoders.serving.limits import Limits
+from collaborative_autoencoders.serving.recommender import Recommender, Stopped
 from collaborative_autoencoders.serving.requests import BadRequest, Wanted
 
 #          A  B  C  D
@@ -96,8 +100,19 @@ def test_the_history_of_a_request_is_added_to_the_stored_one(neighbours):
 
 def test_a_lower_rating_removes_a_like_from_the_history(neighbours):
     answer = ask(neighbours, [("ann", [10], [1])], n=3)
-    assert items_of(answer) == [20, 30, 40]
-    assert answer["score"].tolist() == [0, 0, 0]
+    # without a like, what is left is popularity: C is liked once, B and D never
+    assert items_of(answer) == [30, 20, 40]
+    assert answer["source"].unique().tolist() == ["popularity"]
+
+
+def test_a_known_user_without_likes_has_the_most_popular_items_with_that_source(neighbours):
+    dislikes = csr_array(np.array([[5, 0, 0, 0], [2, 0, 0, 1], [0, 0, 5, 0]], dtype=np.float32))
+    known = Known(likes_of(dislikes, 4), dislikes)
+    recommender = Recommender.of(neighbours.fitted, Lookup(USERS, TITLES, DATA, 4), known)
+    answer = ask(recommender, [("bob", None), ("ann", None)], n=2)
+    assert [items_of(answer, 0), items_of(answer, 1)] == [[30, 20], [40, 20]]
+    assert answer["source"].tolist() == ["popularity"] * 2 + ["model"] * 2
+    assert answer["score"].tolist() == [1, 0, 1, 0]
 
 
 def test_a_model_of_likes_does_not_read_a_history_without_likes(neighbours):
@@ -166,11 +181,29 @@ def test_user_ids_beside_a_null_stay_integers(popular):
     assert items_of(answer, 0) == [30]
 
 
-def test_an_answer_that_would_be_too_long_is_refused(popular, monkeypatch):
-    monkeypatch.setattr(module, "MOST_LINES", 7)
-    assert len(ask(popular, [("ann",), ("eve",)], n=3)) == 6
-    with pytest.raises(BadRequest, match="fewer rows at once, or a smaller n"):
-        ask(popular, [("ann",), ("eve",)], n=4)
+def test_an_answer_that_would_be_too_long_is_refused(popular):
+    two, limits = pd.DataFrame({"user_id": ["ann", "eve"]}), Limits(max_lines=7)
+    assert len(popular.answer(two, Wanted(n=3), limits)) == 6
+    message = "up to 8 lines, and the limit is 7: send fewer rows .* raise RECOMMENDER_MAX_LINES"
+    with pytest.raises(BadRequest, match=message):
+        popular.answer(two, Wanted(n=4), limits)
+
+
+def test_work_stops_before_the_next_batch_when_the_client_is_gone(popular, monkeypatch):
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 2)
+    asked = iter([False, False, True])
+    with pytest.raises(Stopped, match="the client has left"):
+        popular.answer(
+            pd.DataFrame({"user_id": ["ann"] * 9}), Wanted(), is_gone=lambda: next(asked)
+        )
+    assert next(asked, None) is None
+
+
+def test_a_large_catalogue_is_scored_in_smaller_batches_with_the_same_lists(popular, monkeypatch):
+    users = pd.DataFrame({"user_id": ["ann", "bob", "eve"] * 3})
+    expected = popular.answer(users, Wanted())
+    monkeypatch.setattr(module, "CELLS_AT_ONCE", 8)  # two rows of four items
+    pd.testing.assert_frame_equal(popular.answer(users, Wanted()), expected)
 
 
 def test_a_saved_recommender_answers_as_before(neighbours, tmp_path):
@@ -184,7 +217,7 @@ def test_a_saved_recommender_answers_as_before(neighbours, tmp_path):
 def test_files_of_another_format_are_refused(popular, tmp_path):
     popular.save(tmp_path)
     about = tmp_path / "about.json"
-    about.write_text(about.read_text().replace(f'"format": {module.FORMAT}', '"format": 1'))
+    about.write_text(about.read_text().replace(f'"format": {stored.FORMAT}', '"format": 1'))
     with pytest.raises(ValueError, match="in format 1.*register the model again"):
         Recommender.load(tmp_path)
 
@@ -202,3 +235,49 @@ def test_in_data_without_ratings_every_item_of_a_history_is_a_like(neighbours):
 def test_an_item_without_a_rating_has_the_mean_rating_of_a_like(popular):
     # likes 5, 4, 4, 5
     assert popular.taste.like_rating == 4.5
+
+
+FILES = ("about.json", "model.safetensors", "users.parquet", "items.parquet", "history.npz")
+
+
+@pytest.mark.parametrize("name", [*FILES, "seen.npz"])
+def test_a_changed_or_missing_file_is_named(popular, tmp_path, name):
+    popular.save(tmp_path)
+    file = tmp_path / name
+    content = bytearray(file.read_bytes())
+    content[-20] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=name):
+        Recommender.load(tmp_path)
+    file.unlink()
+    with pytest.raises(ValueError, match=f"{name}|format None"):
+        Recommender.load(tmp_path)
+
+
+def test_files_of_two_recommenders_are_not_mixed(popular, neighbours, tmp_path):
+    for name, recommender in {"one": popular, "other": neighbours}.items():
+        (tmp_path / name).mkdir()
+        recommender.save(tmp_path / name)
+    (tmp_path / "one/model.safetensors").write_bytes(
+        (tmp_path / "other/model.safetensors").read_bytes()
+    )
+    with pytest.raises(ValueError, match=r"model\.safetensors.*belongs to another version"):
+        Recommender.load(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"like_threshold": 5}, "likes of the items"),
+        ({"users": USERS.head(2)}, "2 users and 4 items have ids"),
+        ({"users": USERS.iloc[::-1]}, "user_id is not sorted"),
+        ({"seen_UI": RATINGS * np.float32(2)}, "outside the scale from 1"),
+        ({"history_UI": LIKES[:2]}, "history has the shape"),
+    ],
+)
+def test_parts_of_a_recommender_that_do_not_fit_each_other_are_refused(
+    popular, tmp_path, changes, reason
+):
+    replace(popular, **changes).save(tmp_path)
+    with pytest.raises(ValueError, match=reason):
+        Recommender.load(tmp_path)

@@ -204,7 +204,7 @@ def test_a_search_that_was_stopped_resumes_and_has_all_its_trials_under_the_newe
     with monkeypatch.context() as patched, pytest.raises(SystemExit):
         patched.setattr(trial_module, "fit_with_validation", stopped_in_the_second)
         tune(project, **grid)
-    assert "the same command" in capsys.readouterr().err
+    assert "the same command resumes the search" in capsys.readouterr().out
     first = trial_runs(project)[0].info.run_id
     tracked.store(project).delete_run(first)
     tune(project, **grid)

@@ -236,7 +236,7 @@ def test_a_table_without_ratings_leaves_out_a_network_that_learns_from_them(stor
         spaces,
         search.running,
         **search.parts,
-        data_facts={"rated": False},
+        data_facts=search.facts | {"rated": False},
     )
     reason = "autorec is fitted on ratings, and the table has none"
     assert result == {"model": "autorec", "left_out": reason}

@@ -1,7 +1,6 @@
 """Studies: the plan of trials, which process gets which trial, and where it is stored."""
 
 import multiprocessing
-import os
 import random
 import time
 from collections import Counter
@@ -11,8 +10,9 @@ import optuna
 import pytest
 from checkerboard import checkerboard
 from optuna.trial import TrialState
-from small_search import GRID, POINTS_OF_GRID, RANGE, small_search
+from small_search import GRID, POINTS_OF_GRID, RANGE, small_search, tuning_options
 
+from collaborative_autoencoders.processes import identity_of
 from collaborative_autoencoders.tuning.study import COMPLETE, Study, open_storage
 
 ELSEWHERE = "another-host:1"
@@ -41,11 +41,12 @@ def worker_on(search, process=ELSEWHERE):
 
 
 def dead_process():
-    """Host and id of a process that has ended."""
+    """The identity of a process that has ended."""
     process = multiprocessing.get_context("fork").Process(target=int)
     process.start()
+    identity = identity_of(process.pid)
     process.join()
-    return f"{os.uname().nodename}:{process.pid}"
+    return identity
 
 
 def positions(study, *states):
@@ -165,7 +166,7 @@ def test_whatever_process_is_killed_whenever_no_position_is_lost_or_complete_twi
     def start():
         worker = fork.Process(target=work, args=[search])
         worker.start()
-        return f"{os.uname().nodename}:{worker.pid}", worker
+        return identity_of(worker.pid), worker
 
     workers = dict([start(), start()])
     for _ in range(5):
@@ -279,3 +280,18 @@ def test_a_file_that_is_no_storage_is_named_and_left_unchanged(tmp_path, scheme)
 def test_a_storage_that_cannot_be_opened_is_named_with_the_fix(url):
     with pytest.raises(OSError, match=r"cannot be opened: .*\nName a writable place"):
         open_storage(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["nosuch://ann:gehe1m@h/d", "sqlite+nosuch://:gehe1m@/d?pwd=gehe1m"]
+)
+def test_the_message_for_a_storage_has_no_password(url):
+    with pytest.raises(OSError, match=r"\*\*\*@.* cannot be opened") as error:
+        open_storage(url)
+    assert "gehe1m" not in str(error.value)
+
+
+def test_a_storage_may_have_a_password_which_is_in_no_text_of_the_options():
+    options = tuning_options(storage="postgresql://ann:gehe1m@h/d")
+    assert options.storage == "postgresql://ann:gehe1m@h/d"
+    assert "gehe1m" not in repr(options) + options.model_dump_json()

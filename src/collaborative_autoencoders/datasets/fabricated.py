@@ -7,6 +7,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.datasets.file_dataset import refuse_arguments
 from collaborative_autoencoders.datasets.previews import TablePreview
 
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 978_307_200  # the year 2000
@@ -90,9 +91,19 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
         items: int,
         seed: int,
         table: Literal["ratings", "items"],
+        load_args: dict[str, Any] | None = None,
+        save_args: dict[str, Any] | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Raise DatasetError if `table` is neither "ratings" nor "items"."""
+        """Create the entry; `credentials` and `fs_args` are not used, as there is no file.
+
+        Raises DatasetError if `table` is neither "ratings" nor "items", or if `load_args` or
+        `save_args` has a key.
+        """
+        for name, given in {"load_args": load_args, "save_args": save_args}.items():
+            refuse_arguments(type(self).__name__, name, given or {})
         if table not in ("ratings", "items"):
             raise DatasetError(f"table: unknown value {table!r}; use ratings or items.")
         self._users = users

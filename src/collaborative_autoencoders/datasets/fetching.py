@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 from rich.progress import Progress
 
+from collaborative_autoencoders.terminal import one_bar_at_a_time
+
 _CONNECT_SECONDS, _SILENCE_SECONDS, _PIP_SECONDS = 10, 30, 120
 
 
@@ -27,9 +29,10 @@ def files_of_archive(url: str, md5: str, names: tuple[str, ...]) -> dict[str, by
 
     pooch.get_logger().setLevel("WARNING")  # its INFO line names a temporary file
     console = Console(stderr=True)
+    shown = console.is_terminal and one_bar_at_a_time()
     with (
         tempfile.TemporaryDirectory() as folder,
-        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+        Progress(console=console, transient=True, disable=not shown) as progress,
     ):
         downloader = pooch.HTTPDownloader(
             progressbar=_Bar(progress, PurePosixPath(url).name),
@@ -92,6 +95,7 @@ def _pip_download(requirement: str, folder: str) -> None:
             [*pip, *limits, *target],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_PIP_SECONDS,
             check=True,
         )

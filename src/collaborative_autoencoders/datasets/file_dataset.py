@@ -3,14 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, ClassVar, TypeVar
 
-import fsspec
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
-from kedro.io.core import get_protocol_and_path
+from kedro.io.core import get_filepath_str, get_protocol_and_path
 
-from collaborative_autoencoders.datasets.writing import open_beside_and_rename
+from collaborative_autoencoders.datasets.places import Place
+from collaborative_autoencoders.state.content import Stored
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -19,16 +19,33 @@ T = TypeVar("T")
 class OneFileDataset(AbstractVersionedDataset[S, T]):
     """A dataset in one file, on any file system of fsspec; `versioned: true` is supported."""
 
+    options: ClassVar[frozenset[str]] = frozenset()
+    """Which of `load_args` and `save_args` the format has."""
+
     def __init__(
         self,
         *,
         filepath: str,
+        load_args: dict[str, Any] | None = None,
+        save_args: dict[str, Any] | None = None,
         version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Set the path and its file system; nothing is read or written."""
+        """Set the path, its file system and the options; nothing is read or written.
+
+        The arguments are those of Kedro's datasets: `credentials` and `fs_args` create the file
+        system, `fs_args.open_args_load` and `open_args_save` open the file, and `load_args` and
+        `save_args` go to the function that reads or writes the format.
+        Raises DatasetError for options that the format does not have.
+        """
         self._protocol, path = get_protocol_and_path(filepath, version)
-        self._fs = fsspec.filesystem(self._protocol)
+        self._place = Place.of(self._protocol, credentials, fs_args)
+        self._fs = self._place.fs
+        self._load_args, self._save_args = dict(load_args or {}), dict(save_args or {})
+        for name, given in {"load_args": self._load_args, "save_args": self._save_args}.items():
+            refuse_arguments(f"{type(self).__name__} ({path})", name, given, self.options)
         self.metadata = metadata
         super().__init__(
             filepath=PurePosixPath(path),
@@ -42,27 +59,42 @@ class OneFileDataset(AbstractVersionedDataset[S, T]):
         """Return the path of the file or, if it is versioned, the folder of its versions."""
         return self._filepath
 
+    def stored(self) -> Stored | None:
+        """Return where the value is stored; None if it is versioned and not saved yet."""
+        try:
+            return Stored(self._fs, self._load_path())
+        except DatasetError:
+            return None
+
     def _path_to_read(self) -> str:
         """Return the path to read; raise DatasetError with the path if there is no file."""
-        path = str(self._get_load_path())
+        path = self._load_path()
         if not self._fs.exists(path):
             raise DatasetError(f"There is no {path}. Run the pipeline that writes it.")
         return path
 
+    def _load_path(self) -> str:
+        return get_filepath_str(self._get_load_path(), self._protocol)
+
     @contextmanager
     def _open_to_write(self) -> Iterator[Any]:
-        """Yield a file to write into; on a local disk it replaces the old one when complete."""
-        path = str(self._get_save_path())
-        if self._protocol == "file":
-            with open_beside_and_rename(Path(path)) as file:
-                yield file
-        else:
-            with self._fs.open(path, "wb") as file:
-                yield file
+        """Yield a file to write into; it replaces the old one when the block ends."""
+        path = get_filepath_str(self._get_save_path(), self._protocol)
+        with self._place.open_to_write(path) as file:
+            yield file
+        self._forget_listings()
+
+    def _release(self) -> None:
+        super()._release()
+        self._forget_listings()
+
+    def _forget_listings(self) -> None:
+        """Forget what the file system remembers of folders: other programs write there too."""
+        self._fs.invalidate_cache(get_filepath_str(self._filepath, self._protocol))
 
     def _exists(self) -> bool:
         try:
-            return bool(self._fs.exists(str(self._get_load_path())))
+            return bool(self._fs.exists(self._load_path()))
         except DatasetError:  # versioned, and no version has been saved
             return False
 
@@ -73,12 +105,19 @@ class OneFileDataset(AbstractVersionedDataset[S, T]):
 class FileDataset(OneFileDataset[T, T]):
     """A value in one file, which is checked when it is read.
 
-    On a local disk the file is replaced atomically. A subclass defines `kind`, `to_bytes`,
-    `from_bytes` and a `preview` for kedro-viz.
+    The file is replaced atomically. A subclass defines `kind`, `to_bytes`, `from_bytes` and a
+    `preview` for kedro-viz.
     """
 
     kind: ClassVar[str]
     """Name of the kind of file in error messages, such as "Parquet table"."""
+
+    def __init__(self, *, holds: str | None = None, **arguments: Any) -> None:
+        """Create the entry; `holds` is the kind of content, a key of HOLDS, that is checked."""
+        from collaborative_autoencoders.datasets.holds import HOLDS
+
+        super().__init__(**arguments)
+        self._check_content = HOLDS[holds] if holds else _nothing
 
     @abstractmethod
     def to_bytes(self, data: T) -> bytes:
@@ -92,15 +131,21 @@ class FileDataset(OneFileDataset[T, T]):
         """Return the value; raise DatasetError with the path if the file is missing or invalid."""
         path = self._path_to_read()
         try:
-            return self.from_bytes(self._fs.cat_file(path))
+            value = self.from_bytes(self._place.read(path))
+            self._check_content(value)
+            return value
         except ValueError as error:
             raise DatasetError(broken(path, self.kind, error)) from error
 
     def save(self, data: T) -> None:
-        """Save the value; on a local disk, a reader finds the complete old or new file."""
+        """Save the value; a reader finds the complete old or new file."""
         content = self.to_bytes(data)
         with self._open_to_write() as file:
             file.write(content)
+
+
+def _nothing(value: object) -> None:
+    """Accept any content."""
 
 
 def broken(path: str, kind: str, error: Exception) -> str:
@@ -109,3 +154,14 @@ def broken(path: str, kind: str, error: Exception) -> str:
         f"{path} is not a valid {kind}: {error}\n"
         "Delete it, then run again with --only-missing-outputs to create it again."
     )
+
+
+def refuse_arguments(
+    dataset: str, name: str, given: dict[str, Any], options: frozenset[str] = frozenset()
+) -> None:
+    """Raise DatasetError for arguments that would have no effect."""
+    if given and name not in options:
+        raise DatasetError(
+            f"{dataset}: {name} has {', '.join(map(str, given))}, but this dataset has no "
+            f"{name}. Remove {name} from the catalog entry."
+        )

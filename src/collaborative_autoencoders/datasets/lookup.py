@@ -1,17 +1,18 @@
 """Raw ids, titles and facts of the data in one file."""
 
-import io
 import json
-import zipfile
+from functools import partial
+from typing import IO
 
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
 from collaborative_autoencoders.datasets.previews import JSONPreview
-from collaborative_autoencoders.datasets.table import table_from_bytes, table_to_bytes
+from collaborative_autoencoders.interactions.claims import checked_lookup, strict_json
 from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.interactions.npz import refuse_other_names
+from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
+from collaborative_autoencoders.interactions.zip_bytes import zip_from_bytes, zip_to_bytes
 
 USERS, ITEMS, ABOUT = "users.parquet", "items.parquet", "about.json"
-WRITTEN = (1980, 1, 1, 0, 0, 0)
-"""Time of writing in the archive: constant, so that the same lookup gives the same bytes."""
 
 
 class LookupDataset(FileDataset[Lookup]):
@@ -27,21 +28,19 @@ class LookupDataset(FileDataset[Lookup]):
             ITEMS: table_to_bytes(data.items),
             ABOUT: json.dumps(about, indent=2, allow_nan=False).encode(),
         }
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name, content in files.items():
-                archive.writestr(zipfile.ZipInfo(name, WRITTEN), content)
-        return buffer.getvalue()
+        return zip_to_bytes({name: partial(_write, content) for name, content in files.items()})
 
     def from_bytes(self, data: bytes) -> Lookup:
-        """Return the saved lookup; raise ValueError if the bytes are truncated or changed."""
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                about = json.loads(archive.read(ABOUT))
-                users, items = (table_from_bytes(archive.read(name)) for name in (USERS, ITEMS))
-        except (zipfile.BadZipFile, KeyError, EOFError, OSError) as error:
-            raise ValueError(str(error)) from error
-        return Lookup(users, items, about["facts"], about["like_threshold"])
+        """Return the saved lookup.
+
+        Raises ValueError if the bytes are truncated or changed, or if ids, titles and facts do not
+        belong together.
+        """
+        files = zip_from_bytes(data)
+        refuse_other_names(files, {USERS, ITEMS, ABOUT})
+        about = strict_json(files[ABOUT])
+        users, items = (table_from_bytes(files[name]) for name in (USERS, ITEMS))
+        return checked_lookup(users, items, about)
 
     def preview(self) -> JSONPreview:
         """Return the facts and the first titles for kedro-viz; nothing if there is no file yet."""
@@ -50,3 +49,7 @@ class LookupDataset(FileDataset[Lookup]):
         lookup = self.load()
         about = {"like_threshold": lookup.like_threshold} | lookup.facts
         return JSONPreview(json.dumps(about | {"first_titles": lookup.items["title"].tolist()[:5]}))
+
+
+def _write(content: bytes, file: IO[bytes]) -> None:
+    file.write(content)

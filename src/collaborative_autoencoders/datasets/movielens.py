@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
+from kedro.io.core import get_protocol_and_path
 
 from collaborative_autoencoders.datasets.fetching import FetchError, files_of_archive
+from collaborative_autoencoders.datasets.file_dataset import refuse_arguments
+from collaborative_autoencoders.datasets.places import FileIn, Place
 from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.datasets.raw_files import (
     ItemsFile,
@@ -20,7 +22,7 @@ from collaborative_autoencoders.datasets.raw_files import (
     read_ratings,
 )
 from collaborative_autoencoders.datasets.recbole_copy import REQUIREMENT, ml_100k_of_wheel
-from collaborative_autoencoders.datasets.writing import write_beside_and_rename
+from collaborative_autoencoders.state.content import Stored
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,21 @@ class MovieLensSet(NamedTuple):
     items: ItemsFile
     other_ways: tuple[Way, ...] = ()
     """Other sources, tried in order if the download from GroupLens fails."""
+
+
+class Folder(NamedTuple):
+    """The folder of a data set, in a place."""
+
+    place: Place
+    path: str
+
+    def __str__(self) -> str:
+        """Return the path."""
+        return self.path
+
+    def file(self, name: str) -> FileIn:
+        """Return the file of this name in the folder."""
+        return FileIn(self.place, f"{self.path}/{name}")
 
 
 MOVIELENS = {
@@ -85,23 +102,36 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         name: str,
         path: str,
         table: Literal["ratings", "items"],
+        load_args: dict[str, Any] | None = None,
+        save_args: dict[str, Any] | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Raise DatasetError if the name or the table is unknown.
+        """Create the entry. `path` is a folder on any file system of fsspec.
 
         Kedro resolves a relative `path` of a catalog entry against the project's folder.
+        `credentials` and `fs_args` are those of Kedro's datasets. Raises DatasetError if the name
+        or the table is unknown, or if `load_args` or `save_args` has a key.
         """
+        for given_name, given in {"load_args": load_args, "save_args": save_args}.items():
+            refuse_arguments(type(self).__name__, given_name, given or {})
         if name not in MOVIELENS:
             raise DatasetError(f"name: unknown data set {name!r}; use one of {sorted(MOVIELENS)}.")
         if table not in ("ratings", "items"):
             raise DatasetError(f"table: unknown value {table!r}; use ratings or items.")
         self._name = name
         self._set = MOVIELENS[name]
-        self._folder = Path(path) / name
+        protocol, folder = get_protocol_and_path(path)
+        self._folder = Folder(Place.of(protocol, credentials, fs_args), f"{folder}/{name}")
         self._table = table
         self._form = self._set.ratings if table == "ratings" else self._set.items
-        self._file = self._folder / self._form.name
+        self._file = self._folder.file(self._form.name)
         self.metadata = metadata
+
+    def stored(self) -> Stored:
+        """Return where the file is."""
+        return Stored(self._folder.place.fs, self._file.path)
 
     def load(self) -> pd.DataFrame:
         """Return the table; `attrs["data_set"]` is the name of the data set.
@@ -129,13 +159,13 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         return TablePreview(rows.to_dict(orient="split"))
 
     def _exists(self) -> bool:
-        return self._file.is_file()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"name": self._name, "folder": self._folder.as_posix(), "table": self._table}
+        return {"name": self._name, "folder": str(self._folder), "table": self._table}
 
 
-def _fetch(name: str, data_set: MovieLensSet, folder: Path) -> None:
+def _fetch(name: str, data_set: MovieLensSet, folder: Folder) -> None:
     """Write the missing files into `folder`, from the first source that has them."""
     names = (data_set.ratings.name, data_set.items.name)
     download = partial(files_of_archive, data_set.url, data_set.md5, names)
@@ -149,7 +179,7 @@ def _fetch(name: str, data_set: MovieLensSet, folder: Path) -> None:
         else:
             _log.info("Downloaded %s from %s into %s", name, source, folder)
             return
-    missing = [file for file in names if not (folder / file).exists()]
+    missing = [file for file in names if not folder.file(file).exists()]
     raise DatasetError(
         f"{name} is incomplete in {folder} and could not be downloaded. Tried:\n"
         + "\n".join(reasons)
@@ -166,7 +196,7 @@ def _checked(files: dict[str, bytes], ratings: RatingsFile) -> dict[str, bytes]:
     return files
 
 
-def _write_missing(files: dict[str, bytes], folder: Path) -> None:
+def _write_missing(files: dict[str, bytes], folder: Folder) -> None:
     for name, data in files.items():
-        if not (folder / name).exists():  # never overwrite a file of the user
-            write_beside_and_rename(folder / name, data)
+        if not folder.file(name).exists():  # never overwrite a file of the user
+            folder.file(name).write_bytes(data)

@@ -5,13 +5,15 @@ import hashlib
 import io
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 from kedro.io import DatasetError
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.datasets.own_csv import TEXT
+from collaborative_autoencoders.datasets.places import FileIn
+from collaborative_autoencoders.interactions.text_ids import integers_of
 
 _LARGEST = 2**53  # of ids and seconds: larger integers are not exact as floats
 
@@ -59,7 +61,7 @@ def checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read_ratings(path: Path, form: RatingsFile) -> pd.DataFrame:
+def read_ratings(path: FileIn, form: RatingsFile) -> pd.DataFrame:
     """Return user_id, item_id, rating and timestamp, one row per rating, in the file's order.
 
     Ids and timestamps (Unix seconds) are integers; ratings are as in the file. `attrs` has the
@@ -70,7 +72,7 @@ def read_ratings(path: Path, form: RatingsFile) -> pd.DataFrame:
     data = path.read_bytes()
     ratings = _parse(data, path, form)
     for column in (USER, ITEM):
-        ratings[column] = _numbers(ratings[column], path, 1, _LARGEST, whole=True)
+        ratings[column] = _ids(ratings[column], path)
     ratings[RATING] = _numbers(ratings[RATING], path, *form.scale, whole=False)
     ratings[TIMESTAMP] = _numbers(ratings[TIMESTAMP], path, 0, _LARGEST, whole=True)
     _refuse_other_length(ratings, path, form.rows)
@@ -81,26 +83,30 @@ def read_ratings(path: Path, form: RatingsFile) -> pd.DataFrame:
     return ratings
 
 
-def read_items(path: Path, form: ItemsFile) -> pd.DataFrame:
+def read_items(path: FileIn, form: ItemsFile) -> pd.DataFrame:
     """Return item_id (integer) and title, one row per item.
 
     Raises DatasetError as `read_ratings` does, and if an item is a duplicate or has no title.
     """
     items = _parse(path.read_bytes(), path, form)
-    items[ITEM] = _numbers(items[ITEM], path, 1, _LARGEST, whole=True)
+    items[ITEM] = _ids(items[ITEM], path)
     _refuse(items[ITEM], items[ITEM].duplicated(), path, "is a duplicate")
     _refuse(items[TITLE], items[TITLE].fillna("") == "", path, "is missing")
     _refuse_other_length(items, path, form.rows)
     return items
 
 
-def first_rows(path: Path, form: RatingsFile | ItemsFile, nrows: int) -> pd.DataFrame:
+def first_rows(path: FileIn, form: RatingsFile | ItemsFile, nrows: int) -> pd.DataFrame:
     """Return the first rows of a file of ratings or items, unchecked; the rest is not read."""
     with path.open("rb") as file:
-        return _parse(b"".join(islice(file, nrows)), path, form)
+        rows = _parse(b"".join(islice(file, nrows)), path, form)
+    for name in {USER, ITEM} & set(rows):
+        numbers = integers_of(rows[name])
+        rows[name] = rows[name].astype("str") if numbers is None else numbers
+    return rows
 
 
-def _parse(data: bytes, path: Path, form: RatingsFile | ItemsFile) -> pd.DataFrame:
+def _parse(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> pd.DataFrame:
     _refuse_other_columns(data, path, form)
     # With a one-byte separator pandas uses its fast parser, which saves 1 s per million rows.
     is_one_byte = len(form.separator) == 1
@@ -111,6 +117,7 @@ def _parse(data: bytes, path: Path, form: RatingsFile | ItemsFile) -> pd.DataFra
             sep=form.separator if is_one_byte else "\t",
             names=list(form.columns),
             usecols=range(len(form.columns)) if form.more_columns else None,
+            dtype=dict.fromkeys({USER, ITEM} & set(form.columns), TEXT),
             encoding="latin-1",
             quoting=csv.QUOTE_NONE,
             keep_default_na=False,  # a film may be called "NA"
@@ -121,7 +128,7 @@ def _parse(data: bytes, path: Path, form: RatingsFile | ItemsFile) -> pd.DataFra
         raise DatasetError(f"{path}: {error}. {_fix(path)}") from error
 
 
-def _refuse_other_columns(data: bytes, path: Path, form: RatingsFile | ItemsFile) -> None:
+def _refuse_other_columns(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> None:
     if not data.strip():
         raise DatasetError(f"{path} is empty. {_fix(path)}")
     first_line = data.split(b"\n", 1)[0].decode("latin-1").rstrip("\r")
@@ -133,8 +140,17 @@ def _refuse_other_columns(data: bytes, path: Path, form: RatingsFile | ItemsFile
         )
 
 
+def _ids(text: pd.Series, path: FileIn) -> pd.Series:
+    """Return ids as integers; 007 and 7e0 are errors, because they would become 7."""
+    numbers = integers_of(text)
+    if numbers is None or numbers.min(initial=1) < 1:
+        bad = ~text.str.fullmatch("[1-9][0-9]{0,17}").astype(bool)
+        _refuse(text, bad, path, "is not a whole number from 1")
+    return pd.Series(numbers, index=text.index, name=text.name, copy=False)
+
+
 def _numbers(
-    column: pd.Series, path: Path, lowest: float, highest: float, *, whole: bool
+    column: pd.Series, path: FileIn, lowest: float, highest: float, *, whole: bool
 ) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
     bad = ~numbers.between(lowest, highest) | (whole & (numbers % 1 != 0))
@@ -143,7 +159,7 @@ def _numbers(
     return numbers.astype("int64") if whole else numbers
 
 
-def _refuse(column: pd.Series, bad: pd.Series, path: Path, problem: str) -> None:
+def _refuse(column: pd.Series, bad: pd.Series, path: FileIn, problem: str) -> None:
     if bad.any():
         row = int(bad.to_numpy().argmax())
         value = str(column.iloc[row])
@@ -152,7 +168,7 @@ def _refuse(column: pd.Series, bad: pd.Series, path: Path, problem: str) -> None
         )
 
 
-def _refuse_other_length(table: pd.DataFrame, path: Path, rows: int) -> None:
+def _refuse_other_length(table: pd.DataFrame, path: FileIn, rows: int) -> None:
     if len(table) != rows:
         raise DatasetError(
             f"{path} has {len(table):,} rows, expected {rows:,}: it is truncated or of another "
@@ -160,5 +176,5 @@ def _refuse_other_length(table: pd.DataFrame, path: Path, rows: int) -> None:
         )
 
 
-def _fix(path: Path) -> str:
+def _fix(path: FileIn) -> str:
     return f"Delete {path.name} and run again to download it, or replace it with the official file."

@@ -1,28 +1,29 @@
 """Reports: tables as CSV, figures as plotly JSON, and texts."""
 
-import io
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import yaml
 
+from collaborative_autoencoders.datasets.csv_cells import from_csv, to_csv
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
 from collaborative_autoencoders.datasets.previews import JSONPreview, PlotlyPreview, TablePreview
 
 
 class CsvTableDataset(FileDataset[pd.DataFrame]):
-    """A small table as CSV, with all digits and without the index."""
+    """A small table as CSV, with all digits; a spreadsheet runs none of its texts."""
 
     kind = "CSV table"
+    options: ClassVar = frozenset({"load_args", "save_args"})
 
     def to_bytes(self, data: pd.DataFrame) -> bytes:
         """Return the table as CSV with a header."""
-        return data.to_csv(index=False).encode()
+        return to_csv(data, self._save_args)
 
     def from_bytes(self, data: bytes) -> pd.DataFrame:
         """Return the saved table; raise ValueError if the bytes are not CSV."""
-        return pd.read_csv(io.BytesIO(data))
+        return from_csv(data, self._load_args)
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """Return the first rows, rounded, for kedro-viz; empty if there is no file yet."""
@@ -34,16 +35,17 @@ class FigureDataset(FileDataset[Any]):
     """A plotly figure as JSON; plotly is imported only when a figure is loaded."""
 
     kind = "plotly figure"
+    options: ClassVar = frozenset({"load_args", "save_args"})
 
     def to_bytes(self, data: Any) -> bytes:
         """Return the figure as plotly's JSON."""
-        return str(data.to_json()).encode()
+        return str(data.to_json(**self._save_args)).encode()
 
     def from_bytes(self, data: bytes) -> Any:
         """Return the saved figure; raise ValueError if the bytes are truncated."""
         import plotly.io
 
-        return plotly.io.from_json(data.decode())
+        return plotly.io.from_json(data.decode(), **self._load_args)
 
     def preview(self) -> PlotlyPreview:
         """Return the figure for kedro-viz; empty if there is no file yet."""
@@ -54,14 +56,15 @@ class TextDataset(FileDataset[str]):
     """A text that is valid YAML."""
 
     kind = "text"
+    options: ClassVar = frozenset({"load_args", "save_args"})
 
     def to_bytes(self, data: str) -> bytes:
-        """Return the text as UTF-8."""
-        return data.encode()
+        """Return the text as UTF-8, or as `save_args.encoding`."""
+        return data.encode(**self._save_args)
 
     def from_bytes(self, data: bytes) -> str:
-        """Return the saved text; raise ValueError if the bytes are not UTF-8."""
-        return data.decode()
+        """Return the saved text; raise ValueError if the bytes are in another encoding."""
+        return data.decode(**self._load_args)
 
     def preview(self) -> JSONPreview:
         """Return the values of the YAML for kedro-viz; empty if there is no file yet."""

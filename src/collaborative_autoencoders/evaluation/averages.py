@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from collaborative_autoencoders.columns import ITEM_INDEX, RANK
 from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended
-from collaborative_autoencoders.metrics.bootstrap import interval_of_means, interval_of_ratios
+from collaborative_autoencoders.metrics.bootstrap import interval_of_means
+from collaborative_autoencoders.metrics.intervals import Bounds, Interval
+from collaborative_autoencoders.metrics.jackknife import interval_of_ratios
 from collaborative_autoencoders.metrics.table import Measure, at, metrics_of
 
-from .evaluate import N_RATINGS, N_RELEVANT, sum_column
+from .evaluate import LIST_BY_POPULARITY, N_RATINGS, N_RELEVANT, sum_column
 from .options import EvaluationOptions
 
 Figures = dict[str, float]
@@ -40,41 +42,57 @@ def average_users(user_scores: pd.DataFrame, options: EvaluationOptions) -> Figu
     """Return the mean of every per-user metric, each with `_low` and `_high`.
 
     `users_judged` is the number of users with held-out likes, `users_listed` the number with a
-    list, and `ratings_judged` the number of held-out ratings. A metric without any value is
-    missing.
+    list, `users_by_popularity` the number whose list is by popularity because the model has no
+    history of them, and `ratings_judged` the number of held-out ratings. A metric without any value
+    is missing.
     """
     figures: Figures = {}
-    for columns in columns_by_users(user_scores, options):
-        figures |= mean_over_users(user_scores[columns].dropna(), options)
+    for bounds, columns in columns_by_users(user_scores, options):
+        figures |= mean_over_users(user_scores[columns].dropna(), bounds, options)
     listed = at("novelty", options.k[0])
     figures["users_judged"] = float((user_scores[N_RELEVANT] > 0).sum())
     figures["users_listed"] = float(user_scores[listed].notna().sum())
-    return figures | average_errors(user_scores, options)
+    if LIST_BY_POPULARITY in user_scores:
+        figures["users_by_popularity"] = float(user_scores[LIST_BY_POPULARITY].sum())
+    return figures | average_errors(user_scores)
 
 
-def columns_by_users(user_scores: pd.DataFrame, options: EvaluationOptions) -> Iterator[list[str]]:
-    """Yield the columns of list metrics in groups that have values for the same users."""
-    groups: dict[bytes, list[str]] = {}
+def columns_by_users(
+    user_scores: pd.DataFrame, options: EvaluationOptions
+) -> Iterator[tuple[Bounds | None, list[str]]]:
+    """Yield the columns of list metrics with the same bounds and values for the same users."""
+    groups: dict[tuple[Bounds | None, bytes], list[str]] = {}
     for k in options.k:
         for metric in metrics_of("list"):
             name = at(metric.name, k)
-            groups.setdefault(user_scores[name].notna().to_numpy().tobytes(), []).append(name)
-    yield from groups.values()
+            users = user_scores[name].notna().to_numpy().tobytes()
+            groups.setdefault((metric.bounds, users), []).append(name)
+    for (bounds, _), names in groups.items():
+        yield bounds, names
 
 
-def mean_over_users(values: pd.DataFrame, options: EvaluationOptions) -> Figures:
+def mean_over_users(
+    values: pd.DataFrame, bounds: Bounds | None, options: EvaluationOptions
+) -> Figures:
     """Return the mean of each column with its interval; empty if there is no row."""
     if values.empty:
         return {}
     values_UM = values.to_numpy(dtype=np.float64)
-    low_M, high_M = interval_of_means(values_UM, options.bootstrap_resamples, options.seed)
+    low_M, high_M = interval_of(values_UM, bounds, options)
     figures: Figures = {}
     for name, *triple in zip(values.columns, values_UM.mean(axis=0), low_M, high_M, strict=True):
         figures |= with_interval(name, *triple)
     return figures
 
 
-def average_errors(user_scores: pd.DataFrame, options: EvaluationOptions) -> Figures:
+def interval_of(values_UM: Values, bounds: Bounds | None, options: EvaluationOptions) -> Interval:
+    """Return the interval of the mean of each column, by the method for these bounds."""
+    if bounds is None:
+        return interval_of_ratios(values_UM, np.ones(len(values_UM)))
+    return interval_of_means(values_UM, options.bootstrap_resamples, options.seed, bounds)
+
+
+def average_errors(user_scores: pd.DataFrame) -> Figures:
     """Return every rating metric over all held-out ratings, with intervals over users.
 
     Empty if there are no predicted ratings.
@@ -84,10 +102,10 @@ def average_errors(user_scores: pd.DataFrame, options: EvaluationOptions) -> Fig
     metrics = metrics_of("ratings")
     rated = user_scores[user_scores[N_RATINGS] > 0]
     sums_UM = rated[[sum_column(metric) for metric in metrics]].to_numpy(dtype=np.float64)
-    count_U1 = rated[[N_RATINGS]].to_numpy(dtype=np.float64)
-    low_M, high_M = interval_of_ratios(sums_UM, count_U1, options.bootstrap_resamples, options.seed)
-    mean_M = sums_UM.sum(axis=0) / count_U1.sum()
-    figures: Figures = {"ratings_judged": float(count_U1.sum())}
+    count_U = rated[N_RATINGS].to_numpy(dtype=np.float64)
+    low_M, high_M = interval_of_ratios(sums_UM, count_U)
+    mean_M = sums_UM.sum(axis=0) / count_U.sum()
+    figures: Figures = {"ratings_judged": float(count_U.sum())}
     for metric, *means in zip(metrics, mean_M, low_M, high_M, strict=True):
         figures |= with_interval(metric.name, *map(metric.of_mean, means))
     return figures

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import MODEL, USER_INDEX
-from collaborative_autoencoders.metrics.bootstrap import Differences, paired_differences
+from collaborative_autoencoders.metrics.bootstrap import paired_differences_of_means
+from collaborative_autoencoders.metrics.intervals import Differences
+from collaborative_autoencoders.metrics.jackknife import paired_differences_of_ratios
 from collaborative_autoencoders.metrics.table import Measure
 
 from .averages import fraction_of
@@ -31,7 +33,8 @@ def compare_pairs(
     The 95 % interval is that of the paired difference over the users of both models. The verdict
     says whether `model` is better or worse than `other`; there is no significant difference if the
     interval contains 0. The difference is NaN, without a verdict, if one of the two does not have
-    the metric, or if the metric is one of all lists together.
+    the metric, or if the metric is one of all lists together. There is no interval and no verdict
+    if too few users say how far the difference spreads (`metrics/jackknife.py`).
     """
     names = list(user_scores)
     found = _differences(user_scores, measure, options)
@@ -72,10 +75,10 @@ def _differences(
         pd.concat(list(columns), axis=1).fillna(0.0).to_numpy(dtype=np.float64)
         for columns in zip(*fractions, strict=True)
     )
-    return paired_differences(
-        numerators_UM,
-        denominators_UM,
-        options.bootstrap_resamples,
-        options.seed,
-        of_ratio=measure.metric.of_mean,
+    metric = measure.metric
+    if metric.bounds is None:
+        return paired_differences_of_ratios(numerators_UM, denominators_UM, metric.of_mean)
+    values_UM = np.where(denominators_UM > 0, numerators_UM, np.nan)
+    return paired_differences_of_means(
+        values_UM, options.bootstrap_resamples, options.seed, metric.bounds
     )

@@ -25,6 +25,7 @@ from .prediction import predict_ratings
 from .ranking import Scorer, rank_items
 
 N_RELEVANT = "n_relevant"
+LIST_BY_POPULARITY = "list_by_popularity"
 PREDICTED = "predicted"
 N_RATINGS = "n_ratings"
 
@@ -40,9 +41,10 @@ class Evaluation(NamedTuple):
     does not predict ratings."""
 
     user_scores: pd.DataFrame
-    """One row per user: user_index, n_relevant (held-out likes), every metric of lists at every k,
-    and, if the model predicts ratings, `rmse_sum`, `mae_sum` and n_ratings. A metric is NaN for a
-    user without a value, such as NDCG without held-out likes."""
+    """One row per user: user_index, n_relevant (held-out likes), list_by_popularity (the model has
+    no history to rank by, see `Known.by_model_U`), every metric of lists at every k, and, if the
+    model predicts ratings, `rmse_sum`, `mae_sum` and n_ratings. A metric is NaN for a user without
+    a value, such as NDCG without held-out likes."""
 
 
 def evaluate(
@@ -66,6 +68,7 @@ def evaluate(
     check_lists(*lists, known.seen_UI[users_U], users_U)
     scores = score_lists(lists[0], test.likes[users_U], owners_I, test.shape[0], options.k)
     scores.insert(0, USER_INDEX, users_U)
+    scores.insert(2, LIST_BY_POPULARITY, ~known.by_model_U[users_U])
     predicted = predictions_to_table(_EMPTY, _EMPTY, users_U)
     if isinstance(model, RatingModel):
         predicted_UI = predict_ratings(
@@ -87,6 +90,7 @@ def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
     item_UK = np.full((0, max(options.k)), NO_ITEM)
     scores = score_lists(item_UK, _EMPTY, no_users_U, 0, options.k)
     scores.insert(0, USER_INDEX, no_users_U)
+    scores.insert(2, LIST_BY_POPULARITY, np.empty(0, dtype=np.bool_))
     return Evaluation(
         lists_to_table(item_UK, item_UK, no_users_U),
         predictions_to_table(_EMPTY, _EMPTY, no_users_U),

@@ -13,19 +13,36 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.models.model import Fitted, Model
 
+BY_MODEL, BY_POPULARITY = "model", "popularity"
+"""What ranks a user's list."""
+
 
 class Known(NamedTuple):
-    """The known ratings of some users, both shape (U, I). Always passed as one value."""
+    """The known ratings of some users. Always passed as one value."""
 
     histories_UI: csr_array
-    """What the model reads: its view, ratings or likes, of the parts it was fitted on."""
+    """What the model reads, (U, I): its view, ratings or likes, of the parts it was fitted on."""
 
     seen_UI: csr_array
-    """Items that are not recommended: every rating in train or validation, liked or not."""
+    """Items that are not recommended, (U, I): every rating in train or validation, liked or not."""
+
+    likes_I: NDArray[np.number] | None = None
+    """Number of likes of each item in train and validation; −inf for an item not to recommend. It
+    ranks the lists of users without a history. With None, the model ranks them too."""
 
     def of_users(self, users_B: NDArray[np.integer]) -> "Known":
         """Return these users' rows."""
-        return Known(self.histories_UI[users_B], self.seen_UI[users_B])
+        return self._replace(histories_UI=self.histories_UI[users_B], seen_UI=self.seen_UI[users_B])
+
+    @property
+    def by_model_U(self) -> NDArray[np.bool_]:
+        """Whether the model ranks each user's list; otherwise popularity does, shape (U,).
+
+        A user whose history in the model's view is empty, such as a known user who has only
+        disliked items and a model of likes, gives the model nothing to rank by.
+        """
+        has_history_U = np.diff(self.histories_UI.indptr) > 0
+        return has_history_U | (self.likes_I is None)
 
 
 def known_of(fitted: Fitted, *, train: Interactions, validation: Interactions) -> Known:
@@ -49,7 +66,13 @@ def histories_for(fitted: Fitted, *, train: Interactions, validation: Interactio
     """
     both = train.joined(validation)
     histories = both if fitted.refitted else train
-    return Known(histories.view(fitted_model(fitted).learns_from), both.ratings)
+    view_UI = histories.view(fitted_model(fitted).learns_from)
+    return Known(view_UI, both.ratings, count_likes(both))
+
+
+def count_likes(part: Interactions) -> NDArray[np.int64]:
+    """Return the number of users who like each item, shape (I,)."""
+    return np.bincount(part.likes.indices, minlength=part.shape[1])
 
 
 def fitted_model(fitted: Fitted) -> Model:
@@ -65,6 +88,11 @@ def refuse_leak(test: Interactions, **known: Interactions) -> None:
     `known` holds the parts by name.
     """
     for name, part in known.items():
+        if part.shape != test.shape:
+            raise ValueError(
+                f"{name} has the shape {part.shape} and test {test.shape}: the files are not of "
+                "one run. Make them again: kedro run --pipelines data_engineering"
+            )
         shared = (_stored(test.ratings) * _stored(part.ratings)).tocoo()
         if shared.nnz:
             raise ValueError(

@@ -1,30 +1,30 @@
 """Options of evaluation."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from collaborative_autoencoders.metrics.table import Measure, at, measure, metrics_of
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.metrics.table import AnyMetric, Measure, at, measure, metrics_of
+from collaborative_autoencoders.options import Count, Options
 
 
 class EvaluationOptions(Options):
     """How lists are made and scored. The same for every model."""
 
-    k: list[PositiveInt] = Field(min_length=1)
+    k: Annotated[list[Count], Field(min_length=1, max_length=100)]
     """Lengths of list to evaluate, ascending. Lists are made with the longest."""
 
-    primary_metric: str
+    primary_metric: AnyMetric
     """Metric that the leaderboard is sorted by: a list metric at one of these k, such as
     `ndcg_at_10`, or a rating metric."""
 
-    batch_size: PositiveInt
+    batch_size: Count
     """Users scored at once, as dense rows in memory."""
 
-    bootstrap_resamples: PositiveInt
-    """Bootstrap resamples of users for each 95 % interval."""
+    bootstrap_resamples: Annotated[int, Field(gt=0, le=100_000)]
+    """Bootstrap resamples of users for each 95 % interval of a metric of lists with bounds."""
 
-    seed: NonNegativeInt
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
     """Seed of the resamples."""
 
     @field_validator("k")

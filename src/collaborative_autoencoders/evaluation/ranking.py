@@ -60,13 +60,29 @@ def rank_batch(
     `known` has the rows of `users_B` only. In `users_B`, −1 is an unseen user. `excluded_I` marks
     items that are excluded for every user.
     """
-    # a copy, because a model may return an array that it keeps
-    scores_BI = np.array(model.score(known.histories_UI, users_B), dtype=np.float32, order="C")
+    scores_BI = score_batch(model, known, users_B)
     refuse_unrankable(scores_BI, users_B)
     exclude_seen(scores_BI, known.seen_UI)
     if excluded_I is not None:
         scores_BI[:, excluded_I] = -np.inf
     return take_best(scores_BI, k)
+
+
+def score_batch(model: Scorer, known: Known, users_B: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the scores of every item, shape (B, I), in an array of its own.
+
+    The score is the model's, or the number of likes of the item for a user without a history.
+    """
+    by_model_B = known.by_model_U
+    if by_model_B.all():
+        # a copy, because a model may return an array that it keeps
+        return np.array(model.score(known.histories_UI, users_B), dtype=np.float32, order="C")
+    scores_BI = np.empty(known.seen_UI.shape, dtype=np.float32)
+    scores_BI[~by_model_B] = known.likes_I
+    if by_model_B.any():
+        histories_BI = known.histories_UI[by_model_B]
+        scores_BI[by_model_B] = model.score(histories_BI, users_B[by_model_B])
+    return scores_BI
 
 
 def exclude_seen(scores_BI: NDArray[np.float32], seen_BI: csr_array) -> None:

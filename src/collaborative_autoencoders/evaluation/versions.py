@@ -3,6 +3,8 @@
 Dimension key: U users, I items, both of the current data.
 """
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -18,10 +20,20 @@ from collaborative_autoencoders.metrics.table import Measure
 from .averages import mean_of_users
 from .differences import DIFFERENCE, HIGH, LOW, OTHER, USERS, compare_pairs
 from .evaluate import count_owners, evaluate
-from .known import Known
+from .fits import half_width_of_fits, mean_of_fits, widened
+from .known import Known, count_likes
 from .options import EvaluationOptions
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+
+RESAMPLES = 20_000
+"""Resamples of a comparison: with 1,000, the seed would decide about gains near the level."""
+
+LEAST_BOUNDED = 6
+"""The interval of five users contains 0 even if the challenger has 1 and the champion 0 for all."""
+
+LEAST_UNBOUNDED = 10
+"""Fewer users say too little about the skew of their differences, which a t interval ignores."""
 
 
 class Version(Protocol):
@@ -56,6 +68,10 @@ class Comparison(NamedTuple):
     users: int
     rows_left_out: int
     """Test ratings excluded: one of the versions has seen them or does not know the item."""
+    least_users: int = 1
+    """With fewer users, no gain in this metric is called significant."""
+    fits: int = 1
+    """Number of fits of each configuration, over which values and gain are averaged."""
 
 
 def compare_versions(
@@ -66,32 +82,56 @@ def compare_versions(
     test: Interactions,
     measure: Measure,
     options: EvaluationOptions,
+    more_champions: Sequence[Version] = (),
+    more_challengers: Sequence[Version] = (),
 ) -> Comparison:
     """Compare two versions on the test ratings that neither has seen.
 
-    `known` is train and validation, joined. Ratings that either version has seen are removed from
-    the test ratings, and their items are excluded from the lists of both versions.
+    `known` is train and validation, joined. Ratings that a version has seen are removed from the
+    test ratings, and their items are excluded from the lists of all versions. `more_champions` and
+    `more_challengers` are further fits of the two configurations, with other seeds. The gain is
+    then that of the means over fits, and its interval covers the luck of users and of fits.
     """
-    seen_UI = update(champion.seen_UI, newer_UI=challenger.seen_UI)
-    rows = test.without_cells(seen_UI).without_items(~(champion.knows_I & challenger.knows_I))
+    fits = {CHALLENGER: [challenger, *more_challengers], CHAMPION: [champion, *more_champions]}
+    versions = [version for of_one in fits.values() for version in of_one]
+    seen_UI = reduce(lambda older, newer: update(older, newer_UI=newer), map(_seen, versions))
+    knows_I = np.logical_and.reduce([version.knows_I for version in versions])
+    rows = test.without_cells(seen_UI).without_items(~knows_I)
     excluded_UI = update(known.ratings, newer_UI=seen_UI)
-    one_length = options.model_copy(update={"k": [measure.k or options.shown_k]})
-    scores: dict[str, pd.DataFrame] = {}
-    for name, version in ((CHALLENGER, challenger), (CHAMPION, champion)):
-        knows = Known(known.view(version.learns_from), excluded_UI)
-        scores[name] = evaluate(version, knows, rows, count_owners(known), one_length).user_scores
+    exact = {"k": [measure.k or options.shown_k], "bootstrap_resamples": RESAMPLES}
+    options = options.model_copy(update=exact)
+
+    def scores_of(version: Version) -> pd.DataFrame:
+        # an item that the version does not know is no history
+        read_UI = known.without_items(~version.knows_I).view(version.learns_from)
+        likes_I = np.where(version.knows_I, count_likes(known), -np.inf)
+        knows = Known(read_UI, excluded_UI, likes_I)
+        return evaluate(version, knows, rows, count_owners(known), options).user_scores
+
+    scores = {name: [scores_of(version) for version in of_one] for name, of_one in fits.items()}
+    means = {name: mean_of_fits(of_one) for name, of_one in scores.items()}
     better, worse = CHALLENGER, CHAMPION
     if not measure.metric.higher_is_better:  # the gain is champion − challenger
         better, worse = worse, better
-    table = compare_pairs(scores, measure, options)
+    table = compare_pairs(means, measure, options)
     pair = table[(table[MODEL] == better) & (table[OTHER] == worse)].iloc[0]
+    gain, low, high = (float(pair[column]) for column in (DIFFERENCE, LOW, HIGH))
+    luck = half_width_of_fits(scores[better], scores[worse], measure)
+    if luck:
+        low, high = widened(gain, low, high, luck)
     return Comparison(
         measure.name,
-        mean_of_users(scores[CHAMPION], measure),
-        mean_of_users(scores[CHALLENGER], measure),
-        float(pair[DIFFERENCE]),
-        float(pair[LOW]),
-        float(pair[HIGH]),
+        mean_of_users(means[CHAMPION], measure),
+        mean_of_users(means[CHALLENGER], measure),
+        gain,
+        low,
+        high,
         users=int(pair[USERS]),
         rows_left_out=test.ratings.nnz - rows.ratings.nnz,
+        least_users=LEAST_BOUNDED if measure.metric.bounds else LEAST_UNBOUNDED,
+        fits=len(fits[CHAMPION]),
     )
+
+
+def _seen(version: Version) -> csr_array:
+    return version.seen_UI

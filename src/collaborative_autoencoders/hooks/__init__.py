@@ -3,19 +3,25 @@
 from .configuration import ConfigurationHook
 from .errors import ErrorsHook
 from .leaderboard import LeaderboardHook
+from .masking import MaskingHook
 from .own_data import OwnDataHook
 from .progress import ProgressHook
+from .state import StateHook
 from .tracking import ModelRunsHook
 from .tuning import TuningHook
 from .unseen_users import UnseenUsersHook
+from .workers import WorkersHook
 
 __all__ = [
     "ConfigurationHook",
     "ErrorsHook",
     "LeaderboardHook",
+    "MaskingHook",
     "ModelRunsHook",
     "OwnDataHook",
     "ProgressHook",
+    "StateHook",
     "TuningHook",
     "UnseenUsersHook",
+    "WorkersHook",
 ]

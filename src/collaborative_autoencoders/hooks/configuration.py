@@ -1,13 +1,21 @@
 """Check of the configuration before a run."""
 
-from typing import cast
+import os
+from pathlib import Path
+from typing import Any, cast
 
+import yaml
+from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import configure_logging
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
+from collaborative_autoencoders.tracking.masking import remember_secrets
 
-from .parameters import check_parameters
+from .parameters import check_parameters, closest_hint
+
+LOGGING_YML = "logging.yml"
 
 
 class ConfigurationHook:
@@ -24,4 +32,45 @@ class ConfigurationHook:
 
         loader = cast(ProjectConfigLoader, context.config_loader)
         loader.project_root = context.project_path
-        check_parameters(loader["parameters"], register_pipelines())
+        use_logging_of(Path(loader.conf_source))
+        parameters = parameters_of(loader)
+        remember_secrets(parameters)
+        check_parameters(parameters, register_pipelines(), loader)
+        loader["parameters"] = parameters  # Kedro and the hooks ask for them again
+
+
+def use_logging_of(conf_source: Path) -> None:
+    """Apply the logging.yml of the configuration.
+
+    Kedro finds it only in `conf/` of the working directory, where a packaged project and a
+    notebook do not run. A file that Kedro has found, or that KEDRO_LOGGING_CONFIG names, stays.
+    """
+    found = "KEDRO_LOGGING_CONFIG" in os.environ or (Path("conf") / LOGGING_YML).exists()
+    if not found and (conf_source / LOGGING_YML).is_file():
+        configure_logging(yaml.safe_load((conf_source / LOGGING_YML).read_text(encoding="utf-8")))
+
+
+def parameters_of(loader: ProjectConfigLoader) -> dict[str, Any]:
+    """Return all parameters.
+
+    Raises MissingConfigException, with the fix, if there is no conf/ or no such environment.
+    """
+    try:
+        return loader["parameters"]
+    except MissingConfigException as error:
+        raise MissingConfigException(missing(loader) or str(error)) from None
+
+
+def missing(loader: ProjectConfigLoader) -> str | None:
+    """Return which folder of the configuration is missing, and the fix; None if there are both."""
+    conf, environment = Path(loader.conf_source), loader.env or loader.default_run_env
+    if not (conf / loader.base_env).is_dir():
+        return (
+            f"There is no configuration in {conf}. Run in a folder with conf/, or name the folder: "
+            "--conf-source PATH"
+        )
+    if not (conf / environment).is_dir():
+        environments = {folder.name for folder in conf.iterdir() if folder.is_dir()}
+        hint = closest_hint(environment, environments)
+        return f"There is no environment {environment!r} in {conf}{hint}"
+    return None

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from collaborative_autoencoders.datasets.csv_cells import to_csv
 from collaborative_autoencoders.tracking.logged import log_curves, log_metrics, log_parameters
 
 
@@ -33,9 +34,7 @@ LOG: dict[str, Callable[[str, str, Any], None]] = {
     "metrics": lambda run_id, name, value: log_metrics(run_id, value),
     "left_out": _log_left_out,
     "figure": lambda run_id, name, value: MlflowClient().log_figure(run_id, value, f"{name}.html"),
-    "table": lambda run_id, name, value: _log_text(
-        run_id, f"{name}.csv", value.to_csv(index=False)
-    ),
+    "table": lambda run_id, name, value: _log_text(run_id, f"{name}.csv", to_csv(value).decode()),
     "text": lambda run_id, name, value: _log_text(run_id, f"{name}.yml", value),
     "json": lambda run_id, name, value: MlflowClient().log_dict(run_id, value, f"{name}.json"),
 }

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from kedro.framework.hooks import hook_impl
@@ -27,22 +28,25 @@ from collaborative_autoencoders.evaluation.differences import (
 from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
 from collaborative_autoencoders.metrics.table import Measure, measure, metrics_of
 
+from .next_commands import to_compare_runs, to_look_at_the_pipeline
+
 FIT_SECONDS = "fit_seconds"
-NEXT = (("kedro mlflow ui", "compare the runs"), ("kedro viz run", "look at the pipeline"))
 
 
 class LeaderboardHook:
     """Prints the leaderboard and the next commands, after a run that wrote a leaderboard."""
 
     @hook_impl(trylast=True)
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
         """Print the leaderboard if this run wrote one."""
         if "leaderboard" not in pipeline.all_outputs():
             return
         leaderboard, console = catalog.load("leaderboard"), Console(highlight=False)
         show_leaderboard(leaderboard, catalog.load("differences"), console)
-        for command, why in (*activation(), *NEXT):
-            console.print(f"  [bold]{command:<25}[/bold] [dim]{why}[/dim]")
+        for command, why in (*activation(), *next_commands(run_params)):
+            console.print(f"  [bold]{command:<25}[/bold] [dim]{why}[/dim]", soft_wrap=True)
 
 
 def show_leaderboard(
@@ -168,6 +172,15 @@ def reasons_of(leaderboard: pd.DataFrame) -> dict[str, str]:
     """Return the models that were left out, each with the reason."""
     reasons = leaderboard.set_index(MODEL)[LEFT_OUT].dropna()
     return {str(model): str(reason) for model, reason in reasons.items()}
+
+
+def next_commands(run_params: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the commands that show the runs and the pipeline, if they work here."""
+    commands = {
+        "compare the runs": to_compare_runs(run_params),
+        "look at the pipeline": to_look_at_the_pipeline(),
+    }
+    return [(command, why) for why, command in commands.items() if command]
 
 
 def activation() -> list[tuple[str, str]]:

@@ -1,19 +1,28 @@
-"""Ratings from a user's own catalog entry: titles, missing files, name and checksum."""
+"""Ratings from a user's own catalog entry: ids, titles, missing files, name and checksum."""
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
-from kedro.io.core import get_protocol_and_path
+from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 
 RAW = ("ratings", "items")
 
 
 class OwnDataHook:
-    """Gives ratings that are not from MovieLens no film titles, and names them after their file."""
+    """Reads the ids of own data as they are in the file, and names the data after the file."""
+
+    for_workers: ClassVar = ("_files",)
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Let datasets that do not guess ids read the raw tables of own data."""
+        loader = context.config_loader
+        loader["catalog"] = loader["catalog"] | own_entries(loader["catalog"], loader["parameters"])
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
@@ -49,9 +58,52 @@ class OwnDataHook:
             data.attrs = about(file) | data.attrs
 
 
+def own_entries(
+    entries: dict[str, dict[str, Any]], parameters: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the entries of raw tables that pandas reads, with datasets of this project."""
+    columns = parameters.get("cleaning", {}).get("columns", {})
+    titles = parameters.get("titles", {})
+    ids = {
+        "ratings": [columns.get("user_id"), columns.get("item_id")],
+        "items": [titles.get("item_id")],
+    }
+    own = {name: own_entry(entries[name], ids[name]) for name in RAW if name in entries}
+    return {name: entry for name, entry in own.items() if entry is not None}
+
+
+def own_entry(entry: dict[str, Any], ids: list[Any]) -> dict[str, Any] | None:
+    """Return the entry of a dataset that reads these ids as they are in the file.
+
+    None for a dataset that is not of pandas, or whose format this project does not know.
+    """
+    words = str(entry["type"]).split(".")
+    if "pandas" not in words and "partitions" not in words:
+        return None  # the class is not imported, which may take long
+    from collaborative_autoencoders.datasets.joined_parts import JoinedPartsDataset
+    from collaborative_autoencoders.datasets.own_table import OwnTableDataset, format_of
+
+    kind, _ = parse_dataset_definition({"type": entry["type"]})
+    if not kind.__module__.startswith("kedro_datasets."):
+        return None
+    if kind.__name__ == "PartitionedDataset":
+        part = entry["dataset"]
+        part = part if isinstance(part, dict) else {"type": part}
+        part = own_entry(part, ids) or part
+        return entry | {"type": path_of(JoinedPartsDataset), "dataset": part}
+    if "pandas" not in kind.__module__ or not format_of(kind.__name__, entry.get("file_format")):
+        return None
+    return entry | {"type": path_of(OwnTableDataset), "of": path_of(kind), "ids": ids}
+
+
+def path_of(kind: type) -> str:
+    """Return the name by which a catalog entry names a class."""
+    return f"{kind.__module__}.{kind.__name__}"
+
+
 def local_file(entry: dict[str, Any]) -> Path | None:
-    """Return the local file that a catalog entry reads, or None if it reads another place."""
-    protocol, path = get_protocol_and_path(str(entry.get("filepath", "")))
+    """Return the local file or folder of a catalog entry, or None if it reads another place."""
+    protocol, path = get_protocol_and_path(str(entry.get("filepath") or entry.get("path") or ""))
     return Path(path) if protocol == "file" and path else None
 
 

@@ -1,25 +1,43 @@
 """Check of all parameters before a run: every key is known and every value is valid."""
 
 from collections.abc import Iterator, Mapping, Set
-from difflib import get_close_matches
 from typing import Any
 
 from kedro.pipeline import Pipeline
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, ValidationError
 
-from collaborative_autoencoders.config_loader import FITTING
+from collaborative_autoencoders.config_loader import FITTING, ProjectConfigLoader
+from collaborative_autoencoders.interactions.cleaning import CleaningOptions
 from collaborative_autoencoders.learning.options import FittingOptions
+from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.options import closest_hint
+from collaborative_autoencoders.tracking.masking import mask_values
+from collaborative_autoencoders.tuning.space import is_number
+
+ON_THE_SCALE = (
+    "core.min_rating",
+    "core.like_threshold",
+    *(f"{name}.model.fallback" for name in MODELS),
+)
+"""Options that are ratings. A model without a fallback has no such key."""
 
 
-def check_parameters(parameters: dict[str, Any], pipelines: Mapping[str, Pipeline]) -> None:
+def check_parameters(
+    parameters: dict[str, Any],
+    pipelines: Mapping[str, Pipeline],
+    loader: ProjectConfigLoader | None = None,
+) -> None:
     """Raise ValueError that lists every key that is unknown, is missing or has a wrong value.
 
-    Kedro's own validation reports wrong values of one block only, with an incomplete key, and does
-    not report unknown or missing keys.
+    A key of `--params` that no pipeline reads is known if `${runtime_params:KEY}` in the
+    configuration of `loader` reads it. Kedro's own validation reports wrong values of one block
+    only, with an incomplete key, and does not report unknown or missing keys.
     """
     known = keys_read_by(pipelines) | {FITTING}
     unknown = parameters.keys() - known
+    if loader is not None:
+        unknown -= {key for key in unknown & loader.runtime_params.keys() if loader.reads(key)}
     problems = [f"{key}: unknown key{closest_hint(key, known)}" for key in unknown]
     problems += [f"{key}: is missing" for key in known - parameters.keys()]
     shared = problems_of_block(parameters.get(FITTING, {}), FittingOptions, FITTING)
@@ -30,6 +48,7 @@ def check_parameters(parameters: dict[str, Any], pipelines: Mapping[str, Pipelin
             found = problems_of_block(parameters[key], options_class, key)
             # a network's block has the shared values too: they are reported once
             problems += [line for line in found if line.removeprefix(f"{key}.") not in shared]
+    problems += problems_with_the_scale(parameters)
     if problems:
         raise ValueError("\n  ".join(["parameters (conf/ or --params):", *sorted(problems)]))
 
@@ -47,20 +66,53 @@ def problems_of_block(block: Any, options_class: type[BaseModel], key: str) -> l
     try:
         options_class.model_validate(block)
     except ValidationError as error:
-        return list(problems_of(error, key, set(options_class.model_fields)))
+        return list(problems_of(error, key, set(options_class.model_fields), block))
     return []
 
 
+def problems_with_the_scale(parameters: dict[str, Any]) -> list[str]:
+    """Return one line per option that is a rating outside the scale that `cleaning` declares.
+
+    Empty if the table has no ratings, or if the scale is null. AutoRec then compares its fallback
+    with the ratings of the table.
+    """
+    try:
+        cleaning = CleaningOptions.model_validate(parameters.get("cleaning"))
+    except ValidationError:
+        return []  # reported with its own key
+    scale = cleaning.rating_scale
+    if scale is None or cleaning.columns.rating is None:
+        return []
+    given = {key: value_at(parameters, key) for key in ON_THE_SCALE}
+    return [
+        f"{key}: {value} lies outside the scale from {scale.lowest:g} to {scale.highest:g} "
+        "(cleaning.rating_scale)"
+        for key, value in given.items()
+        if is_number(value) and not scale.lowest <= value <= scale.highest
+    ]
+
+
+def value_at(parameters: Any, dotted: str) -> Any:
+    """Return the value of a dotted key; None if there is no such key."""
+    for key in dotted.split("."):
+        parameters = parameters.get(key) if isinstance(parameters, dict) else None
+    return parameters
+
+
 def problems_of(
-    error: ValidationError, key: str = "", fields: Set[str] = frozenset()
+    error: ValidationError, key: str = "", fields: Set[str] = frozenset(), block: Any = None
 ) -> Iterator[str]:
     """Yield one line per problem: the full key, the problem and the value found.
 
-    An unknown key comes with the closest of `fields` and of the missing keys.
+    An unknown key comes with the closest of `fields` and of the missing keys. `block` holds the
+    values, if known: pydantic adds the types of a union to a key, which are no keys of the block.
     """
     missing = {str(found["loc"][-1]) for found in error.errors() if found["type"] == "missing"}
     for found in error.errors():
-        where = ".".join(map(str, (key, *found["loc"]) if key else found["loc"]))
+        loc = found["loc"]
+        if block is not None and found["type"] != "missing":
+            loc = keys_in(block, loc)
+        where = ".".join(map(str, (key, *loc) if key else loc))
         if found["type"] == "missing":
             yield f"{where}: is missing"
         elif found["type"] == "extra_forbidden":
@@ -68,10 +120,14 @@ def problems_of(
         elif found["type"] == "value_error":
             yield f"{where}: {found['msg'].removeprefix('Value error, ')}"
         else:
-            yield f"{where}: {found['msg']}; found {found['input']!r}"
+            yield f"{where}: {found['msg']}; found {mask_values(found['input'], where)!r}"
 
 
-def closest_hint(key: str, known: Set[str]) -> str:
-    """Return a hint at the known key that is closest to this one; empty if none is close."""
-    closest = get_close_matches(key, sorted(known), n=1)
-    return f"; did you mean {closest[0]!r}?" if closest else ""
+def keys_in(block: Any, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the first entries of `loc` that are keys of dicts or places of lists in the block."""
+    for depth, key in enumerate(loc):
+        is_place = isinstance(block, list) and isinstance(key, int)
+        if not is_place and not (isinstance(block, dict) and key in block):
+            return loc[:depth]
+        block = block[key]
+    return loc

@@ -1,13 +1,15 @@
 """Tracks a run in MLflow: one parent run per `kedro run`, one child run per model in it."""
 
 import atexit
+import json
 import logging
+import os
 import signal
-import sys
 import threading
 from collections import Counter
-from contextlib import nullcontext
-from typing import Any
+from contextlib import ExitStack, nullcontext, suppress
+from pathlib import Path
+from typing import Any, ClassVar
 
 import mlflow
 from alembic.util import CommandError
@@ -19,46 +21,75 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
+from mlflow.environment_variables import MLFLOW_RUN_ID
 from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.processes import this_process
+from collaborative_autoencoders.tracking import connections as _connections  # noqa: F401
 from collaborative_autoencoders.tracking.files import lock_beside
+from collaborative_autoencoders.tracking.heartbeat import PROCESS, close_abandoned, heartbeat
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
+from collaborative_autoencoders.tracking.life import sign_of_life
 from collaborative_autoencoders.tracking.logged import flatten, log_metrics, log_parameters
+from collaborative_autoencoders.tracking.masking import mask, mask_values
 from collaborative_autoencoders.tracking.provenance import (
+    RUNTIME_PARAMS,
     command_line,
     git_state,
-    is_abandoned,
     peak_memory_mb,
     selection,
-    this_process,
     versions_and_machine,
 )
+from collaborative_autoencoders.tracking.sqlite import sqlite_file
 
 from . import dataset_logging
+from .mlflow_settings import settings_for, uri_of
 from .parameters import keys_read_by
+from .server import check_artifacts_of, impatient, is_server, no_answer
 from .store import check_store, unusable
+from .workers import RunNotes
 
 FACTS = "data_facts"
+
+logger = logging.getLogger(__name__)
 
 
 class ModelRunsHook(MlflowHook):
     """kedro-mlflow's hook with a child run per model and everything needed to reproduce a run.
 
-    A child run is ended when the run continues with another model, and resumed later. It stays open
-    after a node, because Kedro saves the outputs, which are logged, after the node.
+    A child run is left when a thread continues with another model, and resumed later. It stays open
+    after a node, because Kedro saves the outputs, which are logged, after the node. Every thread
+    and process has its own active run, so the ids of the children are in the notes of the run. An
+    MLflow run that is open when the session starts is the parent: it keeps its name and is not
+    ended.
     """
+
+    for_workers: ClassVar = (
+        "_process",
+        "run_id",
+        "_notes",
+        "_nodes_left",
+        "_about",
+        "_parameters",
+        "_protocol",
+    )
 
     def __init__(self) -> None:
         """Create the hook. No run is tracked yet."""
         super().__init__()
         self._former_handler: Any = None
+        self._store: Path | None = None
+        self._signs = ExitStack()
         self._forget()
         atexit.register(self._close_unfinished)
 
     def _forget(self) -> None:
+        self._signs.close()
         self.run_id: str | None = None
-        self._children: dict[str, str] = {}
+        self._foreign: str | None = None
+        self._notes = RunNotes()
+        self._process = os.getpid()  # a worker has the number of the process that closes the runs
         self._nodes_left: Counter[str | None] = Counter()
         self._about: dict[str, str] = {}
         self._parameters: dict[str, Any] = {}
@@ -75,15 +106,29 @@ class ModelRunsHook(MlflowHook):
         """
         self._context = context
         self._close_unfinished()
-        for library in ("mlflow", "kedro_mlflow"):  # each set INFO when it was imported
-            logging.getLogger(library).setLevel(logging.WARNING)
-        file = check_store(context.config_loader["mlflow"])
+        # both set INFO when they were imported, and kedro-mlflow warns of runs that are joined
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("kedro_mlflow").setLevel(logging.ERROR)
+        if mlflow.active_run() is None:
+            self._open_store(context)
+        else:  # the store of that run is used
+            self._store = sqlite_file(mlflow.get_tracking_uri())
+            super().after_context_created(context)
+
+    def _open_store(self, context: KedroContext) -> None:
+        mlflow_yml = context.config_loader["mlflow"]
+        self._store = check_store(mlflow_yml, context.project_path)
+        uri = uri_of(mlflow_yml)
         try:
             # two processes that create its tables at the same time would corrupt it
-            with nullcontext() if file is None else lock_beside(file):
+            with nullcontext() if self._store is None else lock_beside(self._store), impatient():
+                context.config_loader["mlflow"] = settings_for(mlflow_yml)
                 super().after_context_created(context)
         except (MlflowException, CommandError) as error:
-            raise OSError(unusable(mlflow.get_tracking_uri(), str(error))) from None
+            message = no_answer(uri, error) if is_server(uri) else unusable(uri, str(error))
+            raise OSError(message) from None
+        if is_server(uri):
+            check_artifacts_of(self.mlflow_config.tracking.experiment.name, context.project_path)
 
     @hook_impl
     def before_pipeline_run(
@@ -91,32 +136,68 @@ class ModelRunsHook(MlflowHook):
     ) -> None:
         """Start the parent run and tag it with its origin."""
         self._forget()
-        super().before_pipeline_run(run_params, pipeline, catalog)
-        if self.run_id is None:  # mlflow.yml disables tracking of this pipeline
-            return
-        self._catalog = catalog
-        if not run_params["only_missing_outputs"]:  # otherwise the remaining nodes are unknown
-            self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
-        self._close_abandoned()
-        self._handle_termination(run_params)
         self._about = {
             "command": command_line(),
             "environment": run_params["env"] or "base",
             "selection": selection(run_params),
-            "process": this_process(),
+            RUNTIME_PARAMS: json.dumps(
+                mask_values(self._context.config_loader.runtime_params), default=str
+            ),
+            PROCESS: this_process(),
             **versions_and_machine(),
             **git_state(self._context.project_path),
         }
+        self._open_parent(run_params)
+        # it logs the run's options as tags
+        super().before_pipeline_run(mask_values(run_params), pipeline, catalog)
+        if self.run_id is None:  # mlflow.yml disables tracking of this pipeline
+            return
+        # as JSON: kedro-mlflow has logged the text of a dict under the same name
+        mlflow.set_tag(RUNTIME_PARAMS, self._about[RUNTIME_PARAMS])
+        self._catalog = catalog
+        if not run_params["only_missing_outputs"]:  # otherwise the remaining nodes are unknown
+            self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
+        close_abandoned(self.run_id, self._store)
+        self._handle_termination()
         self._parameters = self._context.config_loader["parameters"]
         self._protocol = protocol_of(self._context.params)  # validated, as nodes get them
-        self._describe_run(f"{self._about['environment']}: {pipeline_names(run_params)}")
+        mlflow.log_dict(mask_values(self._parameters), "parameters.yml")
+
+    def _open_parent(self, run_params: dict[str, Any]) -> None:
+        """Open the parent run, tagged from its first moment, or join the run that is open.
+
+        kedro-mlflow then finds an open run, which it neither names nor ends.
+        """
+        settings, names = self.mlflow_config.tracking, run_params.get("pipeline_names")
+        if set(names or ["__default__"]) <= set(settings.disable_tracking.pipelines):
+            return
+        self._already_active_mlflow = True
+        self._signs.enter_context(sign_of_life(self._store))
+        name = f"{self._about['environment']}: {pipeline_names(run_params)}"
+        if mlflow.active_run():
+            self._join(name)
+        elif MLFLOW_RUN_ID.get():  # `mlflow run` has created a run for this process
+            mlflow.start_run(tags=self._about)
+        else:
+            mlflow.start_run(settings.run.id, run_name=name, tags=self._about)
+        self.run_id = _active()
+        if is_server(mlflow.get_tracking_uri()):
+            self._signs.enter_context(heartbeat(_active()))
+
+    def _join(self, name: str) -> None:
+        """Make the open run the parent or, if an earlier session has, open a run below it."""
+        self._foreign = _active()
+        if "selection" in mlflow.get_run(self._foreign).data.tags:
+            mlflow.start_run(run_name=name, nested=True, tags=self._about)
+        else:  # its process is not ours to tag: others may continue it
+            mlflow.set_tags({key: self._about[key] for key in self._about if key != PROCESS})
 
     @hook_impl
-    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+    def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any]) -> None:
         """Make the run of the node's model active and log the parameters that the node reads."""
         if self.run_id is None:
             return
-        model = model_of(node)
+        model, self._catalog = model_of(node), catalog
         with uninterrupted():
             self._go_to(model)
         parameters: dict[str, Any] = {}
@@ -130,7 +211,7 @@ class ModelRunsHook(MlflowHook):
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         """Count the remaining nodes of each child run."""
-        self._nodes_left[model_of(node)] -= 1
+        self._notes.finish(str(model_of(node)))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -152,8 +233,11 @@ class ModelRunsHook(MlflowHook):
         """End the child run and the parent run."""
         if self.run_id is not None:
             self._go_to(None)
+            self._end_children("FINISHED")
             log_metrics(_active(), {"peak_memory_mb": peak_memory_mb()})
         super().after_pipeline_run(run_params, pipeline, catalog)
+        if self.run_id not in (None, self._foreign):
+            mlflow.end_run()
         self._forget()
 
     @hook_impl
@@ -169,30 +253,41 @@ class ModelRunsHook(MlflowHook):
             self._end_all("FAILED", f"{type(error).__name__}: {error}")
         self._forget()
 
-    def _handle_termination(self, run_params: dict[str, Any]) -> None:
+    def _handle_termination(self) -> None:
         """Handle SIGTERM while this run lasts, so that open MLflow runs are closed."""
-        again = "the same command" if is_search(run_params) else "kedro run --only-missing-outputs"
         if threading.current_thread() is threading.main_thread():
-            self._former_handler = signal.signal(signal.SIGTERM, lambda *_: raise_exit(again))
-
-    def _describe_run(self, name: str) -> None:
-        mlflow.set_tags({"mlflow.runName": name, **self._about})
-        mlflow.log_dict(self._parameters, "parameters.yml")
+            self._former_handler = signal.signal(signal.SIGTERM, lambda *_: raise_exit())
 
     def _go_to(self, model: str | None) -> None:
-        """Make the model's child run active, or the parent run if model is None."""
-        wanted = self.run_id if model is None else self._children.get(model)
-        if wanted == _active():
+        """Make the model's child run active in this thread, or the parent run if model is None."""
+        runs = self._notes.runs()
+        wanted = self.run_id if model is None else runs.get(model)
+        if wanted is not None and wanted == active_id():
             return
-        if _active() != self.run_id:
-            mlflow.end_run()
+        for left, run_id in runs.items():
+            if run_id == active_id():
+                mlflow.end_run("RUNNING" if self._has_work_left(left) else "FINISHED")
         if model is not None:
-            tags = None if wanted else self._about
-            run = mlflow.start_run(run_id=wanted, run_name=model, nested=True, tags=tags)
-            if wanted is None:
-                self._children[model] = run.info.run_id
-                self._describe_run(model)
-                self._describe_protocol()
+            wanted = self._notes.run_of(model, lambda: self._start_child(model))
+        if wanted != active_id():
+            mlflow.start_run(run_id=wanted, nested=True)
+
+    def _start_child(self, model: str) -> str:
+        """Start the run of a model, make it active in this thread and return its id."""
+        mlflow.start_run(run_name=model, nested=True, parent_run_id=self.run_id, tags=self._about)
+        mlflow.log_dict(mask_values(self._parameters), "parameters.yml")
+        self._describe_protocol()
+        return _active()
+
+    def _has_work_left(self, model: str) -> bool:
+        return self._nodes_left[model] > self._notes.finished()[model]
+
+    def _end_children(self, status: str) -> None:
+        """End the child runs that other threads and processes have left open."""
+        client = mlflow.MlflowClient()
+        for run_id in self._notes.runs().values():
+            if client.get_run(run_id).info.status == "RUNNING":
+                client.set_terminated(run_id, status)
 
     def _describe_protocol(self) -> None:
         """Log in a child run how the data were made and evaluated, and their facts and source."""
@@ -206,27 +301,26 @@ class ModelRunsHook(MlflowHook):
     def _end_all(self, status: str, reason: str) -> None:
         """End all open runs with this status. Children without remaining nodes are finished."""
         client = mlflow.MlflowClient()
-        unfinished = {run for model, run in self._children.items() if self._nodes_left[model] > 0}
-        while mlflow.active_run():
-            unfinished.add(_active())
-            mlflow.end_run(status)
-        for run_id in unfinished:
-            client.set_tag(run_id, "error", reason[:5000])
-            client.set_terminated(run_id, status)
+        children = self._notes.runs()
+        unfinished = {run for model, run in children.items() if self._has_work_left(model)}
+        with impatient():
+            while (run := mlflow.active_run()) and run.info.run_id != self._foreign:
+                unfinished.add(run.info.run_id)
+                with suppress(MlflowException):  # a server that has gone
+                    mlflow.end_run(status)
+            try:
+                for run_id in unfinished:
+                    client.set_tag(run_id, "error", mask(reason)[:5000])
+                    client.set_terminated(run_id, status)
+                self._end_children("FINISHED" if self._nodes_left else status)
+            except MlflowException:
+                logger.error("The run %s stays open: MLflow does not answer.", self.run_id)
 
     def _close_unfinished(self) -> None:
         """End open runs after Ctrl-C or SIGTERM, for which Kedro calls no hook."""
-        if self.run_id is not None:
+        if self.run_id is not None and self._process == os.getpid():
             self._end_all("KILLED", "interrupted")
             self._forget()
-
-    def _close_abandoned(self) -> None:
-        """End runs as KILLED whose process no longer exists (kill -9, loss of power)."""
-        client = mlflow.MlflowClient()
-        experiment = client.get_run(_active()).info.experiment_id
-        for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
-            if is_abandoned(run.data.tags.get("process", "")):
-                client.set_terminated(run.info.run_id, "KILLED")
 
 
 def model_of(node: Node) -> str | None:
@@ -257,14 +351,21 @@ class RatingsDataset(MetaDataset):
     def __init__(self, facts: dict[str, Any], catalog: DataCatalog) -> None:
         """Create the input; the checksum is cut to eight characters, which is what MLflow shows."""
         entries, *_ = catalog.to_config()
-        entry = {key: str(value) for key, value in entries.get("ratings", {}).items()}
+        ratings = mask_values(entries.get("ratings", {}))
+        entry = {key: str(value) for key, value in ratings.items()}
         super().__init__(CodeDatasetSource(entry), facts["data_set"], facts["checksum"][:8])
 
 
-def _active() -> str:
+def active_id() -> str | None:
+    """Return the id of the MLflow run that is active in this thread, or None."""
     run = mlflow.active_run()
-    assert run is not None, "the parent run is open while nodes run"
-    return str(run.info.run_id)
+    return None if run is None else str(run.info.run_id)
+
+
+def _active() -> str:
+    run_id = active_id()
+    assert run_id is not None, "before_node_run makes a run active"
+    return run_id
 
 
 def is_search(run_params: dict[str, Any]) -> bool:
@@ -272,7 +373,6 @@ def is_search(run_params: dict[str, Any]) -> bool:
     return "tuning" in (run_params.get("pipeline_names") or [])
 
 
-def raise_exit(again: str) -> None:
-    """Exit with the status of a process ended by SIGTERM, and print how to resume."""
-    print(f"Stopped by SIGTERM. To resume, run: {again}", file=sys.stderr)
+def raise_exit() -> None:
+    """Exit with the status of a process that SIGTERM has ended."""
     raise SystemExit(128 + signal.SIGTERM)

@@ -9,6 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from .next_commands import to_compare_runs
+
 SEARCH, PROPOSAL = "search", "proposed_parameters"
 
 
@@ -16,7 +18,9 @@ class TuningHook:
     """Prints the best options of each searched network and the path of its proposal."""
 
     @hook_impl(trylast=True)
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
         """Print the result of each search that this run has saved."""
         written, console = pipeline.all_outputs(), Console()
         searches = [catalog.load(name) for name in sorted(written) if holds_a_search(name)]
@@ -31,8 +35,10 @@ class TuningHook:
             if proposal in written:
                 dataset: Any = catalog.get(proposal)
                 console.print(f"  proposed: {dataset.filepath}", soft_wrap=True, highlight=False)
-        if searches:
-            console.print(f"  [bold]{'kedro mlflow ui':<25}[/bold] [dim]compare the trials[/dim]")
+        command = to_compare_runs(run_params)
+        if searches and command:
+            why = "[dim]compare the trials[/dim]"
+            console.print(f"  [bold]{command:<25}[/bold] {why}", soft_wrap=True)
 
 
 def holds_a_search(name: str) -> bool:

@@ -1,8 +1,6 @@
 """Cleaning of the raw ratings: known columns and types, one row per user and item."""
 
-import difflib
 from collections import Counter
-from collections.abc import Sequence
 from typing import Self
 
 import pandas as pd
@@ -11,13 +9,11 @@ from pydantic import model_validator
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 from collaborative_autoencoders.options import Options
 
-from .column_types import RatingScale, checked_ids, checked_ratings, checked_timestamps
+from .column_names import Name, missing_column, with_named_index
+from .column_types import RatingScale, checked_ids
 from .duplicates import Duplicates, one_row_per_pair
-
-SEPARATORS = ("::", "\t", ";", ",", "|")
-
-Name = str | int
-"""Name of a column. The columns of a file without a header are named by numbers."""
+from .rows import NAMES
+from .value_types import checked_ratings, checked_timestamps
 
 
 class ColumnNames(Options):
@@ -68,30 +64,30 @@ def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame
         clean[RATING] = checked_ratings(ratings, options.rating_scale)
     if TIMESTAMP in ratings:
         clean[TIMESTAMP] = checked_timestamps(ratings)
-    return one_row_per_pair(pd.DataFrame(clean, copy=False), options.duplicates)
+    typed = pd.DataFrame(clean, copy=False)
+    typed.attrs = ratings.attrs
+    return one_row_per_pair(typed, options.duplicates)
 
 
 def _renamed(table: pd.DataFrame, columns: ColumnNames) -> pd.DataFrame:
+    """Return the columns with our names; `attrs` are the table's, and their names by ours."""
+    if not isinstance(table, pd.DataFrame):
+        raise ValueError(
+            f"`ratings` is of type {type(table).__name__}, not a table of pandas. Use a dataset of "
+            "pandas in the catalog entry; `partitions.PartitionedDataset` joins several files."
+        )
     names = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
+    table = with_named_index(table, list(names.values()), "ratings")
     for ours, theirs in names.items():
         if theirs not in table:
-            raise ValueError(_missing_column(ours, theirs, table.columns.tolist()))
+            key = f"cleaning.columns.{ours}"
+            problem = missing_column(key, theirs, table.columns.tolist(), "ratings")
+            null = "; for rating and timestamp, null if there is none."
+            raise ValueError(problem if problem.endswith(".") else problem + null)
+        if isinstance(table[theirs], pd.DataFrame):
+            raise ValueError(f"The table `ratings` has two columns {theirs!r}. Rename one of them.")
     if table.empty:
         raise ValueError("The table `ratings` has no rows. Check the file in its catalog entry.")
-    return pd.DataFrame({ours: table[theirs] for ours, theirs in names.items()}, copy=False)
-
-
-def _missing_column(ours: str, theirs: Name, has: Sequence[Name]) -> str:
-    if len(has) == 1:
-        for separator in SEPARATORS:
-            if separator in str(has[0]):
-                return (
-                    f"The table `ratings` has a single column, {has[0]!r}: the separator looks "
-                    f"wrong. Set it in the catalog entry: `load_args: {{sep: {separator!r}}}`."
-                )
-    closest = difflib.get_close_matches(str(theirs), [str(name) for name in has], n=1)
-    hint = f" Did you mean {closest[0]!r}?" if closest else ""
-    return (
-        f"`cleaning.columns.{ours}` is {theirs!r}, but the table `ratings` has the columns {has}."
-        f"{hint} Set the key to a column's name; for rating and timestamp, null if there is none."
-    )
+    renamed = pd.DataFrame({ours: table[theirs] for ours, theirs in names.items()}, copy=False)
+    renamed.attrs = table.attrs | {NAMES: names}
+    return renamed

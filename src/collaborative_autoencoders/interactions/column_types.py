@@ -1,18 +1,18 @@
-"""Conversion of each column to one type: ids to int64 or text, ratings to float32, sortable times.
+"""Conversion of ids to one type: int64 or text. No id is changed by that."""
 
-Row numbers in errors count data rows from 1, without the header.
-"""
-
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas.api import types
 from pydantic import model_validator
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 from collaborative_autoencoders.options import Options
+
+from .rows import name_in_file, refuse_rows
+
+LISTS = (list, tuple, set, dict, np.ndarray)
+LIST_AS_TEXT = r"\s*[\[({].*[\])}]\s*"
 
 
 class RatingScale(Options):
@@ -29,139 +29,128 @@ class RatingScale(Options):
 
 
 def checked_ids(table: pd.DataFrame, name: str) -> pd.Series:
-    """Return the ids as int64 or as text. Text is not stripped.
+    """Return the ids as int64, or as text (which is not stripped), possibly as categories.
 
-    Whole numbers stored as floats become integers. Raises ValueError if an id is null, empty, not
-    a whole number or a float of 2^53 or more, or if text and numbers are mixed.
+    Whole numbers stored as floats or decimals become integers; integers above int64 and bytes
+    become text. Raises ValueError if an id is null, empty, a list, not a whole number or a float of
+    2^53 or more, or if text and numbers are mixed.
     """
-    column = _without_categories(table[name])
+    column = table[name]
     fix = (
         "Drop the row. To read NA as text, set `load_args: {keep_default_na: false}` in the "
-        "catalog entry."
+        "catalog entry of a CSV file."
     )
     refuse_rows(table, name, column.isna().to_numpy(), "is null", fix)
+    if is_text_in_categories(column):
+        return _checked_text(table, column.cat.remove_unused_categories(), name)
+    column = without_categories(column)
     if types.is_bool_dtype(column) or types.is_datetime64_any_dtype(column):
-        _refuse_id_type(name, str(column.dtype))
+        _refuse_id_type(table, name, str(column.dtype))
     if types.is_integer_dtype(column):
-        return _as_int64(column, name)
+        return _as_int64(column)
     if types.is_float_dtype(column):
-        fraction_N = (column.to_numpy(dtype=float) % 1 != 0) | (column.abs() >= 2**53).to_numpy()
-        problem = "is not a whole number below 2^53"
-        refuse_rows(table, name, fraction_N, problem, _read_as_text(name))
-        return column.astype(np.int64)
-    return _checked_text(table, column, name)
+        return _whole_numbers(table, column, name)
+    return _checked_objects(table, column, name)
 
 
-def _without_categories(column: pd.Series) -> pd.Series:
+def is_text_in_categories(column: pd.Series) -> bool:
+    """Return whether a column is categorical and its categories are text."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return False
+    return isinstance(column.cat.categories.dtype, pd.StringDtype)
+
+
+def without_categories(column: pd.Series) -> pd.Series:
+    """Return a categorical column with the type of its categories; others unchanged."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype(column.cat.categories.dtype)
     return column
 
 
-def _as_int64(column: pd.Series, name: str) -> pd.Series:
-    if len(column) and int(column.max()) > np.iinfo(np.int64).max:
-        _refuse_id_type(name, "integers above 2^63")
+def _as_int64(column: pd.Series) -> pd.Series:
+    """Return integers as int64; as text if one does not fit."""
+    limits = np.iinfo(np.int64)
+    if len(column) and not limits.min <= int(column.min()) <= int(column.max()) <= limits.max:
+        return column.map(str).astype("str")
     return column.astype(np.int64)
 
 
-def _checked_text(table: pd.DataFrame, column: pd.Series, name: str) -> pd.Series:
+def _whole_numbers(table: pd.DataFrame, column: pd.Series, name: str) -> pd.Series:
+    number_N = column.to_numpy(dtype=float)
+    refuse_rows(table, name, number_N % 1 != 0, "is not a whole number", _as_text(table, name))
+    lost_N = np.abs(number_N) >= 2**53
+    fix = "Its last digits may be lost. Store the ids as integers or text where the table is made."
+    refuse_rows(table, name, lost_N, "is a float of 2^53 or more", fix)
+    return column.astype(np.int64)
+
+
+def _checked_objects(table: pd.DataFrame, column: pd.Series, name: str) -> pd.Series:
+    """Return the ids of a column whose values have any Python type."""
     kind = types.infer_dtype(column)
     if kind == "integer":
-        return _as_int64(column.astype(np.int64), name)
+        return _as_int64(column)
+    if kind in ("floating", "mixed-integer-float"):
+        return _whole_numbers(table, column.astype(float), name)
+    if kind == "decimal":
+        fraction_N = column.map(lambda number: number % 1 != 0).to_numpy(dtype=bool)
+        refuse_rows(table, name, fraction_N, "is not a whole number", _as_text(table, name))
+        return _as_int64(column.map(int))
+    if kind == "bytes":
+        return _checked_text(table, _decoded(table, column, name), name)
     if kind.startswith("mixed"):
-        is_text_N = column.map(lambda raw_id: isinstance(raw_id, str)).to_numpy()
-        other = f"has another type than the value in row 1 ({column.iloc[0]!r})"
-        refuse_rows(table, name, is_text_N != is_text_N[0], other, _read_as_text(name))
+        _refuse_mixed(table, column, name)
     if kind != "string":
-        _refuse_id_type(name, kind)
-    text = column.astype("str")
+        _refuse_id_type(table, name, kind)
+    return _checked_text(table, column.astype("str"), name)
+
+
+def _checked_text(table: pd.DataFrame, text: pd.Series, name: str) -> pd.Series:
     refuse_rows(table, name, (text == "").to_numpy(), "is empty", "Add the id or drop the row.")
+    texts = text.cat.categories if is_text_in_categories(text) else text
+    if texts.str.fullmatch(LIST_AS_TEXT).all():
+        every_N = np.ones(len(text), dtype=bool)
+        refuse_rows(table, name, every_N, "is a list", _one_row_each(table, name))
     return text
 
 
-def _refuse_id_type(name: str, kind: str) -> NoReturn:
-    raise ValueError(f"{name} holds {kind}; ids must be text or integers. {_read_as_text(name)}")
+def _decoded(table: pd.DataFrame, column: pd.Series, name: str) -> pd.Series:
+    """Return bytes as the UTF-8 text that they are."""
+    fix = "Store the ids as text where the table is made; `value.hex()` turns any bytes into text."
+    text = column.map(_utf_8)
+    refuse_rows(table, name, text.isna().to_numpy(), "is not text in UTF-8", fix)
+    return text.astype("str")
 
 
-def _read_as_text(name: str) -> str:
+def _utf_8(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _refuse_mixed(table: pd.DataFrame, column: pd.Series, name: str) -> None:
+    is_list_N = column.map(lambda value: isinstance(value, LISTS)).to_numpy(dtype=bool)
+    refuse_rows(table, name, is_list_N, "is a list", _one_row_each(table, name))
+    is_text_N = column.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
+    other = f"has another type than the value in row 1 ({column.iloc[0]!r})"
+    refuse_rows(table, name, is_text_N != is_text_N[0], other, _as_text(table, name))
+
+
+def _one_row_each(table: pd.DataFrame, name: str) -> str:
+    column = name_in_file(table, name)
     return (
-        "Read the column as text: set "
-        f"`load_args: {{dtype: {{<the column of {name}>: str}}}}` in the table's catalog entry."
+        "One row holds one user and one item. Write a row per value where the table is made: "
+        f"`table.explode({column!r})` does it for a column of Python lists."
     )
 
 
-def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series:
-    """Return the ratings as float32. Text that is a number is converted.
-
-    Raises ValueError, with the first bad row, if a rating is not a finite number or lies outside
-    the scale.
-    """
-    numbers_N = _as_numbers(table[RATING])
-    fix = "Correct or drop the row; `load_args: {decimal: ','}` in the catalog entry reads 4,5."
-    refuse_rows(table, RATING, ~np.isfinite(numbers_N), "is not a finite number", fix)
-    if scale is not None:
-        outside_N = (numbers_N < scale.lowest) | (numbers_N > scale.highest)
-        problem = f"lies outside the scale from {scale.lowest} to {scale.highest}"
-        fix = "Correct the row, or set `cleaning.rating_scale` (null accepts any finite number)."
-        refuse_rows(table, RATING, outside_N, problem, fix)
-    return pd.Series(numbers_N.astype(np.float32), index=table.index, name=RATING)
+def _refuse_id_type(table: pd.DataFrame, name: str, kind: str) -> NoReturn:
+    raise ValueError(f"{name} holds {kind}; ids must be text or integers. {_as_text(table, name)}")
 
 
-def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
-    column = _without_categories(column)
-    if not types.is_numeric_dtype(column):
-        column = pd.to_numeric(column.astype("str"), errors="coerce")
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def checked_timestamps(table: pd.DataFrame) -> pd.Series:
-    """Return the times as int64, float64 or datetime64 (UTC, without time zone).
-
-    Text is read as numbers if its first row is a number, else as ISO 8601 dates. Raises ValueError,
-    with the first bad row, if a time is null or cannot be read.
-    """
-    column = _without_categories(table[TIMESTAMP])
-    if types.is_integer_dtype(column) and not column.hasnans:
-        return column.astype(np.int64)
-    numbers_N = _as_numbers(column)
-    if types.is_numeric_dtype(column) or np.isfinite(numbers_N[0]):
-        times = pd.Series(numbers_N, index=table.index).where(np.isfinite(numbers_N))
-    else:
-        times = _as_dates(column)
-    fix = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
-    refuse_rows(table, TIMESTAMP, times.isna().to_numpy(), "is not a valid time", fix)
-    return times.rename(TIMESTAMP)
-
-
-def _as_dates(column: pd.Series) -> pd.Series:
-    dates = column if types.is_datetime64_any_dtype(column) else column.astype("str")
-    utc = pd.to_datetime(dates, errors="coerce", utc=True, format="ISO8601")
-    return utc.dt.tz_localize(None)
-
-
-def refuse_rows(
-    table: pd.DataFrame, name: str, bad_N: NDArray[np.bool_], problem: str, fix: str
-) -> None:
-    """Raise ValueError if `bad_N` marks a row.
-
-    The message has the number, ids and value of the first such row, the number of such rows, the
-    problem and the fix.
-    """
-    if not bad_N.any():
-        return
-    position = int(np.argmax(bad_N))
-    raise ValueError(
-        f"{show_row(table, position)}: {name} {plain(table[name].iloc[position])!r} {problem} "
-        f"({int(bad_N.sum()):,} such rows in total). {fix}"
+def _as_text(table: pd.DataFrame, name: str) -> str:
+    column = name_in_file(table, name)
+    return (
+        f"Read the column as text: set `load_args: {{dtype: {{{column}: str}}}}` in the catalog "
+        "entry, or convert it where the table is made."
     )
-
-
-def show_row(table: pd.DataFrame, position: int) -> str:
-    """Return the row's number and ids: `row 3 (user_id: 7, item_id: 'b')` for position 2."""
-    row = {name: plain(table[name].iloc[position]) for name in table if name in (USER, ITEM)}
-    return f"row {position + 1} ({', '.join(f'{name}: {value!r}' for name, value in row.items())})"
-
-
-def plain(value: Any) -> Any:
-    """Return a NumPy scalar as a Python value, so that 4.0 prints as `4.0`; others unchanged."""
-    return value.item() if isinstance(value, np.generic) else value

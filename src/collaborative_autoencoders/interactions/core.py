@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from collaborative_autoencoders.columns import ITEM, RATING, USER
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.options import MOST, Options
 
 from .ids import encode
 
@@ -22,7 +22,7 @@ class CoreOptions(Options):
     like_threshold: float
     """A rating ≥ this value is a like. If the table has no ratings, every row is a like."""
 
-    k: int = Field(ge=0)
+    k: int = Field(ge=0, le=MOST)
     """Minimum number of likes per user and per item. 0 keeps all users and items."""
 
 
@@ -87,13 +87,16 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame
         ratings = ratings[ratings[RATING] >= np.float32(options.min_rating)]
     liked_N = likes_in(ratings, options.like_threshold)
     if not liked_N.any():
-        raise ValueError(_empty_core(liked_N, options))
+        raise ValueError(_empty_core(liked_N, options, _more_likes(ratings)))
     (users_N, user_ids), (items_N, item_ids) = encode(ratings[USER]), encode(ratings[ITEM])
     likes = np.flatnonzero(liked_N)  # taking rows by number is several times faster than by mask
-    remaining = _peel(users_N[likes], items_N[likes], (len(user_ids), len(item_ids)), options.k)
+    shape = (len(user_ids), len(item_ids))
+    remaining = _peel(users_N[likes], items_N[likes], shape, options.k)
     kept_N = remaining.users_U[users_N] & remaining.items_I[items_N]
     if not kept_N.any():
-        raise ValueError(_empty_core(liked_N, options))
+        largest_k = _largest_k(users_N[likes], items_N[likes], shape, options.k)
+        fix = f"The largest core.k that leaves something is {largest_k}: set core.k: {largest_k}."
+        raise ValueError(_empty_core(liked_N, options, fix))
     core = ratings[kept_N].reset_index(drop=True)
     before = _size(len(user_ids), len(item_ids), liked_N)
     after = _size(int(remaining.users_U.sum()), int(remaining.items_I.sum()), liked_N[kept_N])
@@ -135,9 +138,28 @@ def _size(n_users: int, n_items: int, liked_N: NDArray[np.bool_]) -> TableSize:
     )
 
 
-def _empty_core(liked_N: NDArray[np.bool_], options: CoreOptions) -> str:
+def _largest_k(
+    users_L: NDArray[np.int32], items_L: NDArray[np.int32], shape: tuple[int, int], k: int
+) -> int:
+    """Return the largest number of likes below k that some users and items have."""
+    while k > 1:
+        k -= 1
+        if _peel(users_L, items_L, shape, k).users_U.any():
+            break
+    return k
+
+
+def _empty_core(liked_N: NDArray[np.bool_], options: CoreOptions, fix: str) -> str:
     return (
         f"core.min_rating: {options.min_rating}, core.like_threshold: {options.like_threshold} "
         f"and core.k: {options.k} leave nothing: of {len(liked_N):,} ratings, {liked_N.sum():,} "
-        "are likes, and no set of users and items has k likes each. Lower one of these values."
+        f"are likes. {fix}"
+    )
+
+
+def _more_likes(ratings: pd.DataFrame) -> str:
+    if ratings.empty:
+        return "Lower core.min_rating, or set it to null."
+    return (
+        f"The highest rating is {ratings[RATING].max():g}: set core.like_threshold to at most it."
     )

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 
-from .column_types import plain
 from .ids import encode
+from .rows import number_of, plain
 
 Duplicates = Literal["refuse", "last"]
 
@@ -114,4 +114,4 @@ def _differ(column: pd.Series, rows: NDArray[np.int64], kept: NDArray[np.int64])
 
 def _show(ratings: pd.DataFrame, row: int) -> str:
     values = ", ".join(f"{name}: {plain(ratings[name].iloc[row])!r}" for name in ratings)
-    return f"  row {row + 1}: {values}"
+    return f"  {number_of(ratings, row)}: {values}"

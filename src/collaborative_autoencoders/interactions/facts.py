@@ -69,6 +69,7 @@ def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | 
     lowest, highest = None, None
     if rated and scale is not None:
         lowest, highest = scale.lowest, scale.highest
+        refuse_outside(ratings[RATING], scale)
     elif rated:
         lowest, highest = float(ratings[RATING].min()), float(ratings[RATING].max())
     return DataFacts(
@@ -83,10 +84,25 @@ def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | 
     )
 
 
+def refuse_outside(ratings_N: pd.Series, scale: RatingScale) -> None:
+    """Raise ValueError if a rating lies outside the declared scale."""
+    outside_N = (ratings_N < scale.lowest) | (ratings_N > scale.highest)
+    if outside_N.any():
+        raise ValueError(
+            f"core_ratings holds a rating of {ratings_N[outside_N].iloc[0]:g}, outside the scale "
+            f"from {scale.lowest:g} to {scale.highest:g} (cleaning.rating_scale): the file is "
+            "stale. Make it again with `kedro run --pipelines data_engineering`."
+        )
+
+
 def check_list_lengths(lengths: list[int], n_items: int) -> None:
     """Raise ValueError if a list length of `evaluation.k` exceeds the number of items."""
     if max(lengths, default=0) > n_items:
+        fitting = [length for length in lengths if length <= n_items] or [n_items]
+        metric = f"ndcg_at_{fitting[-1]}"
         raise ValueError(
-            f"evaluation.k: {max(lengths)} is more than the {n_items} items of the core. "
-            "Evaluate shorter lists, or keep more items by lowering core.k or core.min_rating."
+            f"evaluation.k: {max(lengths)} is more than the {n_items} items of the core. Evaluate "
+            f"shorter lists (`evaluation: {{k: {fitting}, primary_metric: {metric}}}` and, for "
+            f"cdae, `cdae: {{fitting: {{validation_metric: {metric}}}}}`), or keep more items by "
+            "lowering core.k or core.min_rating."
         )

@@ -38,6 +38,8 @@ def encode(column: pd.Series) -> Encoded:
 
     Dense non-negative integers, as most ids are, use a lookup table instead of a hash.
     """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return _encode_categories(column.array)
     if not len(column) or not _is_dense(column, n_lookups=len(column)):
         codes, ids = pd.factorize(column, sort=True)
         return Encoded(codes.astype(np.int32), pd.Index(ids))
@@ -46,6 +48,15 @@ def encode(column: pd.Series) -> Encoded:
     present[ids_N] = True
     code_of = np.cumsum(present, dtype=np.int32) - np.int32(1)
     return Encoded(code_of[ids_N], pd.Index(np.flatnonzero(present)))
+
+
+def _encode_categories(column: pd.Categorical) -> Encoded:
+    used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.categories)))
+    ids = column.categories[used]
+    order = ids.argsort()
+    code_of = np.empty(len(column.categories), dtype=np.int32)
+    code_of[used[order]] = np.arange(len(used))
+    return Encoded(code_of[column.codes], ids[order])
 
 
 def _is_dense(ids: pd.Series | pd.Index, n_lookups: int) -> bool:

@@ -28,7 +28,7 @@ def make_lookup(
 ) -> Lookup:
     """Return ids, titles and facts as one value.
 
-    Raises ValueError if their sizes differ.
+    Raises ValueError if their sizes differ, or if ids are not in the order of their indices.
     """
     sizes = {"users": len(user_ids), "items": len(item_titles)}
     for name, size in sizes.items():
@@ -36,5 +36,11 @@ def make_lookup(
             raise ValueError(
                 f"{size} {name} have ids, but data_facts counts {facts[name]}: the files come from "
                 "two runs. Make them again with `kedro run --pipelines data_engineering`."
+            )
+    for file, ids in (("user_ids", user_ids[USER]), ("item_titles", item_titles[ITEM])):
+        if not (ids.is_monotonic_increasing and ids.is_unique):
+            raise ValueError(
+                f"{file}: the ids are not sorted, so a row is not the index of its id. Make the "
+                "file again with `kedro run --pipelines data_engineering`."
             )
     return Lookup(user_ids[[USER]], item_titles[[ITEM, TITLE]], facts, like_threshold)

@@ -2,15 +2,20 @@
 
 The file stores the ratings as CSR, and for each rating whether it is a like and its time. Its
 arrays are `layout`, `shape`, `indptr`, `indices`, `ratings`, `liked` and, if known, `times`.
+Dimension key: N stored ratings.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .part import Interactions
-from .sparse import arrays_from_bytes, arrays_to_bytes, cells_of, checked_csr, where
+from collaborative_autoencoders.checksum import NoChecksum
 
-LAYOUT = 1
+from .npz import arrays_from_bytes, arrays_to_bytes, checked_csr, refuse_other_names
+from .part import Interactions
+from .sparse import cells_of, where
+
+LAYOUT = 2
 """Version of the file's layout. Files of another layout are refused."""
 
 REQUIRED = frozenset({"layout", "shape", "indptr", "indices", "ratings", "liked"})
@@ -34,12 +39,12 @@ def part_to_bytes(part: Interactions) -> bytes:
     times = {} if part.times is None else {TIMES: part.times.sorted_indices().data}
     return arrays_to_bytes(
         layout=np.asarray(LAYOUT),
-        **times,  # first, as damage may hide the last arrays, and the others are required
         shape=np.asarray(ratings_UI.shape),
         indptr=ratings_UI.indptr,
         indices=ratings_UI.indices,
         ratings=ratings_UI.data,
         liked=liked_N,
+        **times,
     )
 
 
@@ -49,25 +54,38 @@ def part_from_bytes(content: bytes) -> Interactions:
     Raises OlderLayout if the file has another layout, and ValueError, with the reason, if the
     bytes are truncated or changed or the arrays do not form one part.
     """
-    arrays = arrays_from_bytes(content)
-    if int(arrays.get("layout", np.asarray(0))) != LAYOUT:
+    try:
+        arrays = arrays_from_bytes(content)
+    except NoChecksum as error:
+        raise OlderLayout(str(error)) from None
+    layout = arrays.get("layout", np.asarray(0))
+    if layout.shape != () or layout.item() != LAYOUT:
         raise OlderLayout("another version of this project wrote the file, with another layout")
-    missing = REQUIRED - arrays.keys()
-    if missing:
-        raise ValueError(f"the npz lacks the arrays {sorted(missing)}")
-    unknown = arrays.keys() - REQUIRED - {TIMES}
-    if unknown:  # the names are outside the checksums of an npz
-        raise ValueError(f"the npz holds the unknown arrays {sorted(unknown)}")
+    refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES}))
     ratings_UI = checked_csr(arrays["ratings"], arrays)
-    liked_N, times_N = arrays["liked"], arrays.get(TIMES)
-    if not np.isfinite(ratings_UI.data).all():
-        raise ValueError("the npz holds a rating that is not a finite number")
-    if liked_N.dtype != np.bool_ or liked_N.shape != ratings_UI.data.shape:
+    likes_UI = where(ratings_UI, _checked_likes(arrays["liked"], ratings_UI.data))
+    if TIMES not in arrays:
+        return Interactions(ratings_UI, likes_UI)
+    times_N = _checked_times(arrays[TIMES], ratings_UI.nnz)
+    cells = (times_N, ratings_UI.indices, ratings_UI.indptr)
+    return Interactions(ratings_UI, likes_UI, csr_array(cells, shape=ratings_UI.shape))
+
+
+def _checked_likes(liked_N: NDArray, ratings_N: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return the likes. Raises ValueError if no threshold separates them from the other ratings."""
+    if liked_N.dtype != np.bool_ or liked_N.shape != ratings_N.shape:
         raise ValueError("the npz does not store for each rating whether it is a like")
-    times_UI = None
-    if times_N is not None:
-        if times_N.shape != ratings_UI.data.shape:
-            raise ValueError("the npz does not hold one time per rating")
-        cells = (times_N, ratings_UI.indices, ratings_UI.indptr)
-        times_UI = csr_array(cells, shape=ratings_UI.shape)
-    return Interactions(ratings_UI, where(ratings_UI, liked_N), times_UI)
+    if liked_N.any() and not liked_N.all():
+        like, other = ratings_N[liked_N].min(), ratings_N[~liked_N].max()
+        if like <= other:
+            raise ValueError(f"a rating of {like:g} is a like and one of {other:g} is none")
+    return liked_N
+
+
+def _checked_times(times_N: NDArray, n_ratings: int) -> NDArray:
+    """Return the times. Raises ValueError if they are not one finite number per rating."""
+    if times_N.shape != (n_ratings,):
+        raise ValueError("the npz does not hold one time per rating")
+    if times_N.dtype not in (np.int64, np.float64) or not np.isfinite(times_N).all():
+        raise ValueError("the npz holds a time that is not a finite number")
+    return times_N

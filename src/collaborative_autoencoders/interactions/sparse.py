@@ -1,19 +1,12 @@
-"""Sparse matrices of users × items: construction, joining, selection and storage.
+"""Sparse matrices of users × items: construction, joining and selection.
 
 Dimension key: U users, I items, B users of one batch, N stored cells.
 A cell is observed if the sparse structure stores it, even if its value is 0.
 """
 
-import io
-import zipfile
-import zlib
-
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array, get_index_dtype
-
-CORRUPT = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, KeyError)
-"""Errors that reading a damaged `.npz` raises, besides ValueError."""
 
 
 def to_matrix(
@@ -127,70 +120,3 @@ def rows_of(matrix_UI: csr_array, users_B: NDArray[np.integer]) -> csr_array:
     indptr_B = np.concatenate([[0], np.cumsum(count_B)])
     shape = (len(users_B), matrix_UI.shape[1])
     return csr_array((known_UI.data, known_UI.indices, indptr_B), shape=shape)
-
-
-def matrix_to_bytes(matrix_UI: csr_array) -> bytes:
-    """Return the matrix as an uncompressed `.npz`. The same matrix gives the same bytes."""
-    sorted_UI = matrix_UI.sorted_indices()
-    return arrays_to_bytes(
-        shape=np.asarray(sorted_UI.shape),
-        indptr=sorted_UI.indptr,
-        indices=sorted_UI.indices,
-        data=sorted_UI.data,
-    )
-
-
-def matrix_from_bytes(content: bytes) -> csr_array:
-    """Return the matrix that `matrix_to_bytes` wrote.
-
-    Raises ValueError, with the reason, if the bytes are truncated or changed, an array is missing,
-    or the arrays do not form one CSR matrix.
-    """
-    arrays = arrays_from_bytes(content)
-    missing = {"shape", "indptr", "indices", "data"} - arrays.keys()
-    if missing:
-        raise ValueError(f"the npz lacks the arrays {sorted(missing)} of a sparse matrix")
-    return checked_csr(arrays["data"], arrays)
-
-
-def arrays_to_bytes(**arrays: NDArray) -> bytes:
-    """Return named arrays as an uncompressed `.npz` without a creation time."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def arrays_from_bytes(content: bytes) -> dict[str, NDArray]:
-    """Return the arrays of an `.npz` by name. Nothing is unpickled.
-
-    Raises ValueError, with the reason, if the bytes are truncated or changed.
-    """
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise ValueError(f"these {len(content)} bytes are not a complete npz file")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise zipfile.BadZipFile(f"{damaged} does not match its checksum")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except CORRUPT as error:
-        raise ValueError(f"the npz file is corrupt ({error})") from error
-
-
-def checked_csr(data_N: NDArray, arrays: dict[str, NDArray]) -> csr_array:
-    """Return the CSR matrix with the values `data_N` and the arrays indices, indptr and shape.
-
-    Raises ValueError if the arrays do not form a CSR matrix with sorted, distinct columns.
-    """
-    try:
-        n_users, n_items = (int(size) for size in arrays["shape"])
-        matrix_UI = csr_array(
-            (data_N, arrays["indices"], arrays["indptr"]), shape=(n_users, n_items)
-        )
-        matrix_UI.check_format(full_check=True)
-    except (TypeError, IndexError, ValueError, *CORRUPT) as error:
-        raise ValueError(f"the npz file is corrupt ({error})") from error
-    if not matrix_UI.has_canonical_format:
-        raise ValueError("the npz holds a CSR matrix whose columns are unsorted or duplicated")
-    return matrix_UI

@@ -1,18 +1,28 @@
 """Item titles. An item without a title gets its id as the title."""
 
+import logging
+
 import pandas as pd
 
 from collaborative_autoencoders.columns import ITEM, ITEM_INDEX, TITLE
 from collaborative_autoencoders.options import Options
 
+from .column_names import Name, missing_column, with_named_index
 from .column_types import checked_ids
+from .duplicates import Duplicates
+from .rows import NAMES, number_of
+
+logger = logging.getLogger(__name__)
 
 
 class TitleOptions(Options):
     """Column names of the table of items."""
 
-    item_id: str
-    title: str
+    item_id: Name
+    title: Name
+
+    duplicates: Duplicates
+    """How to handle an item with two titles: raise an error (refuse) or use the last (last)."""
 
 
 def name_items(items: pd.DataFrame, item_ids: pd.DataFrame, options: TitleOptions) -> pd.DataFrame:
@@ -21,50 +31,73 @@ def name_items(items: pd.DataFrame, item_ids: pd.DataFrame, options: TitleOption
         items   7  Alien          item_ids  0  7         0  7  Alien
                 8  Brazil                   1  9         1  9  9      (no title: the id)
 
-    An empty table means that there are no titles. Ids have the types that `clean_ratings` returns.
-    Raises ValueError if a column is missing, an id is invalid, an item has two titles, or no id of
-    the table is an item of the catalogue.
+    Ids are compared as text, so that a table of titles may store them in another type. An empty
+    table means that there are no titles. Raises ValueError if a column is missing, an id is
+    invalid, an item has two titles, or no id of the table is an item of the catalogue.
     """
-    titles = item_ids[ITEM].map(titles_by_id(items, options))
-    if titles.isna().all() and not items.empty:
-        raise ValueError(_no_match(items[options.item_id], item_ids[ITEM]))
+    title_of = titles_by_id(items, options)
+    titles = item_ids[ITEM].astype("str").map(title_of)
+    n_without = int(titles.isna().sum())
+    if not items.empty and n_without == len(titles):
+        raise ValueError(_no_match(title_of.index, item_ids[ITEM], options))
+    if not items.empty and n_without:
+        first = item_ids[ITEM][titles.isna()].iloc[0]
+        logger.warning(
+            "%s of %s items have no title in `items`, the first is %r: their id is their title",
+            f"{n_without:,}",
+            f"{len(titles):,}",
+            first,
+        )
     return item_ids[[ITEM_INDEX, ITEM]].assign(
         **{TITLE: titles.astype(object).fillna(item_ids[ITEM]).astype("str")}
     )
 
 
 def titles_by_id(items: pd.DataFrame, options: TitleOptions) -> pd.Series:
-    """Return the titles by item id.
+    """Return the titles by item id, as text.
 
     Raises ValueError if a column is missing, an id is invalid, or an item has two titles.
     """
     if items.empty:
         return pd.Series(dtype="str")
-    for column in (options.item_id, options.title):
-        if column not in items:
-            raise ValueError(
-                f"items: no column {column!r}, only {list(items.columns)}. "
-                "Set titles.item_id and titles.title to column names of this table."
-            )
-    named = pd.DataFrame({ITEM: items[options.item_id], TITLE: items[options.title]})
+    named = _named(items, options)
     try:
-        named[ITEM] = checked_ids(named, ITEM)
+        named[ITEM] = checked_ids(named, ITEM).astype("str")
     except ValueError as error:
         raise ValueError(f"items: {error}") from error
-    title_of = named.dropna().drop_duplicates().set_index(ITEM)[TITLE]
-    twice = title_of.index[title_of.index.duplicated()]
-    if len(twice):
-        raise ValueError(
-            f"items: {twice[0]!r} has two titles, {title_of.loc[[twice[0]]].tolist()}. "
-            "Remove one of them from the table."
-        )
-    return title_of
+    distinct = named.dropna().drop_duplicates()
+    twice_N = distinct[ITEM].duplicated(keep=False).to_numpy()
+    if twice_N.any() and options.duplicates == "refuse":
+        raise ValueError(_two_titles(named, distinct[twice_N]))
+    return distinct.drop_duplicates(ITEM, keep="last").set_index(ITEM)[TITLE]
 
 
-def _no_match(theirs: pd.Series, ours: pd.Series) -> str:
+def _named(items: pd.DataFrame, options: TitleOptions) -> pd.DataFrame:
+    names = {ITEM: options.item_id, TITLE: options.title}
+    items = with_named_index(items, list(names.values()), "items")
+    for ours, theirs in names.items():
+        if theirs not in items:
+            key = f"titles.{ours}"
+            problem = missing_column(key, theirs, items.columns.tolist(), "items")
+            raise ValueError(problem if problem.endswith(".") else f"{problem}.")
+    named = pd.DataFrame({ours: items[theirs] for ours, theirs in names.items()})
+    named.attrs = items.attrs | {NAMES: names}
+    return named
+
+
+def _two_titles(named: pd.DataFrame, twice: pd.DataFrame) -> str:
+    item = twice[ITEM].iloc[0]
+    rows = twice.index[twice[ITEM] == item][:2]
+    one, other = (f"{twice[TITLE][row]!r} ({number_of(named, row)})" for row in rows)
     return (
-        f"items: no id in {theirs.name!r} ({theirs.head(3).tolist()}, …) is an item of the ratings "
-        f"({ours.head(3).tolist()}, …). Set titles.item_id to the column with the ids. If one "
-        "table has text and the other numbers, read both as text: set "
-        "`load_args: {dtype: {<the column>: str}}` in both catalog entries."
+        f"items: item_id {item!r} has two titles, {one} and {other} ({twice[ITEM].nunique():,} "
+        "such items in total). Remove a row, or use the last title: `titles.duplicates: last`."
+    )
+
+
+def _no_match(theirs: pd.Index, ours: pd.Series, options: TitleOptions) -> str:
+    return (
+        f"items: no id in {options.item_id!r} ({theirs[:3].tolist()}, …) is an item of the ratings "
+        f"({ours.head(3).tolist()}, …). Set `titles.item_id` to the column with the ids. Ids must "
+        "be written alike in both tables: '007' is not 7."
     )

@@ -12,10 +12,11 @@ from collaborative_autoencoders.models.registry import model_class
 from collaborative_autoencoders.options import Options
 
 from .fit import Epoch, Fit, OnEpoch, fit
+from .memory import refuse_too_large
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .running import running_on
-from .validation import Validate, validation_of
+from .validation import Validate, validation_of, why_not_computed
 
 
 class Outcome(NamedTuple):
@@ -42,15 +43,12 @@ def fit_model(
 
     A model that cannot be fitted on these data is left out, with the reason. The same options,
     data, device, versions and threads give the same weights, bit for bit.
-    Raises ValueError if the train part is empty.
     """
     name = options.name
-    left_out = why_left_out(name, catalogue)
+    left_out = why_left_out(options, catalogue, train=train, validation=validation)
     if left_out is not None:
         return Outcome(Fitted(name, None, left_out), [], None)
     view = model_class(name).learns_from
-    if train.view(view).nnz == 0:
-        raise ValueError(f"the train part has no {view}: lower split.test_fraction or core.k")
     final = train.joined(validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
@@ -94,11 +92,22 @@ def fit_with_validation(
     return found
 
 
-def why_left_out(name: str, catalogue: Catalogue) -> str | None:
+def why_left_out(
+    options: TrainingOptions,
+    catalogue: Catalogue,
+    *,
+    train: Interactions,
+    validation: Interactions,
+) -> str | None:
     """Return why a model cannot be fitted on these data, or None if it can."""
-    if model_class(name).learns_from == "ratings" and catalogue.lowest_rating is None:
+    view = model_class(options.name).learns_from
+    if view == "ratings" and catalogue.lowest_rating is None:
         return "it is fitted on ratings, and the table has no ratings"
-    return None
+    if train.view(view).nnz == 0:
+        return f"the train part has no {view}: lower split.test_fraction and validation_fraction"
+    if options.fitting is None or options.fitting.validation_metric is None:
+        return None
+    return why_not_computed(options.fitting.validation_metric, validation)
 
 
 class Learner(NamedTuple):
@@ -134,7 +143,11 @@ class Learner(NamedTuple):
         on_epoch: OnEpoch = lambda epoch: None,
         title: str | None = None,
     ) -> tuple[Network, Fit]:
-        """Return a new network, fitted on this part for at most `epochs` epochs, and its fit."""
+        """Return a new network, fitted on this part for at most `epochs` epochs, and its fit.
+
+        Raises ValueError if it does not fit into the memory of the machine.
+        """
+        refuse_too_large(self.name, self.options, self.catalogue, self.fitting.ensemble)
         network: Network = model_class(self.name)(self.options, self.catalogue)
         network.to(self.device)
         generator = torch.Generator(self.device).manual_seed(seed)

@@ -9,7 +9,7 @@ from pydantic import SerializeAsAny, field_validator, model_validator
 
 from collaborative_autoencoders.metrics.table import UserMetric, measure_of_users
 from collaborative_autoencoders.models.registry import MODELS, model_class
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.options import Count, Options
 
 
 class FittingOptions(Options):
@@ -30,19 +30,19 @@ class FittingOptions(Options):
     average_last: Annotated[float, Ge(0), Lt(1)]
     """Share of the epochs, at the end, whose weights are averaged (SWA, Izmailov et al. 2018). The
     schedule ends where they begin, and the learning rate then stays constant. 0: no average."""
-    batch_size: Annotated[int, Gt(0)]
+    batch_size: Count
     """Rows per step."""
-    epochs: Annotated[int, Gt(0)]
+    epochs: Annotated[int, Gt(0), Le(1_000_000)]
     """Maximum number of passes over the rows."""
     validation_metric: UserMetric | None
     """Metric of early stopping and tuning: any per-user metric, such as `ndcg_at_10` or `rmse`. A
     metric of lists is averaged over the users with held-out likes.
     null: no validation, and the weights of the last epoch are kept."""
-    patience: Annotated[int, Gt(0)] | None
+    patience: Count | None
     """Epochs without improvement after which fitting stops; null: no early stopping."""
-    seed: Annotated[int, Ge(0)]
+    seed: Annotated[int, Ge(0), Lt(2**63)]
     """Seed of the random numbers of a fit: initial weights, order of rows, dropout."""
-    ensemble: Annotated[int, Gt(0)]
+    ensemble: Annotated[int, Gt(0), Le(1000)]
     """Number of networks whose scores are averaged, with the seeds `seed`, `seed` + 1, …"""
 
     @model_validator(mode="after")
@@ -90,7 +90,7 @@ class RunningOptions(Options):
 
     device: Literal["auto", "cpu", "cuda"]
     """`auto`: a GPU if there is one, else the CPU."""
-    threads: Annotated[int, Gt(0)]
+    threads: Annotated[int, Gt(0), Le(1024)]
     """CPU threads of torch."""
 
 

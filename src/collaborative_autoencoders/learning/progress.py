@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from collaborative_autoencoders.terminal import one_bar_at_a_time
+
 from .fit import Epoch, OnEpoch
 
 
@@ -13,6 +15,7 @@ from .fit import Epoch, OnEpoch
 def progress_bar(title: str, epochs: int) -> Iterator[OnEpoch]:
     """Yield a function that advances the bar by one epoch."""
     console = Console(stderr=True)
+    shown = console.is_terminal and one_bar_at_a_time()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -20,7 +23,7 @@ def progress_bar(title: str, epochs: int) -> Iterator[OnEpoch]:
         TextColumn("{task.fields[state]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, disable=not shown) as progress:
         task = progress.add_task(title, total=epochs, state="")
         yield lambda epoch: progress.update(task, advance=1, state=state_of(epoch))
 

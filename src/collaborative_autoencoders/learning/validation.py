@@ -29,23 +29,32 @@ def validation_of(name: str, *, train: Interactions, validation: Interactions) -
 
     Raises ValueError if the validation part is empty or a list is longer than the catalogue.
     """
+    if reason := why_not_computed(name, validation):
+        raise ValueError(reason)
     measure = measure_of_users(name)
-    held_out = validation.ratings if measure.k is None else validation.likes
-    if held_out.nnz == 0:
-        kind = "ratings" if measure.k is None else "likes"
-        raise ValueError(
-            f"the validation part has no {kind}, so {name} cannot be computed: raise "
-            "split.validation_fraction, or lower core.k"
-        )
     if measure.k is None:
         return lambda network: rating_metric(network, measure, train, validation)
-    if measure.k > validation.shape[1]:
-        raise ValueError(
+    owners_I = count_owners(train)
+    return lambda network: list_metric(network, measure, train, validation, owners_I)
+
+
+def why_not_computed(name: str, validation: Interactions) -> str | None:
+    """Return why a metric cannot be computed on the validation part, with fixes; None if it can."""
+    measure = measure_of_users(name)
+    kind = "ratings" if measure.k is None else "likes"
+    held_out = validation.ratings if measure.k is None else validation.likes
+    if held_out.nnz == 0:
+        return (
+            f"the validation part has no {kind}, so {name} cannot be computed: raise "
+            "split.validation_fraction, set split.within: global if users have few ratings, or "
+            "fit without validation (fitting.validation_metric: null and fitting.patience: null)"
+        )
+    if measure.k is not None and measure.k > validation.shape[1]:
+        return (
             f"fitting.validation_metric: {name} needs {measure.k} items, and the catalogue has "
             f"{validation.shape[1]} items: choose a smaller k"
         )
-    owners_I = count_owners(train)
-    return lambda network: list_metric(network, measure, train, validation, owners_I)
+    return None
 
 
 def list_metric(

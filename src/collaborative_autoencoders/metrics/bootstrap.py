@@ -1,159 +1,127 @@
-"""Bootstrap confidence intervals: percentile intervals from users resampled with replacement.
+"""Intervals of means over users whose values have known bounds, such as NDCG from 0 to 1.
 
-Users are the sampling unit. All columns share the resamples, so all metrics of a model need only
-one set of draws.
+A Bayesian bootstrap with one more user: each resample weights the users at random, and a user whose
+value is the lower bound is added for the lower end, one whose value is the upper bound for the
+upper end. The added user stands for the users that a small sample may lack, so that the interval of
+five users with a value of 0 does not end at 0. All columns share the weights.
+
+Sources: Gaffke 2005, Three test statistics for a nonparametric one-sided hypothesis on the mean of
+a nonnegative variable; Rubin 1981, The Bayesian Bootstrap. For two values, such as those of the hit
+rate, it is the exact interval of Clopper and Pearson. For others no distribution is known for which
+it covers less than its level (Learned-Miller and Thomas 2019, A New Confidence Interval for the
+Mean of a Bounded Random Variable); this is not proven.
+
 Dimension key: U users, M metrics (or models, if models are compared), P pairs of models,
-R resamples, B resamples of one block.
+R resamples, B resamples of one block, C columns.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .intervals import (
+    TAIL,
+    Bounds,
+    Differences,
+    Interval,
+    Values,
+    all_pairs,
+    as_matrices,
+    refuse_users_without_value,
+)
+
 CELLS_AT_ONCE = 2**20
-"""Number of draws in memory at once: about 16 MB, whatever the number of users and resamples."""
+"""Number of weights in memory at once, whatever the number of users and resamples: 4 MB."""
 
-PERCENTILES = (2.5, 97.5)
-
-Values = NDArray[np.float64]
+Sums = NDArray[np.float32]
 
 
-class Interval(NamedTuple):
-    """The ends of the 95 % interval of each metric, both of shape (M,)."""
+class Resamples(NamedTuple):
+    """The sums of columns over the users, with random weights, and the weight of one more user."""
 
-    low_M: Values
-    high_M: Values
+    sums_RC: Sums
+    extra_R1: Sums
 
 
-class Differences(NamedTuple):
-    """Differences, row minus column, of every two models; each of shape (M, M).
+def interval_of_means(values_UM: Values, resamples: int, seed: int, bounds: Bounds) -> Interval:
+    """Return the 95 % interval of the mean of each column of values within the bounds.
 
-    Values are NaN where two models share no user.
+    With fewer than 39 resamples, the interval is the bounds.
+    Raises ValueError if a value is NaN or outside the bounds, or there are no users; exclude users
+    without a value first.
     """
-
-    difference_MM: Values
-
-    low_MM: Values
-    """Lower end of the 95 % interval."""
-
-    high_MM: Values
-    """Upper end of the 95 % interval."""
-
-    users_MM: NDArray[np.int64]
-    """Number of users for whom both models have a value."""
+    refuse_users_without_value(values_UM, np.ones(1))
+    _refuse_outside(values_UM, bounds)
+    columns_UC = np.hstack([values_UM, np.ones((len(values_UM), 1))])
+    found = _resample(columns_UC, resamples, seed)
+    return _ends(found.sums_RC[:, :-1], found.sums_RC[:, -1:], found.extra_R1, bounds)
 
 
-def interval_of_means(values_UM: Values, resamples: int, seed: int) -> Interval:
-    """Return the 95 % interval of the mean of each column.
-
-    Raises ValueError if a value is NaN or there are no users; exclude users without a value first.
-    Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13 (percentile interval).
-    """
-    return interval_of_ratios(values_UM, np.ones((len(values_UM), 1)), resamples, seed)
-
-
-def interval_of_ratios(
-    numerators_UM: Values, denominators_UM: Values, resamples: int, seed: int
-) -> Interval:
-    """Return the 95 % interval of Σ numerator / Σ denominator of each column.
-
-    For an RMSE, pass squared errors and numbers of ratings per user, and take the square root of
-    both ends. `denominators_UM` may have a single column, which then applies to all metrics.
-    Raises ValueError if a value is NaN, a denominator is not positive, or there are no users.
-    """
-    both_U = np.hstack([numerators_UM, denominators_UM])
-    if len(both_U) == 0 or np.isnan(both_U).any() or (denominators_UM <= 0).any():
-        raise ValueError(
-            "An interval needs at least one user, and a value and a positive denominator for each "
-            "user. Exclude users without held-out data first."
-        )
-    sums_R = _resampled_sums(both_U, resamples, seed)
-    split = numerators_UM.shape[1]
-    low_M, high_M = np.percentile(sums_R[:, :split] / sums_R[:, split:], PERCENTILES, axis=0)
-    return Interval(low_M, high_M)
-
-
-def paired_differences(
-    numerators_UM: Values,
-    denominators_UM: Values,
-    resamples: int,
-    seed: int,
-    of_ratio: Callable[[Values], Values] = np.positive,
+def paired_differences_of_means(
+    values_UM: Values, resamples: int, seed: int, bounds: Bounds
 ) -> Differences:
-    """Return the difference of every two models over their common users, with 95 % intervals.
+    """Return the difference of the means of every two models, over the users of both.
 
-    The value of a model is `of_ratio`(Σ numerator / Σ denominator): a mean over users if the
-    denominators are 1, an RMSE if they count ratings and `of_ratio` is the square root. All pairs
-    share the resamples. Both models of a pair are evaluated on the same users, so variation that
-    affects both alike cancels out, which it does not when two separate intervals are compared. A
-    denominator of 0 means that the user has no value for that model.
-    Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13 (percentile interval).
+    The interval is that of the mean of the users' differences: variation that affects both models
+    alike cancels out, which it does not when two separate intervals are compared. A value is NaN if
+    the user has none for that model. Raises ValueError if a value is outside the bounds.
     """
-    n_models = numerators_UM.shape[1]
-    first_P, second_P = np.triu_indices(n_models, k=1)
-    has_UM: NDArray[np.bool_] = denominators_UM > 0
+    has_UM = ~np.isnan(values_UM)
+    _refuse_outside(values_UM[has_UM], bounds)
+    first_P, second_P = all_pairs(values_UM.shape[1])
     both_UP = has_UM[:, first_P] & has_UM[:, second_P]
-    columns = [
-        np.where(both_UP, values_UM[:, model_P], 0.0)
-        for model_P in (first_P, second_P)
-        for values_UM in (numerators_UM, denominators_UM)
-    ]
-    sums_UP = np.hstack(columns)[both_UP.any(axis=1)]
-    difference_P = _differences(sums_UP.sum(axis=0, keepdims=True), of_ratio)[0]
-    low_P, high_P = _interval_ends(
-        _differences(_resampled_sums(sums_UP, resamples, seed), of_ratio)
-    )
-    has_value_M = np.logical_or.reduce(has_UM)
-    difference_MM, low_MM, high_MM = (
-        _mirrored(pair_P, swapped_P, has_value_M)
-        for pair_P, swapped_P in (
-            (difference_P, -difference_P),
-            (low_P, -high_P),
-            (high_P, -low_P),
+    first_UP, second_UP = (np.where(both_UP, values_UM[:, p], 0.0) for p in (first_P, second_P))
+    users_P = both_UP.sum(axis=0)
+    # row by row, so that a sum has the same last digit whatever models are beside it
+    sums_2P = np.ascontiguousarray(np.hstack([first_UP, second_UP])).sum(axis=0).reshape(2, -1)
+    with np.errstate(invalid="ignore"):  # no user in common
+        means_2P = sums_2P / users_P
+    of_any_U = both_UP.any(axis=1)
+    columns_UC = np.hstack([first_UP - second_UP, both_UP])[of_any_U]
+    sums_RC, extra_R1 = _resample(columns_UC, resamples, seed)
+    sums_RP, weights_RP = np.hsplit(sums_RC, 2)
+    ends = _ends(sums_RP, weights_RP, extra_R1, bounds.of_differences)
+    low_P, high_P = (np.where(users_P > 0, end_P, np.nan) for end_P in ends)
+    return as_matrices(means_2P[0] - means_2P[1], low_P, high_P, has_UM)
+
+
+def _refuse_outside(values: Values, bounds: Bounds) -> None:
+    outside = values[(values < bounds.lowest) | (values > bounds.highest)]
+    if len(outside):
+        raise ValueError(
+            f"a user has the value {outside[0]:g}, outside the metric's bounds {bounds.lowest:g} "
+            f"to {bounds.highest:g}: correct `bounds` in metrics/table.py"
         )
+
+
+def _ends(sums_RC: Sums, weights_RC: Sums, extra_R1: Sums, bounds: Bounds) -> Interval:
+    # order statistics without interpolation: as many resamples lie outside as the level allows
+    place = int(TAIL * (len(sums_RC) + 1))
+    total_RC = weights_RC + extra_R1
+    if place == 0 or not sums_RC.shape[1]:
+        n_columns = sums_RC.shape[1]
+        return Interval(np.full(n_columns, bounds.lowest), np.full(n_columns, bounds.highest))
+    low_RC = (sums_RC + bounds.lowest * extra_R1) / total_RC
+    high_RC = (sums_RC + bounds.highest * extra_R1) / total_RC
+    return Interval(
+        np.partition(low_RC, place - 1, axis=0)[place - 1].astype(np.float64),
+        np.partition(high_RC, -place, axis=0)[-place].astype(np.float64),
     )
-    return Differences(difference_MM, low_MM, high_MM, has_UM.T.astype(np.int64) @ has_UM)
 
 
-def _mirrored(pair_P: Values, swapped_P: Values, has_value_M: NDArray[np.bool_]) -> Values:
-    # the diagonal is 0, or NaN for a model without any value
-    n_models = len(has_value_M)
-    first_P, second_P = np.triu_indices(n_models, k=1)
-    matrix_MM = np.zeros((n_models, n_models))
-    matrix_MM[first_P, second_P], matrix_MM[second_P, first_P] = pair_P, swapped_P
-    matrix_MM[~has_value_M] = np.nan
-    return matrix_MM
-
-
-def _differences(sums_RP: Values, of_ratio: Callable[[Values], Values]) -> Values:
-    # columns: numerators and denominators of the first models, then those of the second models
-    first_RP, first_total_RP, second_RP, second_total_RP = np.hsplit(sums_RP, 4)
-    with np.errstate(invalid="ignore"):  # 0 / 0 if a resample contains no user of a pair
-        return of_ratio(first_RP / first_total_RP) - of_ratio(second_RP / second_total_RP)
-
-
-def _interval_ends(differences_RP: Values) -> Values:
-    # resamples without users of a pair are NaN and are ignored
-    ends_P = np.full((2, differences_RP.shape[1]), np.nan)
-    has_value_P = ~np.isnan(differences_RP).all(axis=0)
-    ends_P[:, has_value_P] = np.nanpercentile(differences_RP[:, has_value_P], PERCENTILES, axis=0)
-    return ends_P
-
-
-def _resampled_sums(values_UM: Values, resamples: int, seed: int) -> Values:
-    # multiply draw counts by values, to avoid one copy of the values per resample
-    n_users = len(values_UM)
-    if n_users == 0:
-        return np.zeros((resamples, values_UM.shape[1]))
+def _resample(columns_UC: Values, resamples: int, seed: int) -> Resamples:
+    # weights of an exponential distribution, divided by their sum, are uniform over all weightings
+    n_users, n_columns = columns_UC.shape
+    values_UC = columns_UC.astype(np.float32)
     generator = np.random.default_rng(seed)
-    block = max(1, CELLS_AT_ONCE // n_users)
-    sums_RM = np.empty((resamples, values_UM.shape[1]))
+    block = max(1, CELLS_AT_ONCE // (n_users + 1))
+    sums_RC = np.empty((resamples, n_columns), dtype=np.float32)
+    extra_R1 = np.empty((resamples, 1), dtype=np.float32)
     for start in range(0, resamples, block):
-        size = min(block, resamples - start)
-        drawn_BU = generator.integers(n_users, size=(size, n_users))
-        drawn_BU += n_users * np.arange(size)[:, None]
-        times_BU = np.bincount(drawn_BU.ravel(), minlength=size * n_users).reshape(size, n_users)
-        sums_RM[start : start + size] = times_BU.astype(np.float64) @ values_UM
-    return sums_RM
+        rows = slice(start, min(start + block, resamples))
+        size = (rows.stop - rows.start, n_users + 1)
+        weight_BU = generator.standard_exponential(size, dtype=np.float32)
+        sums_RC[rows] = weight_BU[:, 1:] @ values_UC
+        extra_R1[rows] = weight_BU[:, :1]
+    return Resamples(sums_RC, extra_R1)

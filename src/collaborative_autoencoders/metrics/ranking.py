@@ -37,7 +37,9 @@ def capped_recall(hits_UK: Hits, n_relevant_U: Counts) -> Values:
 def ndcg(hits_UK: Hits, n_relevant_U: Counts) -> Values:
     """Return the NDCG of each list: DCG / (DCG of min(k, |R|) hits in the first positions).
 
-    DCG = Σ_p hit_p / log2(p + 1), p from 1. Source: Järvelin and Kekäläinen 2002, binary gains.
+    DCG = Σ_p (2^hit_p − 1) / log2(p + 1) = Σ_p hit_p / log2(p + 1), p from 1.
+    Source: Burges et al. 2005, Learning to Rank using Gradient Descent. Järvelin and
+    Kekäläinen 2002, who introduced NDCG, divide by log2(p) from the second position on.
     """
     discount_K = 1 / np.log2(np.arange(hits_UK.shape[1]) + 2)
     best_U = np.cumsum(discount_K)[_possible(hits_UK, n_relevant_U) - 1]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from . import beyond_accuracy, ranking, rating
+from .intervals import Bounds
 
 Values = NDArray[np.float64]
 
@@ -65,6 +66,12 @@ class Metric:
 
     higher_is_better: bool = True
 
+    bounds: Bounds | None = None
+    """Lowest and highest possible value, of a user if the metric has one per user. With bounds,
+    intervals over users hold for any number of users and any distribution of the values
+    (`metrics/bootstrap.py`); without, they are those of `metrics/jackknife.py`, and values must not
+    be negative."""
+
     heading: str
     """Column heading on the terminal and axis title in figures."""
 
@@ -77,22 +84,57 @@ def of_hits(function: Callable[..., Values]) -> Callable[[Lists], Values]:
     return lambda lists: function(lists.hits_UK, lists.n_relevant_U)
 
 
+SHARE = Bounds(0.0, 1.0)
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(name="ndcg", of="list", function=of_hits(ranking.ndcg), heading="NDCG"),
-        Metric(name="recall", of="list", function=of_hits(ranking.recall), heading="Recall"),
+        Metric(
+            name="ndcg", of="list", function=of_hits(ranking.ndcg), bounds=SHARE, heading="NDCG"
+        ),
+        Metric(
+            name="recall",
+            of="list",
+            function=of_hits(ranking.recall),
+            bounds=SHARE,
+            heading="Recall",
+        ),
         Metric(
             name="capped_recall",
             of="list",
             function=of_hits(ranking.capped_recall),
+            bounds=SHARE,
             heading="Capped",
             on_terminal=False,
         ),
-        Metric(name="precision", of="list", function=of_hits(ranking.precision), heading="Prec"),
-        Metric(name="map", of="list", function=of_hits(ranking.average_precision), heading="MAP"),
-        Metric(name="mrr", of="list", function=of_hits(ranking.reciprocal_rank), heading="MRR"),
-        Metric(name="hit_rate", of="list", function=of_hits(ranking.hit_rate), heading="Hit"),
+        Metric(
+            name="precision",
+            of="list",
+            function=of_hits(ranking.precision),
+            bounds=SHARE,
+            heading="Prec",
+        ),
+        Metric(
+            name="map",
+            of="list",
+            function=of_hits(ranking.average_precision),
+            bounds=SHARE,
+            heading="MAP",
+        ),
+        Metric(
+            name="mrr",
+            of="list",
+            function=of_hits(ranking.reciprocal_rank),
+            bounds=SHARE,
+            heading="MRR",
+        ),
+        Metric(
+            name="hit_rate",
+            of="list",
+            function=of_hits(ranking.hit_rate),
+            bounds=SHARE,
+            heading="Hit",
+        ),
         Metric(
             name="novelty",
             of="list",
@@ -107,10 +149,17 @@ METRICS: dict[str, Metric] = {
             of="all lists",
             function=lambda recommended_I, owners_I: beyond_accuracy.gini(recommended_I),
             higher_is_better=False,
+            bounds=SHARE,
             heading="Gini",
             on_terminal=False,
         ),
-        Metric(name="coverage", of="all lists", function=beyond_accuracy.coverage, heading="Cover"),
+        Metric(
+            name="coverage",
+            of="all lists",
+            function=beyond_accuracy.coverage,
+            bounds=SHARE,
+            heading="Cover",
+        ),
         Metric(
             name="rmse",
             of="ratings",
@@ -188,6 +237,9 @@ def measure_of_users(name: str) -> Measure:
         )
     return found
 
+
+AnyMetric = Annotated[str, AfterValidator(lambda name: measure(name).name)]
+"""An option that names any metric."""
 
 UserMetric = Annotated[str, AfterValidator(lambda name: measure_of_users(name).name)]
 """An option that names a metric which can be compared user by user."""

@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Lt
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 from scipy.special import expit
 from torch import Tensor, nn
@@ -26,13 +26,13 @@ from .batch import Batch, Rows, drop, thin_out
 from .bias import item_biases, user_biases
 from .fold_in import Curve, Values, fold_in
 from .model import Catalogue
-from .network import Network, Penalised, numbers
+from .network import Network, Penalised, Units, numbers
 
 
 class AutoRecOptions(Options):
     """Options of AutoRec."""
 
-    hidden_sizes: Annotated[tuple[Annotated[int, Gt(0)], ...], MinLen(1)]
+    hidden_sizes: Annotated[tuple[Units, ...], Field(strict=False, min_length=1, max_length=100)]
     """Number of units of each hidden layer. The deep variant of the paper has three layers."""
     encoder_activation: Activation
     """Activation g, applied after every hidden layer."""
@@ -51,7 +51,8 @@ class AutoRecOptions(Options):
     bias_damping: Annotated[float, Ge(0)]
     """Number of pseudo-ratings with deviation 0 that are added for each bias."""
     fallback: float | Literal["biases"]
-    """Prediction for users and items without ratings in training. The paper uses 3."""
+    """Prediction for users and items without ratings in training: a rating on the scale of the
+    data, or the biases. The paper uses 3."""
 
     @model_validator(mode="after")
     def _output_fits_target(self) -> Self:
@@ -86,8 +87,12 @@ class AutoRec(Network):
     """Whether each item has ratings in training."""
 
     def __init__(self, options: AutoRecOptions, catalogue: Catalogue) -> None:
-        """Create weights and buffers of zeros; `start` and `finish` set their values."""
+        """Create weights and buffers of zeros; `start` and `finish` set their values.
+
+        Raises ValueError if `fallback` lies outside the rating scale of the catalogue.
+        """
         super().__init__(options, catalogue)
+        self._check_fallback()
         users, items = catalogue.users, catalogue.items
         n_columns = users if self.by_item else items
         sizes = (n_columns, *options.hidden_sizes)
@@ -198,6 +203,17 @@ class AutoRec(Network):
             return output
         lowest, span = self._scale()
         return lowest + span * torch.sigmoid(output)
+
+    def _check_fallback(self) -> None:
+        lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
+        fallback = self.options.fallback
+        if fallback == "biases" or lowest is None or highest is None:
+            return
+        if not lowest <= fallback <= highest:
+            raise ValueError(
+                f"model.fallback: {fallback:g} lies outside the scale of the ratings, "
+                f"{lowest:g} to {highest:g}: set it to a rating on the scale, or to biases"
+            )
 
     def _scale(self) -> tuple[float, float]:
         """Return the lowest rating and the width of the rating scale."""

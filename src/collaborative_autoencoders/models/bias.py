@@ -14,7 +14,7 @@ from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.options import Options
 
-from .model import Catalogue
+from .model import Catalogue, check_state
 
 Floats = NDArray[np.float32]
 
@@ -86,5 +86,6 @@ class Bias:
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load the mean and the item biases."""
+        check_state(state, mean=(), item_bias_I=(self.catalogue.items,))
         self.mean = np.float32(state["mean"])
         self.item_bias_I = state["item_bias_I"]

@@ -1,16 +1,59 @@
 """Conversion between a fitted model and its bytes: safetensors with metadata in the header."""
 
-import hashlib
 import json
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from annotated_types import Ge, Le
+from numpy.typing import NDArray
+from pydantic import model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from collaborative_autoencoders.checksum import (
+    PLACEHOLDER,
+    NoChecksum,
+    check_checksum,
+    with_checksum,
+)
+from collaborative_autoencoders.options import MOST, Count, Options, read_options
+
 from .ensemble import as_one, members_of
 from .model import Catalogue, Fitted, Model
-from .registry import model_class
+from .registry import MODELS, model_class
+
+FORMAT = 2
+"""Version of the metadata. Files of another version are refused."""
+
+
+class StoredCatalogue(Options):
+    """The catalogue in the header."""
+
+    users: Annotated[int, Ge(0), Le(MOST)]
+    items: Annotated[int, Ge(0), Le(MOST)]
+    lowest_rating: float | None
+    highest_rating: float | None
+
+
+class Header(Options):
+    """The metadata in the header: a fitted model, or why it was left out."""
+
+    format: Literal[2]
+    checksum: str
+    model: str
+    refitted: bool
+    left_out: str | None
+    parts: str
+    options: dict[str, Any] | None = None
+    catalogue: StoredCatalogue | None = None
+    members: Count | None = None
+
+    @model_validator(mode="after")
+    def _fitted_or_left_out(self) -> Self:
+        fitted = {self.options is None, self.catalogue is None, self.members is None}
+        if fitted != {self.left_out is not None}:
+            raise ValueError("it is neither a fitted model nor one that was left out")
+        return self
 
 
 def model_to_bytes(fitted: Fitted) -> bytes:
@@ -20,6 +63,8 @@ def model_to_bytes(fitted: Fitted) -> bytes:
     does not keep the order of several metadata entries.
     """
     about: dict[str, Any] = {
+        "format": FORMAT,
+        "checksum": PLACEHOLDER,
         "model": fitted.name,
         "refitted": fitted.refitted,
         "left_out": fitted.left_out,
@@ -32,41 +77,49 @@ def model_to_bytes(fitted: Fitted) -> bytes:
     state = {} if fitted.model is None else fitted.model.state()
     # safetensors stores the memory of an array as if it were row by row
     state = {name: np.asarray(value, order="C") for name, value in state.items()}
-    about["checksum"] = checksum_of_state(state)
-    return save(state, {"about": json.dumps(about)})
+    return with_checksum(save(state, {"about": json.dumps(about)}))
 
 
 def model_from_bytes(data: bytes) -> Fitted:
     """Return the model that `model_to_bytes` wrote, on the CPU.
 
-    Raises ValueError if the bytes are truncated, changed or not a model of this project.
+    Raises ValueError if the bytes are truncated, changed or not a model of this project, or if the
+    tensors are not those of the options.
     """
     try:
-        state, about = load(data), about_model(data)
-        if about["checksum"] != checksum_of_state(state):
-            raise ValueError("the checksum of the weights does not match")
-        model = restore(about, state) if "options" in about else None
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        state = load(data)
+        check_checksum(data)
+        about = read_options(Header, about_model(data))
+        model = restore(about, state)
+    except NoChecksum as error:
+        raise ValueError(f"{error}. Fit the model again") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
         raise ValueError(f"not a complete model in safetensors format: {error}") from error
-    return Fitted(about["model"], model, about["left_out"], about["refitted"], about["parts"])
+    return Fitted(about.model, model, about.left_out, about.refitted, about.parts)
 
 
-def restore(about: dict[str, Any], state: dict[str, Any]) -> Model:
-    """Return the model that the metadata `about` describes, with this state."""
-    make, catalogue = model_class(about["model"]), Catalogue(**about["catalogue"])
-    options = make.options_class.model_validate(about["options"])
-    model = as_one([make(options, catalogue) for _ in range(about["members"])])
+def restore(about: Header, state: dict[str, NDArray[Any]]) -> Model | None:
+    """Return the model that the metadata describes, with this state; None if it was left out.
+
+    Raises ValueError or RuntimeError if names, shapes, types or values of the state do not fit.
+    """
+    make = model_class(about.model)
+    if about.catalogue is None or about.members is None:
+        if state:
+            raise ValueError(f"a model that was left out has the tensors {sorted(state)}")
+        return None
+    if about.members > max(1, len(state)):
+        raise ValueError(f"{about.members} members have {len(state)} tensors")
+    for name, values in state.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"the tensor {name} holds a value that is not a finite number")
+    options = make.options_class.model_validate(about.options)
+    catalogue = Catalogue(**about.catalogue.model_dump())
+    if MODELS[about.model].is_network:
+        make.check_state(options, catalogue, about.members, state)
+    model = as_one([make(options, catalogue) for _ in range(about.members)])
     model.load_state(state)
     return model
-
-
-def checksum_of_state(state: dict[str, Any]) -> str:
-    """Return the BLAKE2b hash of the names and values of all tensors, as hex digits."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(state):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(state[name]).tobytes())
-    return digest.hexdigest()
 
 
 def about_model(data: bytes) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from . import losses
 from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, thin_out
 from .model import Catalogue
-from .network import Network, Penalised, numbers
+from .network import Network, Penalised, Units, numbers
 
 POINTWISE: dict[str, losses.Pointwise] = {"square": losses.square, "logistic": losses.logistic}
 START_AT = {"square": lambda p: p, "logistic": torch.logit, "multinomial": torch.log}
@@ -31,7 +31,7 @@ START_AT = {"square": lambda p: p, "logistic": torch.logit, "multinomial": torch
 class CDAEOptions(Options):
     """Options of CDAE."""
 
-    hidden_size: Annotated[int, Gt(0)]
+    hidden_size: Units
     """Number of hidden units K."""
     corruption: Annotated[float, Ge(0), Lt(1)]
     """Probability q of dropping a like from the input."""

@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.options import Options
 
-from .model import Catalogue
+from .model import Catalogue, check_state
 
 BYTES_PER_PAIR = 8 * 3
 """Bytes per pair of items: the Gram matrix, its factor and its inverse are float64."""
@@ -43,11 +43,20 @@ class EASE:
         self.weight_II = np.zeros((0, 0), dtype=np.float32)
 
     def fit(self, train_UI: csr_array) -> None:
-        """Solve for B. Raises ValueError if the fit would exceed the memory limit."""
+        """Solve for B.
+
+        Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
+        """
         self._check_memory()
         gram_II = (train_UI.T @ train_UI).toarray().astype(np.float64)
         gram_II[np.diag_indices_from(gram_II)] += self.options.penalty
-        factor = cho_factor(gram_II, overwrite_a=True, check_finite=False)
+        try:
+            factor = cho_factor(gram_II, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            raise ValueError(
+                f"ease.model.penalty: {self.options.penalty:g} is too small for these data: the "
+                "Gram matrix cannot be inverted. Raise it, to 1 or more"
+            ) from None
         inverse_II = cho_solve(factor, np.eye(len(gram_II)), overwrite_b=True, check_finite=False)
         weight_II = -inverse_II / np.diag(inverse_II)
         np.fill_diagonal(weight_II, 0)
@@ -63,6 +72,7 @@ class EASE:
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load the weights."""
+        check_state(state, weight_II=(self.catalogue.items,) * 2)
         self.weight_II = state["weight_II"]
 
     def _check_memory(self) -> None:

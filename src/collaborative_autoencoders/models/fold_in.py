@@ -20,8 +20,20 @@ from scipy.sparse import csr_array
 
 Values = NDArray[np.float64]
 
-STEPS = 20
-"""Number of Gauss–Newton steps."""
+STEPS = 100
+"""Largest number of Gauss–Newton steps; most users need fewer than 10."""
+
+GRADUALLY = (0.3, 1.0)
+"""Shares of z with which the curves grow to f."""
+
+CONVERGED = 1e-10
+"""Relative decrease of the loss below which the steps end."""
+
+ENOUGH = 1e-4
+"""Share of the promised decrease that a step must reach (Armijo's condition)."""
+
+LEAST_LENGTH = 2.0**-30
+"""Shortest step, relative to the full one. If it does not help, only rounding is left."""
 
 LEAST_PENALTY = 1e-6
 """Lower bound of every penalty, so that the solution is unique with few ratings."""
@@ -32,6 +44,10 @@ class Curve(NamedTuple):
 
     value: Callable[[Values], Values]
     slope: Callable[[Values], Values]
+
+    def slower(self, share: float) -> "Curve":
+        """Return f(share · z) and its derivative."""
+        return Curve(lambda z: self.value(share * z), lambda z: share * self.slope(share * z))
 
 
 def fold_in(
@@ -72,11 +88,49 @@ def ridge(x_NH: Values, target_N: Values, penalty_H: Values) -> Values:
 def gauss_newton(x_NH: Values, target_N: Values, penalty_H: Values, curve: Curve) -> Values:
     """Return argmin_w ‖target − f(x w)‖² + Σ_h p_h w_h², shape (H,), by Gauss–Newton.
 
-    Each step linearises f at the current w and solves a ridge regression.
+    The loss can have several minima. The best of two descents is returned: one from 0, and one
+    along curves f(c z) that grow from nearly linear to f, each from where the last one ended.
     """
-    w_H = np.zeros(len(penalty_H))
+
+    def loss_at(w_H: Values) -> float:
+        return loss_of(w_H, x_NH, target_N, penalty_H, curve)
+
+    zeros_H = np.zeros(len(penalty_H))
+    gradual_H = zeros_H
+    for share in GRADUALLY:
+        gradual_H = descend(gradual_H, x_NH, target_N, penalty_H, curve.slower(share))
+    return min(descend(zeros_H, x_NH, target_N, penalty_H, curve), gradual_H, key=loss_at)
+
+
+def loss_of(w_H: Values, x_NH: Values, target_N: Values, penalty_H: Values, curve: Curve) -> float:
+    """Return ‖target − f(x w)‖² + Σ_h p_h w_h²."""
+    error_N = target_N - curve.value(x_NH @ w_H)
+    return float(error_N @ error_N + penalty_H @ w_H**2)
+
+
+def descend(w_H: Values, x_NH: Values, target_N: Values, penalty_H: Values, curve: Curve) -> Values:
+    """Return a w, shape (H,), where the loss has converged, and at most what it is at the given w.
+
+    Each step linearises f at the current w and solves a ridge regression. A step that does not
+    lower the loss enough is halved until it does: where f is flat, the full step leaves the region
+    in which the linearisation holds.
+    Source: Nocedal and Wright 2006, Numerical Optimization, 3.1 and 10.3.
+    """
+    loss = loss_of(w_H, x_NH, target_N, penalty_H, curve)
     for _ in range(STEPS):
         z_N = x_NH @ w_H
-        slope_N = curve.slope(z_N)
-        w_H = ridge(x_NH * slope_N[:, None], target_N - curve.value(z_N) + slope_N * z_N, penalty_H)
+        slope_N, error_N = curve.slope(z_N), target_N - curve.value(z_N)
+        full_H = ridge(x_NH * slope_N[:, None], error_N + slope_N * z_N, penalty_H) - w_H
+        falls = full_H @ (x_NH.T @ (slope_N * error_N) - penalty_H * w_H)
+        length, before = 1.0, loss
+        while (
+            not (loss := loss_of(w_H + length * full_H, x_NH, target_N, penalty_H, curve))
+            <= before - ENOUGH * length * falls
+        ):
+            length /= 2
+            if length < LEAST_LENGTH:
+                return w_H
+        w_H = w_H + length * full_H
+        if before - loss <= CONVERGED * before:
+            break
     return w_H

@@ -6,12 +6,13 @@ Dimension key: U users, I items, K neighbours of an item, B items of a block.
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
+from collaborative_autoencoders.options import Count, Options
 
 from .model import Catalogue
 
@@ -22,7 +23,7 @@ CELLS_AT_ONCE = 2**24
 class ItemKNNOptions(Options):
     """Options of ItemKNN."""
 
-    neighbours: Annotated[int, Gt(0)]
+    neighbours: Count
     """Number of most similar items that contribute to the score of an item."""
     shrinkage: Annotated[float, Ge(0)]
     """Added to the denominator of the cosine. Lowers the similarity of items with few likes."""
@@ -75,8 +76,9 @@ class ItemKNN:
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load the similarities."""
-        arrays = (state["data"], state["indices"], state["indptr"])
-        self.similarity_II = csr_array(arrays, shape=(self.catalogue.items,) * 2)
+        refuse_other_names(state, {"data", "indices", "indptr"})
+        shape = np.array((self.catalogue.items,) * 2)
+        self.similarity_II = checked_csr(state["data"], {**state, "shape": shape})
 
     def _similarities(
         self, common_BI: csr_array, norm_I: NDArray[np.float64], items_B: NDArray[np.int64]

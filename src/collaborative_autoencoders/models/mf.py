@@ -19,13 +19,13 @@ from collaborative_autoencoders.options import Options
 from .batch import Batch
 from .fold_in import fold_in
 from .model import Catalogue
-from .network import Network, Penalised, numbers
+from .network import Network, Penalised, Units, numbers
 
 
 class MFOptions(Options):
     """Options of matrix factorisation."""
 
-    factors: Annotated[int, Gt(0)]
+    factors: Units
     """Length of the vector of each user and item."""
     penalty: Annotated[float, Ge(0)]
     """λ of vectors and biases, defined per row of the data and independent of the batch size."""

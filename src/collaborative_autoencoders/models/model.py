@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.options import Options
+
+MAKE_AGAIN = "The files are not of one run. Make them again: kedro run --pipelines data_engineering"
 
 
 class Catalogue(NamedTuple):
@@ -24,6 +26,25 @@ class Catalogue(NamedTuple):
     def of(cls, facts: Mapping[str, Any]) -> Self:
         """Return the catalogue that `data_facts` describe."""
         return cls(*(facts[name] for name in cls._fields))
+
+    def check(self, **parts: Interactions) -> None:
+        """Raise ValueError, with its name, if a part has another size or a rating off the scale."""
+        for name, part in parts.items():
+            if part.shape != (self.users, self.items):
+                raise ValueError(
+                    f"{name} has {part.shape[0]:,} users and {part.shape[1]:,} items, but the data "
+                    f"have {self.users:,} and {self.items:,}. {MAKE_AGAIN}"
+                )
+            values_N = part.ratings.data
+            lowest, highest = self.lowest_rating, self.highest_rating
+            if lowest is None or highest is None:
+                lowest = highest = 1.0
+            outside_N = (values_N < lowest) | (values_N > highest)
+            if outside_N.any():
+                raise ValueError(
+                    f"{name} holds a rating of {values_N[np.argmax(outside_N)]:g}, outside the "
+                    f"scale from {lowest:g} to {highest:g}. {MAKE_AGAIN}"
+                )
 
 
 class Model(Protocol):
@@ -90,3 +111,13 @@ class Fitted(NamedTuple):
     """Whether the final fit was on train + validation."""
     parts: str = ""
     """Fingerprint of train and validation. Evaluation refuses other parts."""
+
+
+def check_state(state: Mapping[str, NDArray[Any]], **shapes: tuple[int, ...]) -> None:
+    """Raise ValueError unless the state has float32 arrays of these names and shapes."""
+    if state.keys() != shapes.keys():
+        raise ValueError(f"its tensors {sorted(state)} are not {sorted(shapes)}")
+    for name, shape in shapes.items():
+        found = state[name]
+        if (found.shape, found.dtype) != (shape, np.float32):
+            raise ValueError(f"the tensor {name} is {found.dtype} {found.shape}, not {shape}")

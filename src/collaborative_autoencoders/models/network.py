@@ -1,11 +1,12 @@
 """The base class of models that are fitted by gradient descent."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from annotated_types import Gt, Le
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from collaborative_autoencoders.options import Options
 
 from .batch import Batch
 from .model import Catalogue
+
+Units = Annotated[int, Gt(0), Le(1_000_000)]
+"""A number of hidden units or factors."""
 
 
 class Penalised(NamedTuple):
@@ -70,6 +74,32 @@ class Network(nn.Module, ABC):
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights and buffers by name."""
         return {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+
+    @classmethod
+    def check_state(
+        cls,
+        options: Any,
+        catalogue: Catalogue,
+        members: int,
+        state: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Raise ValueError unless the state has the tensors of so many members. Takes no memory."""
+        with torch.device("meta"):  # shapes without memory
+            own = {
+                name: (value.shape, value.dtype)
+                for name, value in cls(options, catalogue).state_dict().items()
+            }
+        prefixes = [""] if members == 1 else [f"{number}." for number in range(members)]
+        expected = {f"{prefix}{name}": kind for prefix in prefixes for name, kind in own.items()}
+        if state.keys() != expected.keys():
+            raise ValueError(f"its tensors {sorted(state)} are not {sorted(expected)}")
+        for name, (shape, dtype) in expected.items():
+            found = torch.from_numpy(state[name])
+            if (found.shape, found.dtype) != (shape, dtype):
+                raise ValueError(
+                    f"the tensor {name} is {found.dtype} {tuple(found.shape)}; the options make "
+                    f"it {dtype} {tuple(shape)}"
+                )
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load weights and buffers.

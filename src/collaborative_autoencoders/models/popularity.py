@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.options import Options
 
-from .model import Catalogue
+from .model import Catalogue, check_state
 
 
 class PopularityOptions(Options):
@@ -44,4 +44,5 @@ class Popularity:
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load the number of likes of every item."""
+        check_state(state, likes_I=(self.catalogue.items,))
         self.likes_I = state["likes_I"]

@@ -1,12 +1,13 @@
 """Hook that makes a run the reproduction of another run."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import mlflow
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
 from collaborative_autoencoders.config_loader import REPRODUCES, ProjectConfigLoader
+from collaborative_autoencoders.tracking.masking import unmask_values
 
 from .logged_run import LoggedRun, NotReproducible, read_run, store_of
 
@@ -17,6 +18,8 @@ class ReproductionHook:
     The new run is tagged with the id of that run, and stops if the ratings differ. Without
     `reproduces`, the hook does nothing.
     """
+
+    for_workers: ClassVar = ("_original",)
 
     def __init__(self) -> None:
         """Create the hook."""
@@ -29,7 +32,8 @@ class ReproductionHook:
         self._original = None
         if loader.reproduces is not None:
             self._original = read_run(store_of(loader), loader.reproduces)
-            parameters = self._original.parameters
+            # passwords were masked when the parameters were logged
+            parameters = unmask_values(self._original.parameters, loader["parameters"])
             unregistered = parameters.get("registration", {}) | {"enabled": False}
             loader["parameters"] = parameters | {"registration": unregistered}
 

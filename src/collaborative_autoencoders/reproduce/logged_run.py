@@ -15,7 +15,12 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from collaborative_autoencoders.tracking.provenance import IN_THE_MIDDLE, git_state
+from collaborative_autoencoders.tracking.masking import mask_uri
+from collaborative_autoencoders.tracking.provenance import (
+    IN_THE_MIDDLE,
+    RUNTIME_PARAMS,
+    git_state,
+)
 
 ARTIFACT = "parameters.yml"
 CHECKSUM = "data_facts.checksum"
@@ -51,6 +56,15 @@ class LoggedRun:
         return selection
 
     @property
+    def runtime_params(self) -> dict[str, Any]:
+        """The `--params`, which the catalog may read; empty if an older version logged the run."""
+        try:
+            params: dict[str, Any] = json.loads(self.run.data.tags.get(RUNTIME_PARAMS, "{}"))
+        except json.JSONDecodeError:
+            return {}
+        return params
+
+    @property
     def checksum(self) -> str | None:
         """The SHA-256 of the ratings."""
         return self.run.data.params.get(CHECKSUM)
@@ -78,7 +92,8 @@ def read_run(client: MlflowClient, run_id: str) -> LoggedRun:
     """
     run = find_run(client, run_id)
     parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
-    run = find_run(client, parent) if parent else run
+    whole = "kedro_command" in run.data.tags  # its parent, if any, is of another program
+    run = find_run(client, parent) if parent and not whole else run
     missing = {"environment", "selection"} - run.data.tags.keys()
     if missing:
         raise NotReproducible(
@@ -95,8 +110,8 @@ def find_run(client: MlflowClient, run_id: str) -> Run:
         return client.get_run(run_id)
     except MlflowException:
         raise NotReproducible(
-            f"There is no run {run_id} in {client.tracking_uri}. `kedro mlflow ui` lists the runs; "
-            "the page of a run shows its id."
+            f"There is no run {run_id} in {mask_uri(client.tracking_uri)}. `kedro mlflow ui` lists "
+            "the runs; the page of a run shows its id."
         ) from None
 
 

@@ -17,7 +17,8 @@ def rerun(project: Path, original: LoggedRun) -> Run:
     The runtime parameter `reproduces` activates `ReproductionHook` for the session.
     """
     environment = None if original.environment == "base" else original.environment
-    params = {OUTPUTS: f"reproduce/{original.run_id[:8]}", REPRODUCES: original.run_id}
+    separate = {OUTPUTS: f"reproduce/{original.run_id[:8]}", REPRODUCES: original.run_id}
+    params = original.runtime_params | separate
     with KedroSession.create(project, env=environment, runtime_params=params) as session:
         session.run(**original.selection)
     reproduction = mlflow.last_active_run()

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
-from pydantic import PositiveInt, field_validator
+from pydantic import field_validator
 from rich.console import Console
 from rich.progress import track
 
 from collaborative_autoencoders.columns import MODEL, ROW, UNKNOWN_ITEMS, USER, VERSION
 from collaborative_autoencoders.models import MODELS
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.options import Count, Options
+from collaborative_autoencoders.terminal import one_bar_at_a_time
 
 from .recommender import Recommender
 from .requests import Wanted
@@ -27,13 +28,13 @@ class InferenceOptions(Options):
     """`all`: every user that the champion knows; `file`: the users in the catalog entry
     `asked_users`."""
 
-    n: PositiveInt
+    n: Count
     """Maximum number of items per user."""
 
     exclude_seen: bool
     """Whether items that a user has rated are excluded."""
 
-    batch_size: PositiveInt
+    batch_size: Count
     """Users per batch. Only the lists of one batch are in memory."""
 
     @field_validator("model")
@@ -60,7 +61,7 @@ class RecommendationBatches:
             range(0, max(1, len(self.users)), size),
             f"{self.options.model}, {len(self.users)} users",
             console=console,
-            disable=not console.is_terminal,
+            disable=not (console.is_terminal and one_bar_at_a_time()),
         )
         for start in starts:
             yield self._answer(self.users.iloc[start : start + size])
@@ -85,7 +86,7 @@ def read_users(asked_users: pd.DataFrame, kind: type) -> pd.Series:
             "put a CSV there, or set inference.users: all"
         )
     ids = asked_users[USER]
-    valid = ids.str.fullmatch(r"\s*[+-]?\d+\s*") if kind is int else ids != ""
+    valid = ids.str.fullmatch(r"\s*(?:0|-?[1-9][0-9]*)\s*") if kind is int else ids != ""
     if not valid.all():
         line = int((~valid).to_numpy().argmax())
         wanted = "an integer, as the champion's ids are" if kind is int else "an id"

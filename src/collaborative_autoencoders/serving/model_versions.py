@@ -1,13 +1,17 @@
 """The versions of a model in the MLflow registry, with the aliases champion and challenger.
 
 `challenger` is the version registered last. `champion` is the version that is served. The tags
-`promotion` and `promotion_reason` hold the last decision about a version and the reason for it.
+`promotion` and `promotion_reason` hold the last decision about a version and the reason for it. The
+tag `no_significant_gain_over_N` holds the comparison by which version N was not shown to be worse.
 """
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
 
-from collaborative_autoencoders.evaluation.versions import CHALLENGER, CHAMPION
+from collaborative_autoencoders.evaluation.versions import CHALLENGER, CHAMPION, Comparison
 
 from .recommender import Recommender
 
@@ -15,9 +19,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+CONTENT = "content"
+"""Tag with a digest of a version's files and code."""
+
 DECISION, REASON = "promotion", "promotion_reason"
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
 FIRST = "no champion yet: the first version becomes champion"
+NOT_IN_THE_REGISTRY = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for a model, a version or an alias that the registry does not have."""
 
 
 def client() -> "MlflowClient":
@@ -33,7 +42,9 @@ def version_of(name: str, alias: str) -> "ModelVersion | None":
 
     try:
         return client().get_model_version_by_alias(name, alias)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in NOT_IN_THE_REGISTRY:
+            raise  # a server that does not answer may well have such a version
         return None
 
 
@@ -43,14 +54,28 @@ def versions(name: str) -> list[int]:
     return sorted(int(version.version) for version in found)
 
 
+def version_with(name: str, content: str) -> int | None:
+    """Return the newest version whose tag `content` has this value, if its files exist."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    found = client().search_model_versions(f"name='{name}' and tags.{CONTENT}='{content}'")
+    for version in sorted(found, key=lambda each: -int(each.version)):
+        with suppress(MlflowException, OSError):
+            if mlflow.artifacts.list_artifacts(f"models:/{name}/{version.version}"):
+                return int(version.version)
+    return None
+
+
 def add_challenger(name: str, version: int) -> str:
     """Give the version the alias `challenger`, and `champion` if the model has none.
 
-    Returns `champion` if the version became champion, else `challenger`.
+    Returns `champion` if the version is champion now, else `challenger`.
     """
     client().set_registered_model_alias(name, CHALLENGER, str(version))
-    if version_of(name, CHAMPION) is not None:
-        return CHALLENGER
+    champion = version_of(name, CHAMPION)
+    if champion is not None:
+        return CHAMPION if int(champion.version) == version else CHALLENGER
     make_champion(name, version, FIRST)
     return CHAMPION
 
@@ -68,16 +93,83 @@ def tag_decision(name: str, version: int, decision: str, reason: str) -> None:
     mlflow_client.set_model_version_tag(name, str(version), REASON, reason[:5000])
 
 
+class NoGain(NamedTuple):
+    """A comparison that showed no significant gain, and the reason for the refusal."""
+
+    reason: str
+    comparison: Comparison
+
+
+def remember_no_gain(name: str, version: int, champion: int, found: NoGain) -> None:
+    """Write into the version's tags that it has no significant gain over this champion."""
+    text = json.dumps({"reason": found.reason[:2000], "comparison": found.comparison._asdict()})
+    client().set_model_version_tag(name, str(version), _no_gain_over(champion), text)
+
+
+def remembered_no_gain(version: "ModelVersion", champion: int) -> NoGain | None:
+    """Return the comparison by which the version was refused against this champion, or None."""
+    text = version.tags.get(_no_gain_over(champion))
+    if text is None:
+        return None
+    found = json.loads(text)
+    return NoGain(found["reason"], Comparison(**found["comparison"]))
+
+
+def _no_gain_over(champion: int) -> str:
+    return f"no_significant_gain_over_{champion}"
+
+
+def parameters_of(name: str, version: int) -> dict[str, str]:
+    """Return the parameters that the run of a version has logged; empty if it has no run."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run_id = client().get_model_version(name, str(version)).run_id
+        return dict(client().get_run(run_id).data.params) if run_id else {}
+    except MlflowException:
+        return {}
+
+
 def load(name: str, version: int) -> Recommender:
     """Return the recommender of a version, as it is when it is served.
 
-    Raises ValueError if it was saved in a format that this code does not read.
+    Raises ValueError if its files are missing, or have a format that this code does not read, or if
+    it is another model.
     """
     import mlflow
+    from mlflow.exceptions import MlflowException
 
-    loaded = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
-    recommender: Recommender = loaded.unwrap_python_model().recommender
+    with TemporaryDirectory() as folder:
+        try:
+            # MLflow unquotes the % in a local path once too often, so it reads a copy then
+            copy = folder if "%25" in files_of(name, version) else None
+            loaded = mlflow.pyfunc.load_model(f"models:/{name}/{version}", dst_path=copy)
+        except (MlflowException, OSError) as error:
+            raise ValueError(cannot_load(name, version, error)) from None
+        recommender: Recommender = loaded.unwrap_python_model().recommender
+    if recommender.fitted.name != name:
+        raise ValueError(
+            f"version {version} of {name} holds the model {recommender.fitted.name}: register "
+            f"{name} again with `kedro run`"
+        )
     return recommender
+
+
+def files_of(name: str, version: int) -> str:
+    """Return the address of a version's files."""
+    return str(client().get_model_version_download_uri(name, str(version)))
+
+
+def cannot_load(name: str, version: int, error: Exception) -> str:
+    """Return the message for a version whose files cannot be read, with the ways on."""
+    others = [number for number in versions(name) if number != version]
+    register = "" if others else "register a new version (kedro run), and "
+    number = others[-1] if others else "VERSION"
+    return (
+        f"{name} version {version} cannot be loaded from {files_of(name, version)}: {error}. "
+        f"Restore its files, or {register}make another version champion, with the --env of your "
+        f"data: kedro run --pipelines promotion --params promotion.roll_back.{name}={number}"
+    )
 
 
 def load_champion(name: str) -> tuple[int, Recommender]:

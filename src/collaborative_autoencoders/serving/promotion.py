@@ -3,22 +3,20 @@
 from typing import Annotated, Literal, NamedTuple
 
 import pandas as pd
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from pydantic import field_validator
 
-from collaborative_autoencoders.columns import ITEM, MODEL, USER
+from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.evaluation.versions import Comparison, compare_versions
-from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.evaluation.versions import Comparison
 from collaborative_autoencoders.metrics.table import UserMetric, measure
 from collaborative_autoencoders.models import MODELS
-from collaborative_autoencoders.models.model import RatingModel
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.options import Count, Options
 
 from . import model_versions
-from .recommender import Recommender
-from .translated import Translated
+from .rivals import CurrentData, load_rivals
+
+SIGNIFICANT = "significant"
 
 NOTHING = "nothing"
 """The decision if there was nothing to decide."""
@@ -30,7 +28,8 @@ class PromotionOptions(Options):
     policy: Literal["always", "better", "significant"]
     """`always`: the challenger is promoted. `better`: it is promoted if its gain is above 0 and at
     least `min_gain`. `significant`: in addition, the 95 % interval of the paired difference over
-    users must be above 0."""
+    users must be above 0. A version that had no significant gain over a champion is not compared
+    with it again."""
 
     metric: UserMetric
     """Metric that compares ranking models."""
@@ -41,11 +40,16 @@ class PromotionOptions(Options):
     min_gain: Annotated[float, Ge(0)]
     """Minimum gain, in units of the metric."""
 
+    fit_seeds: Count
+    """Number of fits of each configuration that are compared. 1: the two versions themselves. More:
+    the networks' luck of the fit is covered too, by registered versions that differ only in
+    `fitting.seed`. Models fitted in closed form have no seed and are compared as with 1."""
+
     other_data: Literal["refuse", "allow"]
     """`allow`: versions fitted on other data, or on another catalogue, are compared on the users
     and items they share. `refuse`: they are neither compared nor promoted."""
 
-    roll_back: dict[str, Annotated[int, Gt(0)]]
+    roll_back: dict[str, Count]
     """Versions that become champion again, by model. If it is not empty, no model is compared."""
 
     @field_validator("roll_back")
@@ -55,25 +59,6 @@ class PromotionOptions(Options):
         if unknown:
             raise ValueError(f"unknown models {sorted(unknown)}: known are {', '.join(MODELS)}")
         return roll_back
-
-
-class CurrentData(NamedTuple):
-    """The data in data/, on which both versions are compared."""
-
-    lookup: Lookup
-    known: Interactions
-    """Train and validation."""
-    test: Interactions
-
-    @property
-    def users(self) -> pd.Series:
-        """Raw ids of users, each at its index."""
-        return self.lookup.users[USER]
-
-    @property
-    def items(self) -> pd.Series:
-        """Raw ids of items, each at its index."""
-        return self.lookup.items[ITEM]
 
 
 class Decision(NamedTuple):
@@ -92,7 +77,7 @@ class Decision(NamedTuple):
 COLUMNS = (
     *("decision", "champion", "challenger"),
     *("metric", "champion_value", "challenger_value", "gain", "low", "high"),
-    *("users", "rows_left_out", "reason"),
+    *("users", "rows_left_out", "fits", "reason"),
 )
 
 
@@ -147,11 +132,24 @@ def promote(
         )
         # the version keeps its tag `rolled back`
         return Decision(model_versions.REFUSED, reason, champion, challenger)
+    earlier = model_versions.remembered_no_gain(rival, champion)
+    if earlier is not None and promotion.policy == SIGNIFICANT:
+        reason = (
+            f"version {challenger} was compared with version {champion} before, and comparing it "
+            "again until it wins would let luck decide. Register a new version, or set "
+            f"promotion.policy: better. The first comparison: {earlier.reason}"
+        )
+        # the version keeps its tag with the reason
+        return Decision(model_versions.REFUSED, reason, champion, challenger, earlier.comparison)
     decision = decide(name, champion, challenger, data, promotion, evaluation)
     if decision.decision == model_versions.PROMOTED:
         model_versions.make_champion(name, challenger, decision.reason)
     else:
         model_versions.tag_decision(name, challenger, decision.decision, decision.reason)
+    found = decision.comparison
+    if found is not None and promotion.policy == SIGNIFICANT and shows_no_gain(found):
+        no_gain = model_versions.NoGain(decision.reason, found)
+        model_versions.remember_no_gain(name, challenger, champion, no_gain)
     return decision
 
 
@@ -165,51 +163,23 @@ def decide(
 ) -> Decision:
     """Return whether the challenger should be champion. No alias is changed."""
     versions = (champion, challenger)
-    loaded = []
-    for number in versions:
-        try:
-            loaded.append(model_versions.load(name, number))
-        except ValueError as error:
-            return Decision(model_versions.REFUSED, f"version {number}: {error}", *versions)
-    for number, recommender in zip(versions, loaded, strict=True):
-        other = difference_of_data(recommender, data)
-        if other and promotion.other_data == "refuse":
-            reason = f"version {number} {other}: set promotion.other_data: allow to compare them"
-            return Decision(model_versions.REFUSED, reason, *versions)
     is_rating = MODELS[name].task == "rating"
     metric = measure(promotion.rating_metric if is_rating else promotion.metric)
-    if metric.k is None and not isinstance(loaded[0].model, RatingModel):
-        reason = f"{name} does not predict ratings: it has no {metric.name}"
-        return Decision(model_versions.REFUSED, reason, *versions)
-    first, second = (Translated.of(one, data.users, data.items) for one in loaded)
-    found = compare_versions(
-        champion=first,
-        challenger=second,
-        known=data.known,
-        test=data.test,
-        measure=metric,
-        options=evaluation,
-    )
+    try:
+        rivals = load_rivals(
+            name,
+            *versions,
+            data=data,
+            metric=metric,
+            fit_seeds=promotion.fit_seeds,
+            other_data=promotion.other_data,
+        )
+    except ValueError as error:
+        return Decision(model_versions.REFUSED, str(error), *versions)
+    found = rivals.compare(data, metric, evaluation)
     promoted, reason = apply_policy(found, champion, promotion)
     decision = model_versions.PROMOTED if promoted else model_versions.REFUSED
     return Decision(decision, reason, *versions, found)
-
-
-def difference_of_data(recommender: Recommender, data: CurrentData) -> str | None:
-    """Return how a version's data differ from the current data, or None if they are equal."""
-    theirs, ours = recommender.data, data.lookup.facts
-    if theirs["checksum"] != ours["checksum"]:
-        return (
-            f"was fitted on {theirs['data_set']} ({theirs['checksum'][:8]}), "
-            f"and data/ holds {ours['data_set']} ({ours['checksum'][:8]})"
-        )
-    users, items = recommender.users[USER], recommender.items[ITEM]
-    if users.equals(data.users) and items.equals(data.items):
-        return None
-    return (
-        f"has another catalogue: its ids ({len(users)} users x {len(items)} items) differ from "
-        f"those in data/ ({len(data.users)} x {len(data.items)})"
-    )
 
 
 def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) -> tuple[bool, str]:
@@ -219,6 +189,8 @@ def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) 
         f"of version {champion}: gain {found.gain:+.4f} [{found.low:+.4f}, {found.high:+.4f}] over "
         f"{found.users} users, {found.rows_left_out} known rows left out"
     )
+    if found.fits > 1:
+        figures += f", means of {found.fits} fits each"
     if promotion.policy == "always":
         return True, f"{figures}; policy: always"
     if not found.users:
@@ -227,9 +199,19 @@ def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) 
         return False, f"not better: {figures}"
     if found.gain < promotion.min_gain:
         return False, f"better by less than min_gain {promotion.min_gain:g}: {figures}"
-    if promotion.policy == "significant" and found.low <= 0:
+    if promotion.policy == SIGNIFICANT and found.users < found.least_users:
+        return False, (
+            f"too few users: a gain in {found.metric} can be significant with at least "
+            f"{found.least_users}: {figures}"
+        )
+    if promotion.policy == SIGNIFICANT and not found.low > 0:
         return False, f"no significant difference (the interval contains 0): {figures}"
     return True, f"better: {figures}"
+
+
+def shows_no_gain(found: Comparison) -> bool:
+    """Return whether there were enough users to show a gain, and they show none."""
+    return found.users >= max(1, found.least_users) and not found.low > 0
 
 
 def table_of(decisions: dict[str, Decision]) -> pd.DataFrame:

@@ -1,15 +1,21 @@
 """The MLflow pyfunc, logged as a model from code: MLflow runs this file to get the model."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import CANCELLED
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from collaborative_autoencoders.serving.recommender import Recommender
+from collaborative_autoencoders.serving.http_guard import Served, guard_mlflow_server, served
+from collaborative_autoencoders.serving.limits import IN_PROCESS, Limits
+from collaborative_autoencoders.serving.recommender import Recommender, Stopped
 from collaborative_autoencoders.serving.requests import BadRequest, wanted_of
+
+IN_PYTHON = Served(IN_PROCESS, lambda: False)
 
 
 class RecommenderModel(PythonModel):
@@ -18,7 +24,8 @@ class RecommenderModel(PythonModel):
     recommender: Recommender
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the recommender from the model's artifacts."""
+        """Load the recommender from the artifacts, and guard the server, if there is one."""
+        guard_mlflow_server(Limits.of(os.environ))
         self.recommender = Recommender.load(Path(context.artifacts["recommender"]))
 
     def predict(
@@ -31,11 +38,14 @@ class RecommenderModel(PythonModel):
 
         Raises MlflowException, which a server returns as status 400, if the request is not valid.
         """
+        limits, is_gone = served.get(IN_PYTHON)
         try:
             wanted = wanted_of(params or {}, self.recommender.item_ids)
-            return self.recommender.answer(model_input, wanted)
+            return self.recommender.answer(model_input, wanted, limits, is_gone)
         except BadRequest as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
+        except Stopped as reason:
+            raise MlflowException(str(reason), error_code=CANCELLED) from None
 
 
 set_model(RecommenderModel())

@@ -3,7 +3,7 @@
 Dimension key: R rows of a request, B rows of one batch, U users, I items, K places of a list.
 """
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,33 +25,36 @@ from collaborative_autoencoders.columns import (
     UNKNOWN_ITEMS,
     USER,
 )
-from collaborative_autoencoders.evaluation.known import Known, fitted_model
+from collaborative_autoencoders.evaluation.known import (
+    BY_MODEL,
+    BY_POPULARITY,
+    Known,
+    fitted_model,
+)
 from collaborative_autoencoders.evaluation.ranking import rank_batch
 from collaborative_autoencoders.interactions.lookup import Lookup
-from collaborative_autoencoders.interactions.sparse import (
-    likes_of,
-    matrix_from_bytes,
-    matrix_to_bytes,
-    rows_of,
-    update,
-)
+from collaborative_autoencoders.interactions.npz import matrix_from_bytes, matrix_to_bytes
+from collaborative_autoencoders.interactions.sparse import likes_of, rows_of, update
+from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted, Model
-from collaborative_autoencoders.models.popularity import PopularityOptions
-from collaborative_autoencoders.models.registry import model_class
 
+from . import stored
+from .limits import IN_PROCESS, Limits, passed
 from .requests import BadRequest, IdLookup, Request, Taste, Wanted, excluded_items, read_request
 
 ROWS_AT_ONCE = 1024
-"""Rows of a request that are scored at once, as dense arrays."""
+"""Maximum rows of a request that are scored at once, as dense arrays."""
 
-MOST_LINES = 5_000_000
-"""Maximum number of lines of an answer. More would take gigabytes as JSON."""
+CELLS_AT_ONCE = 2**24
+"""Maximum cells of such an array (64 MB), which a catalogue of more than 16,384 items reaches."""
 
-FORMAT = 2
-"""Version of the file format. Files of another version are not read."""
+MODEL_FILE, USERS_FILE, ITEMS_FILE = "model.safetensors", "users.parquet", "items.parquet"
+HISTORY_FILE, SEEN_FILE = "history.npz", "seen.npz"
 
-BY_MODEL, BY_POPULARITY = "model", "popularity"
+
+class Stopped(Exception):
+    """Error for a request whose client has left before its answer was complete."""
 
 
 @dataclass(frozen=True)
@@ -84,41 +87,41 @@ class Recommender:
         likes_UI = known.seen_UI if threshold is None else likes_of(known.seen_UI, threshold)
         likes_I = np.bincount(likes_UI.indices, minlength=len(lookup.items))
         items = lookup.items.assign(**{LIKES: likes_I})
-        return cls(fitted, lookup.users, items, *known, threshold, lookup.facts)
+        histories = known.histories_UI, known.seen_UI
+        return cls(fitted, lookup.users, items, *histories, threshold, lookup.facts)
 
     def save(self, folder: Path) -> None:
         """Write the recommender into the folder: one file per part."""
-        (folder / "model.safetensors").write_bytes(model_to_bytes(self.fitted))
-        self.users.to_parquet(folder / "users.parquet", index=False)
-        self.items.to_parquet(folder / "items.parquet", index=False)
-        (folder / "history.npz").write_bytes(matrix_to_bytes(self.history_UI))
-        (folder / "seen.npz").write_bytes(matrix_to_bytes(self.seen_UI))
-        about = {"format": FORMAT, "like_threshold": self.like_threshold, "data": self.data}
-        (folder / "about.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+        files = {
+            MODEL_FILE: model_to_bytes(self.fitted),
+            USERS_FILE: table_to_bytes(self.users),
+            ITEMS_FILE: table_to_bytes(self.items),
+            HISTORY_FILE: matrix_to_bytes(self.history_UI),
+            SEEN_FILE: matrix_to_bytes(self.seen_UI),
+        }
+        stored.write_folder(folder, files, self.like_threshold, self.data)
 
     @classmethod
     def load(cls, folder: Path) -> "Recommender":
         """Return the recommender that was saved in this folder.
 
-        Raises ValueError if it was saved in another format.
+        Raises ValueError if it was saved in another format, or if a file was changed or does not
+        belong to the others.
         """
-        file = folder / "about.json"
-        about = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        if about.get("format") != FORMAT:
-            raise ValueError(
-                f"it was registered in format {about.get('format')}, and this code reads format "
-                f"{FORMAT}: register the model again, and make the new version champion with "
-                "`kedro run --pipelines promotion --params promotion.roll_back.<model>=<version>`"
-            )
-        return cls(
-            model_from_bytes((folder / "model.safetensors").read_bytes()),
-            pd.read_parquet(folder / "users.parquet"),
-            pd.read_parquet(folder / "items.parquet"),
-            matrix_from_bytes((folder / "history.npz").read_bytes()),
-            matrix_from_bytes((folder / "seen.npz").read_bytes()),
-            about["like_threshold"],
-            about["data"],
+        about = stored.read_about(folder)
+        fitted = stored.read_file(folder, MODEL_FILE, about, model_from_bytes)
+        users, items = (
+            stored.read_file(folder, name, about, table_from_bytes)
+            for name in (USERS_FILE, ITEMS_FILE)
         )
+        history_UI, seen_UI = (
+            stored.read_file(folder, name, about, matrix_from_bytes)
+            for name in (HISTORY_FILE, SEEN_FILE)
+        )
+        catalogue = fitted_model(fitted).catalogue
+        stored.check_tables(users, items, catalogue)
+        stored.check_matrices(history_UI, seen_UI, items, about, catalogue)
+        return cls(fitted, users, items, history_UI, seen_UI, about.like_threshold, about.data)
 
     @cached_property
     def model(self) -> Model:
@@ -126,11 +129,9 @@ class Recommender:
         return fitted_model(self.fitted)
 
     @cached_property
-    def most_popular(self) -> Model:
-        """The popularity model, used if nothing is known about a user."""
-        popular: Model = model_class("popularity")(PopularityOptions(), self.model.catalogue)
-        popular.load_state({"likes_I": self.items[LIKES].to_numpy(dtype=np.float32)})
-        return popular
+    def likes_I(self) -> NDArray[np.float32]:
+        """The number of likes of each item, which ranks the list of a user without a history."""
+        return self.items[LIKES].to_numpy(dtype=np.float32)
 
     @cached_property
     def user_ids(self) -> IdLookup:
@@ -152,28 +153,37 @@ class Recommender:
         scale = self.data["lowest_rating"], self.data["highest_rating"]
         return Taste(*scale, self.like_threshold, mean)
 
-    def answer(self, table: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    def answer(
+        self,
+        table: pd.DataFrame,
+        wanted: Wanted,
+        limits: Limits = IN_PROCESS,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> pd.DataFrame:
         """Return the `n` best items for each row: one line per place, best first.
 
         Columns: row (from 0), user_id, rank (from 1), item_id, title, score, source,
-        unknown_items. `source` is `model`, or `popularity` for an unknown user without a history
-        that the model can read; the score is then the number of users who like the item. A list is
-        shorter than `n` if fewer items are available.
+        unknown_items. `source` is `model`, or `popularity` for a user, known or not, without a
+        history that the model can read; the score is then the number of users who like the item. A
+        list is shorter than `n` if fewer items are available.
 
-        Raises BadRequest if a row or parameter is not valid, or if the answer is too long.
+        Raises BadRequest if a row or parameter is not valid, or if the request or its answer passes
+        a limit, and Stopped as soon as the client is gone, which is asked before every batch.
         """
-        request = read_request(table, self.user_ids, self.item_ids, self.taste)
+        request = read_request(table, self.user_ids, self.item_ids, self.taste, limits)
         excluded_I = excluded_items(wanted, self.item_ids)
         k = min(wanted.n, len(self.items))
-        if len(table) * min(k, int(np.count_nonzero(~excluded_I))) > MOST_LINES:
-            raise BadRequest(
-                f"{len(table)} rows of {k} items are more than {MOST_LINES:,} lines: "
-                "send fewer rows at once, or a smaller n"
-            )
-        blocks = [
-            self._rank(request, slice(start, start + ROWS_AT_ONCE), k, wanted, excluded_I)
-            for start in range(0, max(1, len(table)), ROWS_AT_ONCE)
-        ]
+        lines = len(table) * min(k, int(np.count_nonzero(~excluded_I)))
+        if lines > limits.max_lines:
+            what = f"{len(table)} rows of {k} items are up to {lines:,} lines"
+            fix = "send fewer rows at once, or a smaller n"
+            raise BadRequest(passed(what, "max_lines", limits, fix))
+        size = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(1, len(self.items))))
+        blocks = []
+        for start in range(0, max(1, len(table)), size):
+            if is_gone():
+                raise Stopped("the client has left or was answered that the request took too long")
+            blocks.append(self._rank(request, slice(start, start + size), k, wanted, excluded_I))
         item_RK, score_RK, by_model_R = map(np.concatenate, zip(*blocks, strict=True))
         return self._table(request, item_RK, score_RK, by_model_R)
 
@@ -192,21 +202,10 @@ class Recommender:
         seen_BI = rows_of(self.seen_UI, users_B if wanted.exclude_seen else unknown_B)
         if wanted.exclude_seen:
             seen_BI = update(seen_BI, newer_UI=newer_BI)
-        by_model_B = (users_B >= 0) | (np.diff(history_BI.indptr) > 0)
         if not self.model.reads_histories:
             users_B = np.where(np.diff(newer_BI.indptr) > 0, -1, users_B)
-        item_BK = np.empty((len(users_B), k), dtype=np.int32)
-        score_BK = np.empty((len(users_B), k), dtype=np.float32)
-        for scorer, ranked_B in ((self.model, by_model_B), (self.most_popular, ~by_model_B)):
-            if ranked_B.any():
-                item_BK[ranked_B], score_BK[ranked_B] = rank_batch(
-                    scorer,
-                    Known(history_BI[ranked_B], seen_BI[ranked_B]),
-                    users_B[ranked_B],
-                    k,
-                    excluded_I,
-                )
-        return item_BK, score_BK, by_model_B
+        known = Known(history_BI, seen_BI, self.likes_I)
+        return *rank_batch(self.model, known, users_B, k, excluded_I), known.by_model_U
 
     def _history(self, users_B: NDArray[np.int64], newer_BI: csr_array) -> csr_array:
         """Return what the model reads: the stored histories, updated with the newer ratings."""

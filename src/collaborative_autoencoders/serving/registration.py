@@ -1,6 +1,7 @@
 """Registration of a fitted model, with its data, as a version in the MLflow registry."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -12,12 +13,17 @@ import pandas as pd
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
 from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.state.code import code_version
+from collaborative_autoencoders.state.content import Stored, digest_of
 
-from .model_versions import add_challenger
+from .model_versions import CONTENT, add_challenger, version_with
 from .recommender import Recommender
 from .requests import Wanted
 
 logger = logging.getLogger(__name__)
+
+ONE_AT_A_TIME = threading.Lock()
+"""MLflow changes modules of the process while it logs a model, so threads wait for each other."""
 
 PACKAGE = Path(__file__).parents[1]
 REQUIREMENTS = (
@@ -43,30 +49,55 @@ class RegistrationOptions(Options):
 def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, Any]:
     """Log the recommender in the active run and register it under the model's name.
 
-    The new version becomes challenger, and the first version also champion. Returns name, version
-    and uri.
+    The new version becomes challenger, and the first version also champion. If a version has the
+    same model, data and code, no version is added and that one becomes challenger. Returns name,
+    version and uri.
     """
-    import mlflow
-
-    name, example = recommender.fitted.name, example_of(recommender)
-    with TemporaryDirectory() as temporary:
+    name = recommender.fitted.name
+    with ONE_AT_A_TIME, TemporaryDirectory() as temporary:
         folder = Path(temporary) / "recommender"
         folder.mkdir()
         recommender.save(folder)
-        logged = mlflow.pyfunc.log_model(
-            name=name,
-            python_model=str(PACKAGE / "serving" / "pyfunc.py"),
-            artifacts={"recommender": str(folder)},
-            code_paths=[str(PACKAGE)],
-            signature=signature_of(recommender, example),
-            input_example=(example, {"n": 10}),
-            pip_requirements=[f"{package}=={public(version(package))}" for package in REQUIREMENTS],
-            metadata={"metrics": metrics, "data": recommender.data},
-        )
-    with no_mlflow_output():
-        number = int(mlflow.register_model(logged.model_uri, name).version)
-    logger.info("%s: version %d is registered, as %s", name, number, add_challenger(name, number))
+        content = content_of(folder)
+        number = version_with(name, content)
+        if number is None:
+            number = add_version(recommender, metrics, folder, content)
+            logger.info("%s: version %d is %s", name, number, add_challenger(name, number))
+        else:
+            logger.info(
+                "%s: the same model, data and code as version %d, which is %s; no version is added",
+                *(name, number, add_challenger(name, number)),
+            )
     return {"name": name, "version": number, "uri": f"models:/{name}/{number}"}
+
+
+def add_version(
+    recommender: Recommender, metrics: dict[str, float], folder: Path, content: str
+) -> int:
+    """Log the recommender, which is saved in `folder`, and register it; return the version."""
+    import mlflow
+
+    name, example = recommender.fitted.name, example_of(recommender)
+    logged = mlflow.pyfunc.log_model(
+        name=name,
+        python_model=str(PACKAGE / "serving" / "pyfunc.py"),
+        artifacts={"recommender": str(folder)},
+        code_paths=[str(PACKAGE)],
+        signature=signature_of(recommender, example),
+        input_example=(example, {"n": 10}),
+        pip_requirements=[f"{package}=={public(version(package))}" for package in REQUIREMENTS],
+        metadata={"metrics": metrics, "data": recommender.data},
+    )
+    with no_mlflow_output():
+        registered = mlflow.register_model(logged.model_uri, name, tags={CONTENT: content})
+    return int(registered.version)
+
+
+def content_of(folder: Path) -> str:
+    """Return a digest of all files of a saved recommender and of the code that serves it."""
+    files = {file.name: Stored.local(file).content() for file in folder.iterdir()}
+    digests = {name: found.digest for name, found in files.items() if found is not None}
+    return digest_of(digests | {"code": code_version()})
 
 
 @contextmanager

@@ -7,21 +7,28 @@ Dimension key: R rows of a request, N items in their histories, I items of the c
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from decimal import Decimal
 from itertools import chain
 from reprlib import repr as shortened
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import HISTORY, RATINGS, USER
 from collaborative_autoencoders.interactions.sparse import last_of_each
 
+from .limits import IN_PROCESS, Limits, passed
+
 WHOLE_BELOW = 2.0**53
 """Below this value, a float64 represents every integer exactly."""
+
+SLACK = 1e-6
+"""Part of the largest rating by which one may lie off the scale: a float32 is not 4.1, but near."""
 
 
 class BadRequest(ValueError):
@@ -86,25 +93,36 @@ class Request(NamedTuple):
     """Number of items in the history that are not in the catalogue, shape (R,)."""
 
 
-def read_request(table: pd.DataFrame, users: IdLookup, items: IdLookup, taste: Taste) -> Request:
+def read_request(
+    table: pd.DataFrame,
+    users: IdLookup,
+    items: IdLookup,
+    taste: Taste,
+    limits: Limits = IN_PROCESS,
+) -> Request:
     """Return the request in a table with the columns `user_id`, `history` and `ratings`.
 
     Each column may be missing, but not both `user_id` and `history`. A duplicate item in a history
-    counts once, with its last rating. Raises BadRequest, with the row, if a value is not valid.
+    counts once, with its last rating. Cells may hold scalars and lists of Python, NumPy, pandas and
+    Arrow. Raises BadRequest, with the row, if a value is not valid or if a limit is passed.
     """
     if not {USER, HISTORY} & set(table.columns):
         raise BadRequest(f"no column {USER} and no column {HISTORY}: send at least one of them")
     if table.columns.duplicated().any():
         raise BadRequest("duplicate column: send each column once")
+    if len(table) > limits.max_rows:
+        raise BadRequest(too_many_rows(len(table), limits))
     nothing = [None] * len(table)
     user_ids, histories, ratings = (
-        table[name].tolist() if name in table else nothing for name in (USER, HISTORY, RATINGS)
+        elements(table[name]) if name in table else nothing for name in (USER, HISTORY, RATINGS)
     )
     where = [f"row {row}: " for row in range(len(table))]
     user_ids = [
         checked_user(raw, users.kind, row) for raw, row in zip(user_ids, where, strict=True)
     ]
     items_of = [list_in(cell, HISTORY, row) for cell, row in zip(histories, where, strict=True)]
+    check_lengths(items_of, limits)
+    check_order(histories, ratings)
     rated = [
         ratings_beside(cell, own, taste, row)
         for cell, own, row in zip(ratings, items_of, where, strict=True)
@@ -124,41 +142,105 @@ def read_request(table: pd.DataFrame, users: IdLookup, items: IdLookup, taste: T
     return Request(user_ids, users.indices(user_ids), history_RI, unknown_R)
 
 
+def too_many_rows(rows: int, limits: Limits) -> str:
+    """Return the message for a request with this number of rows."""
+    return passed(f"the request has {rows:,} rows", "max_rows", limits, "send fewer rows at once")
+
+
+def check_lengths(items_of: list[list[Any]], limits: Limits) -> None:
+    """Raise BadRequest, with the row, if a history passes the limit."""
+    for row, own in enumerate(items_of):
+        if len(own) > limits.max_history:
+            what = f"row {row}: {HISTORY} has {len(own):,} items"
+            raise BadRequest(passed(what, "max_history", limits, "send the newest ones"))
+
+
+def check_order(histories: list[Any], ratings: list[Any]) -> None:
+    """Raise BadRequest, with the row, for ratings of or beside a set, which has no order."""
+    for row, (history, own) in enumerate(zip(histories, ratings, strict=True)):
+        if not is_null(own) and (isinstance(history, Set) or isinstance(own, Set)):
+            raise BadRequest(f"row {row}: {HISTORY} and {RATINGS} must be lists, not sets")
+
+
 def checked_user(raw: Any, kind: type, where: str) -> Any:
     """Return the id of a user, or None for null.
 
     Raises BadRequest if the id has another type.
     """
-    if raw is None or (isinstance(raw, float) and math.isnan(raw)):
-        return None
-    return checked_id(raw, kind, USER, where)
+    return None if is_null(raw) else checked_id(raw, kind, USER, where)
 
 
 def checked_id(raw: Any, kind: type, what: str, where: str) -> Any:
     """Return the id as `kind`. Raises BadRequest if it has another type.
 
-    A float that is a whole number is accepted: pandas turns integers beside nulls into floats.
+    A float that is a whole number is accepted: pandas turns integers beside nulls into floats. So
+    is a Decimal, which databases return.
     """
     if type(raw) is kind:
         return raw
-    if kind is int and isinstance(raw, float) and raw.is_integer():
-        if abs(raw) < WHOLE_BELOW:
-            return int(raw)
+    value = unwrapped(raw)
+    if type(value) is kind:
+        return value
+    if kind is int and isinstance(value, float) and value.is_integer():
+        if abs(value) < whole_below(raw):
+            return int(value)
         raise BadRequest(
-            f"{where}{what} has {raw:.0f}, which arrived as a float and may have lost its last "
+            f"{where}{what} has {value:.0f}, which arrived as a float and may have lost its last "
             "digits: send it as an integer, in a request without null ids"
         )
+    if kind is int and isinstance(value, Decimal) and value.is_finite() and value == int(value):
+        return int(value)
     wanted = "integers" if kind is int else "strings"
-    raise BadRequest(f"{where}{what} has {shortened(raw)}, and ids must be {wanted}")
+    raise BadRequest(f"{where}{what} has {shortened(value)}, and ids must be {wanted}")
+
+
+def unwrapped(raw: Any) -> Any:
+    """Return a scalar of NumPy or Arrow as Python's own, and any other value as it is."""
+    if isinstance(raw, np.generic):
+        return raw.item()
+    return raw.as_py() if isinstance(raw, pa.Scalar) else raw
+
+
+def whole_below(raw: Any) -> float:
+    """Return the value below which every integer has a float of its own, of the type of `raw`."""
+    if isinstance(raw, np.floating):
+        return min(WHOLE_BELOW, 2.0 ** (np.finfo(raw.dtype).nmant + 1))
+    return WHOLE_BELOW
+
+
+def is_null(cell: Any) -> bool:
+    """Return whether the cell is a null of Python, NumPy, pandas or Arrow."""
+    value = unwrapped(cell)
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return isinstance(value, float | Decimal) and math.isnan(value)
+
+
+def elements(values: Any) -> list[Any]:
+    """Return the elements of a column or array; floats of less than 64 bits keep their type."""
+    short = values.dtype.kind == "f" and values.dtype.itemsize < 8
+    return list(np.asarray(values)) if short else list(values.tolist())
 
 
 def list_in(cell: Any, what: str, where: str = "") -> list[Any]:
-    """Return the list in a cell, empty for null. Raises BadRequest for any other value."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    """Return the list in a cell, empty for null. Raises BadRequest for any other value.
+
+    Arrays, Series, tuples, sets and the like are lists too; texts and dicts are not.
+    """
+    if isinstance(cell, list):
+        return cell
+    if is_null(cell):
         return []
-    if isinstance(cell, np.ndarray) and cell.ndim == 1:
-        return list(cell.tolist())
-    if isinstance(cell, list | tuple):
+    if isinstance(cell, np.ndarray | pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
+        if cell.ndim == 1:
+            return elements(cell)
+    elif isinstance(cell, pa.Array | pa.ChunkedArray):
+        return list(cell.to_pylist())
+    elif isinstance(cell, pa.Scalar):
+        return list_in(cell.as_py(), what, where)
+    elif isinstance(cell, Collection) and not isinstance(
+        cell, str | bytes | bytearray | memoryview | Mapping | pd.DataFrame
+    ):
         return list(cell)
     raise BadRequest(f"{where}{what} is {shortened(cell)}: send a list, or null")
 
@@ -168,7 +250,7 @@ def ratings_beside(cell: Any, history: list[Any], taste: Taste, where: str) -> l
 
     Raises BadRequest if a rating is not a number on the scale, or if their number is wrong.
     """
-    ratings = list_in(cell, RATINGS, where)
+    ratings = [plain_number(rating) for rating in list_in(cell, RATINGS, where)]
     if ratings and len(ratings) != len(history):
         raise BadRequest(
             f"{where}{len(ratings)} ratings for a history of {len(history)} items: "
@@ -177,15 +259,28 @@ def ratings_beside(cell: Any, history: list[Any], taste: Taste, where: str) -> l
     for rating in ratings:
         if isinstance(rating, bool) or not isinstance(rating, int | float):
             raise BadRequest(f"{where}ratings has {shortened(rating)}, which is not a number")
-        lowest, highest = taste.lowest, taste.highest
-        if lowest is not None and highest is not None and not lowest <= rating <= highest:
+        if not is_on_scale(rating, taste):
             raise BadRequest(
-                f"{where}ratings has {shortened(rating)}: ratings must be from {lowest:g} to "
-                f"{highest:g}"
+                f"{where}ratings has {shortened(rating)}: ratings must be from {taste.lowest:g} to "
+                f"{taste.highest:g}"
             )
     if not ratings or taste.lowest is None:
         return [taste.like_rating] * len(history)
     return ratings
+
+
+def plain_number(raw: Any) -> Any:
+    """Return a number as Python's int or float, and any other value as it is."""
+    value = unwrapped(raw)
+    return float(value) if isinstance(value, Decimal) and not value.is_snan() else value
+
+
+def is_on_scale(rating: Any, taste: Taste) -> bool:
+    """Return whether a rating is on the scale; True without a scale."""
+    if taste.lowest is None or taste.highest is None:
+        return True
+    slack = SLACK * max(abs(taste.lowest), abs(taste.highest))
+    return bool(taste.lowest - slack <= rating <= taste.highest + slack)
 
 
 def wanted_of(params: Mapping[str, Any], items: IdLookup) -> Wanted:

@@ -9,6 +9,8 @@ import mlflow
 from mlflow.entities import Metric, Param
 from pydantic import BaseModel
 
+from .masking import mask_values
+
 Curves = dict[str, list[dict[str, float]]]
 """Curves by name; a point is a value and its step."""
 
@@ -27,9 +29,12 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def log_parameters(run_id: str, parameters: dict[str, Any]) -> None:
     """Log nested parameters under dotted names, in one call; None is written as `null`.
 
-    A top-level block that is None is not logged.
+    Passwords are masked. A top-level block that is None is not logged.
     """
-    values = {name: "null" if value is None else str(value) for name, value in flatten(parameters)}
+    values = {
+        name: "null" if value is None else str(mask_values(str(value), name))
+        for name, value in flatten(parameters)
+    }
     params = [Param(name, text) for name, text in values.items() if text != "null" or "." in name]
     mlflow.MlflowClient().log_batch(run_id, params=params)
 

@@ -1,16 +1,17 @@
-"""Where a run comes from: commit, command, selection, versions, machine, process."""
+"""Where a run comes from: commit, command, selection, versions and machine."""
 
 import json
 import os
 import platform
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from .masking import mask, mask_uri
 
 COSTS = frozenset({"fit_seconds", "epoch_seconds", "peak_memory_mb"})
 """Metrics of the cost of a run, which differ between equal runs."""
@@ -21,6 +22,9 @@ IN_THE_MIDDLE = ("from_nodes", "from_inputs", "node_names", "namespaces", "only_
 SELECTION = ("pipeline_names", "tags", "to_nodes", "to_outputs", *IN_THE_MIDDLE)
 """Run options that select nodes."""
 
+RUNTIME_PARAMS = "runtime_params"
+"""The tag with the `--params` of a run, as JSON."""
+
 LIBRARIES = ("torch", "numpy", "scipy")
 
 
@@ -29,7 +33,12 @@ def git_state(project: Path) -> dict[str, str]:
 
     def git(*arguments: str) -> str:
         done = subprocess.run(
-            ["git", *arguments], cwd=project, check=True, capture_output=True, text=True
+            ["git", *arguments],
+            cwd=project,
+            check=True,
+            capture_output=True,
+            text=True,
+            errors="replace",  # a path in git's output may be in another encoding
         )
         return done.stdout.strip()
 
@@ -43,10 +52,10 @@ def git_state(project: Path) -> dict[str, str]:
 
 
 def command_line() -> str:
-    """The command that was typed: `kedro run --env test`."""
+    """The command that was typed, without passwords: `kedro run --env test`."""
     file = Path(sys.argv[0])  # Kedro replaces it with `python -m kedro`, so it is not quoted
     program = f"python -m {file.parent.name}" if file.name == "__main__.py" else file.name
-    return f"{program} {shlex.join(sys.argv[1:])}".rstrip()
+    return mask(f"{program} {shlex.join(map(mask_uri, sys.argv[1:]))}").rstrip()
 
 
 def selection(run_params: dict[str, Any]) -> str:
@@ -88,22 +97,3 @@ def peak_memory_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def this_process() -> str:
-    """Return host and process id, by which `is_abandoned` recognises runs of dead processes."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def is_abandoned(process: str) -> bool:
-    """Return whether the process ran on this host and no longer exists. False for other hosts."""
-    host, _, pid = process.rpartition(":")
-    if host != socket.gethostname() or not pid.isdigit() or os.name == "nt":
-        return False
-    try:
-        os.kill(int(pid), 0)  # signal 0 only checks that the process exists
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

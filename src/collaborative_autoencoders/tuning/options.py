@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
 
-from annotated_types import Ge, Gt, Lt
-from pydantic import RootModel, field_validator, model_validator
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ConfigDict, Field, PlainSerializer, RootModel, field_validator, model_validator
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
@@ -19,7 +18,8 @@ from collaborative_autoencoders.learning.options import (
     TrainingOptions,
 )
 from collaborative_autoencoders.models.model import Catalogue
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.options import MOST, Count, Options
+from collaborative_autoencoders.tracking.masking import mask, mask_uri
 from collaborative_autoencoders.tracking.provenance import git_state
 
 from .space import ANY_NETWORK, Point, Space, read_space
@@ -30,6 +30,9 @@ STUDY_FORMAT = 2
 
 class TuningOptions(Options):
     """Options of a search: sampler, pruner, number of trials, and storage."""
+
+    # pydantic's own message would repeat a storage that is not valid, with its password
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     space: str
     """Name of one of the `search_spaces`."""
@@ -42,13 +45,13 @@ class TuningOptions(Options):
     """median: stop a trial whose validation is below the median of the other trials at the same
     epoch."""
 
-    pruner_startup_trials: Annotated[int, Ge(0)]
+    pruner_startup_trials: Annotated[int, Ge(0), Le(MOST)]
     """Trials that must be complete before any trial is pruned."""
 
-    pruner_warmup_epochs: Annotated[int, Ge(0)]
+    pruner_warmup_epochs: Annotated[int, Ge(0), Le(MOST)]
     """Epochs before which no trial is pruned."""
 
-    n_trials: Annotated[int, Gt(0)]
+    n_trials: Count
     """Trials of the study in total. A restarted search runs the missing ones."""
 
     time_budget_seconds: Annotated[float, Gt(0)] | None
@@ -58,9 +61,9 @@ class TuningOptions(Options):
     """Seed of the sampler and of the order of a grid. With random and grid the trials do not
     depend on the number of processes or on interruptions."""
 
-    storage: str
+    storage: Annotated[str, PlainSerializer(mask_uri, when_used="json")] = Field(repr=False)
     """`sqlite:///file`, the URL of another database that SQLAlchemy supports, or
-    `journal:///file` for a network drive."""
+    `journal:///file` for a network drive. A password in it is masked wherever it is written."""
 
     study: str | None
     """Name of the study; null: derived from the model, the options, the space and the data, so
@@ -68,16 +71,11 @@ class TuningOptions(Options):
 
     @field_validator("storage")
     @classmethod
-    def _is_a_url_without_a_password(cls, storage: str) -> str:
+    def _is_a_url(cls, storage: str) -> str:
         if "://" not in storage:
             raise ValueError(
-                f"{storage!r} is not a URL: give sqlite:///file, journal:///file or the URL of a "
-                "database"
-            )
-        if not storage.startswith(("sqlite", "journal")) and urlsplit(storage).password:
-            raise ValueError(
-                "a password in the URL would be logged with every run: use the database's own "
-                "password file or variable (.pgpass, PGPASSWORD)"
+                f"{mask(storage)!r} is not a URL: give sqlite:///file, journal:///file or the URL "
+                "of a database"
             )
         return storage
 

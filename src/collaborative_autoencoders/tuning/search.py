@@ -8,9 +8,10 @@ from itertools import count
 
 from collaborative_autoencoders.learning.fit_model import validation_for
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
+from collaborative_autoencoders.tracking.life import sign_of_life
 
 from .options import Search
-from .study import Study
+from .study import Study, study_file
 from .trial import TrialRuns, run_trial
 
 TRIALS_BEFORE_ESTIMATE = 3
@@ -27,15 +28,16 @@ def run_search(search: Search) -> Study:
     """
     check_validation(search)
     check_grid(search)
-    with uninterrupted():
-        study = Study(search)
-        runs = TrialRuns(search, study)
-    log_progress(search, study)
-    try:
-        run_trials(search, study, runs)
-    finally:
+    with sign_of_life(study_file(search.tuning.storage)):
         with uninterrupted():
-            runs.adopt_all()
+            study = Study(search)
+            runs = TrialRuns(search, study)
+        log_progress(search, study)
+        try:
+            run_trials(search, study, runs)
+        finally:
+            with uninterrupted():
+                runs.adopt_all()
     return study
 
 

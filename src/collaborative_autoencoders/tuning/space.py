@@ -20,6 +20,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from collaborative_autoencoders.models import MODELS, model_class
+from collaborative_autoencoders.options import whole
 
 Point = dict[str, Any]
 """A value per axis by dotted name. Lists are in the form that a study stores (`to_stored`)."""
@@ -28,6 +29,9 @@ Check = Callable[[Any], None]
 
 ANY_NETWORK = "any_network"
 """Key of the block for the networks that have no block of their own."""
+
+MOST_POINTS = 1_000_000
+"""Maximum number of points of a grid, which are all in memory."""
 
 GROUPS = ("model", "fitting")
 NOT_SEARCHED = {
@@ -82,6 +86,11 @@ class Space(NamedTuple):
             if isinstance(axis, Range):
                 raise ValueError(f"sampler: grid needs choices, but {name} is a range: list values")
             choices.append(list(axis.values))
+        if math.prod(map(len, choices)) > MOST_POINTS:
+            raise ValueError(
+                f"sampler: the grid has {math.prod(map(len, choices)):,} points, more than "
+                f"{MOST_POINTS:,}: list fewer choices, or set sampler: random"
+            )
         points = [
             dict(zip(self.axes, values, strict=True)) for values in itertools.product(*choices)
         ]
@@ -164,7 +173,7 @@ def options_in(block: Any, groups: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield the dotted name and the YAML value of each option."""
     expected = " and ".join(f"`{group}`" for group in groups)
     if not isinstance(block, dict):
-        raise ValueError(f"is empty: give it {expected} with options below")
+        raise ValueError(f"is empty or no block: give it {expected} with options below")
     for group, options in block.items():
         if group not in groups or not isinstance(options, dict):
             raise ValueError(f"{group}: a space has {expected} here, with options below")
@@ -183,11 +192,12 @@ def value_check(name: str, options_class: Any, option: str) -> Check:
         raise ValueError(f"{name}: unknown option{hint}")
     info = fields[option]
     kind: Any = info.annotation
-    adapter = TypeAdapter(Annotated[kind, *info.metadata] if info.metadata else kind)
+    constrained: Any = Annotated[kind, *info.metadata] if info.metadata else kind
+    adapter: TypeAdapter[Any] = TypeAdapter(constrained, config=options_class.model_config)
 
     def check(value: Any) -> None:
         try:
-            adapter.validate_python(value)
+            adapter.validate_python(whole(value))
         except ValidationError as error:
             raise ValueError(f"{name}: {value!r}: {error.errors()[0]['msg']}") from None
 

@@ -32,8 +32,11 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from collaborative_autoencoders.processes import this_process
 from collaborative_autoencoders.tracking.files import lock_beside
-from collaborative_autoencoders.tracking.provenance import is_abandoned, this_process
+from collaborative_autoencoders.tracking.life import has_ended
+from collaborative_autoencoders.tracking.masking import mask, mask_uri
+from collaborative_autoencoders.tracking.sqlite import sqlite_file
 
 from .options import Search, TuningOptions
 from .space import Axis, Choices, Point
@@ -41,7 +44,7 @@ from .space import Axis, Choices, Point
 COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
 STATES = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
 IDENTITY, POSITION, PROCESS = "identity", "position", "process"
-JOURNAL, SQLITE = "journal:///", "sqlite:///"
+JOURNAL = "journal:///"
 SQLITE_TIMEOUT_SECONDS = 60
 MAX_JOURNAL_LINE_BYTES = 2**20
 
@@ -66,6 +69,7 @@ class Study:
             self.fixed_points = [] if search.start is None else [search.start]
             self.size = self.options.n_trials
         self.storage = open_storage(self.options.storage)
+        self.file = study_file(self.options.storage)
         self._study = optuna.create_study(
             storage=self.storage,
             study_name=self.name,
@@ -134,14 +138,14 @@ class Study:
         return min(trial.number for trial in trials if trial.user_attrs[POSITION] == position)
 
     def _close_abandoned(self) -> None:
-        """Interrupt the running trials whose process has died.
+        """Interrupt the running trials whose process has ended, or is this one.
 
-        A running trial with this process's own id was left by an earlier process that had the same
-        id, as in a restarted container.
+        This process has one trial at a time, so one that is still running was left by a search
+        that stopped before.
         """
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             process = trial.user_attrs[PROCESS]
-            if process == self.process or is_abandoned(process):
+            if process == self.process or has_ended(process, self.file):
                 self.interrupt(trial.number)
 
 
@@ -188,11 +192,11 @@ def open_storage(url: str) -> BaseStorage:
             if url.startswith(JOURNAL):
                 return open_journal(Path(url.removeprefix(JOURNAL)))
             timeout = {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}}
-            return RDBStorage(url, engine_kwargs=timeout if url.startswith(SQLITE) else {})
+            return RDBStorage(url, engine_kwargs=timeout if url.startswith("sqlite") else {})
     except Exception as error:  # from SQLAlchemy, the database's driver, optuna or the disk
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OSError(
-            f"tuning.storage: {url} cannot be opened: {reason}\n"
+            f"tuning.storage: {mask_uri(url)} cannot be opened: {mask(reason)}\n"
             "Name a writable place (sqlite:///file, journal:///file, or the URL of a database "
             "whose driver is installed), or move the file away to start a new one."
         ) from None
@@ -200,11 +204,15 @@ def open_storage(url: str) -> BaseStorage:
 
 def creation_lock(url: str) -> FileLock:
     """Return a lock for opening. Without it, two processes that create the tables corrupt them."""
-    for scheme in (JOURNAL, SQLITE):
-        if url.startswith(scheme):
-            return lock_beside(Path(url.removeprefix(scheme)))
+    if file := study_file(url):
+        return lock_beside(file)
     digest = hashlib.sha256(url.encode()).hexdigest()
     return lock_beside(Path(tempfile.gettempdir()) / f"study-{digest[:16]}")
+
+
+def study_file(url: str) -> Path | None:
+    """Return the file of a storage, or None if it is a database server."""
+    return Path(url.removeprefix(JOURNAL)) if url.startswith(JOURNAL) else sqlite_file(url)
 
 
 def open_journal(file: Path) -> BaseStorage:

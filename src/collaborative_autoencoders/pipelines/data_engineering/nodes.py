@@ -85,6 +85,7 @@ def split_ratings(
     )
     if not split.test.ratings.nnz:
         logger.warning(
-            "the test part has no ratings, so no metric can be computed: raise split.test_fraction"
+            "the test part has no ratings, so no metric can be computed: raise "
+            "split.test_fraction, or set split.within: global if users have few ratings"
         )
     return split._asdict()

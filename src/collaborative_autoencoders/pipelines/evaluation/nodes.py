@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED, VERSION
-from collaborative_autoencoders.evaluation import averages, breakdown, figures
+from collaborative_autoencoders.evaluation import averages, breakdown, claims, figures
 from collaborative_autoencoders.evaluation.differences import compare_pairs
 from collaborative_autoencoders.evaluation.evaluate import (
     count_owners,
@@ -17,6 +17,11 @@ from collaborative_autoencoders.evaluation.evaluate import (
 from collaborative_autoencoders.evaluation.known import known_of, refuse_leak
 from collaborative_autoencoders.evaluation.leaderboard import compare_with_above, make_leaderboard
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.evaluation.table_claims import (
+    check_predictions,
+    check_scores_of_lists,
+    check_sizes,
+)
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.models.model import Fitted
@@ -43,6 +48,7 @@ def evaluate_model(
     refuse_leak(test, train=train, validation=validation)
     if fitted.model is None:
         return nothing_evaluated(evaluation)._asdict()
+    fitted.model.catalogue.check(train=train, validation=validation, test=test)
     known = known_of(fitted, train=train, validation=validation)
     return evaluate(fitted.model, known, test, count_owners(train), evaluation)._asdict()
 
@@ -63,6 +69,7 @@ def average_scores(
     """
     if user_scores.empty:
         return {}
+    check_sizes(user_scores, {"ranked_items": ranked_items}, train.shape, evaluation.k)
     facts = {name: fit_facts.get(name) for name in FACTS_TO_REPORT}
     found = {
         **averages.average_users(user_scores, evaluation),
@@ -85,6 +92,12 @@ def break_down(
 
     Both results are empty for a model that was left out.
     """
+    if not user_scores.empty:
+        tables = {"ranked_items": ranked_items, "predicted_ratings": predicted_ratings}
+        check_sizes(user_scores, tables, test.shape, evaluation.k)
+        check_predictions(predicted_ratings, user_scores, test)
+        owners_I, longest = count_owners(train), max(evaluation.k)
+        check_scores_of_lists(ranked_items, user_scores, test, owners_I, longest)
     by_kind, group_metrics = breakdown.break_down(
         user_scores,
         ranked_items,
@@ -108,8 +121,13 @@ def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, p
     The leaderboard is sorted by the primary metric, best first. There are differences in two
     metrics: the primary metric, and the metric that sorts the models of the other task.
     `results` holds `<model>.metrics`, `<model>.fit_facts` and `<model>.user_scores` of every model.
+
+    Raises ValueError if the metrics of a model are not the means of its scores.
     """
     models = [name.removesuffix(".metrics") for name in results if name.endswith(".metrics")]
+    for model in models:
+        figures_of, scores = results[f"{model}.metrics"], results[f"{model}.user_scores"]
+        claims.check_means(model, figures_of, scores, evaluation)
     board = make_leaderboard(
         figures={model: results[f"{model}.metrics"] for model in models},
         left_out={model: results[f"{model}.fit_facts"]["left_out"] for model in models},

@@ -10,13 +10,13 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.serving.promotion import (
     NOTHING,
-    CurrentData,
     Decision,
     PromotionOptions,
     promote,
     roll_back,
     table_of,
 )
+from collaborative_autoencoders.serving.rivals import CurrentData
 
 logger = logging.getLogger(__name__)
 

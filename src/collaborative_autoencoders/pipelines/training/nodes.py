@@ -24,12 +24,14 @@ def fit_model(
     """Fit one model, and return it with its history and the facts of its fit.
 
     A model that cannot be fitted on these data is left out; `fit_facts` holds the reason.
+    Raises ValueError if a part has another size or scale than `data_facts` say.
     """
     from collaborative_autoencoders.learning.curves import curves_of
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
 
     catalogue = Catalogue.of(data_facts)
     parts = {"train": train, "validation": validation}
+    catalogue.check(**parts)
     started = perf_counter()
     outcome = fit(options, training.refit, running, catalogue, **parts)
     return {

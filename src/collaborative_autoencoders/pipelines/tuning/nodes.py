@@ -7,6 +7,7 @@ import pandas as pd
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.tuning.options import Search, SearchSpaces, TuningOptions
 
 SearchResult = dict[str, Any]
@@ -31,6 +32,7 @@ def search_options(
     from collaborative_autoencoders.tuning.search import run_search
 
     model = options.name
+    Catalogue.of(data_facts).check(train=train, validation=validation)
     space = search_spaces.of(tuning.space, model)
     if space is None:
         return not_searched(model, f"search_spaces.{tuning.space} has no space for {model}")

@@ -73,6 +73,7 @@ def evaluate_unseen_users(
     refuse_leak(test, train=train, validation=validation)
     if fitted.model is None or fitted_without_unseen.model is None:
         return pd.DataFrame({ANSWERED_AS: []})
+    fitted.model.catalogue.check(train=train, validation=validation, test=test)
     users_H = unseen_users[USER_INDEX].to_numpy()
     parts = {"train": train, "validation": validation}
     remaining = {name: without_users(part, users_H) for name, part in parts.items()}

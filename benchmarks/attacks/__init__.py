@@ -1,0 +1,1 @@
+"""Attacks on the product, each repeated by one command in bounded time."""

@@ -1,0 +1,75 @@
+"""Partitions of a table, such as a file per month, joined to one table."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+from kedro.io import DatasetError
+from kedro_datasets.partitions import PartitionedDataset
+from pandas.api.types import is_integer_dtype
+
+from collaborative_autoencoders.interactions.rows import IDS, PARTS
+
+logger = logging.getLogger(__name__)
+
+
+class JoinedPartsDataset(PartitionedDataset):
+    """The partitions of a `partitions.PartitionedDataset` as one table, sorted by name.
+
+    `attrs["parts"]` has the rows of each part, so that an error can name part and row.
+    """
+
+    def load(self) -> Any:
+        """Return the joined table. Raises DatasetError if a part has other columns."""
+        parts = {name: load() for name, load in sorted(super().load().items())}
+        for name, part in parts.items():
+            if not isinstance(part, pd.DataFrame):
+                raise DatasetError(f"{name}: {type(part).__name__} is not a table of pandas.")
+        return joined(parts)
+
+
+def joined(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all parts in one table.
+
+    A column that is text in one part is text in all: integers are written as the files have them.
+    """
+    first = next(iter(parts))
+    columns = parts[first].columns
+    for name, part in parts.items():
+        if missing := [column for column in columns if column not in part]:
+            raise DatasetError(
+                f"{name} has no column {missing[0]!r}, but {first} has: it has "
+                f"{part.columns.tolist()}. Give all parts the same columns and separator."
+            )
+    ids = parts[first].attrs.get(IDS, [])
+    table = pd.DataFrame(
+        {
+            column: _one_column({name: part[column] for name, part in parts.items()}, column in ids)
+            for column in columns
+        }
+    )
+    table.attrs = parts[first].attrs | {PARTS: {name: len(part) for name, part in parts.items()}}
+    return table
+
+
+def _one_column(pieces: dict[str, pd.Series], is_id: bool) -> pd.Series:
+    text = [name for name, piece in pieces.items() if _is_text(piece)]
+    integers = [name for name, piece in pieces.items() if is_integer_dtype(piece)]
+    if is_id and text and integers:
+        logger.warning(
+            "%s: ids are text in %s and integers in %s, so all of them are text",
+            pieces[text[0]].name,
+            text[0],
+            integers[0],
+        )
+    if text:
+        as_text = {*text, *integers}
+        pieces = {
+            name: piece.astype("str") if name in as_text else piece
+            for name, piece in pieces.items()
+        }
+    return pd.concat(list(pieces.values()), ignore_index=True)
+
+
+def _is_text(piece: pd.Series) -> bool:
+    return isinstance(piece.dtype, pd.CategoricalDtype | pd.StringDtype)

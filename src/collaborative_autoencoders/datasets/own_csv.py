@@ -1,0 +1,129 @@
+"""CSV tables of users: ids as text, and sentences for what pandas cannot read."""
+
+import warnings
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+from kedro.io import DatasetError
+
+from collaborative_autoencoders.interactions.column_names import Name, wrong_separator
+
+LOOK = 100
+"""Rows of which both readings are compared."""
+
+TEXT = pd.ArrowDtype(pa.string())
+"""Text in Arrow's memory. pandas reads it as fast as integers; `str` takes four times as long."""
+
+
+class Entry(Protocol):
+    """What a catalog entry says, and how to load it."""
+
+    load_args: dict[str, Any]
+
+    @property
+    def local_file(self) -> Path | None:
+        """The file, if it is on this machine."""
+
+    def read(self, **load_args: Any) -> Any:
+        """Return what the entry's dataset loads with these arguments instead of its own."""
+
+
+def read_csv(entry: Entry, ids: list[Name]) -> pd.DataFrame:
+    """Return the table; the columns of `ids` are text, as the file has it."""
+    args = entry.load_args
+    declared = args.get("dtype")
+    declared = declared if isinstance(declared, dict) else {}
+    as_text = {"dtype": declared | dict.fromkeys(ids, TEXT)} if ids else {}
+    # pyarrow's reader guesses first and converts what it has guessed
+    engine = {"engine": "c"} if args.get("engine") == "pyarrow" else {}
+    table = _read(entry, as_text | engine)
+    _refuse_more_values_than_names(entry, engine)
+    _refuse_two_of_a_name(table, ids, entry)
+    if args.get("index_col") in (None, False):
+        return table
+    return table.reset_index(drop=all(level is None for level in table.index.names))
+
+
+def _read(entry: Entry, load_args: dict[str, Any]) -> pd.DataFrame:
+    try:
+        return entry.read(**load_args)
+    except DatasetError as error:
+        problem = error.__cause__
+        if isinstance(problem, UnicodeDecodeError):
+            raise DatasetError(_encoding(entry, problem)) from error
+        if isinstance(problem, pd.errors.ParserError):
+            raise DatasetError(
+                f"{_place(entry)}: {problem} Correct the line: quote a value that holds the "
+                "separator, and give each line as many values as the header."
+            ) from error
+        raise
+
+
+def _place(entry: Entry) -> str:
+    return str(entry.local_file or "the file")
+
+
+def _refuse_more_values_than_names(entry: Entry, engine: dict[str, str]) -> None:
+    """Raise DatasetError if pandas takes the first values of each row for its index.
+
+    It does so if rows have more values than there are names, as after a trailing separator. The
+    index may look like row numbers, so the first rows are read in both ways.
+    """
+    args = entry.load_args
+    if {"index_col", "skipfooter", "chunksize", "iterator"} & set(args):
+        return
+    few = {"nrows": min(args.get("nrows") or LOOK, LOOK)} | engine
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)
+        shifted, first = entry.read(**few), entry.read(**few, index_col=False)
+    if shifted.equals(first):
+        return
+    if problem := wrong_separator(first.columns.tolist()):
+        raise DatasetError(f"{_place(entry)}: {problem}")
+    title = " If the first line is a title, skip it: `load_args: {skiprows: 1}`."
+    names = ", ".join(map(str, first.columns))
+    values = ", ".join(map(str, first.iloc[0]))
+    raise DatasetError(
+        f"{_place(entry)}: rows have more values than the {first.shape[1]} column names ({names}); "
+        f"row 1 begins with {values}. Remove the separator at the end of the rows, or name all "
+        "columns. To ignore the values after the last name, set `load_args: {index_col: false}` in "
+        f"the catalog entry.{title if first.shape[1] == 1 else ''}"
+    )
+
+
+def _refuse_two_of_a_name(table: pd.DataFrame, names: list[Name], entry: Entry) -> None:
+    for name in names:
+        if f"{name}.1" in table:
+            raise DatasetError(f"{_place(entry)} has two columns {name!r}. Rename one of them.")
+
+
+def _encoding(entry: Entry, error: UnicodeDecodeError) -> str:
+    file = entry.local_file
+    encoding, place = "latin-1", "the file"
+    if file is not None and file.is_file():
+        content = file.read_bytes()
+        is_utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        encoding = "utf-16" if is_utf_16 else _single_byte_encoding(content)
+        place = f"{file}, line {_line_that_fails(content, error.encoding)}"
+    return (
+        f"{place}: the text is not {error.encoding} (byte 0x{error.object[error.start]:02x}). "
+        f"Name the file's encoding in the catalog entry: `load_args: {{encoding: {encoding}}}`."
+    )
+
+
+def _single_byte_encoding(content: bytes) -> str:
+    try:
+        content.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "cp1252"
+
+
+def _line_that_fails(content: bytes, encoding: str) -> int:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    return 1

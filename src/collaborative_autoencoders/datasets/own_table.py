@@ -1,0 +1,200 @@
+"""A user's own table, read by a pandas dataset of kedro-datasets, with ids as the file has them."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError, Version
+from kedro.io.core import get_protocol_and_path, parse_dataset_definition
+from pandas.api.types import infer_dtype
+
+from collaborative_autoencoders.datasets.own_csv import TEXT, read_csv
+from collaborative_autoencoders.datasets.previews import TablePreview
+from collaborative_autoencoders.interactions.column_names import Name
+from collaborative_autoencoders.interactions.rows import FORMAT, IDS
+from collaborative_autoencoders.interactions.text_ids import ids_of_text
+
+logger = logging.getLogger(__name__)
+
+CSV, CELLS, TYPED = "csv", "cells", "typed"
+
+FORMATS = {
+    "CSVDataset": CSV,
+    "ExcelDataset": CELLS,
+    "JSONDataset": CELLS,
+    "XMLDataset": CELLS,
+    "ParquetDataset": TYPED,
+    "FeatherDataset": TYPED,
+}
+"""pandas' datasets by how they find types: from text, from cells that have one, from a schema."""
+
+FILE_FORMATS = {
+    "csv": CSV,
+    "table": CSV,
+    "excel": CELLS,
+    "json": CELLS,
+    "xml": CELLS,
+} | dict.fromkeys(("parquet", "feather", "orc"), TYPED)
+"""The same for `pandas.GenericDataset`, by `file_format`."""
+
+NAMES = {"csv": "CSV", "table": "CSV", "excel": "Excel"}
+
+
+class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+    """A table of ratings or items whose ids are never guessed.
+
+        0012  ->  "0012", not 12          1e3  ->  "1e3", not 1000
+
+    Ids that a file has as text become integers only if every one is restored exactly. A `dtype` or
+    converter that the entry declares for a column is followed, for every format.
+    """
+
+    def __init__(
+        self,
+        *,
+        of: str,
+        ids: list[Name],
+        filepath: str,
+        load_args: dict[str, Any] | None = None,
+        save_args: dict[str, Any] | None = None,
+        version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        engine: str | None = None,
+        file_format: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the entry of a dataset of the type `of`, and the names of its columns of ids."""
+        kind, _ = parse_dataset_definition({"type": of})
+        self._type: Any = kind
+        optional = {
+            "save_args": save_args,
+            "version": version,
+            "credentials": credentials,
+            "fs_args": fs_args,
+            "engine": engine,
+            "file_format": file_format,
+        }
+        self._filepath = filepath
+        self._entry: dict[str, Any] = {"filepath": filepath}
+        self._entry |= {key: value for key, value in optional.items() if value is not None}
+        self._ids = ids
+        self._format = format_of(self._type.__name__, file_format)
+        self._name = NAMES.get(str(file_format), self._type.__name__.removesuffix("Dataset"))
+        self.load_args = dict(load_args or {})
+        # the readers of files with a schema have no such argument
+        self._dtype = self.load_args.pop("dtype", None) if self._format == TYPED else None
+        self.metadata = metadata
+
+    @property
+    def local_file(self) -> Path | None:
+        """The file on this machine, or None if it is elsewhere or has versions."""
+        protocol, path = get_protocol_and_path(self._filepath)
+        return Path(path) if protocol == "file" and "version" not in self._entry else None
+
+    def read(self, **load_args: Any) -> Any:
+        """Return what the dataset loads with these arguments beside or instead of the entry's."""
+        return self._dataset(**load_args).load()
+
+    def load(self) -> pd.DataFrame:
+        """Return the table. Raises DatasetError if pandas cannot read it or an id is odd."""
+        table = self._table()
+        if isinstance(table, pd.DataFrame):
+            table.attrs |= {FORMAT: self._name, IDS: self._ids}
+        return table
+
+    def _table(self) -> pd.DataFrame:
+        if self._format == TYPED:
+            return typed_columns(self.read(), self._ids, self._dtype)
+        undeclared = [name for name in self._ids if not declares(self.load_args, name)]
+        if self._format == CSV:
+            return self._checked(read_csv(self, undeclared), undeclared)
+        dtypes = as_mapping(self.load_args.get("dtype")) | dict.fromkeys(undeclared, object)
+        try:
+            return self._checked(self.read(dtype=dtypes), undeclared)
+        except DatasetError as error:
+            if "too big" in str(error.__cause__):
+                fix = "store ids of more than 64 bits as text, in quotes"
+                raise DatasetError(f"{self._filepath}: {error.__cause__}: {fix}") from error
+            raise
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write the table as the entry's dataset does."""
+        self._dataset().save(data)
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows for kedro-viz; empty if there is no file yet."""
+        rows = self.load().head(nrows) if self.exists() else pd.DataFrame()
+        return TablePreview(rows.astype("str").to_dict(orient="split"))
+
+    def _dataset(self, **load_args: Any) -> Any:
+        return self._type(**self._entry, load_args=self.load_args | load_args)
+
+    def _checked(self, table: pd.DataFrame, columns: list[Name]) -> pd.DataFrame:
+        """Return the table with integers where every text of a column of ids is one."""
+        if not isinstance(table, pd.DataFrame):
+            return table  # Excel: several sheets
+        for name in columns:
+            if name not in table or not is_text(table[name]):
+                continue
+            declare = f"`load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
+            try:
+                table[name], remark = ids_of_text(table[name], declare)
+            except ValueError as error:
+                raise DatasetError(f"{self._filepath}: {error}") from error
+            if remark:
+                logger.warning("%s: %s", self._filepath, remark)
+        return table
+
+    def _exists(self) -> bool:
+        return bool(self._dataset().exists())
+
+    def _describe(self) -> dict[str, Any]:
+        about = {"of": self._type.__name__, "filepath": self._filepath, "ids": self._ids}
+        return about | {"load_args": self.load_args, "version": self._entry.get("version")}
+
+
+def format_of(type_name: str, file_format: str | None) -> str | None:
+    """Return how a dataset finds types, or None for a dataset that is left as it is."""
+    if type_name == "GenericDataset":
+        return FILE_FORMATS.get(str(file_format))
+    return FORMATS.get(type_name)
+
+
+def declares(load_args: Mapping[str, Any], name: Name) -> bool:
+    """Return whether the catalog entry says how the column is read."""
+    dtype = load_args.get("dtype")
+    if dtype is not None and not isinstance(dtype, bool | dict):
+        return True
+    return name in as_mapping(dtype) or name in (load_args.get("converters") or {})
+
+
+def is_text(column: pd.Series) -> bool:
+    """Return whether all values are text or null."""
+    return column.dtype == TEXT or infer_dtype(column) == "string"
+
+
+def as_mapping(dtype: Any) -> dict[Name, Any]:
+    """Return a `dtype` argument by column; empty if it does not name columns."""
+    return dtype if isinstance(dtype, dict) else {}
+
+
+def typed_columns(table: pd.DataFrame, ids: list[Name], dtype: Any) -> pd.DataFrame:
+    """Return a table of a file with a schema: levels of the index as columns, `dtype` followed.
+
+    Rows without a name, as a filtered table leaves them, are numbered again. Bytes stay bytes.
+    """
+    others = [
+        number
+        for number, level in enumerate(table.index.names)
+        if level is None or level in table.columns
+    ]
+    table = table.reset_index(others, drop=True) if others else table
+    table = table if len(others) == table.index.nlevels else table.reset_index()
+    wanted = as_mapping(dtype) if isinstance(dtype, dict) else dict.fromkeys(ids, dtype)
+    for name, kind in wanted.items():
+        if kind is not None and name in table and infer_dtype(table[name]) != "bytes":
+            table[name] = table[name].astype(kind)
+    return table

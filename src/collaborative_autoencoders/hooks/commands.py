@@ -1,0 +1,80 @@
+"""Commands that a message proposes: the run that was typed, with other options."""
+
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from collaborative_autoencoders.config_loader import OUTPUTS
+from collaborative_autoencoders.pipeline_registry import register_pipelines
+from collaborative_autoencoders.state.messages import as_params
+from collaborative_autoencoders.tracking.logged import flatten
+from collaborative_autoencoders.tracking.masking import mask_values
+from collaborative_autoencoders.tracking.provenance import command_line
+
+from .tracking import is_search
+
+RESUME = "--only-missing-outputs"
+SELECTING = {
+    "tags": "tags",
+    "namespaces": "namespaces",
+    "node_names": "nodes",
+    "from_nodes": "from-nodes",
+    "to_nodes": "to-nodes",
+    "from_inputs": "from-inputs",
+    "to_outputs": "to-outputs",
+}
+"""Options of a run that select nodes, and their names on the command line."""
+
+PACKAGE = "collaborative"
+
+
+def resuming(run_params: dict[str, Any]) -> str:
+    """Return the command that goes on with this run; a search goes on if it is run again."""
+    typed = command_line() if click.get_current_context(silent=True) else run_again(run_params)
+    if is_search(run_params) or RESUME in typed.split():
+        return typed
+    return f"{typed} {RESUME}"
+
+
+def elsewhere(run_params: dict[str, Any]) -> str:
+    """Return the command of this run with outputs in other folders."""
+    return run_again(run_params, params={OUTPUTS: "NAME"})
+
+
+def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:
+    """Return a command that runs these nodes and all nodes after them, with the same options."""
+    names = sorted(set(steps))
+    asked = run_params["pipeline_names"] or ["__default__"]
+    every = register_pipelines()
+    for pipelines in (["__default__"], asked, *([name] for name in every)):
+        known = {node.name for name in pipelines for node in every[name].nodes}
+        if known.issuperset(names):
+            break
+    selection = {"pipeline_names": pipelines, "from_nodes": names}
+    return run_again(run_params | dict.fromkeys(SELECTING) | selection)
+
+
+def run_again(run_params: dict[str, Any], params: dict[str, Any] | None = None) -> str:
+    """Return the command of a run, with more `params`."""
+    selected = {flag: ",".join(run_params[name] or ()) for name, flag in SELECTING.items()}
+    pipelines = [name for name in run_params["pipeline_names"] or () if name != "__default__"]
+    values = dict(flatten(run_params["runtime_params"] or {})) | (params or {})
+    options = {
+        "env": run_params["env"],
+        "pipelines": ",".join(pipelines),
+        **selected,
+        "params": as_params(mask_values(values)),
+    }
+    words = [f"--{flag} {shlex.quote(text)}" for flag, text in options.items() if text]
+    return " ".join([program(), *words])
+
+
+def program() -> str:
+    """Return the command that starts a run: Kedro's, or that of the installed package."""
+    if not any(PACKAGE in part for part in Path(sys.argv[0]).parts[-2:]):
+        return "kedro run"
+    return command_line().partition(" --")[0]

@@ -1,0 +1,80 @@
+"""A tracking server as the store: whether it answers, and where its artifacts go."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.environment_variables import (
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+)
+
+from collaborative_autoencoders.tracking.addresses import local_folder
+from collaborative_autoencoders.tracking.masking import mask_uri
+
+SECONDS_TO_ANSWER = 8
+
+logger = logging.getLogger(__name__)
+
+
+def is_server(uri: str | None) -> bool:
+    """Return whether the URI is that of a tracking server."""
+    return bool(uri) and str(uri).startswith(("http://", "https://"))
+
+
+def check_artifacts_of(experiment: str, project: Path) -> None:
+    """Raise OSError if an experiment of the server keeps its artifacts in a folder of elsewhere.
+
+    Warns if the folder is in the project, where no other machine finds the artifacts.
+    """
+    found = MlflowClient().get_experiment_by_name(experiment)
+    folder = local_folder(found.artifact_location) if found else None
+    if folder is None:
+        return
+    problem = (
+        f"The experiment {experiment} of the tracking server keeps its artifacts in {folder}, %s. "
+        "Name another experiment in mlflow.yml (tracking.experiment.name): its artifacts go to the "
+        "server."
+    )
+    if not folder.is_dir():
+        raise OSError(problem % "which is not a folder of this machine")
+    if folder.is_relative_to(project):
+        logger.warning(problem, "where no other machine finds them")
+
+
+def no_answer(uri: str, error: BaseException) -> str:
+    """Return the message for a tracking server that is off or refuses a request, with the fix."""
+    return (
+        f"The tracking server {mask_uri(uri)} cannot be used: {reason_of(error)}\n"
+        "Start it, or name another one: server.mlflow_tracking_uri in mlflow.yml, or "
+        "MLFLOW_TRACKING_URI in the shell."
+    )
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Let requests to a tracking server fail after seconds. MLflow repeats them for minutes."""
+    limits = {
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES.name: "0",
+        MLFLOW_HTTP_REQUEST_TIMEOUT.name: str(SECONDS_TO_ANSWER),
+    }
+    before = {name: os.environ.get(name) for name in limits}
+    os.environ.update(limits)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the message of the error's first cause, cut to one line."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,218 @@
+"""One run at a time writes a set of files, and a run reads only files that belong together."""
+
+import atexit
+import logging
+import sys
+import warnings
+from functools import partial
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from collaborative_autoencoders.pipeline_registry import register_pipelines
+from collaborative_autoencoders.state import messages
+from collaborative_autoencoders.state.code import code_version
+from collaborative_autoencoders.state.content import digest_of
+from collaborative_autoencoders.state.lineage import Kind, Lineage, Problem
+from collaborative_autoencoders.state.record import write_record
+from collaborative_autoencoders.state.running import Busy, Claim, Running
+from collaborative_autoencoders.tracking.provenance import command_line
+
+from .commands import elsewhere, making_again, resuming
+from .stored import Files, step_of
+from .tracking import is_search
+
+logger = logging.getLogger(__name__)
+
+
+EVENTS = frozenset({"list_registered", "register_model"})
+"""Kinds of nodes whose outputs say what was done, not what the present parameters give."""
+
+
+class OtherState(RuntimeError):
+    """Error for a run whose files are being written, or do not belong together."""
+
+
+class StateHook:
+    """Refuses a run that would mix results, and records beside each output what made it."""
+
+    def __init__(self) -> None:
+        """Create the hook. No run is registered yet."""
+        self._running: Running | None = None
+        self._lineage: Lineage | None = None
+        self._files: Files | None = None
+        self._again: str | None = None
+        atexit.register(self._say_how_to_resume)
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Remember the project's folder and configuration."""
+        self._context = context
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog) -> None:
+        """Let a notebook warn when it loads a dataset that is not valid any more.
+
+        Kedro calls no hook for it, so `load` is wrapped; `before_pipeline_run` removes the wrapper.
+        """
+        self._lineage = self._lineage_of(catalog)
+        vars(catalog)["load"] = partial(load_with_warning, self._lineage, catalog)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Register the run, and check the files that it reads and does not make.
+
+        Raises OtherState if another run writes its files, or if the files do not belong together.
+        """
+        self._release()
+        vars(catalog).pop("load", None)  # a run checks all files at once
+        files = Files(catalog, self._context.project_path)
+        self._claim(run_params, pipeline, files)
+        try:
+            self._refuse_mixture(run_params, pipeline)
+            if run_params["only_missing_outputs"]:
+                self._mark_out_of_date(pipeline, catalog)
+        except BaseException:
+            self._release()
+            raise
+        self._files, self._again = files, resuming(run_params)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Record beside the file what made it."""
+        if self._files is None:
+            return  # a new process of ParallelRunner; the run records it at its end
+        dataset = self._files.catalog.get(dataset_name)
+        vars(dataset).pop("exists", None)  # `_mark_out_of_date` has set it
+        self._record(dataset_name, node)
+
+    def _record(self, name: str, node: Node) -> None:
+        assert self._files is not None and self._lineage is not None
+        stored = self._files.stored(name)
+        content = None if stored is None else stored.content()
+        if stored is not None and content is not None:
+            write_record(stored, self._lineage.record(step_of(node), content))
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Let other runs use the files."""
+        if "ParallelRunner" in run_params["runner"]:
+            self._record_work_of_others(pipeline)
+        self._release()
+
+    def _record_work_of_others(self, pipeline: Pipeline) -> None:
+        """Record what processes have written in which no hook has seen the start of the run."""
+        assert self._lineage is not None
+        for node in pipeline.nodes:
+            for name, problems in self._lineage.problems_of_each(node.outputs).items():
+                if problems:
+                    self._record(name, node)
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        """Let other runs use the files."""
+        self._release()
+
+    def _release(self) -> None:
+        if self._running is not None:
+            self._running.release()
+        self._running = self._again = None
+
+    def _claim(self, run_params: dict[str, Any], pipeline: Pipeline, files: "Files") -> None:
+        parameters = self._context.config_loader["parameters"]
+        claim = Claim.of(
+            command_line(),
+            reads=files.places(pipeline.inputs()),
+            writes=files.places(pipeline.all_outputs()),
+            shared=digest_of(parameters) if is_search(run_params) else None,
+        )
+        self._running = Running(self._context.project_path / "data" / ".running")
+        try:
+            self._running.claim(claim)
+        except Busy as busy:
+            raise OtherState(messages.busy(busy.holder, elsewhere(run_params))) from None
+
+    def _lineage_of(self, catalog: DataCatalog) -> Lineage:
+        files = Files(catalog, self._context.project_path)
+        nodes = {node.name: node for each in register_pipelines().values() for node in each.nodes}
+        return Lineage(
+            map(step_of, nodes.values()),
+            files.stored,
+            files.raw_content,
+            self._context.config_loader["parameters"],
+            code_version(),
+        )
+
+    def _refuse_mixture(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        assert self._lineage is not None
+        read = sorted(pipeline.inputs())
+        problems = self._lineage.problems(read, EVENTS)
+        codes = self._lineage.codes(read) if problems else {}
+        for node in pipeline.nodes:
+            codes.setdefault(step_of(node).kind, set()).add(self._lineage.code)
+        refused = [each for each in problems if is_refused(each, codes)]
+        if refused:
+            steps = [problem.step.name for problem in refused]
+            raise OtherState(messages.mixture(refused, making_again(steps, run_params)))
+        if problems:
+            log_doubts(problems)
+
+    def _mark_out_of_date(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Let Kedro take for missing what has to be made again, and say why."""
+        assert self._lineage is not None
+        outputs = sorted(pipeline.all_outputs())
+        causes = self._lineage.problems(outputs)
+        for line in messages.listed(causes):
+            logger.info("out of date: %s", line.strip())
+        if not causes:
+            logger.info("every output is there and up to date: no node runs")
+        for name, problems in self._lineage.problems_of_each(outputs).items():
+            if problems:
+                dataset: Any = catalog.get(name)
+                dataset.exists = not_there
+
+    def _say_how_to_resume(self) -> None:
+        """Print the command that resumes, if Ctrl-C or SIGTERM ends the process in a run."""
+        if self._again is not None and not isinstance(getattr(sys, "last_value", None), Exception):
+            print(f"Interrupted. To resume, run: {self._again}", file=sys.stderr)
+        self._release()
+
+
+def is_refused(problem: Problem, codes: dict[str, set[str]]) -> bool:
+    """Return whether a run must not read a dataset with this problem.
+
+    A missing file is reported when it is loaded. Other code is a problem only if results of one
+    kind of step, such as the scores of two models, come from two versions of the code.
+    """
+    if problem.kind is Kind.OTHER_CODE:
+        return len(codes[problem.step.kind]) > 1
+    return problem.kind not in (Kind.MISSING, Kind.UNKNOWN)
+
+
+def log_doubts(problems: list[Problem]) -> None:
+    """Log what may not be valid, although the run goes on."""
+    known = (Kind.UNKNOWN, Kind.OTHER_CODE)
+    for line in messages.listed([each for each in problems if each.kind in known]):
+        logger.warning("%s", line.strip())
+
+
+def not_there() -> bool:
+    """Answer that a file is missing, to Kedro, which then makes it again."""
+    return False
+
+
+def load_with_warning(
+    lineage: Lineage, catalog: DataCatalog, name: str, version: str | None = None
+) -> Any:
+    """Load a dataset; warn if it is not what the present parameters and code would make."""
+    problems = [each for each in lineage.problems([name], EVENTS) if each.kind is not Kind.MISSING]
+    if problems:
+        lines = "\n".join(messages.listed(problems))
+        warnings.warn(f"{name} is out of date:\n{lines}", stacklevel=2)
+    return type(catalog).load(catalog, name, version)

@@ -1,0 +1,56 @@
+"""Conversion between a table and the bytes of one Parquet file, with a checksum of the file."""
+
+import io
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from collaborative_autoencoders.checksum import PLACEHOLDER, check_checksum, with_checksum
+from collaborative_autoencoders.memory import machine_memory
+from collaborative_autoencoders.options import MOST
+
+CHECKSUM = b"checksum"
+"""Key of the file's metadata that holds its checksum."""
+
+BYTES_PER_CELL = 8
+
+MALFORMED = (pa.ArrowException, OSError, KeyError, TypeError, AttributeError, IndexError)
+"""Errors that reading a damaged Parquet file raises, besides ValueError."""
+
+
+def table_to_bytes(table: pd.DataFrame, **save_args: Any) -> bytes:
+    """Return a table as Parquet, with its column types and `attrs`.
+
+    `save_args` are arguments of pyarrow's `write_table`.
+    """
+    columns, buffer = pa.Table.from_pandas(table), io.BytesIO()
+    marked = columns.replace_schema_metadata({**columns.schema.metadata, CHECKSUM: PLACEHOLDER})
+    pq.write_table(marked, buffer, **{"write_page_checksum": True} | save_args)
+    return with_checksum(buffer.getvalue())
+
+
+def table_from_bytes(content: bytes, **load_args: Any) -> pd.DataFrame:
+    """Return the table in these bytes. `load_args` are arguments of pyarrow's `read`.
+
+    Raises NoChecksum if they have no checksum, and ValueError if they are truncated or changed, or
+    if the table does not fit into memory.
+    """
+    try:
+        parquet = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
+        check_checksum(content)
+        _refuse_too_large(parquet.metadata)
+        return parquet.read(**load_args).to_pandas()
+    except MALFORMED as error:
+        raise ValueError(str(error)) from error
+
+
+def _refuse_too_large(about: pq.FileMetaData) -> None:
+    # equal values take almost no bytes in a file, so its size does not bound that of the table
+    size, there = about.num_rows * about.num_columns * BYTES_PER_CELL, machine_memory()
+    if about.num_rows > MOST or (there is not None and size > there):
+        raise ValueError(
+            f"it claims {about.num_rows:,} rows of {about.num_columns} columns, more than this "
+            "machine can hold"
+        )

@@ -1,0 +1,152 @@
+"""Ids that a file has as text: integers if the text of every one is restored exactly, else text."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+INTEGER = "(?:-?[1-9][0-9]{0,18}|0)"
+"""How int64 is written: no sign +, no leading zero, no decimals, no blanks."""
+
+LONGEST = 18
+"""Integers with more digits may exceed int64."""
+
+PIECE = 1 << 20
+"""Rows that are converted at once."""
+
+NEARLY_ALL = 0.9
+MOST = 0.5
+
+
+class TextIds(NamedTuple):
+    """A column of ids, and a remark on it."""
+
+    ids: pd.Series
+    """int64, or text as categories."""
+
+    remark: str | None
+    """Why a column of mostly integers stays text."""
+
+
+def ids_of_text(text: pd.Series, declare_text: str) -> TextIds:
+    """Return the ids as integers if text -> integer -> text restores every one of them.
+
+        "1" "20"  ->  1 20             "1" "020"  ->  "1" "020", with a remark
+
+    Otherwise, and if an id is null, they stay text. Raises ValueError if nearly all are integers
+    and the others are no digits at all, such as a row of totals: it names their rows.
+    `declare_text` is the fix that declares a column of text.
+    """
+    written = _in_arrow(text)
+    numbers = _as_integers(written)
+    if numbers is not None:
+        return TextIds(pd.Series(numbers, index=text.index, name=text.name, copy=False), None)
+    column = _as_categories(written)
+    ids = pd.Series(column, index=text.index, name=text.name)
+    if not len(column.categories):
+        return TextIds(ids, None)
+    integer_C = are_integers(column.categories)
+    _refuse_odd_rows(column, integer_C, text.name, declare_text)
+    return TextIds(ids, _remark(column, integer_C, text.name))
+
+
+def integers_of(text: pd.Series) -> NDArray[np.int64] | None:
+    """Return the int64 whose text this is, as `str` writes them; None if a text is another."""
+    return _as_integers(_in_arrow(text))
+
+
+def _in_arrow(text: pd.Series) -> pa.ChunkedArray:
+    written = pa.array(text, from_pandas=True)
+    return written if isinstance(written, pa.ChunkedArray) else pa.chunked_array([written])
+
+
+def _as_integers(text: pa.ChunkedArray) -> NDArray[np.int64] | None:
+    """Return the integers whose text this is; None if a text is another, or null."""
+    numbers_N = np.empty(len(text), dtype=np.int64)
+
+    def convert(start: int) -> bool:
+        piece = text.slice(start, PIECE)
+        try:
+            numbers = pc.cast(piece, pa.int64())
+        except pa.ArrowInvalid:
+            return False
+        if numbers.null_count or _has_other_spelling(piece, numbers):
+            return False
+        numbers_N[start : start + PIECE] = numbers
+        return True
+
+    with ThreadPoolExecutor() as pool:
+        return numbers_N if all(pool.map(convert, range(0, len(text), PIECE))) else None
+
+
+def _has_other_spelling(text: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
+    """Return whether a text that pyarrow reads as an integer is not how `str` writes it.
+
+    pyarrow accepts digits, a minus, leading zeros and 0x. Most ids are positive without a zero in
+    front, which costs a quarter of casting back.
+    """
+    zero = pc.starts_with(text, "0")
+    if pc.min(numbers).as_py() > 0 and not pc.any(zero).as_py():
+        return False
+    longer = pc.greater(pc.binary_length(text), 1)
+    return bool(pc.any(pc.or_(pc.and_(zero, longer), pc.starts_with(text, "-0"))).as_py())
+
+
+def are_integers(written: pd.Index) -> NDArray[np.bool_]:
+    """Return whether each text is an int64 as `str` writes it, shape (C,) for C texts."""
+    integer_C = np.asarray(written.str.fullmatch(INTEGER), dtype=bool)
+    for place in np.flatnonzero(integer_C & (written.str.len() > LONGEST)):
+        integer_C[place] = abs(int(written[int(place)])) <= np.iinfo(np.int64).max
+    return integer_C
+
+
+def _as_categories(text: pa.ChunkedArray) -> pd.Categorical:
+    coded = text.dictionary_encode().combine_chunks()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return pd.Categorical.from_codes(codes, pd.Index(coded.dictionary.to_pandas(), dtype="str"))
+
+
+def _refuse_odd_rows(
+    column: pd.Categorical, integer_C: NDArray[np.bool_], name: object, declare_text: str
+) -> None:
+    digits_C = np.asarray(column.categories.str.fullmatch("[0-9]+"), dtype=bool)
+    odd_C = ~(integer_C | digits_C)
+    if not odd_C.any() or odd_C.mean() > 1 - NEARLY_ALL:
+        return
+    rows = np.flatnonzero(odd_C[column.codes] & (column.codes >= 0))
+    shown = ", ".join(f"{column[row]!r} (row {row + 1})" for row in rows[:3])
+    more = f" and {len(rows) - 3:,} more rows" if len(rows) > 3 else ""
+    raise ValueError(
+        f"{name}: nearly all ids are integers, but not {shown}{more}. Correct or drop these rows. "
+        f"If they are ids, declare all ids as text: {declare_text}"
+    )
+
+
+def _remark(column: pd.Categorical, integer_C: NDArray[np.bool_], name: object) -> str | None:
+    odd = column.categories[~integer_C]
+    if len(odd) and odd.str.fullmatch(r"-?[0-9]+\.0").all():
+        return (
+            f"{name}: ids are written with decimals, such as {odd[0]!r}, and used as this text. "
+            f"To use integers: `load_args: {{dtype: {{{name}: float64}}}}` in the catalog entry."
+        )
+    if not len(odd) or integer_C.mean() < MOST:
+        return None
+    row = int(np.argmax(~integer_C[column.codes] & (column.codes >= 0)))
+    return (
+        f"{name}: {len(odd):,} of {len(integer_C):,} ids are not written as an integer is, the "
+        f"first is {column[row]!r} (row {row + 1}). All ids are text as in the file"
+        f"{_twins(odd, column)}."
+    )
+
+
+def _twins(odd: pd.Index, column: pd.Categorical) -> str:
+    """Return the first two ids that differ only in leading zeros, as a clause."""
+    for one in odd[np.asarray(odd.str.fullmatch("0[0-9]+"), dtype=bool)]:
+        other = one.lstrip("0") or "0"
+        if other in column.categories:
+            return f"; {one!r} and {other!r} are two ids"
+    return ""

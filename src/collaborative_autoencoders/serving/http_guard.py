@@ -1,0 +1,249 @@
+"""An ASGI app in front of MLflow's scoring server: limits, names, and clients that are gone.
+
+MLflow 3.17's server reads a body of any size, answers requests in a pool of threads whose queue has
+no end, and goes on with a request whose client has hung up or was answered with status 504.
+"""
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
+from functools import partial
+from http import HTTPStatus
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from .limits import MEGABYTE, Limits, passed, variable_of
+from .names import check_json
+from .parquet import check_parquet
+from .requests import BadRequest
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+MLFLOW_APP = "mlflow.pyfunc.scoring_server.app"
+PATH, JSON, PARQUET = "/invocations", "application/json", "application/vnd.apache.parquet"
+BUSY, LATER = "the server is busy", "Send it again later"
+SECONDS_TO_ARRIVE = 30.0
+"""The time that a body may take."""
+OVERHEAD_BYTES = 16_384
+"""What a request takes beside its body."""
+IN_A_THREAD_BYTES = 262_144
+"""A larger body is checked in a thread, so that other requests do not wait."""
+
+
+class Served(NamedTuple):
+    """What a model must know of the server that it answers for."""
+
+    limits: Limits
+    is_gone: Callable[[], bool]
+    """Whether the client has hung up or has been answered that the request took too long."""
+
+
+served: ContextVar[Served] = ContextVar("served")
+"""Set in MLflow's thread that answers a request, and only there."""
+
+
+class Refused(Exception):
+    """Error for a request that is answered without MLflow: a status and a message."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        """Create the error; the code in the answer is the name of the status."""
+        super().__init__(message)
+        self.status = status
+
+
+class Gone(Exception):
+    """Error for a client that has hung up: an answer would not be read."""
+
+
+class Guard:
+    """The app that checks a request before MLflow reads it, and notices clients that leave.
+
+    At most `at_once` requests are in MLflow's threads. The others wait as bytes, and a request that
+    waits is dropped when its client hangs up.
+    """
+
+    def __init__(self, app: App, limits: Limits, timeout: float) -> None:
+        """Create the guard of an app. A request waits at most `timeout` seconds for others."""
+        self.app, self.limits, self.timeout = app, limits, timeout
+        self.turns = asyncio.Semaphore(limits.at_once)
+        self.bytes = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        visit = Visit(self, scope, receive, send)
+        try:
+            await visit.answer()
+        except Refused as refusal:
+            await send_refusal(send, refusal)
+        except Gone:
+            pass
+        finally:
+            self.bytes -= visit.bytes
+
+
+class Visit:
+    """One request on its way through the guard."""
+
+    def __init__(self, guard: Guard, scope: Message, receive: Receive, send: Send) -> None:
+        """Create the visit; nothing is read yet."""
+        self.guard, self.scope, self.receive, self.send = guard, scope, receive, send
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.bytes = 0
+        self.gone = threading.Event()
+
+    async def answer(self) -> None:
+        """Read, wait, check, and let MLflow answer. Raises Refused, or Gone without an answer."""
+        body = await self._body()
+        leaving = asyncio.create_task(self._leave())
+        try:
+            await self._turn(leaving)
+            try:
+                await self._check(body)
+                served.set(Served(self.guard.limits, self.gone.is_set))
+                await self.guard.app(self.scope, once(body, leaving), self._send)
+            finally:
+                self.guard.turns.release()
+        finally:
+            leaving.cancel()
+
+    def _fits(self, size: int) -> bool:
+        """Count bytes until the visit ends; return whether those of all visits are in the limit."""
+        self.bytes += size
+        self.guard.bytes += size
+        return self.guard.bytes <= self.guard.limits.max_waiting_mb * MEGABYTE
+
+    async def _body(self) -> bytes:
+        """Return the body. One that is refused is read to its end first, and not kept.
+
+        Otherwise its client, which still sends, could not read the refusal.
+        """
+        limit, size, parts = self.guard.limits.max_body_mb * MEGABYTE, 0, []
+        announced = int(self.headers.get(b"content-length", b"0"))
+        waits_for_permission = b"expect" in self.headers
+        fits = self._fits(OVERHEAD_BYTES)
+        more = not (announced > limit and waits_for_permission)
+        try:
+            async with asyncio.timeout(SECONDS_TO_ARRIVE):
+                while more:
+                    message = await self.receive()
+                    if message["type"] == "http.disconnect":
+                        raise Gone
+                    part, more = message.get("body", b""), message.get("more_body", False)
+                    size += len(part)
+                    if size <= limit and fits:
+                        fits = self._fits(len(part))
+                        parts.append(part)
+        except TimeoutError:
+            if size <= limit:
+                raise Refused(
+                    HTTPStatus.REQUEST_TIMEOUT,
+                    f"the body did not arrive in {SECONDS_TO_ARRIVE:.0f} seconds",
+                ) from None
+        if max(size, announced) > limit:
+            what = f"the body has {max(size, announced):,} bytes"
+            message_ = passed(what, "max_body_mb", self.guard.limits, "send fewer rows at once")
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message_)
+        if not fits:
+            message_ = f"the requests that it holds would pass {variable_of('max_waiting_mb')}"
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"{BUSY}: {message_}. {LATER}")
+        return b"".join(parts)
+
+    async def _leave(self) -> None:
+        """Return when the client has hung up or has its whole answer."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.gone.set()
+
+    async def _turn(self, leaving: "asyncio.Task[None]") -> None:
+        """Wait for a turn. Raises Gone if the client leaves, and Refused after the timeout."""
+        turn = asyncio.create_task(self.guard.turns.acquire())
+        await asyncio.wait(
+            {turn, leaving}, timeout=self.guard.timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+        if turn.done():
+            return
+        turn.cancel()
+        if leaving.done():
+            raise Gone
+        message = f"the request waited {self.guard.timeout:.0f} seconds for others"
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"{BUSY}: {message}. {LATER}")
+
+    async def _check(self, body: bytes) -> None:
+        """Raise Refused if the content type is missing, or for what MLflow would not notice."""
+        kind = self.headers.get(b"content-type")
+        if kind is None:
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"no header Content-Type: send {JSON}")
+        checks: dict[str, Callable[[bytes], None]] = {
+            JSON: check_json,
+            PARQUET: partial(check_parquet, limits=self.guard.limits),
+        }
+        check = checks.get(kind.partition(b";")[0].strip().decode("latin-1"))
+        try:
+            if check is not None and len(body) > IN_A_THREAD_BYTES:
+                await asyncio.to_thread(check, body)
+            elif check is not None:
+                check(body)
+        except BadRequest as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+
+    async def _send(self, message: Message) -> None:
+        """Pass a message on. After MLflow's answer to a request that took too long, work stops."""
+        if message.get("status") == HTTPStatus.GATEWAY_TIMEOUT:
+            self.gone.set()
+        await self.send(message)
+
+
+def once(body: bytes, leaving: "asyncio.Task[None]") -> Receive:
+    """Return the `receive` of an app: the body, and later that the client has left."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await asyncio.wait({leaving})
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+async def send_refusal(send: Send, refusal: Refused) -> None:
+    """Send a refusal in the form of MLflow's errors."""
+    content = {"error_code": refusal.status.name, "message": str(refusal)}
+    headers = [(b"content-type", JSON.encode())]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+
+
+class GuardedModule(ModuleType):
+    """MLflow's module of the app, which gives the server the guarded app."""
+
+    limits: Limits
+
+    @property
+    def app(self) -> Guard:
+        """The app of MLflow behind a guard."""
+        from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
+
+        timeout = float(MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.get())
+        return Guard(vars(self)["app"], self.limits, timeout)
+
+
+def guard_mlflow_server(limits: Limits) -> None:
+    """Guard the app that MLflow's server is about to make; do nothing in any other process.
+
+    The server imports a module of MLflow, which loads the model and then makes the app `app`. A
+    model has no other place in which it can add to the server that it is loaded by.
+    """
+    module = sys.modules.get(MLFLOW_APP)
+    if module is not None and "app" not in vars(module):
+        module.__class__ = GuardedModule
+        vars(module)["limits"] = limits

@@ -1,0 +1,89 @@
+"""The names in the JSON of a request: keys, params and columns, each known or refused.
+
+MLflow ignores an unknown name with a warning in the server's log, and its client gets status 200
+for an answer that leaves out what was asked for. So they are checked before MLflow reads them.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from reprlib import repr as shortened
+from typing import Any
+
+from collaborative_autoencoders.columns import HISTORY, RATINGS, USER
+from collaborative_autoencoders.options import closest_hint
+
+from .requests import BadRequest, Wanted
+
+RECORDS, SPLIT, PARAMS = "dataframe_records", "dataframe_split", "params"
+FORMS = (RECORDS, SPLIT, "inputs", "instances")
+COLUMNS = (USER, HISTORY, RATINGS)
+MAX_DEPTH = 32
+"""Levels of nested JSON. A valid request has at most five."""
+
+
+def check_json(body: bytes) -> None:
+    """Raise BadRequest if a key, param or column of the JSON is unknown, or if it is too deep.
+
+    JSON that is not valid is left to MLflow, which answers it with status 400 and a message.
+    """
+    try:
+        request = json.loads(body)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return
+    except RecursionError:
+        raise BadRequest(too_deep()) from None
+    except ValueError:
+        digits = sys.get_int_max_str_digits()
+        raise BadRequest(f"the JSON has an integer of more than {digits:,} digits") from None
+    if is_deeper(request, MAX_DEPTH):
+        raise BadRequest(too_deep())
+    if isinstance(request, dict):
+        check_names(request)
+
+
+def check_names(request: dict[str, Any]) -> None:
+    """Raise BadRequest, with the closest known name, for an unknown key, param or column."""
+    refuse_unknown("key", request, (*FORMS, PARAMS))
+    params = request.get(PARAMS)
+    if isinstance(params, dict):
+        refuse_unknown("param", params, Wanted._fields)
+    for form in FORMS:
+        refuse_unknown("column", columns_in(form, request.get(form)), COLUMNS)
+
+
+def columns_in(form: str, table: Any) -> Iterable[Any]:
+    """Return the names of the columns of a table in this form; none if the table is not valid."""
+    if form == SPLIT:
+        columns = table.get("columns") if isinstance(table, dict) else None
+        return columns if isinstance(columns, list) else []
+    if isinstance(table, dict) and form != RECORDS:
+        return table
+    rows = table if isinstance(table, list) else []
+    return dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row)
+
+
+def refuse_unknown(what: str, names: Iterable[Any], known: tuple[str, ...]) -> None:
+    """Raise BadRequest for the first name that is not known."""
+    for name in names:
+        if name not in known:
+            hint = closest_hint(name, {*known}) if isinstance(name, str) else ""
+            raise BadRequest(f"unknown {what} {shortened(name)} (known: {', '.join(known)}){hint}")
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and dicts are nested in more than this number of levels."""
+    level = [value] if isinstance(value, (list, dict)) else []
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (list, dict))
+        ]
+    return bool(level)
+
+
+def too_deep() -> str:
+    """Return the message for JSON with too many levels."""
+    return f"the JSON has more than {MAX_DEPTH} levels of lists and objects: a request has five"

@@ -1,0 +1,145 @@
+"""The registered versions that a promotion compares, on the data in data/."""
+
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from collaborative_autoencoders.columns import ITEM, USER
+from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.evaluation.versions import Comparison, compare_versions
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.metrics.table import Measure
+from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models.model import RatingModel
+
+from . import model_versions
+from .fit_seeds import differ_only_in_seed, fits_like
+from .recommender import Recommender
+from .translated import Translated
+
+
+class CurrentData(NamedTuple):
+    """The data in data/, on which both versions are compared."""
+
+    lookup: Lookup
+    known: Interactions
+    """Train and validation."""
+    test: Interactions
+
+    @property
+    def users(self) -> pd.Series:
+        """Raw ids of users, each at its index."""
+        return self.lookup.users[USER]
+
+    @property
+    def items(self) -> pd.Series:
+        """Raw ids of items, each at its index."""
+        return self.lookup.items[ITEM]
+
+
+class Rivals(NamedTuple):
+    """Two configurations, each with one version per fit; the first is the version in question."""
+
+    champions: list[Translated]
+    challengers: list[Translated]
+
+    def compare(
+        self, data: CurrentData, metric: Measure, evaluation: EvaluationOptions
+    ) -> Comparison:
+        """Return the comparison on the test ratings that no version has seen."""
+        champion, *more_champions = self.champions
+        challenger, *more_challengers = self.challengers
+        return compare_versions(
+            champion=champion,
+            challenger=challenger,
+            known=data.known,
+            test=data.test,
+            measure=metric,
+            options=evaluation,
+            more_champions=more_champions,
+            more_challengers=more_challengers,
+        )
+
+
+def load_rivals(
+    name: str,
+    champion: int,
+    challenger: int,
+    *,
+    data: CurrentData,
+    metric: Measure,
+    fit_seeds: int,
+    other_data: Literal["refuse", "allow"],
+) -> Rivals:
+    """Return both versions, and further fits of their configurations if `fit_seeds` is above 1.
+
+    Raises ValueError, with the reason, if they cannot be compared: a version cannot be read or was
+    fitted on other data, the model has no such metric, or fits are missing.
+    """
+    sides: list[list[Translated]] = []
+    for number in (champion, challenger):
+        fits = fits_of(name, number, fit_seeds)
+        sides.append([load(name, each, data, other_data) for each in fits])
+    if metric.k is None and not isinstance(sides[0][0], RatingModel):
+        raise ValueError(f"{name} does not predict ratings: it has no {metric.name}")
+    if fit_seeds > 1 and differ_only_in_seed(name, champion, challenger):
+        raise ValueError(
+            f"version {challenger} differs from version {champion} only in fitting.seed: which of "
+            "them is better is luck of the fit"
+        )
+    return Rivals(*sides)
+
+
+def fits_of(name: str, number: int, fit_seeds: int) -> list[int]:
+    """Return the versions that stand for the configuration of this one, this one first.
+
+    Raises ValueError if fewer fits than `fit_seeds` are registered.
+    """
+    if fit_seeds == 1 or not MODELS[name].is_network:
+        return [number]
+    found = fits_like(name, number, fit_seeds)
+    if len(found) < fit_seeds:
+        raise ValueError(
+            f"promotion.fit_seeds is {fit_seeds}, and only {len(found)} of the registered versions "
+            f"have the configuration of version {number} with different seeds: register more with "
+            f"`kedro run --params {name}.fitting.seed=…` and otherwise the same parameters, or "
+            "lower promotion.fit_seeds"
+        )
+    return found
+
+
+def load(
+    name: str, number: int, data: CurrentData, other_data: Literal["refuse", "allow"]
+) -> Translated:
+    """Return a version, with the indices of the current data.
+
+    Raises ValueError if it cannot be read, or was fitted on other data and these are refused.
+    """
+    try:
+        recommender = model_versions.load(name, number)
+    except ValueError as error:
+        raise ValueError(f"version {number}: {error}") from None
+    other = difference_of_data(recommender, data)
+    if other and other_data == "refuse":
+        raise ValueError(
+            f"version {number} {other}: set promotion.other_data: allow to compare them"
+        )
+    return Translated.of(recommender, data.users, data.items)
+
+
+def difference_of_data(recommender: Recommender, data: CurrentData) -> str | None:
+    """Return how a version's data differ from the current data, or None if they are equal."""
+    theirs, ours = recommender.data, data.lookup.facts
+    if theirs["checksum"] != ours["checksum"]:
+        return (
+            f"was fitted on {theirs['data_set']} ({theirs['checksum'][:8]}), "
+            f"and data/ holds {ours['data_set']} ({ours['checksum'][:8]})"
+        )
+    users, items = recommender.users[USER], recommender.items[ITEM]
+    if users.equals(data.users) and items.equals(data.items):
+        return None
+    return (
+        f"has another catalogue: its ids ({len(users)} users x {len(items)} items) differ from "
+        f"those in data/ ({len(data.users)} x {len(data.items)})"
+    )

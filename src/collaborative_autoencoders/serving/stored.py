@@ -1,0 +1,134 @@
+"""The folder of a recommender: its files, their checksums, and what they must have in common.
+
+    about.json         format, threshold of a like, facts about the data, checksum of each file
+    model.safetensors  users.parquet  items.parquet  history.npz  seen.npz
+
+Dimension key: U users, I items.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.checksum import PLACEHOLDER, check_checksum, with_checksum
+from collaborative_autoencoders.columns import LIKES, USER
+from collaborative_autoencoders.interactions.claims import (
+    check_facts,
+    check_ids,
+    check_titles,
+    strict_json,
+)
+from collaborative_autoencoders.interactions.sparse import likes_of
+from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.options import Options, read_options
+
+ABOUT = "about.json"
+FORMAT = 3
+"""Version of the folder's format. Folders of another version are not read."""
+
+T = TypeVar("T")
+
+
+class About(Options):
+    """The content of about.json."""
+
+    format: Literal[3]
+    checksum: str
+    like_threshold: float | None
+    data: dict[str, Any]
+    files: dict[str, str]
+    """The checksum of each file, so that files of two recommenders are not mixed."""
+
+
+def write_folder(
+    folder: Path, files: Mapping[str, bytes], like_threshold: float | None, data: dict[str, Any]
+) -> None:
+    """Write the files, and about.json with their checksums."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    about = {
+        "format": FORMAT,
+        "checksum": PLACEHOLDER,
+        "like_threshold": like_threshold,
+        "data": data,
+        "files": {name: check_checksum(content) for name, content in files.items()},
+    }
+    (folder / ABOUT).write_bytes(with_checksum(json.dumps(about, indent=2).encode()))
+
+
+def read_about(folder: Path) -> About:
+    """Return the content of about.json.
+
+    Raises ValueError if the folder has another format, or if the file is not valid.
+    """
+    file = folder / ABOUT
+    content = file.read_bytes() if file.is_file() else b"{}"
+    try:
+        raw = strict_json(content)
+        found = raw.get("format") if isinstance(raw, dict) else None
+        if found == FORMAT:
+            check_checksum(content)
+            about = read_options(About, raw)
+            check_facts(about.data)
+            return about
+    except ValueError as error:
+        raise ValueError(_broken(file, error)) from error
+    raise ValueError(
+        f"it was registered in format {found}, and this code reads format {FORMAT}: register the "
+        "model again, and make the new version champion with "
+        "`kedro run --pipelines promotion --params promotion.roll_back.<model>=<version>`"
+    )
+
+
+def read_file(folder: Path, name: str, about: About, from_bytes: Callable[[bytes], T]) -> T:
+    """Return the value of one file. Raises ValueError, with the file, if it is not valid."""
+    file = folder / name
+    try:
+        content = file.read_bytes()
+        value = from_bytes(content)
+        if check_checksum(content) != about.files.get(name):
+            raise ValueError("it belongs to another version of a model")
+        return value
+    except (ValueError, OSError) as error:
+        raise ValueError(_broken(file, error)) from error
+
+
+def check_tables(users: pd.DataFrame, items: pd.DataFrame, catalogue: Catalogue) -> None:
+    """Raise ValueError unless the tables have one row per user and item of the catalogue."""
+    check_ids(users, USER)
+    check_titles(items)
+    if (len(users), len(items)) != (catalogue.users, catalogue.items):
+        raise ValueError(
+            f"{len(users)} users and {len(items)} items have ids, but the model was fitted on "
+            f"{catalogue.users} and {catalogue.items}"
+        )
+
+
+def check_matrices(
+    history_UI: csr_array, seen_UI: csr_array, items: pd.DataFrame, about: About, shape: Catalogue
+) -> None:
+    """Raise ValueError unless histories and ratings are on the scale and have the catalogue's size.
+
+    The likes of the items are counted again.
+    """
+    for name, matrix_UI in (("history", history_UI), ("seen", seen_UI)):
+        if matrix_UI.shape != (shape.users, shape.items):
+            raise ValueError(f"{name} has the shape {matrix_UI.shape}, not that of the model")
+    lowest, highest = shape.lowest_rating, shape.highest_rating
+    values_N = seen_UI.data
+    if lowest is not None and not ((values_N >= lowest) & (values_N <= highest)).all():
+        raise ValueError(f"a rating lies outside the scale from {lowest} to {highest}")
+    threshold = about.like_threshold
+    likes_UI = seen_UI if threshold is None else likes_of(seen_UI, threshold)
+    likes_I = np.bincount(likes_UI.indices, minlength=shape.items)
+    if LIKES not in items or not np.array_equal(items[LIKES].to_numpy(), likes_I):
+        raise ValueError("the likes of the items are not those of the ratings")
+
+
+def _broken(file: Path, error: Exception) -> str:
+    return f"{file} is not valid: {error}. Register the model again"

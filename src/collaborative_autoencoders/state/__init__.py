@@ -1,0 +1,1 @@
+"""What made the files in data/, and which run is writing them."""

@@ -1,0 +1,89 @@
+"""The content of a stored file, as a digest that is computed only if the file has changed."""
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fsspec.implementations.local import LocalFileSystem
+
+
+class Content(NamedTuple):
+    """What a file holds, and by what it is recognised without reading it."""
+
+    digest: str
+    size: int
+    modified: int
+    """Time of modification in nanoseconds; 0 on a file system that is not local."""
+    entry: str = ""
+    """Digest of the catalog entry of a raw table, which decides how the file is read."""
+
+    def same_as(self, other: "Content | None") -> bool:
+        """Return whether what is read is the same."""
+        return other is not None and (self.digest, self.entry) == (other.digest, other.entry)
+
+
+class Stored(NamedTuple):
+    """The place of a dataset: a file or a folder on a file system of fsspec."""
+
+    fs: Any
+    path: str
+
+    @classmethod
+    def local(cls, path: Path) -> "Stored":
+        """Return the place of a local file."""
+        return cls(LocalFileSystem(), path.as_posix())
+
+    @property
+    def record(self) -> str:
+        """The path of the file with the record of what made this one."""
+        folder, _, name = self.path.rpartition("/")
+        return f"{folder}/.{name}.made.json"
+
+    def content(self, known: Content | None = None) -> Content | None:
+        """Return the content, or None if there is no file.
+
+        A local file is read only if its size or its time is not that of `known`.
+        """
+        if not isinstance(self.fs, LocalFileSystem):
+            return self._remote_content()
+        path = Path(self.path)
+        if not path.exists():
+            return None
+        files = [path] if path.is_file() else sorted(filter(Path.is_file, path.rglob("*")))
+        found = [file.stat() for file in files]
+        size = sum(each.st_size for each in found)
+        modified = max((each.st_mtime_ns for each in found), default=0)
+        if known is not None and (size, modified) == (known.size, known.modified):
+            return known
+        return Content(_digest_of_files(path, files), size, modified)
+
+    def _remote_content(self) -> Content | None:
+        """Return what the file system says of the file, such as its ETag; it is not read.
+
+        A store that does not answer is reported when the file is loaded or saved.
+        """
+        with suppress(Exception):
+            if self.fs.exists(self.path):
+                size = int(self.fs.size(self.path) or 0)
+                return Content(f"{self.fs.checksum(self.path):x}", size, 0)
+        return None
+
+
+def _digest_of_files(path: Path, files: list[Path]) -> str:
+    """Return the SHA-256 of a file; of a folder, that of the names and digests of its files."""
+    digests = {file.relative_to(path).as_posix(): sha256(file) for file in files}
+    return digests["."] if files == [path] else digest_of(digests)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """Return the SHA-256 of a value of JSON, as hex digits."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""Configuration that is not in `conf/` of the working directory is found, or named."""
+
+import logging
+
+import pytest
+from kedro.config import MissingConfigException
+from kedro.framework.project import LOGGING
+from model_options import CONF, configuration_of
+
+from collaborative_autoencoders.config_loader import ProjectConfigLoader
+from collaborative_autoencoders.hooks.configuration import parameters_of, use_logging_of
+from collaborative_autoencoders.hooks.next_commands import to_compare_runs, to_look_at_the_pipeline
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A working directory that is in no Kedro project."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_missing_environment_is_named_with_the_closest_one():
+    with pytest.raises(MissingConfigException, match="no environment 'tset' in .* mean 'test'"):
+        parameters_of(configuration_of("tset"))
+
+
+def test_a_folder_without_configuration_is_named_with_the_option(elsewhere):
+    loader = ProjectConfigLoader(str(elsewhere / "conf"), base_env="base", default_run_env="local")
+    with pytest.raises(MissingConfigException, match="no configuration in .*--conf-source"):
+        parameters_of(loader)
+
+
+def test_the_logging_of_another_folder_is_used_unless_kedro_has_found_one(elsewhere, monkeypatch):
+    before = dict(LOGGING.data)
+    level = logging.getLogger("kedro.io.data_catalog").level
+    try:
+        monkeypatch.setenv("KEDRO_LOGGING_CONFIG", "mine.yml")
+        logging.getLogger("kedro.io.data_catalog").setLevel("DEBUG")
+        use_logging_of(CONF)
+        assert logging.getLogger("kedro.io.data_catalog").level == logging.DEBUG
+        monkeypatch.delenv("KEDRO_LOGGING_CONFIG")
+        use_logging_of(CONF)
+        assert logging.getLogger("kedro.io.data_catalog").level == logging.WARNING
+    finally:
+        LOGGING.data = before
+        logging.getLogger("kedro.io.data_catalog").setLevel(level)
+
+
+def test_commands_that_need_a_kedro_project_are_printed_in_one_only(elsewhere, monkeypatch):
+    monkeypatch.setattr("mlflow.get_tracking_uri", lambda: f"sqlite:///{elsewhere}/my runs.db")
+    plain = {"env": None}
+    assert (to_compare_runs(plain), to_look_at_the_pipeline()) == (None, None)
+    (elsewhere / "my runs.db").touch()
+    assert to_compare_runs(plain) == "mlflow ui --backend-store-uri 'sqlite:///my runs.db'"
+    monkeypatch.chdir(CONF.parent)
+    assert (to_compare_runs(plain), to_look_at_the_pipeline()) == (
+        "kedro mlflow ui",
+        "kedro viz run",
+    )

@@ -1,0 +1,86 @@
+"""Every runner of Kedro logs the same runs: one parent, and one child per model."""
+
+import pickle
+
+import projects
+import pytest
+import tracked
+from kedro.framework.project import configure_project, settings
+from kedro.pipeline.node import Node
+from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
+
+from collaborative_autoencoders.hooks.workers import HooksForWorkers, RunNotes
+from collaborative_autoencoders.tracking.provenance import COSTS
+
+TWO_MODELS = ["bias.average_scores", "cdae.average_scores"]
+
+
+@pytest.fixture
+def finished(finished_world, tmp_path):
+    """The data of a finished run, and no run in the store."""
+    return projects.copy_of(finished_world, tmp_path / "finished")
+
+
+def logged(project):
+    """Name, status, parameters and metrics of the last parent and its children."""
+    parent, children = tracked.last_run(project)
+    return {
+        name: (
+            run.info.status,
+            run.data.params,
+            {key: value for key, value in run.data.metrics.items() if key not in COSTS},
+        )
+        for name, run in ({"": parent} | children).items()
+    }
+
+
+def test_every_runner_logs_what_the_sequential_one_does(finished):
+    found = []
+    for runner in (SequentialRunner, ThreadRunner, ParallelRunner):
+        projects.run(finished, node_names=TWO_MODELS, runner=runner())
+        found.append(logged(finished))
+    sequential, threads, processes = found
+    assert sorted(sequential) == ["", "bias", "cdae"]
+    assert sequential["cdae"][2]["ndcg_at_10"] > 0
+    assert threads == sequential
+    assert processes == sequential
+
+
+def test_a_node_that_fails_in_another_process_fails_the_run_of_its_model(finished, monkeypatch):
+    whole = Node.run
+
+    def run(self, inputs=None):
+        if self.name == "bias.average_scores":
+            raise ValueError("planted")
+        return whole(self, inputs)
+
+    monkeypatch.setattr(Node, "run", run)
+    with pytest.raises(ValueError, match="planted"):
+        projects.run(finished, node_names=TWO_MODELS, runner=ParallelRunner())
+    statuses = tracked.statuses(finished)
+    assert statuses.pop("cdae", "FINISHED") == "FINISHED"
+    assert statuses == {"": "FAILED", "bias": "FAILED"}
+
+
+def test_a_new_process_gets_the_state_of_the_hooks():
+    configure_project("collaborative_autoencoders")
+    hooks = {type(hook).__name__: hook for hook in settings.HOOKS}
+    progress = hooks["ProgressHook"]
+    progress.notes, progress.nodes = (notes := RunNotes()), 7
+    notes.finish("one")
+    hooks["OwnDataHook"]._files = {"ratings": None, "items": None}
+    sent = pickle.dumps(HooksForWorkers())
+    progress.nodes = 0
+    pickle.loads(sent)
+    assert progress.nodes == 7
+    assert progress.notes.finish("two") == 2
+    assert dict(notes.finished()) == {"one": 1, "two": 1}
+
+
+def test_the_first_worker_that_asks_starts_the_run_of_a_model():
+    notes = RunNotes()
+    other = pickle.loads(pickle.dumps(notes))
+    assert notes.run_of("cdae", lambda: "run-1") == "run-1"
+    assert other.run_of("cdae", lambda: "run-2") == "run-1"
+    assert other.run_of("mf", lambda: "run-3") == "run-3"
+    assert notes.runs() == {"cdae": "run-1", "mf": "run-3"}

@@ -1,0 +1,176 @@
+"""A stored file is checked against what made it."""
+
+import json
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from collaborative_autoencoders.state.content import Content, Stored
+from collaborative_autoencoders.state.lineage import Kind, Lineage, Step
+from collaborative_autoencoders.state.messages import listed, made_with, mixture
+from collaborative_autoencoders.state.record import parameters_of, read_record, write_record
+
+SPLIT = Step("split", "split", ("split",), ("table",), ("train",))
+FIT = Step("cdae.fit", "fit", ("cdae",), ("train",), ("fitted",))
+SCORE = Step("cdae.score", "score", ("k",), ("fitted", "train"), ("scores",))
+OPTIONS = {"split": {"seed": 1}, "cdae": {"size": 200, "rates": [0.1]}, "k": 10}
+
+
+class World:
+    """Three steps whose files hold a text; what a step writes is a function of what it reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.table, self.code = folder, "ratings", "version 1"
+
+    def stored(self, name: str) -> Stored:
+        return Stored.local(self.folder / name)
+
+    def lineage(self, **options) -> Lineage:
+        def raw(name, known):
+            return Content(self.table, 0, 0)
+
+        return Lineage((SPLIT, FIT, SCORE), self.stored, raw, OPTIONS | options, self.code)
+
+    def run(self, *steps: Step, **options) -> None:
+        lineage = self.lineage(**options)
+        for step in steps:
+            read = [lineage.content(name).digest for name in step.inputs]
+            given = parameters_of(step.parameters, OPTIONS | options)
+            for name in step.outputs:
+                Path(self.stored(name).path).write_text(json.dumps([read, given]))
+                write_record(self.stored(name), lineage.record(step, self.stored(name).content()))
+
+    def reasons(self, *names: str, events=frozenset(), **options) -> list[str]:
+        return [str(each) for each in self.lineage(**options).problems(names, events)]
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    world = World(tmp_path)
+    world.run(SPLIT, FIT, SCORE)
+    return world
+
+
+def test_what_a_whole_run_has_written_is_valid(world):
+    assert world.reasons("scores", "fitted", "train") == []
+
+
+def test_another_option_is_named_with_both_values(world):
+    other = {"cdae": {"size": 5, "rates": [0.1]}}
+    assert world.reasons("scores", **other) == ["fitted: cdae.size was 200, is 5"]
+    assert world.reasons("train", **other) == []
+
+
+def test_what_was_made_before_a_later_fit_is_not_valid(world):
+    """The scores are of the model with 200 units; the model beside them has 5."""
+    other = {"cdae": {"size": 5, "rates": [0.1]}}
+    world.run(FIT, **other)
+    assert world.reasons("scores", **other) == ["scores: was made from another fitted"]
+    assert world.reasons("scores") == ["fitted: cdae.size was 5, is 200"]
+
+
+def test_a_step_that_writes_the_same_again_leaves_the_rest_valid(world):
+    world.run(SPLIT, split={"seed": 2})
+    assert world.reasons("scores", split={"seed": 2}) == ["fitted: was made from another train"]
+    world.run(SPLIT)
+    assert world.reasons("scores") == []
+
+
+def test_another_raw_table_is_the_cause_and_is_named_once(world):
+    world.table = "other ratings"
+    assert world.reasons("scores", "fitted") == ["train: was made from another table"]
+
+
+def test_a_file_that_was_changed_by_hand_is_named(world):
+    path = Path(world.stored("fitted").path)
+    path.write_text(path.read_text().replace("200", "201"))
+    assert world.reasons("scores") == [f"fitted: {path} has changed since cdae.fit wrote it"]
+
+
+def test_a_file_of_the_same_size_and_time_is_not_read_again(world, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the file was read")
+
+    monkeypatch.setattr("hashlib.file_digest", refuse)
+    assert world.reasons("scores") == []
+
+
+def test_a_copied_file_is_still_valid(world):
+    path = Path(world.stored("fitted").path)
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    assert world.reasons("scores") == []
+
+
+def test_a_deleted_file_still_has_its_options(world):
+    Path(world.stored("fitted").path).unlink()
+    problems = world.lineage().problems(["scores"])
+    assert [(each.dataset, each.kind) for each in problems] == [("fitted", Kind.MISSING)]
+    other = {"cdae": {"size": 5, "rates": [0.1]}}
+    assert world.reasons("scores", **other) == ["fitted: cdae.size was 200, is 5"]
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", '{"step": "cdae.fit"'])
+def test_without_a_valid_record_nothing_is_known(world, text):
+    record = Path(world.stored("fitted").record)
+    record.unlink() if text is None else record.write_text(text)
+    assert world.reasons("scores") == ["fitted: has no record of what made it"]
+
+
+def test_other_code_is_a_problem_of_every_step(world):
+    world.code = "version 2"
+    kinds = {each.kind for each in world.lineage().problems(["scores"])}
+    assert kinds == {Kind.OTHER_CODE}
+    world.run(FIT)
+    assert world.lineage().codes(["scores"]) == {
+        "split": {"version 1"},
+        "fit": {"version 2"},
+        "score": {"version 1"},
+    }
+
+
+def test_an_event_stays_valid_as_it_was_written(world):
+    other = {"cdae": {"size": 5, "rates": [0.1]}}
+    assert world.reasons("scores", events={"score"}, **other) == []
+    path = Path(world.stored("scores").path)
+    path.write_text("other scores")
+    changed = f"scores: {path} has changed since cdae.score wrote it"
+    assert world.reasons("scores", events={"score"}, **other) == [changed]
+
+
+def test_a_record_holds_no_uri(world):
+    given = parameters_of(("storage",), {"storage": {"url": "postgresql://me:secret@host/db"}})
+    assert "secret" not in str(given)
+    other = parameters_of(("storage",), {"storage": {"url": "postgresql://me:secret@host/other"}})
+    assert given != other
+
+
+def test_records_are_kept_on_any_file_system(world):
+    fs = fsspec.filesystem("memory")
+    stored = Stored(fs, "/lineage/train")
+    fs.pipe_file(stored.path, b"text")
+    record = world.lineage().record(SPLIT, stored.content())
+    write_record(stored, record)
+    assert read_record(stored) == record
+    assert stored.content().same_as(record.content)
+
+
+def test_the_message_groups_causes_and_proposes_the_former_options(world):
+    problems = world.lineage(split={"seed": 2}, k=5).problems(["scores"])
+    text = mixture(problems, "kedro run --from-nodes split")
+    assert "  train: split.seed was 1, is 2\n  scores: k was 10, is 5\n" in text
+    assert text.endswith("--params split.seed=1,k=10")
+    assert made_with(world.lineage(cdae={"size": 5}).problems(["scores"])) is None  # a list
+
+
+def test_of_many_causes_some_are_shown_and_the_rest_is_counted(world):
+    many = [
+        each._replace(dataset=f"{number}.fitted", reason=f"reason {number // 2}")
+        for number in range(16)
+        for each in world.lineage(k=5).problems(["scores"])
+    ]
+    lines = listed(many)
+    assert lines[0] == "  0.fitted, 1.fitted: reason 0"
+    assert lines[-1] == "  and 3 more"
