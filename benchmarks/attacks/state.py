@@ -6,7 +6,7 @@ Runs are started at the same time, killed at random moments and resumed with oth
 are fitted with other options between two runs; every stored file is replaced by that of another
 run. An attack is harmless if it is refused, or if the figures are those of a run that was left in
 peace. The exit status is 1 if an attack gave other figures without a word. The moments are random
-with a fixed seed. Takes about 4 minutes on two quiet cores.
+with a fixed seed. Takes about 3 minutes on two quiet cores.
 """
 
 import contextlib

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from . import mutations, parameters, texts
 from .bounded import CHANGED, NAMELESS, REFUSED, UNBOUNDED, WRONG, Tally, outcome
@@ -140,7 +141,7 @@ def attack_parameters(world: Finished, tally: Tally) -> None:
     raw = world.parameters()
     for kind, key, changed, value in parameters.mutated(raw):
         names = (key, key.rpartition(".")[0] or key, key.partition(".")[2] or key)
-        attempt = lambda: check.taken_as_written(changed, key, value)  # noqa: B023, E731
+        attempt = partial(check.taken_as_written, changed, key, value)
         tally.add(kind, f"{key}={value!r}", outcome(attempt, names))
     for model, changes in parameters.FITS:
         found = outcome(parameters.fit(world, model, changes), (model, "fitting.", "model."))
@@ -158,17 +159,18 @@ def attack_through_a_run(world: Finished, tally: Tally) -> None:
         file, nodes = world.file_of(name), [node.name for node in world.readers(name)]
         outputs = [output for node in world.readers(name) for output in node.outputs]
         before = {output: world.loaded(output) for output in outputs}
-
-        def attempt() -> bool:
-            world.run(node_names=nodes)  # noqa: B023
-            after = {output: world.loaded(output) for output in outputs}  # noqa: B023
-            return after == before  # noqa: B023
-
+        attempt = partial(run_gives, world, nodes, before)
         with replaced(file, change(file.read_bytes())):
             found = outcome(attempt, (str(file), file.name, name))
         tally.add("a text that could be another", name, found)
         shutil.rmtree(data)
         shutil.copytree(world.folder / "before", data)
+
+
+def run_gives(world: Finished, nodes: list[str], results: dict[str, Any]) -> bool:
+    """Run the nodes, and return whether their outputs are these results."""
+    world.run(node_names=nodes)
+    return {output: world.loaded(output) for output in results} == results
 
 
 if __name__ == "__main__":
