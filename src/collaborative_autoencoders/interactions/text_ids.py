@@ -70,30 +70,34 @@ def _as_integers(text: pa.ChunkedArray) -> NDArray[np.int64] | None:
 
     def convert(start: int) -> bool:
         piece = text.slice(start, PIECE)
-        try:
-            numbers = pc.cast(piece, pa.int64())
-        except pa.ArrowInvalid:
+        if piece.null_count:
             return False
-        if numbers.null_count or _has_other_spelling(piece, numbers):
-            return False
-        numbers_N[start : start + PIECE] = numbers
+        for chunk in piece.chunks:
+            try:
+                numbers = pc.cast(chunk, pa.int64()).to_numpy()
+            except pa.ArrowInvalid:
+                return False
+            numbers_N[start : start + len(numbers)] = numbers
+            if _has_other_spelling(chunk, numbers):
+                return False
+            start += len(numbers)
         return True
 
     with ThreadPoolExecutor() as pool:
         return numbers_N if all(pool.map(convert, range(0, len(text), PIECE))) else None
 
 
-def _has_other_spelling(text: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
+def _has_other_spelling(text: pa.Array, numbers_N: NDArray[np.int64]) -> bool:
     """Return whether a text that pyarrow reads as an integer is not how `str` writes it.
 
-    pyarrow accepts digits, a minus, leading zeros and 0x. Most ids are positive without a zero in
-    front, which costs a quarter of casting back.
+    pyarrow accepts digits, a minus, leading zeros and 0x.
     """
-    zero = pc.starts_with(text, "0")
-    if pc.min(numbers).as_py() > 0 and not pc.any(zero).as_py():
+    from_zero = text.filter(pc.starts_with(text, "0"))
+    if pc.any(pc.not_equal(from_zero, "0")).as_py():
+        return True
+    if not len(numbers_N) or numbers_N.min() > 0:
         return False
-    longer = pc.greater(pc.binary_length(text), 1)
-    return bool(pc.any(pc.or_(pc.and_(zero, longer), pc.starts_with(text, "-0"))).as_py())
+    return bool(pc.any(pc.starts_with(text, "-0")).as_py())
 
 
 def are_integers(written: pd.Index) -> NDArray[np.bool_]:
