@@ -89,12 +89,13 @@ def decoder_products(options: TrainingOptions, likes_UI: csr_array) -> Way:
     """The three products of every batch of an epoch, on random numbers."""
     (n_users, n_items), hidden = likes_UI.shape, options.model.hidden_size
     decoder_HI = torch.randn(hidden, n_items)
-    sizes = {len(users) for users in torch.arange(n_users).split(options.fitting.batch_size)}
+    batches = torch.arange(n_users).tensor_split(options.fitting.n_batches(n_users))
+    sizes = {len(users) for users in batches}
     hidden_of = {size: torch.randn(size, hidden) for size in sizes}
     gradient_of = {size: torch.randn(size, n_items) for size in sizes}
 
     def epoch(number: int) -> None:
-        for users in torch.arange(n_users).split(options.fitting.batch_size):
+        for users in batches:
             hidden_BH, gradient_BI = hidden_of[len(users)], gradient_of[len(users)]
             hidden_BH @ decoder_HI
             hidden_BH.T @ gradient_BI

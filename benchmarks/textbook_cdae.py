@@ -72,17 +72,18 @@ class Textbook(nn.Module):
         return self(x_UI, torch.from_numpy(users_U)).numpy()
 
 
-class SameOrder(Sampler[int]):
-    """The order in which our loop visits users, drawn from the same generator."""
+class SameBatches(Sampler[list[int]]):
+    """The batches of users that our loop visits, drawn from the same generator."""
 
-    def __init__(self, n_users: int, generator: torch.Generator) -> None:
-        self.n_users, self.generator = n_users, generator
+    def __init__(self, n_users: int, n_batches: int, generator: torch.Generator) -> None:
+        self.n_users, self.n_batches, self.generator = n_users, n_batches, generator
 
     def __len__(self) -> int:
-        return self.n_users
+        return self.n_batches
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(torch.randperm(self.n_users, generator=self.generator).tolist())
+    def __iter__(self) -> Iterator[list[int]]:
+        order = torch.randperm(self.n_users, generator=self.generator)
+        return (users.tolist() for users in order.tensor_split(self.n_batches))
 
 
 class SameDropout(nn.Module):
@@ -165,7 +166,9 @@ def textbook(options: TrainingOptions, likes_UI: csr_array, same_draws: bool) ->
     rows = DenseRows(likes_UI)
     if same_draws:
         dropout: nn.Module = SameDropout(corruption, generator)
-        loader = DataLoader(rows, batch_size, sampler=SameOrder(len(rows), generator))
+        n_batches = options.fitting.n_batches(len(rows))
+        batches = SameBatches(len(rows), n_batches, generator)
+        loader = DataLoader(rows, batch_sampler=batches)
     else:
         dropout, loader = nn.Dropout(corruption), DataLoader(rows, batch_size, shuffle=True)
     network = Textbook(like, dropout)

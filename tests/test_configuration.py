@@ -77,7 +77,7 @@ def test_every_network_has_the_shared_values_and_its_own_win():
 
 
 def test_an_environments_shared_value_wins_over_bases_and_a_networks_own_over_both():
-    assert yaml_of("base/parameters_training.yml")["fitting"]["batch_size"] == 128
+    assert yaml_of("base/parameters_training.yml")["fitting"]["batch_size"] == "auto"
     assert yaml_of("test/parameters_training.yml")["fitting"]["batch_size"] == 16
     for name in networks():
         assert parameters_of("test")[name]["fitting"]["batch_size"] == 16

@@ -20,6 +20,8 @@ PLAIN = {
     "model__decoder_activation": "identity",
     "model__input_dropout": 0,
     "model__scale_input": False,
+    "model__standardize": False,
+    "model__penalty": 1,
     "model__target": "raw",
     "model__fallback": 3,
 }
@@ -123,7 +125,7 @@ def test_both_kinds_learn_at_any_depth(name, sizes):
         fitting__patience=None,
     )
     history = fit_model(options, True, RUNNING, world.catalogue, **world.parts).history
-    assert min(epoch.validation for epoch in history) < 1.1  # a bias is off by 1.7
+    assert min(epoch.validation for epoch in history) < 1.3  # a bias is off by 1.7
 
 
 def test_only_the_item_based_kind_keeps_the_code_of_every_item():

@@ -116,7 +116,8 @@ def one_epoch(
 ) -> tuple[float, float]:
     """Take a step on every batch and return the mean loss of a row and the last learning rate."""
     total = torch.zeros((), device=rows.device)
-    for batch in shuffled_batches(rows, options.batch_size, generator):
+    n_batches = options.n_batches(len(rows.observed()))
+    for batch in shuffled_batches(rows, n_batches, generator):
         loss = network.loss(batch, generator)
         optimizer.zero_grad()
         loss.backward()
@@ -127,14 +128,15 @@ def one_epoch(
     return total.item() / len(rows.observed()), float(rate)
 
 
-def shuffled_batches(rows: Rows, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-    """Yield every row that is not empty once, in a new order, `batch_size` rows at a time.
+def shuffled_batches(rows: Rows, n_batches: int, generator: torch.Generator) -> Iterator[Batch]:
+    """Yield every row that is not empty once, in a new order, in so many equal batches.
 
-    The order is drawn and the batches are made on the device of the rows.
+    A short last batch would move the weights as far as a full one, at the noise of a few rows. The
+    order is drawn and the batches are made on the device of the rows.
     """
     observed = rows.observed()
     order = torch.randperm(len(observed), generator=generator, device=rows.device)
-    for places in observed[order].split(batch_size):
+    for places in observed[order].tensor_split(n_batches):
         yield rows.batch(places)
 
 
@@ -158,7 +160,7 @@ def make_scheduler(
     optimizer: torch.optim.Optimizer, n_rows: int, options: FittingOptions
 ) -> LRScheduler:
     """Return the schedule of the learning rate over the steps, each taken at its middle."""
-    n_steps = math.ceil(n_rows / options.batch_size)
+    n_steps = options.n_batches(n_rows)
 
     def factor(step: int) -> float:
         epochs_done, step_of_epoch = divmod(step, n_steps)

@@ -1,5 +1,6 @@
 """Options of fitting, refitting and running, and the block of parameters of a model."""
 
+import math
 from collections.abc import Callable
 from functools import cache, update_wrapper
 from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
@@ -10,6 +11,12 @@ from pydantic import SerializeAsAny, field_validator, model_validator
 from collaborative_autoencoders.metrics.table import UserMetric, measure_of_users
 from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Count, Options
+
+STEPS = 8
+"""Steps in each pass over the rows with `batch_size: auto`."""
+
+MOST_ROWS = 4096
+"""Largest automatic batch: its outputs for 70,000 items take 1 GB."""
 
 
 class FittingOptions(Options):
@@ -30,8 +37,9 @@ class FittingOptions(Options):
     average_last: Annotated[float, Ge(0), Lt(1)]
     """Share of the epochs, at the end, whose weights are averaged (SWA, Izmailov et al. 2018). The
     schedule ends where they begin, and the learning rate then stays constant. 0: no average."""
-    batch_size: Count
-    """Rows per step."""
+    batch_size: Count | Literal["auto"]
+    """Rows per step. `auto`: eight steps in each pass over the rows, of at most 4,096 rows. Batches
+    of a pass are equally large: 130 rows with batch_size: 128 are two batches of 65."""
     epochs: Annotated[int, Gt(0), Le(1_000_000)]
     """Maximum number of passes over the rows."""
     validation_metric: UserMetric | None
@@ -67,6 +75,12 @@ class FittingOptions(Options):
         """Whether a higher value of the validation metric is better. True without a metric."""
         name = self.validation_metric
         return name is None or measure_of_users(name).metric.higher_is_better
+
+    def n_batches(self, n_rows: int) -> int:
+        """Return the number of steps in a pass over so many rows."""
+        if self.batch_size != "auto":
+            return max(1, math.ceil(n_rows / self.batch_size))
+        return max(1, min(STEPS, n_rows), math.ceil(n_rows / MOST_ROWS))
 
     @property
     def horizon(self) -> float:

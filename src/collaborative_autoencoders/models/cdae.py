@@ -22,10 +22,15 @@ from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, thin_out
 from .model import Catalogue
 from .network import Network, Penalised, Units, numbers
+from .penalty import Penalty, noise_of
 
 POINTWISE: dict[str, losses.Pointwise] = {"square": losses.square, "logistic": losses.logistic}
 START_AT = {"square": lambda p: p, "logistic": torch.logit, "multinomial": torch.log}
 """The output whose expected loss is lowest if a share p of the users likes the item."""
+
+
+AUTO = {"encoder_penalty": 0.64, "user_penalty": 2.87, "decoder_penalty": 51.0}
+"""Constants of the penalties `auto`, for a loss that is summed over the users."""
 
 
 class CDAEOptions(Options):
@@ -59,12 +64,16 @@ class CDAEOptions(Options):
     """Whether to divide each input row by its L2 norm; an extension of the paper."""
     input_scale: Annotated[float, Gt(0)]
     """Factor that multiplies the input. The paper uses 1."""
-    encoder_penalty: Annotated[float, Ge(0)]
-    """λ of W: λ/2 ‖W‖² is added to the mean loss per user (equation 5)."""
-    user_penalty: Annotated[float, Ge(0)]
-    """λ of V. Every step penalises the nodes of all users, not only those of the batch."""
-    decoder_penalty: Annotated[float, Ge(0)]
-    """λ of W', the decoder weights."""
+    encoder_penalty: Penalty
+    """λ of W: λ/2 ‖W‖² is added to the mean loss per user (equation 5). `auto` fits the data: with
+    U users and √n̄ of `noise_of`, it is 0.64 √n̄ / U."""
+    user_penalty: Penalty
+    """λ of V. Every step penalises the nodes of all users, not only those of the batch. `auto` is
+    2.87 √n̄ / U."""
+    decoder_penalty: Penalty
+    """λ of W', the decoder weights. `auto` is 51 √n̄ / U."""
+    penalty_factor: Annotated[float, Gt(0)]
+    """Factor of the penalties that are `auto`."""
 
     @model_validator(mode="after")
     def _output_fits_loss(self) -> Self:
@@ -95,6 +104,7 @@ class CDAE(Network):
         """Create weights of zeros; `start` initialises them."""
         super().__init__(options, catalogue)
         hidden = options.hidden_size
+        self.noise = 0.0
         self.encoder_IH = nn.Parameter(torch.zeros(catalogue.items, hidden))
         self.user_UH = nn.Parameter(torch.zeros(catalogue.users * options.user_node, hidden))
         self.hidden_bias_H = nn.Parameter(torch.zeros(hidden))
@@ -110,6 +120,7 @@ class CDAE(Network):
 
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Initialise Glorot weights and loss weights. User nodes start at 0."""
+        self.noise = noise_of(train_UI)
         for weight in (self.encoder_IH, self.decoder_HI):
             nn.init.xavier_uniform_(weight, generator=generator)
         likes_I = torch.from_numpy(np.bincount(train_UI.indices, minlength=train_UI.shape[1]))
@@ -134,9 +145,14 @@ class CDAE(Network):
         Departs from the paper: biases are not penalised, because a penalty would only lower the
         scores of popular items.
         """
-        yield Penalised([self.encoder_IH], self.options.encoder_penalty)
-        yield Penalised([self.user_UH], self.options.user_penalty)
-        yield Penalised([self.decoder_HI], self.options.decoder_penalty)
+        for name, weights in (
+            ("encoder_penalty", self.encoder_IH),
+            ("user_penalty", self.user_UH),
+            ("decoder_penalty", self.decoder_HI),
+        ):
+            penalty = getattr(self.options, name)
+            fitted = self.options.penalty_factor * AUTO[name] * self.noise / n_rows
+            yield Penalised([weights], fitted if penalty == "auto" else penalty)
         yield Penalised([self.hidden_bias_H, self.output_bias_I], 0.0)
 
     @torch.inference_mode()

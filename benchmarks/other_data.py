@@ -1,0 +1,182 @@
+"""One set of options on tables of other sizes and densities: thinned MovieLens, and your own.
+
+    python benchmarks/other_data.py [--csv NAME=ratings.csv ...] [--seeds 1 2 3] [--thin-to 0.25]
+
+The committed options (conf/base) are used as they are. Each table is MovieLens 100K from
+data/01_raw with a share of its rows, users or items, or a CSV with the columns user_id, item_id
+and, if there are any, rating. It is cut to the core and split as conf/base says. Then every model
+is fitted as committed, and again with its penalties multiplied by each factor of a ladder. The
+factor with the best validation is the best that a user could have tuned.
+
+A line has the metric on the test part, mean over the seeds of the split: as committed, the ladder's
+choice, and the ladder itself on the validation part. One constant is right for all tables if the
+first two agree. Models that learn from likes have NDCG@10; rating models have RMSE, fitted and
+evaluated on all ratings without a core, 90/10.
+"""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from learning import ROOT, parameters_of
+
+from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
+from collaborative_autoencoders.datasets.movielens import MovieLensDataset
+from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.interactions import Interactions, core, ids, splitting
+from collaborative_autoencoders.learning import validation
+from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
+from collaborative_autoencoders.learning.options import (
+    RunningOptions,
+    TrainingOptions,
+    options_of_block,
+)
+from collaborative_autoencoders.metrics.table import measure_of_users
+from collaborative_autoencoders.models.model import Catalogue
+
+LADDER = (0.25, 0.5, 1, 2, 4)
+LIKES, RATINGS = "ndcg_at_10", "rmse"
+RATED = {"split": {"within": "global", "test_fraction": 0.1, "validation_fraction": 0.1}}
+RATED |= {"core": {"k": 0}}
+COLUMNS = {"user": USER, "item": ITEM}
+
+
+class World(NamedTuple):
+    """A table, split."""
+
+    split: splitting.Split
+    catalogue: Catalogue
+    about: str
+
+    @property
+    def parts(self) -> dict[str, Interactions]:
+        """The parts that a model is fitted on."""
+        return {"train": self.split.train, "validation": self.split.validation}
+
+
+def tables(arguments: argparse.Namespace) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The tables by name."""
+    whole = MovieLensDataset(name="ml-100k", path=str(ROOT / "data/01_raw"), table="ratings")
+    ratings = whole.load().drop(columns=TIMESTAMP)
+    yield "MovieLens 100K", ratings
+    for share in arguments.thin_to:
+        for kind in ("rows", "users", "items"):
+            yield f"{share:g} of its {kind}", thinned(ratings, kind, share)
+    for name, file in arguments.csv:
+        yield name, pd.read_csv(file)
+
+
+def thinned(ratings: pd.DataFrame, kind: str, share: float) -> pd.DataFrame:
+    """A random share of the rows, or all rows of a random share of the users or items."""
+    random = np.random.default_rng(0)
+    if kind == "rows":
+        return ratings[random.random(len(ratings)) < share]
+    column = ratings[USER if kind == "users" else ITEM]
+    every = column.unique()
+    return ratings[column.isin(every[random.random(len(every)) < share])]
+
+
+def world_of(table: pd.DataFrame, parameters: dict[str, Any], seed: int) -> World:
+    """The table's core and split, as the parameters say."""
+    core_options = core.CoreOptions.model_validate(parameters["core"])
+    split_options = splitting.SplitOptions.model_validate(parameters["split"] | {"seed": seed})
+    ratings, _ = core.keep_core(table, core_options)
+    split = splitting.split_interactions(
+        ratings, ids.index_ids(ratings), split_options, core_options.like_threshold
+    )
+    scale = (None, None)
+    if RATING in ratings:
+        scale = float(ratings[RATING].min()), float(ratings[RATING].max())
+    likes_UI = split.train.likes
+    about = f"{likes_UI.nnz:,} likes, {likes_UI.nnz / np.prod(likes_UI.shape):.2%}"
+    return World(split, Catalogue(*split.train.shape, *scale), about)
+
+
+def tested(outcome: Outcome, world: World, metric: str) -> float:
+    """The metric on the test part, with train and validation as history."""
+    measure, history = measure_of_users(metric), world.split.train.joined(world.split.validation)
+    model: Any = outcome.fitted.model
+    if measure.k is None:
+        return validation.rating_metric(model, measure, history, world.split.test)
+    owners_I = count_owners(history)
+    return validation.list_metric(model, measure, history, world.split.test, owners_I)
+
+
+def with_factor(block: dict[str, Any], factor: float) -> TrainingOptions | None:
+    """The committed options with their penalties multiplied; None if the model has no such key."""
+    name, options = block["name"], {key: block[key] for key in block if key != "name"}
+    if "penalty_factor" in options["model"]:
+        return options_of_block(
+            name, options | {"model": options["model"] | {"penalty_factor": factor}}
+        )
+    return options_of_block(name, options) if factor == 1 else None
+
+
+def compare(name: str, worlds: list[World], parameters: dict[str, Any], metric: str) -> None:
+    """Print the line of one model."""
+    sign = -1 if metric == RATINGS else 1
+    running = RunningOptions.model_validate(parameters["running"])
+    validated, on_test = {}, {}
+    for factor in LADDER:
+        options = with_factor(parameters[name] | {"name": name}, factor)
+        if options is None:
+            continue
+        outcomes = [
+            fit_model(
+                options,
+                True,
+                running,
+                w.catalogue,
+                train=w.split.train,
+                validation=w.split.validation,
+            )
+            for w in worlds
+        ]
+        on_test[factor] = np.mean(
+            [tested(*both, metric) for both in zip(outcomes, worlds, strict=True)]
+        )
+        best = [
+            max((sign * e.validation for e in o.history if e.validation), default=np.nan)
+            for o in outcomes
+        ]
+        validated[factor] = sign * float(np.mean(best))
+    chosen = max(validated, key=lambda factor: sign * validated[factor])
+    line = f"| {name} | {on_test[1]:.4f} | "
+    if len(validated) > 1:
+        ladder = ", ".join(f"{factor:g}: {value:.4f}" for factor, value in validated.items())
+        line += f"{on_test[chosen]:.4f} (x {chosen:g}) | {ladder} |"
+    else:
+        line += "| |"
+    print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--csv", nargs="*", default=[], type=lambda text: text.split("=", 1), metavar="NAME=FILE"
+    )
+    parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
+    parser.add_argument("--thin-to", nargs="*", type=float, default=[0.5, 0.25, 0.125])
+    parser.add_argument("--likes", nargs="*", default=["popularity", "itemknn", "ease", "cdae"])
+    parser.add_argument("--ratings", nargs="*", default=["bias", "mf", "autorec", "autorec_user"])
+    arguments = parser.parse_args()
+    base = parameters_of("base")
+    rated = base | {key: base[key] | value for key, value in RATED.items()}
+    for title, table in tables(arguments):
+        for metric, names, parameters in (
+            (LIKES, arguments.likes, base),
+            (RATINGS, arguments.ratings if RATING in table else [], rated),
+        ):
+            if names:
+                worlds = [world_of(table, parameters, seed) for seed in arguments.seeds]
+                print(f"\n### {title}: {worlds[0].about}\n")
+                print(f"| {metric} | as committed | ladder | validation of the ladder |")
+                print("|---|---:|---:|---|")
+            for name in names:
+                compare(name, worlds, parameters, metric)
+
+
+if __name__ == "__main__":
+    main()
