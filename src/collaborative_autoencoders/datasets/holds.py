@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 import pandas as pd
 from annotated_types import Ge
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from collaborative_autoencoders.columns import (
     ITEM,
@@ -43,6 +43,7 @@ class FitFacts(Options):
     epochs: Annotated[int, Ge(0)]
     best_epoch: Count | None
     left_out: str | None
+    remarks: list[str] = Field(default=[])
 
     @model_validator(mode="after")
     def _best_is_one_of_them(self) -> Self:

@@ -3,7 +3,7 @@
 parameters    a flat dict, logged as parameters prefixed with the dataset's name
 history       {name: [{value, step}, …]}, logged as metrics by step
 metrics       {name: number or null}, logged as metrics
-left_out      a dict; a reason under `left_out` is logged as a tag
+left_out      a dict; a reason under `left_out` and `remarks` are logged as tags
 figure        a plotly figure, logged as HTML
 table         a DataFrame, logged as CSV
 text          a text in YAML
@@ -22,6 +22,8 @@ from collaborative_autoencoders.tracking.logged import log_curves, log_metrics, 
 def _log_left_out(run_id: str, name: str, facts: dict[str, Any]) -> None:
     if facts["left_out"] is not None:
         MlflowClient().set_tag(run_id, "left_out", facts["left_out"])
+    if facts.get("remarks"):
+        MlflowClient().set_tag(run_id, "remarks", "; ".join(facts["remarks"]))
 
 
 def _log_text(run_id: str, file: str, text: str) -> None:

@@ -1,5 +1,6 @@
 """Fitting of any model, from its options. Used by training and by tuning."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from .fit import Epoch, Fit, OnEpoch, fit
 from .memory import refuse_too_large
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
+from .remarks import remarks_of, silent_copy
 from .running import running_on
 from .validation import Validate, validation_of, why_not_computed
 
@@ -28,6 +30,8 @@ class Outcome(NamedTuple):
     its first member; empty for a model fitted by a formula."""
     best_epoch: int | None
     """First epoch with the best validation; None without a validation metric."""
+    remarks: Sequence[str] = ()
+    """Signs of a poor fit, each with what to try."""
 
 
 def fit_model(
@@ -61,9 +65,13 @@ def fit_model(
             learner.fit_member(seed, train=train, final=final, validate=validate)
             for seed in options.fitting.seeds
         ]
-    model = as_one([network for network, _ in members])
-    first = members[0][1]
-    return Outcome(Fitted(name, model, refitted=refit), first.history, first.best_epoch)
+    fitted = Fitted(name, as_one([member.network for member in members]), refitted=refit)
+    first = members[0].found
+    remarks: list[str] = []
+    if (silent := members[0].silent) is not None:
+        parts = {"train": train, "validation": validation}
+        remarks = remarks_of(options, first, catalogue, silent, **parts)
+    return Outcome(fitted, first.history, first.best_epoch, remarks)
 
 
 def fit_with_validation(
@@ -110,6 +118,15 @@ def why_left_out(
     return why_not_computed(options.fitting.validation_metric, validation)
 
 
+class Member(NamedTuple):
+    """A network of an ensemble, and the record of its fit on the train part."""
+
+    network: Network
+    found: Fit
+    silent: float | None
+    """Validation without the penalised weights; None without validation."""
+
+
 class Learner(NamedTuple):
     """Fits networks of one class and options, each from new weights."""
 
@@ -121,18 +138,19 @@ class Learner(NamedTuple):
 
     def fit_member(
         self, seed: int, *, train: Interactions, final: Interactions, validate: Validate | None
-    ) -> tuple[Network, Fit]:
+    ) -> "Member":
         """Return a network with this seed, fitted on `final`, and the fit on `train`.
 
         The fit on `train` is validated and gives the best epoch. The fit on `final` stops at that
         epoch. Without a validation, there is one fit, on `final`.
         """
         if validate is None:
-            return self.fit_new(seed, final, self.fitting.epochs)
+            return Member(*self.fit_new(seed, final, self.fitting.epochs), None)
         network, found = self.fit_new(seed, train, self.fitting.epochs, validate)
+        silent = validate(silent_copy(network))
         if final is not train and found.best_epoch is not None:
             network, _ = self.fit_new(seed, final, found.best_epoch)
-        return network, found
+        return Member(network, found, silent)
 
     def fit_new(
         self,

@@ -16,12 +16,11 @@ from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import Lists, Measure, measure_of_users
-from collaborative_autoencoders.models.model import RatingModel
-from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.models.model import Model, RatingModel
 
 USERS_AT_ONCE = 1024
 
-Validate = Callable[[Network], float]
+Validate = Callable[[Model], float]
 
 
 def validation_of(name: str, *, train: Interactions, validation: Interactions) -> Validate:
@@ -58,7 +57,7 @@ def why_not_computed(name: str, validation: Interactions) -> str | None:
 
 
 def list_metric(
-    network: Network,
+    network: Model,
     measure: Measure,
     train: Interactions,
     validation: Interactions,
@@ -75,7 +74,7 @@ def list_metric(
 
 
 def rating_metric(
-    network: Network, measure: Measure, train: Interactions, validation: Interactions
+    network: Model, measure: Measure, train: Interactions, validation: Interactions
 ) -> float:
     """Return a rating metric over all held-out ratings."""
     predicted_UI = predict_ratings(

@@ -1,5 +1,6 @@
 """The node that fits a model. The work is done in `learning`."""
 
+import logging
 from time import perf_counter
 from typing import Any
 
@@ -11,6 +12,8 @@ from collaborative_autoencoders.learning.options import (
     TrainingOptions,
 )
 from collaborative_autoencoders.models.model import Catalogue
+
+logger = logging.getLogger(__name__)
 
 
 def fit_model(
@@ -34,6 +37,8 @@ def fit_model(
     catalogue.check(**parts)
     started = perf_counter()
     outcome = fit(options, training.refit, running, catalogue, **parts)
+    for remark in outcome.remarks:
+        logger.warning("%s: %s", options.name, remark)
     return {
         "fitted": outcome.fitted._replace(parts=fingerprint(**parts)),
         "history": curves_of(outcome.history, options),
@@ -42,5 +47,6 @@ def fit_model(
             "epochs": len(outcome.history),
             "best_epoch": outcome.best_epoch,
             "left_out": outcome.fitted.left_out,
+            "remarks": list(outcome.remarks),
         },
     }
