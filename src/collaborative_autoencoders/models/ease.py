@@ -1,36 +1,76 @@
-"""EASE, a linear autoencoder in closed form (Steck, WWW 2019).
+"""EASE, a linear autoencoder in closed form (Steck, WWW 2019), with weights and a relaxed diagonal.
 
 Dimension key: U users, I items.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
 from collaborative_autoencoders.options import Options
 
 from .model import Catalogue, check_state
+from .penalty import Penalty, noise_of
 
 BYTES_PER_PAIR = 8 * 3
-"""Bytes per pair of items: the Gram matrix, its factor and its inverse are float64."""
+"""Bytes per pair of items (or users): the Gram matrix, its factor and its inverse are float64."""
+
+AUTO = 45.0
+"""Constant of the penalty `auto`."""
+
+SMALLEST = 1e-10
+"""Least penalty, as a share of the mean of the Gram matrix's diagonal: float64 has 16 digits."""
+
+FEWER = 2
+"""How many times as many items as users make the dual form the cheaper one, also for scoring."""
 
 
 class EASEOptions(Options):
-    """Options of EASE."""
+    """Options of EASE. With exponents and relaxation 0 and score_exponent 1 it is Steck's."""
 
-    penalty: Annotated[float, Gt(0)]
-    """λ, added to the diagonal of the Gram matrix."""
+    penalty: Penalty
+    """λ, added to the diagonal of the Gram matrix. `auto` fits the data: 45 √n̄ of `noise_of`."""
+    penalty_factor: Annotated[float, Gt(0)]
+    """Factor of a penalty that is `auto`."""
+    user_exponent: Annotated[float, Ge(0)]
+    """β: a user with n likes has the weight (n / mean n)^−β in the square loss."""
+    item_exponent: Annotated[float, Ge(0)]
+    """a: the column of an item with n likes is multiplied by ((n + 1) / (mean n + 1))^−a, so that
+    popular items do not decide all similarities (Park et al., SIGIR 2025)."""
+    score_exponent: float
+    """c: the score of an item is divided by its factor to the power c. 1 gives scores in the unit
+    of the likes; a lower value favours popular items less."""
+    relaxation: Annotated[float, Ge(0), Le(1)]
+    """ξ: an item may explain at most this share of itself (Moon et al., SIGIR 2023). 0 is EASE,
+    whose diagonal is 0; 1 is ridge regression."""
     memory_limit_gb: Annotated[float, Gt(0)]
     """Memory limit of the fit in GiB (2^30 bytes). Larger catalogues raise ValueError."""
 
 
+class Inverse(NamedTuple):
+    """P = (G + λI)⁻¹ of the dual form, over pairs of users, and what a score needs beside it."""
+
+    weighted_UI: csr_array
+    """Z = W^½ X S, the likes with their weights."""
+    kernel_UU: NDArray[np.float32]
+    """K = (Z Zᵀ + λI)⁻¹, so that P = (I − Zᵀ K Z) / λ."""
+    penalty: np.float32
+
+
 class EASE:
-    """EASE: scores X B with B = I − P / diag(P), P = (XᵀX + λI)⁻¹ (equation 8); diag(B) = 0."""
+    """EASE: scores X S (I − P diag γ) S^−c with P = (S Xᵀ W X S + λI)⁻¹.
+
+    W has the weights of users, S the factors of items, and γ_j = (1 − ξ) / P_jj, or λ if item j
+    explains no more than the share ξ of itself even so. Without weights and relaxation it is
+    equation 8 of Steck 2019, X B with B = I − P / diag(P). If there are far fewer users than items,
+    P is computed from pairs of users; the scores are the same.
+    """
 
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar = EASEOptions
@@ -41,45 +81,157 @@ class EASE:
         self.options = options
         self.catalogue = catalogue
         self.weight_II = np.zeros((0, 0), dtype=np.float32)
+        self.inverse: Inverse | None = None
+        self.factor_I = self.gamma_I = np.zeros(0, dtype=np.float32)
 
     def fit(self, train_UI: csr_array) -> None:
-        """Solve for B.
+        """Solve for the weights, over pairs of items or, where they are far fewer, of users.
 
         Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
         """
-        self._check_memory()
-        gram_II = (train_UI.T @ train_UI).toarray().astype(np.float64)
-        gram_II[np.diag_indices_from(gram_II)] += self.options.penalty
-        try:
-            factor = cho_factor(gram_II, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            raise ValueError(
-                f"ease.model.penalty: {self.options.penalty:g} is too small for these data: the "
-                "Gram matrix cannot be inverted. Raise it, to 1 or more"
-            ) from None
-        inverse_II = cho_solve(factor, np.eye(len(gram_II)), overwrite_b=True, check_finite=False)
-        weight_II = -inverse_II / np.diag(inverse_II)
-        np.fill_diagonal(weight_II, 0)
-        self.weight_II = np.ascontiguousarray(weight_II, dtype=np.float32)
+        users_UI = train_UI[np.diff(train_UI.indptr) > 0]
+        self._check_memory(min(self.catalogue.items, users_UI.shape[0]))
+        penalty, factor_I = self._penalty(train_UI), self._factors(train_UI)
+        weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent / 2)
+        scaled_UI = (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
+        self.factor_I = factor_I.astype(np.float32)
+        if self._is_dual(users_UI.shape[0]):
+            self._fit_dual(scaled_UI, penalty)
+        else:
+            self._fit_primal(scaled_UI, penalty)
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the histories times B, shape (U, I)."""
-        return np.asarray(histories_UI @ self.weight_II, dtype=np.float32)
+        """Return the scores of every item for these histories, shape (U, I)."""
+        if self.inverse is None:
+            return np.asarray(histories_UI @ self.weight_II, dtype=np.float32)
+        weighted_UI, kernel_UU, penalty = self.inverse
+        scaled_UI = (histories_UI @ diags_array(self.factor_I)).tocsr()
+        explained_UI = ((scaled_UI @ weighted_UI.T) @ kernel_UU) @ weighted_UI
+        own_UI = scaled_UI.toarray()
+        scores_UI = own_UI - (own_UI - explained_UI) / penalty * self.gamma_I
+        return (scores_UI * self._divisor_I()).astype(np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return B, the weight from each item (row) to each item (column)."""
-        return {"weight_II": self.weight_II}
+        """Return the weight from each item (row) to each item (column), or the dual form."""
+        if self.inverse is None:
+            return {"weight_II": self.weight_II}
+        weighted_UI, kernel_UU, penalty = self.inverse
+        return {
+            "kernel_UU": kernel_UU,
+            "factor_I": self.factor_I,
+            "gamma_I": self.gamma_I,
+            "penalty": np.asarray(penalty),
+            "indptr": weighted_UI.indptr,
+            "indices": weighted_UI.indices,
+            "data": weighted_UI.data,
+        }
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Load the weights."""
-        check_state(state, weight_II=(self.catalogue.items,) * 2)
-        self.weight_II = state["weight_II"]
+        """Load the weights of either form."""
+        items = self.catalogue.items
+        if "kernel_UU" not in state:
+            check_state(state, weight_II=(items,) * 2)
+            self.weight_II = state["weight_II"]
+            return
+        sparse = {"indptr", "indices", "data"}
+        dense = {name: value for name, value in state.items() if name not in sparse}
+        users = len(state["kernel_UU"])
+        shapes = {"kernel_UU": (users, users), "factor_I": (items,), "gamma_I": (items,)}
+        check_state(dense, **shapes, penalty=())
+        refuse_other_names(state, sparse | dense.keys())
+        if min(state["penalty"], state["factor_I"].min(), state["gamma_I"].min()) <= 0:
+            raise ValueError("a penalty, factor or γ is not above 0")
+        shape = np.array((users, items))
+        weighted_UI = checked_csr(state["data"], {**state, "shape": shape})
+        self.inverse = Inverse(weighted_UI, state["kernel_UU"], np.float32(state["penalty"]))
+        self.factor_I, self.gamma_I = state["factor_I"], state["gamma_I"]
 
-    def _check_memory(self) -> None:
+    def _fit_primal(self, scaled_UI: csr_array, penalty: float) -> None:
+        gram_II = (scaled_UI.T @ scaled_UI).toarray().astype(np.float64)
+        weight_II = self._inverse(gram_II, penalty)
+        diagonal_I = np.diag(weight_II).copy()
+        gamma_I = self._gammas(diagonal_I, penalty)
+        factor_I = self.factor_I.astype(np.float64)
+        weight_II *= -gamma_I
+        weight_II[np.diag_indices_from(weight_II)] = 1 - diagonal_I * gamma_I
+        weight_II *= factor_I[:, None]
+        weight_II *= self._divisor_I()
+        self.weight_II = np.ascontiguousarray(weight_II, dtype=np.float32)
+
+    def _fit_dual(self, scaled_UI: csr_array, penalty: float) -> None:
+        gram_UU = (scaled_UI @ scaled_UI.T).toarray().astype(np.float64)
+        kernel_UU = self._inverse(gram_UU, penalty)
+        explained_I = np.zeros(self.catalogue.items)
+        np.add.at(explained_I, scaled_UI.indices, scaled_UI.data * sampled(kernel_UU, scaled_UI))
+        self.gamma_I = self._gammas((1 - explained_I) / penalty, penalty).astype(np.float32)
+        self.inverse = Inverse(
+            scaled_UI.astype(np.float32), kernel_UU.astype(np.float32), np.float32(penalty)
+        )
+
+    def _inverse(self, gram: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
+        """Return (G + λI)⁻¹. G is overwritten."""
+        too_small = ValueError(
+            f"ease.model.penalty: {penalty:g} is too small for these data: the "
+            "Gram matrix cannot be inverted. Raise it, to 1 or more"
+        )
+        if penalty < SMALLEST * np.diag(gram).mean():
+            raise too_small
+        gram[np.diag_indices_from(gram)] += penalty
+        try:
+            factor = cho_factor(gram, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            raise too_small from None
+        return cho_solve(factor, np.eye(len(gram)), overwrite_b=True, check_finite=False)
+
+    def _gammas(self, diagonal_I: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
+        """Return γ of each item, given the diagonal of P."""
+        share = self.options.relaxation
+        is_within_I = 1 - penalty * diagonal_I <= share
+        return np.where(is_within_I, penalty, (1 - share) / diagonal_I)
+
+    def _penalty(self, train_UI: csr_array) -> float:
+        if self.options.penalty == "auto":
+            return self.options.penalty_factor * AUTO * noise_of(train_UI)
+        return self.options.penalty
+
+    def _factors(self, train_UI: csr_array) -> NDArray[np.float64]:
+        likes_I = np.bincount(train_UI.indices, minlength=self.catalogue.items)
+        rated = likes_I > 0
+        return ((likes_I + 1) / (likes_I[rated].mean() + 1)) ** -self.options.item_exponent
+
+    def _divisor_I(self) -> NDArray[np.float32]:
+        return self.factor_I**-self.options.score_exponent
+
+    def _is_dual(self, users: int) -> bool:
+        return users * FEWER < self.catalogue.items
+
+    def _check_memory(self, size: int) -> None:
         items, limit = self.catalogue.items, self.options.memory_limit_gb
-        needed = items**2 * BYTES_PER_PAIR / 2**30
+        size = size if self._is_dual(size) else items
+        needed = size**2 * BYTES_PER_PAIR / 2**30
         if needed > limit:
             raise ValueError(
                 f"ease.model.memory_limit_gb: {items:,} items need {needed:.1f} GiB, more than the "
                 f"limit of {limit:g}. Increase the limit, or raise core.k to keep fewer items"
             )
+
+
+def powers(count_U: NDArray[np.integer], exponent: float) -> NDArray[np.float64]:
+    """Return (n / mean n)^exponent of each count."""
+    return (count_U / count_U.mean()) ** exponent
+
+
+def sampled(kernel_UU: NDArray[np.float64], weighted_UI: csr_array) -> NDArray[np.float64]:
+    """Return (K Z) at the stored cells of Z, in their order, a block of users at a time."""
+    product_N = np.empty(weighted_UI.nnz)
+    for start in range(0, len(kernel_UU), 256):
+        rows = slice(start, start + 256)
+        block_UI = kernel_UU[rows] @ weighted_UI
+        first, last = (
+            weighted_UI.indptr[start],
+            weighted_UI.indptr[min(start + 256, len(kernel_UU))],
+        )
+        cells = weighted_UI.indices[first:last]
+        counts = np.diff(weighted_UI.indptr[start : start + 257])
+        product_N[first:last] = block_UI[np.repeat(np.arange(len(counts)), counts), cells]
+    return product_N

@@ -1,0 +1,125 @@
+"""EASE by hand and by its laws: Steck's equation, the dual form, weights, the relaxed diagonal."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model_options import options_of
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.models import ease
+from collaborative_autoencoders.models.ease import EASE
+from collaborative_autoencoders.models.model import Catalogue
+
+STECK = {
+    "model__user_exponent": 0,
+    "model__item_exponent": 0,
+    "model__score_exponent": 1,
+    "model__relaxation": 0,
+}
+
+
+def likes_of(seed, users, items):
+    dense = (np.random.default_rng(seed).random((users, items)) < 0.3).astype(np.float32)
+    dense[0] = dense[:, 0] = 1  # every item and every user has a like
+    return csr_array(dense)
+
+
+def fitted(likes_UI, **changes):
+    options = options_of("ease", model__penalty=3.0, **changes).model
+    model = EASE(options, Catalogue(*likes_UI.shape, None, None))
+    model.fit(likes_UI)
+    return model
+
+
+def scores_of(model, likes_UI):
+    return model.score(likes_UI, np.arange(likes_UI.shape[0]))
+
+
+def test_without_weights_it_is_equation_8():
+    likes = likes_of(0, 12, 5)
+    inverse = np.linalg.inv((likes.T @ likes).toarray() + 3 * np.eye(5))
+    weights = np.eye(5) - inverse / np.diag(inverse)
+    assert fitted(likes, **STECK).weight_II == pytest.approx(weights, abs=1e-5)
+    assert np.diag(weights) == pytest.approx(np.zeros(5))
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, 10**6),
+    st.integers(2, 12),
+    st.integers(2, 12),
+    st.floats(0, 1, width=16),
+    st.floats(0, 0.5, width=16),
+    st.floats(0, 1, width=16),
+)
+def test_both_forms_give_the_same_scores(seed, users, items, exponent, scale, relaxation):
+    likes = likes_of(seed, users, items)
+    changes = {
+        "model__user_exponent": exponent,
+        "model__item_exponent": scale,
+        "model__relaxation": relaxation,
+    }
+    both = []
+    for fewer in (1e9, 1e-9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ease, "FEWER", fewer)
+            both.append(fitted(likes, **changes))
+    assert [model.inverse is None for model in both] == [True, False]
+    primal, dual = (scores_of(model, likes) for model in both)
+    assert dual == pytest.approx(primal, abs=1e-4)
+
+
+def test_users_and_items_have_the_weights_of_the_formula():
+    likes, changes = likes_of(1, 9, 4), {"user": 0.5, "item": 0.3, "score": 0.7}
+    model = fitted(
+        likes, **{f"model__{name}_exponent": value for name, value in changes.items()},
+        model__relaxation=0,
+    )  # fmt: skip
+    user_counts, item_counts = likes.sum(1), likes.sum(0)
+    weights = np.diag((user_counts / user_counts.mean()) ** -0.5)
+    factors = np.diag(((item_counts + 1) / (item_counts.mean() + 1)) ** -0.3)
+    scaled = likes.toarray() @ factors
+    inverse = np.linalg.inv(scaled.T @ weights @ scaled + 3 * np.eye(4))
+    wanted = scaled @ (np.eye(4) - inverse / np.diag(inverse)) @ np.diag(np.diag(factors) ** -0.7)
+    assert scores_of(model, likes) == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize("relaxation", [0.1, 0.3, 1])
+def test_an_item_explains_at_most_the_share_of_itself_that_is_allowed(relaxation):
+    model = fitted(likes_of(2, 30, 6), **STECK | {"model__relaxation": relaxation})
+    assert np.diag(model.weight_II).max() <= relaxation + 1e-6
+    if relaxation == 1:
+        gram = (likes_of(2, 30, 6).T @ likes_of(2, 30, 6)).toarray()
+        ridge = np.linalg.solve(gram + 3 * np.eye(6), gram)
+        assert model.weight_II == pytest.approx(ridge, abs=1e-5)
+
+
+def test_an_automatic_penalty_is_that_number():
+    likes = likes_of(3, 20, 5)
+    number = 2 * ease.AUTO * (likes.nnz / 5) ** 0.5
+    options = options_of("ease", model__penalty="auto", model__penalty_factor=2).model
+    auto = EASE(options, Catalogue(*likes.shape, None, None))
+    auto.fit(likes)
+    by_number = EASE(
+        options_of("ease", model__penalty=number).model, Catalogue(*likes.shape, None, None)
+    )
+    by_number.fit(likes)
+    assert np.array_equal(auto.weight_II, by_number.weight_II)
+
+
+def test_a_stored_dual_form_gives_the_same_scores_and_no_other_is_read():
+    likes = likes_of(4, 4, 20)
+    model = fitted(likes)
+    again = EASE(model.options, model.catalogue)
+    again.load_state(model.state())
+    assert model.inverse is not None
+    assert np.array_equal(scores_of(again, likes), scores_of(model, likes))
+    for name, change in (
+        ("kernel_UU", lambda value: value[:, 1:]),
+        ("gamma_I", lambda value: value * 0),
+        ("indptr", lambda value: value[::-1]),
+        ("factor_I", lambda value: value.astype(np.float64)),
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            again.load_state(model.state() | {name: change(model.state()[name])})
