@@ -32,9 +32,11 @@ def yaml_of(path: str) -> dict:
 def test_the_drawing_in_the_docstring_is_true():
     parameters = {
         "fitting": {"optimizer": "adam", "epochs": 60},
-        "mf": {"fitting": {"epochs": 20}},
+        "autorec": {"fitting": {"epochs": 20}},
     }
-    assert with_shared_fitting(parameters)["mf"] == {"fitting": {"optimizer": "adam", "epochs": 20}}
+    assert with_shared_fitting(parameters)["autorec"] == {
+        "fitting": {"optimizer": "adam", "epochs": 20}
+    }
 
 
 def test_a_network_without_a_block_of_its_own_gets_the_shared_one():
@@ -48,18 +50,18 @@ def test_a_formula_gets_no_fitting_block():
 
 
 def test_the_parameters_given_stay_as_they_were():
-    parameters = {"fitting": {"epochs": 60}, "mf": {"fitting": {"seed": 1}}}
+    parameters = {"fitting": {"epochs": 60}, "autorec": {"fitting": {"seed": 1}}}
     with_shared_fitting(parameters)
-    assert parameters == {"fitting": {"epochs": 60}, "mf": {"fitting": {"seed": 1}}}
+    assert parameters == {"fitting": {"epochs": 60}, "autorec": {"fitting": {"seed": 1}}}
 
 
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"mf": {"fitting": {"epochs": 20}}},
-        {"fitting": 3, "mf": {}},
-        {"fitting": {"epochs": 60}, "mf": {"fitting": None}},
-        {"fitting": {"epochs": 60}, "mf": "none"},
+        {"autorec": {"fitting": {"epochs": 20}}},
+        {"fitting": 3, "autorec": {}},
+        {"fitting": {"epochs": 60}, "autorec": {"fitting": None}},
+        {"fitting": {"epochs": 60}, "autorec": "none"},
     ],
 )
 def test_blocks_that_are_no_blocks_are_left_for_the_check_of_parameters(parameters):
@@ -73,7 +75,7 @@ def test_every_network_has_the_shared_values_and_its_own_win():
         fitting = parameters_of("base")[name]["fitting"]
         assert fitting == shared | own[name].get("fitting", {})
     assert parameters_of("base")["cdae"]["fitting"]["validation_metric"] == "ndcg_at_10"
-    assert parameters_of("base")["mf"]["fitting"]["validation_metric"] == "rmse"
+    assert parameters_of("base")["autorec"]["fitting"]["validation_metric"] == "rmse"
 
 
 def test_an_environments_shared_value_wins_over_bases_and_a_networks_own_over_both():
@@ -82,7 +84,7 @@ def test_an_environments_shared_value_wins_over_bases_and_a_networks_own_over_bo
     for name in networks():
         assert parameters_of("test")[name]["fitting"]["batch_size"] == 16
     article = parameters_of("autorec")
-    assert article["mf"]["fitting"]["validation_metric"] is None  # shared in conf/autorec
+    assert article["autorec"]["fitting"]["validation_metric"] is None  # shared in conf/autorec
     assert article["cdae"]["fitting"]["validation_metric"] == "ndcg_at_10"  # its own in conf/base
 
 

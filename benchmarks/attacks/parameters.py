@@ -19,14 +19,13 @@ SEARCHED = "search_spaces"
 
 FITS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cdae", {"model.hidden_size": 1_000_000, "fitting.ensemble": 1000}),
-    ("mf", {"model.factors": 1_000_000, "fitting.ensemble": 1000}),
+    ("mf", {"model.factors": 1_000_000}),
     ("autorec", {"model.hidden_sizes": [1_000_000] * 3}),
     ("autorec_user", {"model.fallback": -1}),
     ("ease", {"model.penalty": 1e-30}),
     ("itemknn", {"model.neighbours": 2**31 - 1}),
     ("cdae", {"fitting.batch_size": 2**31 - 1, "fitting.epochs": 1}),
     ("cdae", {"model.input_scale": 3e38, "fitting.epochs": 1}),
-    ("mf", {"model.initial_scale": 3e38, "fitting.epochs": 1}),
     ("autorec", {"model.penalty": 3e38, "fitting.epochs": 1}),
     ("cdae", {"model.temperature": 1e-37, "fitting.epochs": 1}),
 )

@@ -127,7 +127,7 @@ def with_shared_fitting(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters with `fitting` as defaults for the `fitting` block of every network.
 
         fitting: {optimizer: adam, epochs: 60}
-        mf: {fitting: {epochs: 20}}             ->  mf: {fitting: {optimizer: adam, epochs: 20}}
+        cdae: {fitting: {epochs: 20}}           ->  cdae: {fitting: {optimizer: adam, epochs: 20}}
 
     A network without a `fitting` block of its own gets the shared one.
     """

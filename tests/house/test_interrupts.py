@@ -19,15 +19,15 @@ from kedro.framework.startup import bootstrap_project
 from collaborative_autoencoders.models import models_for
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
-FITS = ("autorec.fit_model", "bias.fit_model", "mf.fit_model")
+FITS = ("autorec.fit_model", "autorec_user.fit_model")
 RATING = ("run", "--env", "test", "--pipelines", "rating", "--to-nodes", ",".join(FITS))
-ENDLESS = "mf.fitting.epochs=1000000,mf.fitting.patience=1000000"
+ENDLESS = "autorec_user.fitting.epochs=1000000,autorec_user.fitting.patience=1000000"
 QUICK = "autorec.fitting.epochs=1"
 FITTING = """
     SELECT 1 FROM runs JOIN params USING (run_uuid)
-    WHERE name = 'mf' AND status = 'RUNNING' AND key = 'fitting.epochs'
+    WHERE name = 'autorec_user' AND status = 'RUNNING' AND key = 'fitting.epochs'
 """
-TO_START = 120  # seconds until MF is fitted; 5 on an idle machine
+TO_START = 120  # seconds until autorec_user is fitted; 5 on an idle machine
 TO_END = 20  # seconds from the signal to the end; 1 on an idle machine
 
 
@@ -40,7 +40,7 @@ def project(tmp_path):
 
 
 class Stopped(NamedTuple):
-    """A run that was terminated while MF was fitted, and a copy of its project just before."""
+    """A run that was terminated while a network was fitted; a copy of its project just before."""
 
     terminated: Path
     exit_status: int
@@ -93,7 +93,7 @@ def wait_until(condition, run):
 
 
 def is_fitting(project):
-    """Whether MLflow has the open run of MF; read-only, as another process writes the store."""
+    """Whether MLflow has the open run of the endless fit; read-only, as another process writes the store."""
     try:
         with closing(sqlite3.connect(f"file:{project}/mlflow.db?mode=ro", uri=True)) as store:
             return store.execute(FITTING).fetchone() is not None
@@ -108,8 +108,8 @@ def assert_every_file_is_whole(project):
         catalog = session.load_context().catalog
         names = register_pipelines()["__default__"].datasets()
         existing = {name for name in names if catalog.exists(name)}
-        assert {"train", "autorec.fitted", "bias.fit_facts"} < existing
-        assert "mf.fitted" not in existing
+        assert {"train", "autorec.fitted", "autorec.fit_facts"} < existing
+        assert "autorec_user.fitted" not in existing
         for name in existing:
             catalog.load(name)
     assert list(project.rglob("*.partial")) == []
@@ -154,7 +154,7 @@ def assert_interrupted(project):
     """Assert that every file is whole, and that the runs of parent and MF are closed."""
     assert_every_file_is_whole(project)
     parent, children = tracked.last_run(project)
-    assert (parent.info.status, children["mf"].info.status) == ("KILLED", "KILLED")
+    assert (parent.info.status, children["autorec_user"].info.status) == ("KILLED", "KILLED")
     assert "RUNNING" not in tracked.statuses(project).values()
     assert parent.data.tags["error"] == "interrupted"
 
@@ -162,11 +162,11 @@ def assert_interrupted(project):
 def test_a_run_that_is_killed_is_closed_in_mlflow_by_the_next_run(stopped, tmp_path):
     project = projects.copy_with_store(stopped.killed, tmp_path / "world")
     killed, children = tracked.last_run(project)
-    assert (killed.info.status, children["mf"].info.status) == ("RUNNING", "RUNNING")
+    assert (killed.info.status, children["autorec_user"].info.status) == ("RUNNING", "RUNNING")
     assert_every_file_is_whole(project)
     assert_the_next_run_resumes(project)
     ended = {run.info.run_id: run.info.status for run in tracked.all_runs(project)}
-    assert ended[killed.info.run_id] == ended[children["mf"].info.run_id] == "KILLED"
+    assert ended[killed.info.run_id] == ended[children["autorec_user"].info.run_id] == "KILLED"
 
 
 def assert_the_next_run_resumes(project):

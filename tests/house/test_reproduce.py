@@ -20,7 +20,7 @@ from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.reproduce.comparison import compare_histories, distance
 from collaborative_autoencoders.tracking.provenance import selection, versions_and_machine
 
-SMALL = ["data_facts", "mf.metrics"]
+SMALL = ["data_facts", "autorec_user.metrics"]
 """The outputs of a run of one model, which takes seconds instead of half a minute."""
 
 
@@ -116,7 +116,7 @@ def test_the_typed_command_reproduces_a_run_and_its_models_to_the_last_digit(pro
 def test_changed_parameters_in_conf_do_not_matter(changed, small):
     parameters = changed / "conf/test/parameters_training.yml"
     blocks = yaml.safe_load(parameters.read_text(encoding="utf-8"))
-    blocks["mf"]["fitting"]["epochs"] = 3
+    blocks["autorec_user"]["fitting"]["epochs"] = 3
     parameters.write_text(yaml.safe_dump(blocks | {"unknown": 1}), encoding="utf-8")
     code, said = reproduce(changed, small)
     assert (code, "git stash" in said) == (2, True)
@@ -124,8 +124,8 @@ def test_changed_parameters_in_conf_do_not_matter(changed, small):
     assert code == 0, said
     assert "Continuing anyway" in said
     parent, children = tracked.last_run(changed)
-    assert set(children) == {"mf"}
-    assert tracked.logged_parameters(parent)["mf"]["fitting"]["epochs"] == 20
+    assert set(children) == {"autorec_user"}
+    assert tracked.logged_parameters(parent)["autorec_user"]["fitting"]["epochs"] == 40
     params = json.loads(parent.data.tags["runtime_params"])  # which the catalog may read
     assert params == {"core": {"k": 3}}
     with pytest.raises(ValueError, match="unknown"):
@@ -186,10 +186,10 @@ def test_a_run_that_is_unknown_or_not_finished_is_refused(project, small, refusa
 @pytest.mark.parametrize(
     "started",
     [
-        {"from_nodes": ["mf.fit_model"]},
+        {"from_nodes": ["autorec_user.fit_model"]},
         {"from_inputs": ["train"]},
-        {"node_names": ["mf.evaluate_model"]},
-        {"namespaces": ["mf"]},
+        {"node_names": ["autorec_user.evaluate_model"]},
+        {"namespaces": ["autorec_user"]},
         {"only_missing_outputs": True},
     ],
 )
@@ -256,8 +256,8 @@ def test_the_selection_has_the_options_that_were_given():
 @pytest.mark.parametrize("theirs", [{}, {"loss": [(0, 1.0)]}, {"loss": [(0, 1.0), (2, 0.5)]}])
 def test_a_missing_metric_or_step_is_a_difference(theirs):
     ours = {"loss": [(0, 1.0), (1, 0.5)]}
-    assert compare_histories("mf", ours, theirs).differences == {"loss": math.inf}
-    assert compare_histories("mf", theirs, ours).differences == {"loss": math.inf}
+    assert compare_histories("autorec_user", ours, theirs).differences == {"loss": math.inf}
+    assert compare_histories("autorec_user", theirs, ours).differences == {"loss": math.inf}
 
 
 def test_values_that_are_not_finite_equal_only_themselves():

@@ -13,9 +13,10 @@ WORLD = checkerboard(20, 15)
 
 
 def test_weights_are_counted_without_memory():
-    options, catalogue = options_of("mf", model__factors=1_000_000).model, Catalogue(10**9, 0, 1, 5)
-    # 10^9 users with 10^6 factors and a bias each
-    assert memory.count_weights(memory.model_class("mf"), options, catalogue) == 10**15 + 10**9
+    options = options_of("autorec", model__hidden_sizes=[1_000_000]).model
+    count = memory.count_weights(memory.model_class("autorec"), options, Catalogue(10**9, 0, 1, 5))
+    # 10^9 users with 10^6 weights in encoder and decoder and a bias each, and 10^6 hidden biases
+    assert count == 2 * 10**15 + 10**9 + 10**6
 
 
 @pytest.mark.parametrize(

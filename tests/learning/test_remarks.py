@@ -23,7 +23,7 @@ def remarks_of_best(best, **changes):
     return remarks_of(options, found, WORLD.catalogue, 1.5, **WORLD.parts)
 
 
-@pytest.mark.parametrize("name", ["cdae", "autorec", "autorec_user", "mf"])
+@pytest.mark.parametrize("name", ["cdae", "autorec", "autorec_user"])
 def test_a_network_that_has_learned_is_better_than_its_biases(name):
     assert not [remark for remark in remarks_of_fit(name) if "no better" in remark]
 

@@ -144,10 +144,13 @@ def test_the_table_of_trials_has_a_row_per_trial_the_best_first(tuned):
 
 
 def test_a_network_without_a_space_is_left_out_with_the_reason(tuned):
-    reason = "search_spaces.small has no space for mf"
-    assert search_of(tuned.project, "mf")["left_out"] == reason
-    assert proposal_of(tuned.project, "mf").read_text() == f"# Nothing is proposed: {reason}.\n"
-    assert f"mf is left out: {reason}" in tuned.printed
+    reason = "search_spaces.small has no space for autorec_user"
+    assert search_of(tuned.project, "autorec_user")["left_out"] == reason
+    assert (
+        proposal_of(tuned.project, "autorec_user").read_text()
+        == f"# Nothing is proposed: {reason}.\n"
+    )
+    assert f"autorec_user is left out: {reason}" in tuned.printed
 
 
 def test_the_terminal_shows_the_best_options_and_the_path_of_the_proposal(tuned):

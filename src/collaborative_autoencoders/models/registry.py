@@ -25,7 +25,7 @@ MODELS: dict[str, Entry] = {
     "ease": Entry(".ease", "EASE", "ranking"),
     "cdae": Entry(".cdae", "CDAE", "ranking", is_network=True),
     "bias": Entry(".bias", "Bias", "rating"),
-    "mf": Entry(".mf", "MF", "rating", is_network=True),
+    "mf": Entry(".mf", "MF", "rating"),
     "autorec": Entry(".autorec", "AutoRec", "rating", is_network=True),
     "autorec_user": Entry(".autorec", "UserAutoRec", "rating", is_network=True),
 }
