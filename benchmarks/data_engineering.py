@@ -47,10 +47,16 @@ CLEANING = CleaningOptions.model_validate(
 )
 CORE = core.CoreOptions(min_rating=None, like_threshold=LIKE_THRESHOLD, k=K)
 SPLIT = splitting.SplitOptions(
+    kind="hash",
     within="user",
     test_fraction=TEST_FRACTION,
     validation_fraction=VALIDATION_FRACTION,
     validation_of="rest",
+    test_last=None,
+    validation_last=None,
+    test_from=None,
+    validation_from=None,
+    ties="table",
     seed=SEED,
 )
 

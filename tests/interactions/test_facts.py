@@ -29,6 +29,7 @@ def test_the_facts_are_counted():
         "density": 3 / (2 * 3),
         "lowest_rating": 0.5,
         "highest_rating": 5.0,
+        "tied_share": None,
     }
 
 

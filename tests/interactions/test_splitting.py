@@ -7,20 +7,25 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_options import parameters_of
 from pydantic import ValidationError
 
 from collaborative_autoencoders.interactions import row_hash, splitting
 from collaborative_autoencoders.interactions.ids import Ids, index_ids, known_indices
-from collaborative_autoencoders.interactions.splitting import (
+from collaborative_autoencoders.interactions.split_options import (
     TEST,
     TRAIN,
     VALIDATION,
     SplitOptions,
-    as_numbers,
     floor_share,
+)
+from collaborative_autoencoders.interactions.splitting import (
+    as_numbers,
     split_interactions,
     split_parts,
 )
+
+SPLIT = parameters_of("test")["split"]
 
 tables = st.sets(st.tuples(st.integers(0, 5), st.integers(0, 12)), min_size=1).map(sorted)
 withins = st.sampled_from(["user", "global"])
@@ -29,12 +34,15 @@ withins = st.sampled_from(["user", "global"])
 def make_options(
     within="user", test=0.2, validation=0.25, validation_of="rest", seed=42
 ) -> SplitOptions:
-    return SplitOptions(
-        within=within,
-        test_fraction=test,
-        validation_fraction=validation,
-        validation_of=validation_of,
-        seed=seed,
+    return SplitOptions.model_validate(
+        SPLIT
+        | {
+            "within": within,
+            "test_fraction": test,
+            "validation_fraction": validation,
+            "validation_of": validation_of,
+            "seed": seed,
+        }
     )
 
 

@@ -122,6 +122,7 @@ def test_the_facts_are_flat_and_can_be_json(made):
         "density",
         "lowest_rating",
         "highest_rating",
+        "tied_share",
     ]
     assert facts["data_set"] == "fabricated"
     assert json.loads(json.dumps(facts)) == facts

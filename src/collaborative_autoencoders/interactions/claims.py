@@ -9,7 +9,7 @@ from annotated_types import Ge, Le
 from pandas.api import types
 from pydantic import ConfigDict, model_validator
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, TITLE, USER
 from collaborative_autoencoders.options import MOST, Options, read_options
 
 from .ids import encode
@@ -33,6 +33,7 @@ class StoredFacts(Options):
     rated: bool | None = None
     lowest_rating: float | None = None
     highest_rating: float | None = None
+    tied_share: Annotated[float, Ge(0), Le(1)] | None = None
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
@@ -118,6 +119,8 @@ def check_ratings(table: pd.DataFrame) -> None:
     cell_N = users * (int(items.max(initial=0)) + 1) + items
     if (cell_N[1:] <= cell_N[:-1]).any():
         raise ValueError("its pairs of user and item are not sorted or not distinct")
+    if ROW in table and not (table[ROW].dtype == np.int64 and table[ROW].is_unique):
+        raise ValueError(f"{ROW} holds {table[ROW].dtype} or a row twice")
     for name in {RATING, TIMESTAMP} & set(table):
         values = table[name]
         is_rating = name == RATING

@@ -3,10 +3,11 @@
 from collections import Counter
 from typing import Self
 
+import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
+from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
 from collaborative_autoencoders.options import Options
 
 from .column_names import Name, missing_column, with_named_index
@@ -53,10 +54,12 @@ class CleaningOptions(Options):
 def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame:
     """Return the ratings with our column names and types, sorted, one row per user and item.
 
-    Columns: user_id and item_id (int64 or text), and rating (float32) and timestamp if the table
-    has them. Rows are sorted by user and item. The argument is not modified. Raises ValueError if
-    a column is missing, the table is empty, a value is invalid or rows conflict; the message names
-    the column, row or key and a fix.
+    Columns: user_id and item_id (int64 or text), rating (float32) and timestamp if the table has
+    them, and row, the number of the row in the raw table, from 1. Rows are
+    sorted by user and item. The argument is not modified.
+
+    Raises ValueError if a column is missing, the table is empty, a value is invalid or rows
+    conflict; the message names the column, row or key and a fix.
     """
     ratings = _renamed(table, options.columns)
     clean = {USER: checked_ids(ratings, USER), ITEM: checked_ids(ratings, ITEM)}
@@ -64,6 +67,7 @@ def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame
         clean[RATING] = checked_ratings(ratings, options.rating_scale)
     if TIMESTAMP in ratings:
         clean[TIMESTAMP] = checked_timestamps(ratings)
+    clean[ROW] = pd.Series(np.arange(1, len(ratings) + 1), index=ratings.index)
     typed = pd.DataFrame(clean, copy=False)
     typed.attrs = ratings.attrs
     return one_row_per_pair(typed, options.duplicates)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
+from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
 
 from .ids import encode
 from .rows import number_of, plain
@@ -113,5 +113,7 @@ def _differ(column: pd.Series, rows: NDArray[np.int64], kept: NDArray[np.int64])
 
 
 def _show(ratings: pd.DataFrame, row: int) -> str:
-    values = ", ".join(f"{name}: {plain(ratings[name].iloc[row])!r}" for name in ratings)
+    values = ", ".join(
+        f"{name}: {plain(ratings[name].iloc[row])!r}" for name in ratings if name != ROW
+    )
     return f"  {number_of(ratings, row)}: {values}"

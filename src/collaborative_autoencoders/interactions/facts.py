@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import ITEM, RATING, USER
+from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
 from collaborative_autoencoders.interactions.column_types import RatingScale
 
 from .core import likes_in
 from .ids import encode
+from .time_splits import tied_share
 
 
 class Source(NamedTuple):
@@ -38,6 +39,8 @@ class DataFacts(NamedTuple):
 
     lowest_rating: float | None
     highest_rating: float | None
+    tied_share: float | None
+    """Share of the rows with the time of the same user's next row; null without timestamps."""
 
 
 def source_of(raw: pd.DataFrame, clean: pd.DataFrame) -> Source:
@@ -58,14 +61,17 @@ def checksum_of(clean: pd.DataFrame) -> str:
     The hash is taken over pandas' 64-bit hash of each row (`pandas.util.hash_pandas_object`), with
     rows sorted by user and item as `clean_ratings` returns them.
     """
-    hash_N = pd.util.hash_pandas_object(clean, index=False).to_numpy()
+    hash_N = pd.util.hash_pandas_object(
+        clean.drop(columns=ROW, errors="ignore"), index=False
+    ).to_numpy()
     return hashlib.sha256(hash_N.astype("<u8").tobytes()).hexdigest()
 
 
 def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | None) -> DataFacts:
     """Return the size of the table and its rating scale: as declared, else as observed."""
-    users, items = len(encode(ratings[USER]).ids), len(encode(ratings[ITEM]).ids)
-    rated = RATING in ratings
+    user_N, user_ids = encode(ratings[USER])
+    users, items = len(user_ids), len(encode(ratings[ITEM]).ids)
+    rated, times = RATING in ratings, ratings.get(TIMESTAMP)
     lowest, highest = None, None
     if rated and scale is not None:
         lowest, highest = scale.lowest, scale.highest
@@ -81,6 +87,7 @@ def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | 
         density=len(ratings) / (users * items),
         lowest_rating=lowest,
         highest_rating=highest,
+        tied_share=tied_share(user_N, times.to_numpy()) if times is not None else None,
     )
 
 

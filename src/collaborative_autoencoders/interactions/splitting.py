@@ -1,47 +1,18 @@
-"""The split into train, validation and test. It depends only on the seed and the raw ids."""
+"""The split into train, validation and test, by the kind that its options name."""
 
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
 
 from .ids import Ids, known_indices
 from .part import Interactions
 from .row_hash import Digests, digests_of, hash_rows
-
-TRAIN, VALIDATION, TEST = 0, 1, 2
-
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-
-
-class SplitOptions(Options):
-    """Options of the split."""
-
-    within: Literal["user", "global"]
-    """Whether the fractions apply to each user's rows (user) or to all rows (global)."""
-
-    test_fraction: Fraction
-    validation_fraction: Fraction
-
-    validation_of: Literal["rest", "all"]
-    """Whether `validation_fraction` applies to the rows that are not test (rest) or to all rows."""
-
-    seed: int = Field(ge=0, lt=2**32)
-
-    @model_validator(mode="after")
-    def _train_part_is_not_empty(self) -> Self:
-        held_out = self.test_fraction + self.validation_fraction
-        if self.validation_of == "all" and held_out >= 1:
-            raise ValueError(
-                f"test_fraction + validation_fraction is {held_out}: no rows are left to train on "
-                "(validation_of: all). Make the sum less than 1."
-            )
-        return self
+from .split_options import TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
+from .time_splits import parts_by_date, parts_by_user_time
 
 
 class Split(NamedTuple):
@@ -57,11 +28,12 @@ def split_interactions(
 ) -> Split:
     """Return the three parts of the table, each of shape (users, items).
 
-    Raises ValueError if a user or item of the table is not in `ids`.
+    Raises ValueError if a user or item of the table is not in `ids`, or if the table lacks a
+    column that the kind of split needs.
     """
     user_index_N = known_indices(ids.users, ratings[USER])
     item_index_N = known_indices(ids.items, ratings[ITEM])
-    part_N = split_parts(user_index_N, item_index_N, ids, options)
+    part_N = parts_of(ratings, user_index_N, item_index_N, ids, options)
     ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
     times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
     shape = (len(ids.users), len(ids.items))
@@ -78,6 +50,34 @@ def split_interactions(
         )
 
     return Split(interactions_of(TRAIN), interactions_of(VALIDATION), interactions_of(TEST))
+
+
+def parts_of(
+    ratings: pd.DataFrame,
+    user_index_N: NDArray[np.integer],
+    item_index_N: NDArray[np.integer],
+    ids: Ids,
+    options: SplitOptions,
+) -> NDArray[np.int8]:
+    """Return the part of each row of the table by `options.kind`, shape (N,)."""
+    if options.kind == "hash":
+        return split_parts(user_index_N, item_index_N, ids, options)
+    if TIMESTAMP not in ratings:
+        raise ValueError(
+            f"split.kind: {options.kind} needs times, and the table has none. Set "
+            "cleaning.columns.timestamp to its column, or split.kind: hash."
+        )
+    times_N = as_numbers(ratings[TIMESTAMP])
+    if options.kind == "date":
+        return parts_by_date(times_N, options)
+    if options.ties == "table":
+        return parts_by_user_time(user_index_N, times_N, ratings[ROW].to_numpy(), options)
+    users, items = digests_of(ids.users[USER]), digests_of(ids.items[ITEM])
+    hash_N = hash_rows(user_index_N, item_index_N, users, items, options.seed)
+    by_hash = _by_user_and_hash(user_index_N, item_index_N, hash_N, items)
+    tie_N = np.empty(len(by_hash), dtype=np.int64)
+    tie_N[by_hash] = np.arange(len(by_hash))
+    return parts_by_user_time(user_index_N, times_N, tie_N, options)
 
 
 def as_numbers(timestamps: pd.Series) -> NDArray[np.number]:
@@ -116,7 +116,7 @@ def split_parts(
     order = _by_user_and_hash(user_index_N, item_index_N, hash_N, items)
     n_rows_U = np.bincount(user_index_N, minlength=len(users.high))
     parts_N = np.empty(len(order), dtype=np.int8)
-    parts_N[order] = _parts_in_order(n_rows_U, options)
+    parts_N[order] = parts_in_order(sizes_of(n_rows_U, options))
     return parts_N
 
 
@@ -135,24 +135,6 @@ def _by_user_and_hash(
     rows, item_of_row = order[tied], item_index_N[order[tied]]
     order[tied] = rows[np.lexsort((items.low[item_of_row], items.high[item_of_row], key_N[rows]))]
     return order
-
-
-def _parts_in_order(n_rows_U: NDArray[np.integer], options: SplitOptions) -> NDArray[np.int8]:
-    """Return the part of each row, for rows sorted by user and then hash."""
-    n_test_U = floor_share(n_rows_U, options.test_fraction)
-    pool_U = n_rows_U - n_test_U if options.validation_of == "rest" else n_rows_U
-    n_validation_U = floor_share(pool_U, options.validation_fraction)
-    sizes_U3 = np.stack([n_test_U, n_validation_U, n_rows_U - n_test_U - n_validation_U], axis=1)
-    one_user = np.array([TEST, VALIDATION, TRAIN], dtype=np.int8)
-    return np.repeat(np.tile(one_user, len(n_rows_U)), sizes_U3.ravel())
-
-
-def floor_share(count: NDArray[np.integer], fraction: float) -> NDArray[np.int64]:
-    """Return floor(count x fraction) without float error: 0.29 x 100 gives 29, not 28.
-
-    Computed as floor(count x fraction + 1e-9), which is correct for count < 1,000,000.
-    """
-    return np.floor(count * fraction + 1e-9).astype(np.int64)
 
 
 def _parts_by_fraction(hash_N: NDArray[np.uint32], options: SplitOptions) -> NDArray[np.int8]:

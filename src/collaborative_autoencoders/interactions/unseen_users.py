@@ -15,7 +15,7 @@ from collaborative_autoencoders.options import Options
 
 from .part import Interactions
 from .row_hash import digests_of, hash_ids
-from .splitting import floor_share
+from .split_options import floor_share
 
 
 class UnseenUsersOptions(Options):

@@ -1,0 +1,101 @@
+"""Splits by time: within each user, or at one date for all users.
+
+Dimension key: U users, N rows.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .split_options import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Moment,
+    SplitOptions,
+    floor_share,
+    parts_in_order,
+    seconds_of,
+    sizes_of,
+)
+
+
+def parts_by_user_time(
+    user_index_N: NDArray[np.integer],
+    times_N: NDArray[np.number],
+    tie_N: NDArray[np.integer],
+    options: SplitOptions,
+) -> NDArray[np.int8]:
+    """Return the part of each row by its place in the user's time order, shape (N,).
+
+    `kind: last`, with test_last 1 and validation_last 1, and `kind: time`, with test_fraction 0.2
+    and validation_fraction 0.25 of the rest:
+
+        a user's ten rows, sorted by time and then `tie_N`
+        last   train train train train train train train train | validation | test
+        time   train train train train train train | validation validation | test test
+
+    With `kind: last`, a user with no more rows than are held out keeps all of them for training.
+    No row is earlier than a row of the same user in an earlier part: train, validation, test.
+    """
+    latest_first = np.lexsort((tie_N, times_N, user_index_N))[::-1]
+    n_rows_U = np.bincount(user_index_N)
+    parts_N = np.empty(len(user_index_N), dtype=np.int8)
+    parts_N[latest_first] = parts_in_order(sizes_of(n_rows_U, options)[::-1])
+    return parts_N
+
+
+def parts_by_date(times_N: NDArray[np.number], options: SplitOptions) -> NDArray[np.int8]:
+    """Return the part of each row by two dates that hold for all users, shape (N,).
+
+        user 0   train   train   train | validation |  test
+        user 1           train   train |            |  test   test
+        user 2                         | validation |  test
+                 ------------- validation_from -- test_from ----> time
+
+    A date that is null follows from its fraction: it is the earliest one that leaves at most
+    floor(N x fraction) rows for the part. Rows with one timestamp are never in two parts. Raises
+    ValueError if no row is left to train on.
+    """
+    test_from = _from(options.test_from, times_N, len(times_N), options.test_fraction)
+    before_N = times_N < test_from
+    pool = int(before_N.sum()) if options.validation_of == "rest" else len(times_N)
+    earlier_N = times_N[before_N]
+    validation_from = _from(options.validation_from, earlier_N, pool, options.validation_fraction)
+    parts_N = np.full(len(times_N), TRAIN, dtype=np.int8)
+    parts_N[times_N >= validation_from] = VALIDATION
+    parts_N[~before_N] = TEST
+    if not (parts_N == TRAIN).any():
+        raise ValueError(
+            f"split.kind: date leaves no row to train on: the times are from {times_N.min()} to "
+            f"{times_N.max()} (dates: seconds since 1970), validation is from {validation_from} "
+            f"and test from {test_from}. Choose later dates, in the unit of the timestamps."
+        )
+    return parts_N
+
+
+def _from(
+    moment: Moment | None, times_N: NDArray[np.number], pool: int, fraction: float
+) -> float | int:
+    """Return a date as a number, or the earliest time with at most a share of the rows after it."""
+    if moment is not None:
+        return seconds_of(moment) if isinstance(moment, str) else moment
+    n_rows = int(floor_share(np.array([pool]), fraction)[0])
+    n_rows = min(n_rows, len(times_N))
+    if n_rows == 0:
+        return np.inf
+    sorted_N = np.sort(times_N)
+    if n_rows == len(sorted_N):
+        return sorted_N[0].item()
+    later = sorted_N[np.searchsorted(sorted_N, sorted_N[-n_rows - 1], side="right") :]
+    return later[0].item() if len(later) else np.inf
+
+
+def tied_share(user_index_N: NDArray[np.integer], times_N: NDArray[np.number]) -> float:
+    """Return the share of rows that have the time of the same user's next row.
+
+    times of a user   70 70 70 80 90 90   ->   3 of 6
+    """
+    order = np.lexsort((times_N, user_index_N))
+    users_N, times_N = user_index_N[order], times_N[order]
+    tied = (users_N[1:] == users_N[:-1]) & (times_N[1:] == times_N[:-1])
+    return float(tied.sum() / max(len(order), 1))

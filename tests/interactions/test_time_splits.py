@@ -1,0 +1,208 @@
+"""Splits by time never train on the future, and ties in time go as the options say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from model_options import parameters_of
+from pydantic import ValidationError
+
+from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
+from collaborative_autoencoders.interactions.facts import checksum_of, describe
+from collaborative_autoencoders.interactions.ids import index_ids, known_indices
+from collaborative_autoencoders.interactions.split_options import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    SplitOptions,
+)
+from collaborative_autoencoders.interactions.splitting import parts_of, split_interactions
+from collaborative_autoencoders.interactions.time_splits import tied_share
+
+LAST = {"kind": "last", "test_last": 1, "validation_last": 1}
+TIME = {"kind": "time", "test_fraction": 0.2, "validation_fraction": 0.25}
+DATE = TIME | {"kind": "date"}
+
+rows = st.tuples(st.integers(0, 4), st.integers(0, 8), st.integers(0, 6))
+tables = st.lists(rows, min_size=1, max_size=40, unique_by=lambda row: row[:2])
+by_user = st.sampled_from([LAST, TIME, LAST | {"ties": "hash"}])
+
+
+def make_options(**changed) -> SplitOptions:
+    return SplitOptions.model_validate(parameters_of("test")["split"] | changed)
+
+
+def make_ratings(pairs) -> pd.DataFrame:
+    """A clean table, sorted by user and item; `row` is the order that the rows are given in."""
+    table = pd.DataFrame(list(pairs), columns=["user_id", "item_id", "timestamp"])
+    table = table.assign(rating=np.float32(4), row=np.arange(1, len(table) + 1))
+    return table.sort_values(["user_id", "item_id"], ignore_index=True)
+
+
+def with_parts(ratings: pd.DataFrame, **changed) -> pd.DataFrame:
+    ids = index_ids(ratings)
+    index = [
+        known_indices(table, ratings[name])
+        for table, name in ((ids.users, "user_id"), (ids.items, "item_id"))
+    ]
+    return ratings.assign(part=parts_of(ratings, *index, ids, make_options(**changed)))
+
+
+def future_in_training(parted: pd.DataFrame, by: list[str]) -> int:
+    """Number of rows earlier than a row of an earlier part, per group of `by`."""
+    late = 0
+    for _, group in parted.groupby(by) if by else [(None, parted)]:
+        for part in (VALIDATION, TEST):
+            before = group[group["part"] < part]["timestamp"]
+            if len(before):
+                late += int((group[group["part"] == part]["timestamp"] < before.max()).sum())
+    return late
+
+
+def in_order(parted: pd.DataFrame) -> list[int]:
+    return parted.sort_values("row")["part"].tolist()
+
+
+def test_ten_rows_of_a_user_fall_as_in_the_drawing():
+    ratings = make_ratings([(0, 9 - time, time) for time in range(10)])
+
+    assert in_order(with_parts(ratings, **LAST)) == [TRAIN] * 8 + [VALIDATION, TEST]
+    assert in_order(with_parts(ratings, **TIME)) == [TRAIN] * 6 + [VALIDATION] * 2 + [TEST] * 2
+
+
+@given(tables, by_user)
+def test_no_user_has_a_future_in_training(pairs, options):
+    parted = with_parts(make_ratings(pairs), **options)
+
+    assert future_in_training(parted, ["user_id"]) == 0
+
+
+@given(tables, st.sampled_from(["rest", "all"]))
+def test_one_date_has_no_future_in_training_at_all(pairs, validation_of):
+    ratings = make_ratings([*pairs, (5, 0, -1)])
+
+    parted = with_parts(ratings, **DATE, validation_of=validation_of)
+
+    times = parted.groupby("part")["timestamp"].agg(["min", "max"]).sort_index()
+    assert (times["max"].to_numpy()[:-1] < times["min"].to_numpy()[1:]).all()
+    assert (parted["part"] == TEST).sum() <= len(parted) * 0.2
+
+
+def test_a_planted_future_is_caught():
+    parted = with_parts(make_ratings([(0, item, item) for item in range(10)]), **TIME)
+    parted.loc[[0, 9], "part"] = parted["part"].iloc[[9, 0]].to_numpy()
+
+    assert future_in_training(parted, ["user_id"]) > 0
+
+
+@given(tables, st.sampled_from([LAST, TIME]))
+def test_the_parts_are_the_table_and_share_nothing(pairs, options):
+    ratings = make_ratings(pairs)
+
+    split = split_interactions(ratings, index_ids(ratings), make_options(**options), 4)
+
+    whole = split.train.joined(split.validation).joined(split.test)  # raises if they share a cell
+    assert whole.times.data.tolist() == ratings["timestamp"].tolist()
+
+
+@given(tables, by_user)
+def test_another_users_rows_do_not_matter(pairs, options):
+    ratings = make_ratings(pairs)
+    alone = ratings[ratings["user_id"] == pairs[0][0]].reset_index(drop=True)
+
+    together = with_parts(ratings, **options)
+
+    assert (
+        with_parts(alone, **options)["part"].tolist()
+        == together[together["user_id"] == pairs[0][0]]["part"].tolist()
+    )
+
+
+@given(st.integers(1, 5), st.integers(0, 2), st.integers(0, 2))
+def test_a_user_with_too_few_rows_keeps_them_for_training(n_rows, test, validation):
+    ratings = make_ratings([(0, item, item) for item in range(n_rows)])
+
+    parts = in_order(with_parts(ratings, kind="last", test_last=test, validation_last=validation))
+
+    held_out = [VALIDATION] * validation + [TEST] * test
+    expected = [TRAIN] * (n_rows - len(held_out)) + held_out
+    assert parts == (expected if n_rows > len(held_out) else [TRAIN] * n_rows)
+
+
+def test_ties_go_by_the_raw_table_or_by_hash():
+    one = make_ratings([(0, item, 7) for item in range(20)])
+    other = make_ratings([(0, item, 7) for item in reversed(range(20))])
+
+    by_table = [with_parts(ratings, **LAST)["part"].tolist() for ratings in (one, other)]
+    by_hash = [with_parts(ratings, **LAST, ties="hash")["part"] for ratings in (one, other)]
+
+    assert by_table[0] == [TRAIN] * 18 + [VALIDATION, TEST]
+    assert by_table[1] == [TEST, VALIDATION] + [TRAIN] * 18
+    pd.testing.assert_series_equal(*by_hash)
+
+
+@pytest.mark.parametrize("as_dates", [False, True])
+def test_parts_begin_at_the_dates(as_dates):
+    times = [0, 86400, 2 * 86400, 3 * 86400, 4 * 86400]
+    ratings = make_ratings([(0, item, time) for item, time in enumerate(times)])
+    if as_dates:
+        ratings["timestamp"] = pd.to_datetime(ratings["timestamp"], unit="s")
+
+    parted = with_parts(ratings, kind="date", test_from="1970-01-04", validation_from="1970-01-03")
+
+    assert in_order(parted) == [TRAIN, TRAIN, VALIDATION, TEST, TEST]
+
+
+def test_a_date_that_leaves_nothing_to_train_on_is_refused():
+    ratings = make_ratings([(0, 1, 978300760), (0, 2, 978300770)])
+
+    with pytest.raises(ValueError, match=r"no row to train on: .*978300760 to 978300770"):
+        with_parts(ratings, kind="date", test_from="1999-01-01")
+
+
+def test_without_times_the_split_names_the_column_to_set():
+    ratings = make_ratings([(0, 1, 1)]).drop(columns="timestamp")
+
+    with pytest.raises(ValueError, match=r"kind: last needs times.*cleaning\.columns\.timestamp"):
+        with_parts(ratings, **LAST)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"test_last": 1}, "test_last is read by kind: last only, and kind is hash"),
+        ({"kind": "time", "test_from": "2000-01-01"}, "test_from is read by kind: date only"),
+        ({"kind": "last", "test_last": 1}, "needs test_last and validation_last"),
+        ({"kind": "time", "within": "global"}, "kind: date for one date"),
+        ({"kind": "date", "test_from": "yesterday"}, "'yesterday' is not a date"),
+    ],
+)
+def test_a_key_that_the_kind_does_not_read_is_refused(changed, problem):
+    with pytest.raises(ValidationError, match=problem):
+        make_options(**changed)
+
+
+def test_tied_rows_are_counted_within_users():
+    user = np.array([0, 0, 0, 0, 0, 0, 1])
+    times = np.array([70, 80, 70, 90, 70, 90, 90])
+
+    assert tied_share(user, times) == 3 / 7
+    facts = describe(make_ratings([(0, 1, 7), (0, 2, 7)]), like_threshold=4, scale=None)
+    assert facts.tied_share == 1 / 2
+
+
+def test_the_row_of_the_raw_table_is_kept_and_is_not_content():
+    options = parameters_of("test")["cleaning"]
+    raw = pd.DataFrame(
+        {"user_id": [2, 1, 2], "item_id": [5, 6, 4], "rating": [4, 4, 5], "timestamp": [3, 2, 1]}
+    )
+
+    clean, reversed_clean = (
+        clean_ratings(table.reset_index(drop=True), CleaningOptions.model_validate(options))
+        for table in (raw, raw[::-1])
+    )
+
+    assert clean["row"].tolist() == [2, 3, 1]
+    assert reversed_clean["row"].tolist() == [2, 1, 3]
+    assert checksum_of(clean) == checksum_of(reversed_clean)
