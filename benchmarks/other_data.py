@@ -27,7 +27,7 @@ from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.interactions import Interactions, core, ids, splitting
 from collaborative_autoencoders.learning import validation
-from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
+from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.learning.options import (
     RunningOptions,
     TrainingOptions,
@@ -94,14 +94,25 @@ def world_of(table: pd.DataFrame, parameters: dict[str, Any], seed: int) -> Worl
     return World(split, Catalogue(*split.train.shape, *scale), about)
 
 
-def tested(outcome: Outcome, world: World, metric: str) -> float:
-    """The metric on the test part, with train and validation as history."""
-    measure, history = measure_of_users(metric), world.split.train.joined(world.split.validation)
-    model: Any = outcome.fitted.model
+def measured(model: Any, metric: str, history: Interactions, held_out: Interactions) -> float:
+    """The metric on the held-out part."""
+    measure = measure_of_users(metric)
     if measure.k is None:
-        return validation.rating_metric(model, measure, history, world.split.test)
-    owners_I = count_owners(history)
-    return validation.list_metric(model, measure, history, world.split.test, owners_I)
+        return validation.rating_metric(model, measure, history, held_out)
+    return validation.list_metric(model, measure, history, held_out, count_owners(history))
+
+
+def both_figures(
+    options: TrainingOptions, world: World, running: RunningOptions, metric: str
+) -> tuple[float, float]:
+    """The metric on validation, fitted on train, and on test, fitted on train + validation."""
+    outcome = fit_model(options, True, running, world.catalogue, **world.parts)
+    history = world.split.train.joined(world.split.validation)
+    tested = measured(outcome.fitted.model, metric, history, world.split.test)
+    if outcome.best_epoch is not None:
+        return outcome.history[outcome.best_epoch - 1].validation or 0.0, tested
+    on_train = fit_model(options, False, running, world.catalogue, **world.parts).fitted.model
+    return measured(on_train, metric, world.split.train, world.split.validation), tested
 
 
 def with_factor(block: dict[str, Any], factor: float) -> TrainingOptions | None:
@@ -121,27 +132,9 @@ def compare(name: str, worlds: list[World], parameters: dict[str, Any], metric: 
     validated, on_test = {}, {}
     for factor in LADDER:
         options = with_factor(parameters[name] | {"name": name}, factor)
-        if options is None:
-            continue
-        outcomes = [
-            fit_model(
-                options,
-                True,
-                running,
-                w.catalogue,
-                train=w.split.train,
-                validation=w.split.validation,
-            )
-            for w in worlds
-        ]
-        on_test[factor] = np.mean(
-            [tested(*both, metric) for both in zip(outcomes, worlds, strict=True)]
-        )
-        best = [
-            max((sign * e.validation for e in o.history if e.validation), default=np.nan)
-            for o in outcomes
-        ]
-        validated[factor] = sign * float(np.mean(best))
+        if options is not None:
+            figures = [both_figures(options, world, running, metric) for world in worlds]
+            validated[factor], on_test[factor] = np.mean(figures, axis=0)
     chosen = max(validated, key=lambda factor: sign * validated[factor])
     line = f"| {name} | {on_test[1]:.4f} | "
     if len(validated) > 1:

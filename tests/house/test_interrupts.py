@@ -93,7 +93,7 @@ def wait_until(condition, run):
 
 
 def is_fitting(project):
-    """Whether MLflow has the open run of the endless fit; read-only, as another process writes the store."""
+    """Whether MLflow has the run of the endless fit; read-only, as another process writes it."""
     try:
         with closing(sqlite3.connect(f"file:{project}/mlflow.db?mode=ro", uri=True)) as store:
             return store.execute(FITTING).fetchone() is not None

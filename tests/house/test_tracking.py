@@ -59,6 +59,7 @@ def test_options_of_a_model_are_flat_and_without_its_name(children, model):
 def test_parameters_are_those_of_the_environment(parent, children):
     assert children["cdae"].data.params["fitting.batch_size"] == "16"
     assert children["autorec"].data.params["model.hidden_sizes"] == "[16]"
+    assert float(children["ease"].data.params["chosen.penalty"]) > 0  # which is auto
     assert parent.data.params["core.k"] == "3"
     assert parent.data.params["split.seed"] == "42"
 

@@ -96,3 +96,11 @@ def test_another_scale_of_the_ratings_changes_only_the_unit_of_a_prediction(name
 def test_an_automatic_penalty_needs_standardised_ratings():
     with pytest.raises(ValidationError, match="penalty: auto needs standardize: true"):
         options_of("autorec", model__penalty="auto", model__standardize=False)
+
+
+def test_what_an_automatic_penalty_was_is_told():
+    chosen = fit_model(
+        options_of("autorec", model__penalty="auto"), False, RUNNING, WORLD.catalogue, **WORLD.parts
+    ).chosen
+    assert chosen == pytest.approx({"penalty": 50 * noise_of(WORLD.train.ratings)})
+    assert fit_model(options_of("mf"), False, RUNNING, WORLD.catalogue, **WORLD.parts).chosen == {}

@@ -44,6 +44,7 @@ class FitFacts(Options):
     best_epoch: Count | None
     left_out: str | None
     remarks: list[str] = Field(default=[])
+    chosen: dict[str, Annotated[float, Ge(0)]] = Field(default={})
 
     @model_validator(mode="after")
     def _best_is_one_of_them(self) -> Self:

@@ -3,7 +3,7 @@
 parameters    a flat dict, logged as parameters prefixed with the dataset's name
 history       {name: [{value, step}, …]}, logged as metrics by step
 metrics       {name: number or null}, logged as metrics
-left_out      a dict; a reason under `left_out` and `remarks` are logged as tags
+fit_facts     `left_out` and `remarks` are logged as tags, `chosen` as parameters
 figure        a plotly figure, logged as HTML
 table         a DataFrame, logged as CSV
 text          a text in YAML
@@ -19,9 +19,10 @@ from collaborative_autoencoders.datasets.csv_cells import to_csv
 from collaborative_autoencoders.tracking.logged import log_curves, log_metrics, log_parameters
 
 
-def _log_left_out(run_id: str, name: str, facts: dict[str, Any]) -> None:
+def _log_fit_facts(run_id: str, name: str, facts: dict[str, Any]) -> None:
     if facts["left_out"] is not None:
         MlflowClient().set_tag(run_id, "left_out", facts["left_out"])
+    log_parameters(run_id, {"chosen": facts.get("chosen", {})})
     if facts.get("remarks"):
         MlflowClient().set_tag(run_id, "remarks", "; ".join(facts["remarks"]))
 
@@ -34,7 +35,7 @@ LOG: dict[str, Callable[[str, str, Any], None]] = {
     "parameters": lambda run_id, name, value: log_parameters(run_id, {name: value}),
     "history": lambda run_id, name, value: log_curves(run_id, value),
     "metrics": lambda run_id, name, value: log_metrics(run_id, value),
-    "left_out": _log_left_out,
+    "fit_facts": _log_fit_facts,
     "figure": lambda run_id, name, value: MlflowClient().log_figure(run_id, value, f"{name}.html"),
     "table": lambda run_id, name, value: _log_text(run_id, f"{name}.csv", to_csv(value).decode()),
     "text": lambda run_id, name, value: _log_text(run_id, f"{name}.yml", value),

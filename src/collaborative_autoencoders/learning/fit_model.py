@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 
 from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.models.ensemble import as_one
+from collaborative_autoencoders.models.ensemble import as_one, members_of
 from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel, Fitted
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import model_class
@@ -32,6 +32,13 @@ class Outcome(NamedTuple):
     """First epoch with the best validation; None without a validation metric."""
     remarks: Sequence[str] = ()
     """Signs of a poor fit, each with what to try."""
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What the options that are `auto` were in the fit, by the option's name."""
+        if self.fitted.model is None:
+            return {}
+        return dict(getattr(members_of(self.fitted.model)[0], "chosen", {}))
 
 
 def fit_model(

@@ -146,6 +146,7 @@ class AutoRec(Network):
         penalty = self.options.penalty
         if penalty == "auto":
             penalty = self.options.penalty_factor * self.auto * noise_of(train_UI)
+            self.chosen["penalty"] = penalty
         self._set_buffer("penalty", penalty)
         self._set_buffer("item_bias_I", item_bias_I)
         self._set_buffer("user_bias_U", user_biases(train_UI, mean, item_bias_I, damping))

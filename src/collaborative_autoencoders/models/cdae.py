@@ -151,8 +151,10 @@ class CDAE(Network):
             ("decoder_penalty", self.decoder_HI),
         ):
             penalty = getattr(self.options, name)
-            fitted = self.options.penalty_factor * AUTO[name] * self.noise / n_rows
-            yield Penalised([weights], fitted if penalty == "auto" else penalty)
+            if penalty == "auto":
+                penalty = self.options.penalty_factor * AUTO[name] * self.noise / n_rows
+                self.chosen[name] = penalty
+            yield Penalised([weights], penalty)
         yield Penalised([self.hidden_bias_H, self.output_bias_I], 0.0)
 
     @torch.inference_mode()

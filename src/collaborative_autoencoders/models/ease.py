@@ -82,6 +82,7 @@ class EASE:
         self.catalogue = catalogue
         self.weight_II = np.zeros((0, 0), dtype=np.float32)
         self.inverse: Inverse | None = None
+        self.chosen: dict[str, float] = {}
         self.factor_I = self.gamma_I = np.zeros(0, dtype=np.float32)
 
     def fit(self, train_UI: csr_array) -> None:
@@ -190,9 +191,10 @@ class EASE:
         return np.where(is_within_I, penalty, (1 - share) / diagonal_I)
 
     def _penalty(self, train_UI: csr_array) -> float:
-        if self.options.penalty == "auto":
-            return self.options.penalty_factor * AUTO * noise_of(train_UI)
-        return self.options.penalty
+        if self.options.penalty != "auto":
+            return self.options.penalty
+        self.chosen["penalty"] = self.options.penalty_factor * AUTO * noise_of(train_UI)
+        return self.chosen["penalty"]
 
     def _factors(self, train_UI: csr_array) -> NDArray[np.float64]:
         likes_I = np.bincount(train_UI.indices, minlength=self.catalogue.items)

@@ -42,6 +42,8 @@ class Network(nn.Module, ABC):
         super().__init__()
         self.options = options
         self.catalogue = catalogue
+        self.chosen: dict[str, float] = {}
+        """What an option `auto` was in the fit, by the option's name."""
 
     @abstractmethod
     def rows(self, train_UI: csr_array) -> csr_array:

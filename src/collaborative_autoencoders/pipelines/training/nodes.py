@@ -48,5 +48,6 @@ def fit_model(
             "best_epoch": outcome.best_epoch,
             "left_out": outcome.fitted.left_out,
             "remarks": list(outcome.remarks),
+            "chosen": outcome.chosen,
         },
     }
