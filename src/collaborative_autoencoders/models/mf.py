@@ -7,6 +7,7 @@ ratings, M the most ratings of a row of the block, H factors, Z = H + 1 with the
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import torch
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -165,14 +166,22 @@ class MF:
         vector_NZ[:, -1] = 1
         vector_BMZ = np.zeros((*target_BM.shape, column_CZ.shape[1]))
         vector_BMZ[row_N, place_N] = vector_NZ
-        gram_BZZ = vector_BMZ.transpose(0, 2, 1) @ vector_BMZ
-        diagonal = np.arange(column_CZ.shape[1])
-        gram_BZZ[:, diagonal, diagonal] += self._penalties(count_B)[:, None]
-        sum_BZ1 = vector_BMZ.transpose(0, 2, 1) @ target_BM[:, :, None]
-        return np.linalg.solve(gram_BZZ, sum_BZ1)[:, :, 0]
+        return solve(vector_BMZ, target_BM, self._penalties(count_B))
 
     def _penalties(self, count_B: NDArray[np.integer]) -> Floats:
         """Return λ of rows with so many ratings."""
         if self.options.penalty == "auto":
             return self.options.penalty_factor * AUTO * np.sqrt(count_B)
         return np.full(len(count_B), max(self.options.penalty, LEAST_PENALTY))
+
+
+def solve(vector_BMZ: Floats, target_BM: Floats, penalty_B: Floats) -> Floats:
+    """Return the ridge regression of each target on its vectors, shape (B, Z).
+
+    torch shares the block's systems among its threads; a BLAS would split each small product.
+    """
+    vectors, targets = torch.from_numpy(vector_BMZ), torch.from_numpy(target_BM)
+    gram_BZZ = torch.bmm(vectors.mT, vectors)
+    gram_BZZ.diagonal(dim1=1, dim2=2).add_(torch.from_numpy(penalty_B)[:, None])
+    sums_BZ1 = torch.bmm(vectors.mT, targets[:, :, None])
+    return torch.cholesky_solve(sums_BZ1, torch.linalg.cholesky(gram_BZZ))[:, :, 0].numpy()
