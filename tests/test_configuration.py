@@ -132,7 +132,7 @@ def test_movielens_1m_is_one_line_of_globals_in_each_environment(env):
 
 
 def test_other_environments_use_movielens_100k_or_tables_of_their_own():
-    own = ("test", "lastfm", "flixster")
+    own = ("test", "lastfm", "flixster", "steam")
     others = set(ENVIRONMENTS) - set(MOVIELENS_1M)
     names = {env: configuration_of(env)["catalog"]["ratings"].get("name") for env in others}
     assert names == {"base": "ml-100k", "d2l": "ml-100k"} | dict.fromkeys(own)

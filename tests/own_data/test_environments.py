@@ -74,3 +74,19 @@ def test_flixster_has_its_test_file_and_validation_from_its_training_file(tmp_pa
     assert [part.ratings.nnz for part in split] == [18, 2, 2]
     assert split.test.ratings.data.tolist() == [0.5, 5]
     assert ratings["rating"].min() == 0.5
+
+
+def test_steam_has_one_like_per_game_bought_or_played_and_no_ratings(tmp_path):
+    rows = [
+        f"{user},Game {game},{row},0\n"
+        for user in range(6)
+        for game in range(6)
+        for row in ("purchase,1.0", f"play,{1000.5 * (game + 1)}")
+    ]
+    (tmp_path / "steam-200k.csv").write_text("".join(rows), encoding="utf-8")
+
+    ratings, split = split_of("steam", tmp_path)
+
+    assert "rating" not in ratings
+    assert sum(part.likes.nnz for part in split) == 36
+    assert ratings["row"].tolist() == [*range(2, 73, 2)]  # of each pair, the row of play

@@ -19,6 +19,10 @@ class CoreOptions(Options):
     min_rating: float | None
     """Lower ratings are removed first. null keeps all ratings."""
 
+    counts: bool
+    """Whether ratings are counts, such as plays or hours: each row of at least `min_rating` is then
+    a like, and no model predicts its number."""
+
     like_threshold: float
     """A rating ≥ this value is a like. If the table has no ratings, every row is a like."""
 
@@ -85,6 +89,8 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame
     """
     if options.min_rating is not None and RATING in ratings:
         ratings = ratings[ratings[RATING] >= np.float32(options.min_rating)]
+    if options.counts:
+        ratings = ratings.drop(columns=RATING, errors="ignore")
     liked_N = likes_in(ratings, options.like_threshold)
     if not liked_N.any():
         raise ValueError(_empty_core(liked_N, options, _more_likes(ratings)))
@@ -101,6 +107,26 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame
     before = _size(len(user_ids), len(item_ids), liked_N)
     after = _size(int(remaining.users_U.sum()), int(remaining.items_I.sum()), liked_N[kept_N])
     return core, CoreReport(before, after, remaining.rounds)
+
+
+def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:
+    """Return what to change if the ratings look like counts and are not read as counts.
+
+        1 1 1 2 3 60  ->  counts: none is negative, and the highest is above 10 and 10 medians
+
+    None for ratings of a scale.
+    """
+    if options.counts or RATING not in ratings:
+        return None
+    rating_N = ratings[RATING].to_numpy()
+    highest = rating_N.max()
+    if rating_N.min() < 0 or highest <= 10 * max(1, np.median(rating_N)):
+        return None
+    return (
+        f"ratings up to {highest:,.10g} with {len(np.unique(rating_N)):,} distinct values look "
+        "like counts. If they are, their RMSE means little: set `core.counts: true` (every row "
+        "is a like) and `core.min_rating` to the lowest count of a like (null: any)."
+    )
 
 
 def likes_in(ratings: pd.DataFrame, like_threshold: float) -> NDArray[np.bool_]:

@@ -30,6 +30,8 @@ def keep_core(clean_ratings: pd.DataFrame, options: core.CoreOptions) -> dict[st
     """Keep users and items with at least k likes; report the sizes before and after."""
     core_ratings, report = core.keep_core(clean_ratings, options)
     logger.info("%s", report)
+    if counts := core.about_counts(clean_ratings, options):
+        logger.warning("%s", counts)
     return {"core_ratings": core_ratings, "core_report": report.as_dict()}
 
 
