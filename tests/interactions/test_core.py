@@ -12,8 +12,10 @@ def make_ratings(*rows) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=["user_id", "item_id", "rating"][: len(rows[0])])
 
 
-def make_options(k=2, like_threshold=4, min_rating=None, counts=False) -> CoreOptions:
-    return CoreOptions(k=k, like_threshold=like_threshold, min_rating=min_rating, counts=counts)
+def make_options(k=2, like_threshold=4, min_rating=None, counts=False, **apart) -> CoreOptions:
+    given = {"k": k, "like_threshold": like_threshold, "min_rating": min_rating}
+    given |= {"counts": counts, "user_k": None, "item_k": None}
+    return CoreOptions.model_validate(given | apart)
 
 
 def pairs_of(ratings: pd.DataFrame) -> set[tuple]:
@@ -162,3 +164,13 @@ def test_counts_are_likes_from_the_lowest_count_on_and_no_ratings():
     assert pairs_of(core) == {(0, 0), (1, 0), (1, 1), (2, 0)}
     assert "rating" not in core
     assert report.after.likes == 4
+
+
+def test_users_and_items_may_need_different_numbers_of_likes():
+    table = make_ratings((0, 0, 5), (0, 1, 5), (1, 0, 5), (2, 2, 5))
+
+    assert pairs_of(keep_core(table, make_options(k=0, item_k=2))[0]) == {(0, 0), (1, 0)}
+    assert pairs_of(keep_core(table, make_options(k=0, user_k=2))[0]) == {(0, 0), (0, 1)}
+    assert pairs_of(keep_core(table, make_options(k=1, user_k=2))[0]) == {(0, 0), (0, 1)}
+    with pytest.raises(ValueError, match=r"largest core.k .* is 1: .*core.user_k and core.item_k"):
+        keep_core(table, make_options(k=1, user_k=3))

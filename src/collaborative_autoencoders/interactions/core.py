@@ -1,6 +1,6 @@
 """The k-core: the users and items that have at least k likes among one another."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from collaborative_autoencoders.columns import ITEM, RATING, USER
 from collaborative_autoencoders.options import MOST, Options
 
 from .ids import encode
+
+K = Annotated[int, Field(ge=0, le=MOST)]
 
 
 class CoreOptions(Options):
@@ -26,8 +28,22 @@ class CoreOptions(Options):
     like_threshold: float
     """A rating ≥ this value is a like. If the table has no ratings, every row is a like."""
 
-    k: int = Field(ge=0, le=MOST)
+    k: K
     """Minimum number of likes per user and per item. 0 keeps all users and items."""
+
+    user_k: K | None
+    """Minimum number of likes per user; null: k."""
+
+    item_k: K | None
+    """Minimum number of likes per item; null: k."""
+
+    @property
+    def likes_needed(self) -> tuple[int, int]:
+        """The minimum number of likes per user and per item."""
+        return (
+            self.k if self.user_k is None else self.user_k,
+            self.k if self.item_k is None else self.item_k,
+        )
 
 
 class TableSize(NamedTuple):
@@ -97,11 +113,14 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame
     (users_N, user_ids), (items_N, item_ids) = encode(ratings[USER]), encode(ratings[ITEM])
     likes = np.flatnonzero(liked_N)  # taking rows by number is several times faster than by mask
     shape = (len(user_ids), len(item_ids))
-    remaining = _peel(users_N[likes], items_N[likes], shape, options.k)
+    remaining = _peel(users_N[likes], items_N[likes], shape, options.likes_needed)
     kept_N = remaining.users_U[users_N] & remaining.items_I[items_N]
     if not kept_N.any():
-        largest_k = _largest_k(users_N[likes], items_N[likes], shape, options.k)
+        most = max(options.likes_needed)
+        largest_k = _largest_k(users_N[likes], items_N[likes], shape, most)
         fix = f"The largest core.k that leaves something is {largest_k}: set core.k: {largest_k}."
+        if options.likes_needed != (options.k, options.k):
+            fix += " Set core.user_k and core.item_k to null, or to at most it."
         raise ValueError(_empty_core(liked_N, options, fix))
     core = ratings[kept_N].reset_index(drop=True)
     before = _size(len(user_ids), len(item_ids), liked_N)
@@ -137,7 +156,10 @@ def likes_in(ratings: pd.DataFrame, like_threshold: float) -> NDArray[np.bool_]:
 
 
 def _peel(
-    users_L: NDArray[np.int32], items_L: NDArray[np.int32], shape: tuple[int, int], k: int
+    users_L: NDArray[np.int32],
+    items_L: NDArray[np.int32],
+    shape: tuple[int, int],
+    likes_needed: tuple[int, int],
 ) -> _Remaining:
     """Return the remaining users and items, given one row per like.
 
@@ -147,7 +169,7 @@ def _peel(
     likes_I = np.bincount(items_L, minlength=shape[1])
     rounds = 0
     while True:
-        users_U, items_I = likes_U >= k, likes_I >= k
+        users_U, items_I = likes_U >= likes_needed[0], likes_I >= likes_needed[1]
         keep_L = users_U[users_L] & items_I[items_L]
         if keep_L.all():
             return _Remaining(users_U, items_I, rounds)
@@ -170,7 +192,7 @@ def _largest_k(
     """Return the largest number of likes below k that some users and items have."""
     while k > 1:
         k -= 1
-        if _peel(users_L, items_L, shape, k).users_U.any():
+        if _peel(users_L, items_L, shape, (k, k)).users_U.any():
             break
     return k
 
@@ -178,7 +200,8 @@ def _largest_k(
 def _empty_core(liked_N: NDArray[np.bool_], options: CoreOptions, fix: str) -> str:
     return (
         f"core.min_rating: {options.min_rating}, core.like_threshold: {options.like_threshold} "
-        f"and core.k: {options.k} leave nothing: of {len(liked_N):,} ratings, {liked_N.sum():,} "
+        f"and core.k: {options.likes_needed[0]} per user, {options.likes_needed[1]} per item leave "
+        f"nothing: of {len(liked_N):,} ratings, {liked_N.sum():,} "
         f"are likes. {fix}"
     )
 
