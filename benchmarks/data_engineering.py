@@ -45,7 +45,9 @@ CLEANING = CleaningOptions.model_validate(
         "duplicates": "refuse",
     }
 )
-CORE = core.CoreOptions(min_rating=None, like_threshold=LIKE_THRESHOLD, k=K)
+CORE = core.CoreOptions(
+    min_rating=None, counts=False, like_threshold=LIKE_THRESHOLD, k=K, user_k=None, item_k=None
+)
 SPLIT = splitting.SplitOptions(
     kind="hash",
     within="user",

@@ -133,10 +133,11 @@ def test_movielens_1m_is_one_line_of_globals_in_each_environment(env):
     assert not list((CONF / env).glob("catalog*"))
 
 
-def test_other_environments_use_movielens_100k_or_a_fabricated_world():
+def test_other_environments_use_movielens_100k_or_tables_of_their_own():
+    own = ("test", "lastfm", "flixster", "steam")
     others = set(ENVIRONMENTS) - set(MOVIELENS_1M)
     names = {env: configuration_of(env)["catalog"]["ratings"].get("name") for env in others}
-    assert names == {"base": "ml-100k", "d2l": "ml-100k", "test": None}
+    assert names == {"base": "ml-100k", "d2l": "ml-100k"} | dict.fromkeys(own)
 
 
 def test_options_that_several_environments_share_are_written_once():

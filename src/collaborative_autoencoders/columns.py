@@ -5,6 +5,7 @@ ITEM = "item_id"
 RATING = "rating"
 TIMESTAMP = "timestamp"
 TITLE = "title"
+PART = "part"
 
 USER_INDEX = "user_index"
 ITEM_INDEX = "item_index"

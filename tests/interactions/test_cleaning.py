@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
 
-COLUMNS = {"user_id": "user", "item_id": "film", "rating": "stars", "timestamp": "at"}
+COLUMNS = {"user_id": "user", "item_id": "film", "rating": "stars", "timestamp": "at", "part": None}
 
 
 def make_options(duplicates="refuse", scale=(1, 5), **columns) -> CleaningOptions:
@@ -219,7 +219,7 @@ def test_a_missing_column_is_named_with_what_there_is_and_what_is_near():
 
 @pytest.mark.parametrize("separator", [";", ",", "\t", "|", "::"])
 def test_a_single_column_hints_at_the_separator(separator):
-    table = pd.DataFrame({separator.join(COLUMNS.values()): ["1"]})
+    table = pd.DataFrame({separator.join(filter(None, COLUMNS.values())): ["1"]})
 
     with pytest.raises(ValueError, match="separator looks wrong") as error:
         clean_ratings(table, make_options())

@@ -5,15 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collaborative_autoencoders.interactions.core import CoreOptions, keep_core
+from collaborative_autoencoders.interactions.core import CoreOptions, about_counts, keep_core
 
 
 def make_ratings(*rows) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=["user_id", "item_id", "rating"][: len(rows[0])])
 
 
-def make_options(k=2, like_threshold=4, min_rating=None) -> CoreOptions:
-    return CoreOptions(k=k, like_threshold=like_threshold, min_rating=min_rating)
+def make_options(k=2, like_threshold=4, min_rating=None, counts=False, **apart) -> CoreOptions:
+    given = {"k": k, "like_threshold": like_threshold, "min_rating": min_rating}
+    given |= {"counts": counts, "user_k": None, "item_k": None}
+    return CoreOptions.model_validate(given | apart)
 
 
 def pairs_of(ratings: pd.DataFrame) -> set[tuple]:
@@ -134,3 +136,41 @@ def test_the_core_is_what_is_left_in_whatever_order_one_peels(cells, k):
     pd.testing.assert_frame_equal(again, core)
     assert second_report.rounds == 0
     assert second_report.before == second_report.after == report.after
+
+
+HOURS = make_ratings((0, 0, 1), (0, 1, 0.5), (1, 0, 2), (1, 1, 11754.0), (2, 0, 3))
+
+
+def test_counts_are_named_with_the_two_lines_to_change():
+    problem = about_counts(HOURS, make_options())
+
+    assert "up to 11,754 with 5 distinct values look like counts" in problem
+    assert "core.counts: true" in problem and "core.min_rating" in problem
+    assert about_counts(HOURS, make_options(counts=True)) is None
+
+
+@pytest.mark.parametrize("ratings", [[1, 2, 3, 4, 5], [0, 40, 70, 100], [-10, 0.5, 9], [1, 1, 10]])
+def test_a_scale_is_not_taken_for_counts(ratings):
+    assert about_counts(make_ratings(*enumerate_pairs(ratings)), make_options()) is None
+
+
+def enumerate_pairs(ratings: list) -> list[tuple]:
+    return [(0, item, rating) for item, rating in enumerate(ratings)]
+
+
+def test_counts_are_likes_from_the_lowest_count_on_and_no_ratings():
+    core, report = keep_core(HOURS, make_options(k=0, min_rating=1, counts=True))
+
+    assert pairs_of(core) == {(0, 0), (1, 0), (1, 1), (2, 0)}
+    assert "rating" not in core
+    assert report.after.likes == 4
+
+
+def test_users_and_items_may_need_different_numbers_of_likes():
+    table = make_ratings((0, 0, 5), (0, 1, 5), (1, 0, 5), (2, 2, 5))
+
+    assert pairs_of(keep_core(table, make_options(k=0, item_k=2))[0]) == {(0, 0), (1, 0)}
+    assert pairs_of(keep_core(table, make_options(k=0, user_k=2))[0]) == {(0, 0), (0, 1)}
+    assert pairs_of(keep_core(table, make_options(k=1, user_k=2))[0]) == {(0, 0), (0, 1)}
+    with pytest.raises(ValueError, match=r"largest core.k .* is 1: .*core.user_k and core.item_k"):
+        keep_core(table, make_options(k=1, user_k=3))

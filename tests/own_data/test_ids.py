@@ -16,7 +16,7 @@ from collaborative_autoencoders.hooks.own_data import own_entry
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
 from collaborative_autoencoders.interactions.text_ids import ids_of_text
 
-COLUMNS = {"user_id": "user", "item_id": "song", "rating": "stars", "timestamp": None}
+COLUMNS = {"user_id": "user", "item_id": "song", "rating": "stars", "timestamp": None, "part": None}
 HEADER = "user,song,stars\n"
 MANY = "".join(f"{user},{user % 7},4\n" for user in range(1, 60))
 

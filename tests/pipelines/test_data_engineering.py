@@ -23,6 +23,7 @@ PARTS = ("train", "validation", "test")
 VIEWS = ("ratings", "likes")
 OUTPUTS = {
     *PARTS,
+    "split_report",
     "clean_ratings",
     "data_source",
     "core_ratings",
@@ -154,9 +155,10 @@ def test_the_core_is_logged_on_one_line(made, caplog):
 
 def test_in_a_table_without_ratings_every_row_is_a_like():
     table = fabricate_ratings(30, 20)[["user_id", "item_id"]]
-    columns = {"user_id": "user_id", "item_id": "item_id", "rating": None, "timestamp": None}
+    base = read_yaml("base/parameters_data_engineering.yml")["cleaning"]
+    columns = {"rating": None, "timestamp": None}
 
-    made = run_pipeline(table, cleaning={"columns": columns})
+    made = run_pipeline(table, cleaning={"columns": base["columns"] | columns})
 
     assert made["data_facts"]["rated"] is False
     assert made["data_facts"]["likes"] == made["data_facts"]["ratings"] == len(table)

@@ -1,13 +1,16 @@
 """Partitions of a table, such as a file per month, joined to one table."""
 
 import logging
+from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from kedro.io import DatasetError
 from kedro_datasets.partitions import PartitionedDataset
 from pandas.api.types import is_integer_dtype
 
+from collaborative_autoencoders.columns import PART
 from collaborative_autoencoders.interactions.rows import IDS, PARTS
 
 logger = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ def joined(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the rows of all parts in one table.
 
     A column that is text in one part is text in all: integers are written as the files have them.
+    The column `part`, unless the tables have one, is the name of the row's table.
     """
     first = next(iter(parts))
     columns = parts[first].columns
@@ -48,8 +52,16 @@ def joined(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
             for column in columns
         }
     )
+    if PART not in table:
+        table[PART] = _names(parts)
     table.attrs = parts[first].attrs | {PARTS: {name: len(part) for name, part in parts.items()}}
     return table
+
+
+def _names(parts: dict[str, pd.DataFrame]) -> pd.Categorical:
+    """Return the name of each row's table, without folder and ending: raw/train.csv is train."""
+    names = [PurePosixPath(name).name.split(".")[0] for name in parts]
+    return pd.Categorical(np.repeat(np.array(names), [len(part) for part in parts.values()]))
 
 
 def _one_column(pieces: dict[str, pd.Series], is_id: bool) -> pd.Series:

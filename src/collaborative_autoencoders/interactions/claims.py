@@ -9,11 +9,12 @@ from annotated_types import Ge, Le
 from pandas.api import types
 from pydantic import ConfigDict, model_validator
 
-from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, TITLE, USER
 from collaborative_autoencoders.options import MOST, Options, read_options
 
 from .ids import encode
 from .lookup import Lookup, make_lookup
+from .own_split import PARTS
 
 Size = Annotated[int, Ge(0), Le(MOST)]
 
@@ -121,6 +122,8 @@ def check_ratings(table: pd.DataFrame) -> None:
         raise ValueError("its pairs of user and item are not sorted or not distinct")
     if ROW in table and not (table[ROW].dtype == np.int64 and table[ROW].is_unique):
         raise ValueError(f"{ROW} holds {table[ROW].dtype} or a row twice")
+    if PART in table and not table[PART].isin(PARTS).all():
+        raise ValueError(f"{PART} is not always one of {', '.join(PARTS)}")
     for name in {RATING, TIMESTAMP} & set(table):
         values = table[name]
         is_rating = name == RATING

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
-from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
+from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 from collaborative_autoencoders.options import Options
 
 from .column_names import Name, missing_column, with_named_index
 from .column_types import RatingScale, checked_ids
 from .duplicates import Duplicates, one_row_per_pair
+from .own_split import checked_parts
 from .rows import NAMES
 from .value_types import checked_ratings, checked_timestamps
 
@@ -28,6 +29,10 @@ class ColumnNames(Options):
 
     timestamp: Name | None
     """null if the table has no timestamps."""
+
+    part: Name | None
+    """The column of parts: train, validation or test (`split.kind: own`). Tables that
+    `partitions.PartitionedDataset` joins have a column `part`, the name of the row's table."""
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:
@@ -55,8 +60,8 @@ def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame
     """Return the ratings with our column names and types, sorted, one row per user and item.
 
     Columns: user_id and item_id (int64 or text), rating (float32) and timestamp if the table has
-    them, and row, the number of the row in the raw table, from 1. Rows are
-    sorted by user and item. The argument is not modified.
+    them, part (a category) if it is named, and row, the number of the row in the raw table, from
+    1. Rows are sorted by user and item. The argument is not modified.
 
     Raises ValueError if a column is missing, the table is empty, a value is invalid or rows
     conflict; the message names the column, row or key and a fix.
@@ -67,6 +72,8 @@ def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame
         clean[RATING] = checked_ratings(ratings, options.rating_scale)
     if TIMESTAMP in ratings:
         clean[TIMESTAMP] = checked_timestamps(ratings)
+    if PART in ratings:
+        clean[PART] = checked_parts(ratings)
     clean[ROW] = pd.Series(np.arange(1, len(ratings) + 1), index=ratings.index)
     typed = pd.DataFrame(clean, copy=False)
     typed.attrs = ratings.attrs
@@ -86,7 +93,7 @@ def _renamed(table: pd.DataFrame, columns: ColumnNames) -> pd.DataFrame:
         if theirs not in table:
             key = f"cleaning.columns.{ours}"
             problem = missing_column(key, theirs, table.columns.tolist(), "ratings")
-            null = "; for rating and timestamp, null if there is none."
+            null = "; for rating, timestamp and part, null if there is none."
             raise ValueError(problem if problem.endswith(".") else problem + null)
         if isinstance(table[theirs], pd.DataFrame):
             raise ValueError(f"The table `ratings` has two columns {theirs!r}. Rename one of them.")

@@ -1,6 +1,6 @@
 """The k-core: the users and items that have at least k likes among one another."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from collaborative_autoencoders.options import MOST, Options
 
 from .ids import encode
 
+K = Annotated[int, Field(ge=0, le=MOST)]
+
 
 class CoreOptions(Options):
     """Definition of a like, and the minimum number of likes per user and item."""
@@ -19,11 +21,29 @@ class CoreOptions(Options):
     min_rating: float | None
     """Lower ratings are removed first. null keeps all ratings."""
 
+    counts: bool
+    """Whether ratings are counts, such as plays or hours: each row of at least `min_rating` is then
+    a like, and no model predicts its number."""
+
     like_threshold: float
     """A rating ≥ this value is a like. If the table has no ratings, every row is a like."""
 
-    k: int = Field(ge=0, le=MOST)
+    k: K
     """Minimum number of likes per user and per item. 0 keeps all users and items."""
+
+    user_k: K | None
+    """Minimum number of likes per user; null: k."""
+
+    item_k: K | None
+    """Minimum number of likes per item; null: k."""
+
+    @property
+    def likes_needed(self) -> tuple[int, int]:
+        """The minimum number of likes per user and per item."""
+        return (
+            self.k if self.user_k is None else self.user_k,
+            self.k if self.item_k is None else self.item_k,
+        )
 
 
 class TableSize(NamedTuple):
@@ -85,22 +105,47 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame
     """
     if options.min_rating is not None and RATING in ratings:
         ratings = ratings[ratings[RATING] >= np.float32(options.min_rating)]
+    if options.counts:
+        ratings = ratings.drop(columns=RATING, errors="ignore")
     liked_N = likes_in(ratings, options.like_threshold)
     if not liked_N.any():
         raise ValueError(_empty_core(liked_N, options, _more_likes(ratings)))
     (users_N, user_ids), (items_N, item_ids) = encode(ratings[USER]), encode(ratings[ITEM])
     likes = np.flatnonzero(liked_N)  # taking rows by number is several times faster than by mask
     shape = (len(user_ids), len(item_ids))
-    remaining = _peel(users_N[likes], items_N[likes], shape, options.k)
+    remaining = _peel(users_N[likes], items_N[likes], shape, options.likes_needed)
     kept_N = remaining.users_U[users_N] & remaining.items_I[items_N]
     if not kept_N.any():
-        largest_k = _largest_k(users_N[likes], items_N[likes], shape, options.k)
+        most = max(options.likes_needed)
+        largest_k = _largest_k(users_N[likes], items_N[likes], shape, most)
         fix = f"The largest core.k that leaves something is {largest_k}: set core.k: {largest_k}."
+        if options.likes_needed != (options.k, options.k):
+            fix += " Set core.user_k and core.item_k to null, or to at most it."
         raise ValueError(_empty_core(liked_N, options, fix))
     core = ratings[kept_N].reset_index(drop=True)
     before = _size(len(user_ids), len(item_ids), liked_N)
     after = _size(int(remaining.users_U.sum()), int(remaining.items_I.sum()), liked_N[kept_N])
     return core, CoreReport(before, after, remaining.rounds)
+
+
+def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:
+    """Return what to change if the ratings look like counts and are not read as counts.
+
+        1 1 1 2 3 60  ->  counts: none is negative, and the highest is above 10 and 10 medians
+
+    None for ratings of a scale.
+    """
+    if options.counts or RATING not in ratings:
+        return None
+    rating_N = ratings[RATING].to_numpy()
+    highest = rating_N.max()
+    if rating_N.min() < 0 or highest <= 10 * max(1, np.median(rating_N)):
+        return None
+    return (
+        f"ratings up to {highest:,.10g} with {len(np.unique(rating_N)):,} distinct values look "
+        "like counts. If they are, their RMSE means little: set `core.counts: true` (every row "
+        "is a like) and `core.min_rating` to the lowest count of a like (null: any)."
+    )
 
 
 def likes_in(ratings: pd.DataFrame, like_threshold: float) -> NDArray[np.bool_]:
@@ -111,7 +156,10 @@ def likes_in(ratings: pd.DataFrame, like_threshold: float) -> NDArray[np.bool_]:
 
 
 def _peel(
-    users_L: NDArray[np.int32], items_L: NDArray[np.int32], shape: tuple[int, int], k: int
+    users_L: NDArray[np.int32],
+    items_L: NDArray[np.int32],
+    shape: tuple[int, int],
+    likes_needed: tuple[int, int],
 ) -> _Remaining:
     """Return the remaining users and items, given one row per like.
 
@@ -121,7 +169,7 @@ def _peel(
     likes_I = np.bincount(items_L, minlength=shape[1])
     rounds = 0
     while True:
-        users_U, items_I = likes_U >= k, likes_I >= k
+        users_U, items_I = likes_U >= likes_needed[0], likes_I >= likes_needed[1]
         keep_L = users_U[users_L] & items_I[items_L]
         if keep_L.all():
             return _Remaining(users_U, items_I, rounds)
@@ -144,7 +192,7 @@ def _largest_k(
     """Return the largest number of likes below k that some users and items have."""
     while k > 1:
         k -= 1
-        if _peel(users_L, items_L, shape, k).users_U.any():
+        if _peel(users_L, items_L, shape, (k, k)).users_U.any():
             break
     return k
 
@@ -152,7 +200,8 @@ def _largest_k(
 def _empty_core(liked_N: NDArray[np.bool_], options: CoreOptions, fix: str) -> str:
     return (
         f"core.min_rating: {options.min_rating}, core.like_threshold: {options.like_threshold} "
-        f"and core.k: {options.k} leave nothing: of {len(liked_N):,} ratings, {liked_N.sum():,} "
+        f"and core.k: {options.likes_needed[0]} per user, {options.likes_needed[1]} per item leave "
+        f"nothing: of {len(liked_N):,} ratings, {liked_N.sum():,} "
         f"are likes. {fix}"
     )
 

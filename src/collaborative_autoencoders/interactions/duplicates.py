@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
+from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 
 from .ids import encode
 from .rows import number_of, plain
@@ -42,7 +42,7 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
         ITEM: cells.item_ids.take(cell_N & ((1 << cells.item_bits) - 1)),
     }
     for name in ratings.columns.drop([USER, ITEM]):
-        columns[name] = pd.Index(ratings[name].to_numpy()[order_N], copy=False)
+        columns[name] = pd.Index(ratings[name].array[order_N], copy=False)
     return pd.DataFrame(columns, copy=False)
 
 
@@ -90,18 +90,34 @@ def _latest_last(
 def _refuse_conflict(
     rows: NDArray[np.int64], is_last: NDArray[np.bool_], ratings: pd.DataFrame
 ) -> None:
-    """Raise ValueError if a row has another rating but the same time as the last of its cell."""
+    """Raise ValueError if a row conflicts with the last of its cell.
+
+    They are in two parts, or they have two ratings and one time.
+    """
+    kept = rows[is_last][np.cumsum(is_last) - is_last]
+    if PART in ratings:
+        in_two = _differ(ratings[PART].cat.codes, rows, kept)
+        _refuse_pairs(in_two, rows, kept, ratings, "One item of one user is in two parts")
     if RATING not in ratings:
         return
-    kept = rows[is_last][np.cumsum(is_last) - is_last]
     conflict = _differ(ratings[RATING], rows, kept)
     if TIMESTAMP in ratings:
         conflict &= ~_differ(ratings[TIMESTAMP], rows, kept)
+    problem = "Conflicting ratings of one item by one user, neither of them later"
+    _refuse_pairs(conflict, rows, kept, ratings, problem)
+
+
+def _refuse_pairs(
+    conflict: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    ratings: pd.DataFrame,
+    problem: str,
+) -> None:
     if conflict.any():
         one, other = sorted((rows[conflict][0], kept[conflict][0]))
         raise ValueError(
-            "Conflicting ratings of one item by one user, neither of them later:\n"
-            f"{_show(ratings, one)}\n{_show(ratings, other)}\n"
+            f"{problem}:\n{_show(ratings, one)}\n{_show(ratings, other)}\n"
             f"({conflict.sum():,} such pairs of rows in total.) Correct the table, or set "
             "`cleaning.duplicates: last` to keep the last row."
         )

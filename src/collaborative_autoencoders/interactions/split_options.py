@@ -15,7 +15,7 @@ from collaborative_autoencoders.options import MOST, Options
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
-Kind = Literal["hash", "last", "time", "date"]
+Kind = Literal["hash", "last", "time", "date", "own"]
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Rows = Annotated[int, Ge(0), Le(MOST)]
@@ -35,7 +35,8 @@ class SplitOptions(Options):
 
     kind: Kind
     """What decides the part of a row: a hash of seed and ids (hash), its place among the user's
-    last rows (last), its place in the user's time order (time), or its date (date)."""
+    last rows (last), its place in the user's time order (time), its date (date), or the table
+    itself (own)."""
 
     within: Literal["user", "global"]
     """Whether the fractions apply to each user's rows (user) or to all rows (global). Kind date is
@@ -45,7 +46,8 @@ class SplitOptions(Options):
     """Kinds hash, time, and date without `test_from`."""
 
     validation_fraction: Fraction
-    """Kinds hash, time, and date without `validation_from`."""
+    """Kinds hash, time, date without `validation_from`, and own without validation rows, where it
+    is a share of the train rows."""
 
     validation_of: Literal["rest", "all"]
     """Whether `validation_fraction` applies to the rows that are not test (rest) or to all rows."""

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
+from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 
 from .ids import Ids, known_indices
+from .own_split import own_parts
 from .part import Interactions
 from .row_hash import Digests, digests_of, hash_rows
 from .split_options import TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
@@ -59,7 +60,17 @@ def parts_of(
     ids: Ids,
     options: SplitOptions,
 ) -> NDArray[np.int8]:
-    """Return the part of each row of the table by `options.kind`, shape (N,)."""
+    """Return the part of each row of the table by `options.kind`, shape (N,).
+
+    Raises ValueError if the table lacks what the kind needs, or has parts that it does not read.
+    """
+    if options.kind == "own":
+        return _with_validation(own_parts(ratings), user_index_N, item_index_N, ids, options)
+    if PART in ratings:
+        raise ValueError(
+            f"cleaning.columns.part names a column of parts, and split.kind: {options.kind} does "
+            "not read it. Set split.kind: own, or cleaning.columns.part: null."
+        )
     if options.kind == "hash":
         return split_parts(user_index_N, item_index_N, ids, options)
     if TIMESTAMP not in ratings:
@@ -72,12 +83,24 @@ def parts_of(
         return parts_by_date(times_N, options)
     if options.ties == "table":
         return parts_by_user_time(user_index_N, times_N, ratings[ROW].to_numpy(), options)
-    users, items = digests_of(ids.users[USER]), digests_of(ids.items[ITEM])
-    hash_N = hash_rows(user_index_N, item_index_N, users, items, options.seed)
-    by_hash = _by_user_and_hash(user_index_N, item_index_N, hash_N, items)
-    tie_N = np.empty(len(by_hash), dtype=np.int64)
-    tie_N[by_hash] = np.arange(len(by_hash))
-    return parts_by_user_time(user_index_N, times_N, tie_N, options)
+    by_hash = _rank_by_hash(user_index_N, item_index_N, ids, options.seed)
+    return parts_by_user_time(user_index_N, times_N, by_hash, options)
+
+
+def _with_validation(
+    parts_N: NDArray[np.int8],
+    user_index_N: NDArray[np.integer],
+    item_index_N: NDArray[np.integer],
+    ids: Ids,
+    options: SplitOptions,
+) -> NDArray[np.int8]:
+    """Return the parts; without validation rows, a share of the train rows becomes validation."""
+    if (parts_N == VALIDATION).any():
+        return parts_N
+    train = np.flatnonzero(parts_N == TRAIN)
+    no_test = options.model_copy(update={"test_fraction": 0.0})
+    parts_N[train] = split_parts(user_index_N[train], item_index_N[train], ids, no_test)
+    return parts_N
 
 
 def as_numbers(timestamps: pd.Series) -> NDArray[np.number]:
@@ -118,6 +141,18 @@ def split_parts(
     parts_N = np.empty(len(order), dtype=np.int8)
     parts_N[order] = parts_in_order(sizes_of(n_rows_U, options))
     return parts_N
+
+
+def _rank_by_hash(
+    user_index_N: NDArray[np.integer], item_index_N: NDArray[np.integer], ids: Ids, seed: int
+) -> NDArray[np.int64]:
+    """Return the place of each row in the order by user and hash, shape (N,)."""
+    users, items = digests_of(ids.users[USER]), digests_of(ids.items[ITEM])
+    hash_N = hash_rows(user_index_N, item_index_N, users, items, seed)
+    order = _by_user_and_hash(user_index_N, item_index_N, hash_N, items)
+    rank_N = np.empty(len(order), dtype=np.int64)
+    rank_N[order] = np.arange(len(order))
+    return rank_N
 
 
 def _by_user_and_hash(

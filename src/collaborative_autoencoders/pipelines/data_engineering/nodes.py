@@ -5,16 +5,16 @@ from typing import Any
 
 import pandas as pd
 
+from collaborative_autoencoders.interactions import cleaning as clean
 from collaborative_autoencoders.interactions import (
-    Interactions,
     core,
     facts,
     ids,
     lookup,
+    split_report,
     splitting,
     titles,
 )
-from collaborative_autoencoders.interactions import cleaning as clean
 from collaborative_autoencoders.interactions.lookup import Lookup
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ def keep_core(clean_ratings: pd.DataFrame, options: core.CoreOptions) -> dict[st
     """Keep users and items with at least k likes; report the sizes before and after."""
     core_ratings, report = core.keep_core(clean_ratings, options)
     logger.info("%s", report)
+    if counts := core.about_counts(clean_ratings, options):
+        logger.warning("%s", counts)
     return {"core_ratings": core_ratings, "core_report": report.as_dict()}
 
 
@@ -78,8 +80,8 @@ def split_ratings(
     item_ids: pd.DataFrame,
     split_options: splitting.SplitOptions,
     core_options: core.CoreOptions,
-) -> dict[str, Interactions]:
-    """Split the ratings into train, validation and test, each users × items."""
+) -> dict[str, Any]:
+    """Split the ratings into train, validation and test, each users × items, and report it."""
     split = splitting.split_interactions(
         core_ratings, ids.Ids(user_ids, item_ids), split_options, core_options.like_threshold
     )
@@ -88,4 +90,8 @@ def split_ratings(
             "the test part has no ratings, so no metric can be computed: raise "
             "split.test_fraction, or set split.within: global if users have few ratings"
         )
-    return split._asdict()
+    report = split_report.report_split(split)
+    logger.info("%s", report)
+    if report.about_new:
+        logger.warning("%s", report.about_new)
+    return {**split._asdict(), "split_report": report._asdict()}

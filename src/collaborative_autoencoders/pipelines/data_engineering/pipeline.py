@@ -62,7 +62,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(
                 split_ratings,
                 inputs=["core_ratings", "user_ids", "item_ids", "params:split", "params:core"],
-                outputs={part: part for part in ("train", "validation", "test")},
+                outputs={name: name for name in ("train", "validation", "test", "split_report")},
                 name="split_ratings",
             ),
         ],
