@@ -36,7 +36,7 @@ PAIRS = pd.DataFrame(
 
 
 RATINGS = pd.DataFrame({"user_id": ["a", "a", "b"], "item_id": [7, 8, 7]}).assign(
-    rating=np.float32([1, 2, 3]), timestamp=[1, 2, 3]
+    rating=np.float32([1, 2, 3]), timestamp=[1, 2, 3], row=[3, 1, 2]
 )
 BREAKDOWN = {
     "k": 2,
