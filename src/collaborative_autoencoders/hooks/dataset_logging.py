@@ -22,7 +22,8 @@ from collaborative_autoencoders.tracking.logged import log_curves, log_metrics, 
 def _log_fit_facts(run_id: str, name: str, facts: dict[str, Any]) -> None:
     if facts["left_out"] is not None:
         MlflowClient().set_tag(run_id, "left_out", facts["left_out"])
-    log_parameters(run_id, {"chosen": facts.get("chosen", {})})
+    fit = name.removeprefix("fit_facts")  # "" or "_without_unseen", which may be in one run
+    log_parameters(run_id, {f"chosen{fit}": facts.get("chosen", {})})
     if facts.get("remarks"):
         MlflowClient().set_tag(run_id, "remarks", "; ".join(facts["remarks"]))
 
