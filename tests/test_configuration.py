@@ -88,6 +88,19 @@ def test_an_environments_shared_value_wins_over_bases_and_a_networks_own_over_bo
     assert article["cdae"]["fitting"]["validation_metric"] == "ndcg_at_10"  # its own in conf/base
 
 
+def test_what_a_configuration_of_an_older_version_holds_is_ignored_and_named(caplog):
+    old = {"mf": {"model": {"factors": 4, "initial_scale": 1}, "fitting": {"epochs": 3}}}
+    loader = configuration_of("test", old)
+    for _ in range(2):
+        assert loader["parameters"]["mf"] == parameters_of("test")["mf"] | {
+            "model": parameters_of("test")["mf"]["model"] | {"factors": 4}
+        }
+    assert [record.getMessage() for record in caplog.records] == [
+        f"mf.{key} is not read any more, as mf is fitted by a formula"
+        for key in ("fitting", "model.initial_scale")
+    ]
+
+
 def test_a_value_on_the_command_line_fills_the_blocks_that_lack_it():
     shared = {"fitting": {"seed": 7, "learning_rate": 0.5}}
     before, after = parameters_of("test"), configuration_of("test", shared)["parameters"]

@@ -1,5 +1,6 @@
 """Kedro's configuration loader with the project's resolvers and shared parameters."""
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -15,10 +16,14 @@ from omegaconf.resolvers import oc
 from .models.registry import networks
 from .tracking.sqlite import sqlite_url
 
+logger = logging.getLogger(__name__)
+
 OUTPUTS = "outputs"
 REPRODUCES = "reproduces"
 FITTING = "fitting"
 """Name of the parameter block that all networks share, and of the same block of one network."""
+FORMER = (("mf", "", FITTING), ("mf", "model", "initial_scale"))
+"""Model, block and key of what configurations of 0.2.0 hold."""
 NOT_IN_A_NAME = '\\:*?"<>|{}[]'
 """Characters that a folder cannot have on some system, or that mean something in a catalog."""
 
@@ -61,6 +66,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         )
         self._arguments = arguments
         self.reproduces: str | None = given.pop(REPRODUCES, None)
+        self._warned: set[str] = set()
         self._resolvers: dict[str, Callable[..., Any]] = {
             "project_root": lambda: self.project_root.as_posix(),
             "sqlite": self._sqlite,
@@ -85,7 +91,23 @@ class ProjectConfigLoader(OmegaConfigLoader):
         if key != "parameters":
             return configuration
         shown = {name: value for name, value in configuration.items() if not is_template(name)}
-        return with_shared_fitting(shown)
+        return with_shared_fitting(self._without_former(shown))
+
+    def _without_former(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters without keys that an older version read; warn of each once."""
+        kept = dict(parameters)
+        for name, group, key in FORMER:
+            block = kept.get(name)
+            inner = block.get(group) if isinstance(block, dict) and group else block
+            if not isinstance(block, dict) or not isinstance(inner, dict) or key not in inner:
+                continue
+            rest = {other: value for other, value in inner.items() if other != key}
+            kept[name] = block | {group: rest} if group else rest
+            former = ".".join(filter(None, (name, group, key)))
+            if former not in self._warned:
+                logger.warning("%s is not read any more, as mf is fitted by a formula", former)
+            self._warned.add(former)
+        return kept
 
     def reads(self, key: str) -> bool:
         """Return whether `${runtime_params:KEY}` is in the catalog, the parameters or mlflow.yml.
