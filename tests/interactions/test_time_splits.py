@@ -89,14 +89,16 @@ def test_one_date_has_no_future_in_training_at_all(pairs, validation_of):
     assert (parted["part"] == TEST).sum() <= len(parted) * 0.2
 
 
-def test_a_planted_future_is_caught():
-    parted = with_parts(make_ratings([(0, item, item) for item in range(10)]), **TIME)
+@pytest.mark.parametrize(("options", "by"), [(LAST, ["user_id"]), (TIME, ["user_id"]), (DATE, [])])
+def test_a_planted_future_is_caught(options, by):
+    parted = with_parts(make_ratings([(0, item, item) for item in range(10)]), **options)
+    assert future_in_training(parted, by) == 0
     parted.loc[[0, 9], "part"] = parted["part"].iloc[[9, 0]].to_numpy()
 
-    assert future_in_training(parted, ["user_id"]) > 0
+    assert future_in_training(parted, by) > 0
 
 
-@given(tables, st.sampled_from([LAST, TIME]))
+@given(tables, st.sampled_from([LAST, TIME, DATE]))
 def test_the_parts_are_the_table_and_share_nothing(pairs, options):
     ratings = make_ratings(pairs)
 
@@ -159,6 +161,22 @@ def test_a_date_that_leaves_nothing_to_train_on_is_refused():
 
     with pytest.raises(ValueError, match=r"no row to train on: .*978300760 to 978300770"):
         with_parts(ratings, kind="date", test_from="1999-01-01")
+
+
+@pytest.mark.parametrize("dates", [{"test_from": 5, "validation_from": 7}, {"validation_from": 9}])
+def test_a_validation_that_begins_with_the_test_part_or_later_is_refused(dates):
+    ratings = make_ratings([(0, item, item) for item in range(10)])
+
+    with pytest.raises(ValueError, match=r"validation_from: \d is not before the test part"):
+        with_parts(ratings, **DATE | dates)
+
+
+def test_a_table_without_row_numbers_says_how_to_get_them():
+    ratings = make_ratings([(0, 1, 1), (0, 2, 2), (0, 3, 3)]).drop(columns="row")
+
+    with pytest.raises(ValueError, match=r"`kedro run --pipelines data_engineering`"):
+        with_parts(ratings, **LAST)
+    assert with_parts(ratings, **LAST, ties="hash")["part"].tolist() == [TRAIN, VALIDATION, TEST]
 
 
 def test_without_times_the_split_names_the_column_to_set():

@@ -145,6 +145,18 @@ def test_the_lookup_has_the_ids_and_titles_at_their_indices_and_the_facts(made):
     assert (lookup.facts, lookup.like_threshold) == (made["data_facts"], 4)
 
 
+def test_a_split_without_a_test_part_names_the_keys_of_its_kind(made, caplog):
+    ids = [made[name] for name in ("user_ids", "item_ids")]
+    none = {"kind": "last", "test_last": 0, "validation_last": 1}
+    options = make_options(split=none)
+
+    nodes.split_ratings(made["core_ratings"], *ids, options["split"], options["core"])
+
+    (line,) = [line for line in caplog.messages if "the test part has no ratings" in line]
+    assert "set split.test_last to 1 or more" in line
+    assert "test_fraction" not in line
+
+
 def test_the_core_is_logged_on_one_line(made, caplog):
     with caplog.at_level(logging.INFO):
         nodes.keep_core(made["clean_ratings"], make_options()["core"])

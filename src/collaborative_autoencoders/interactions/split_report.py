@@ -9,7 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from .split_options import Kind
 from .splitting import Split
+
+MORE_TEST_ROWS: dict[Kind, str] = {
+    "hash": "raise split.test_fraction, or set split.within: global if users have few ratings",
+    "last": "set split.test_last to 1 or more, and the sum of test_last and validation_last to "
+    "fewer rows than users have",
+    "time": "raise split.test_fraction, or set split.kind: last if users have few ratings",
+    "date": "set split.test_from to a time of the table, in its unit",
+    "own": "name rows test in the column that cleaning.columns.part names, or lower core.k",
+}
+"""How to get a test part, by the kind of split."""
 
 
 class SplitReport(NamedTuple):

@@ -82,6 +82,12 @@ def parts_of(
     if options.kind == "date":
         return parts_by_date(times_N, options)
     if options.ties == "table":
+        if ROW not in ratings:
+            raise ValueError(
+                "core_ratings has no numbers of the raw rows, which split.ties: table reads: an "
+                "earlier version made the file. Make it again with `kedro run --pipelines "
+                "data_engineering`, or set split.ties: hash."
+            )
         return parts_by_user_time(user_index_N, times_N, ratings[ROW].to_numpy(), options)
     by_hash = _rank_by_hash(user_index_N, item_index_N, ids, options.seed)
     return parts_by_user_time(user_index_N, times_N, by_hash, options)

@@ -54,9 +54,10 @@ def parts_by_date(times_N: NDArray[np.number], options: SplitOptions) -> NDArray
 
     A date that is null follows from its fraction: it is the earliest one that leaves at most
     floor(N x fraction) rows for the part. Rows with one timestamp are never in two parts. Raises
-    ValueError if no row is left to train on.
+    ValueError if validation would not begin before the test part, or no row is left to train on.
     """
     test_from = _from(options.test_from, times_N, len(times_N), options.test_fraction)
+    _refuse_no_validation(options, test_from)
     before_N = times_N < test_from
     pool = int(before_N.sum()) if options.validation_of == "rest" else len(times_N)
     earlier_N = times_N[before_N]
@@ -71,6 +72,17 @@ def parts_by_date(times_N: NDArray[np.number], options: SplitOptions) -> NDArray
             f"and test from {test_from}. Choose later dates, in the unit of the timestamps."
         )
     return parts_N
+
+
+def _refuse_no_validation(options: SplitOptions, test_from: float | int) -> None:
+    moment = options.validation_from
+    if moment is None or (seconds_of(moment) if isinstance(moment, str) else moment) < test_from:
+        return
+    raise ValueError(
+        f"split.validation_from: {moment} is not before the test part, which begins at "
+        f"{options.test_from or test_from}: no row would be validation. Choose an earlier date, or "
+        "for no validation part set validation_from: null and validation_fraction: 0."
+    )
 
 
 def _from(

@@ -87,8 +87,8 @@ def split_ratings(
     )
     if not split.test.ratings.nnz:
         logger.warning(
-            "the test part has no ratings, so no metric can be computed: raise "
-            "split.test_fraction, or set split.within: global if users have few ratings"
+            "the test part has no ratings, so no metric can be computed: %s",
+            split_report.MORE_TEST_ROWS[split_options.kind],
         )
     report = split_report.report_split(split)
     logger.info("%s", report)
