@@ -1,8 +1,10 @@
 """One set of options on tables of other sizes and densities: thinned MovieLens, and your own.
 
     python benchmarks/other_data.py [--csv NAME=ratings.csv ...] [--seeds 1 2 3] [--thin-to 0.25]
+    python benchmarks/other_data.py --movielens ml-1m --thin-to --seeds 1 [--env ml-1m]
+    python benchmarks/other_data.py --published data/01_raw/lastfm
 
-The committed options (conf/base) are used as they are. Each table is MovieLens 100K from
+The committed options (conf/base, or --env) are used as they are. Each table is MovieLens 100K from
 data/01_raw with a share of its rows, users or items, or a CSV with the columns user_id, item_id
 and, if there are any, rating. It is cut to the core and split as conf/base says. Then every model
 is fitted as committed, and again with its penalties multiplied by each factor of a ladder. The
@@ -12,10 +14,14 @@ A line has the metric on the test part, mean over the seeds of the split: as com
 choice, and the ladder itself on the validation part. One constant is right for all tables if the
 first two agree. Models that learn from likes have NDCG@10; rating models have RMSE, fitted and
 evaluated on all ratings without a core, 90/10.
+
+--published reads train.csv, valid.csv and test.csv with the columns user and item. As papers do, it
+fits on train, leaves out the items of train only, and prints NDCG@20.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,10 +43,10 @@ from collaborative_autoencoders.metrics.table import measure_of_users
 from collaborative_autoencoders.models.model import Catalogue
 
 LADDER = (0.25, 0.5, 1, 2, 4)
-LIKES, RATINGS = "ndcg_at_10", "rmse"
+LIKES, RATINGS, PUBLISHED = "ndcg_at_10", "rmse", "ndcg_at_20"
+PARTS = ("train", "valid", "test")
 RATED = {"split": {"within": "global", "test_fraction": 0.1, "validation_fraction": 0.1}}
 RATED |= {"core": {"k": 0}}
-COLUMNS = {"user": USER, "item": ITEM}
 
 
 class World(NamedTuple):
@@ -58,9 +64,11 @@ class World(NamedTuple):
 
 def tables(arguments: argparse.Namespace) -> Iterator[tuple[str, pd.DataFrame]]:
     """The tables by name."""
-    whole = MovieLensDataset(name="ml-100k", path=str(ROOT / "data/01_raw"), table="ratings")
+    whole = MovieLensDataset(
+        name=arguments.movielens, path=str(ROOT / "data/01_raw"), table="ratings"
+    )
     ratings = whole.load().drop(columns=TIMESTAMP)
-    yield "MovieLens 100K", ratings
+    yield arguments.movielens, ratings
     for share in arguments.thin_to:
         for kind in ("rows", "users", "items"):
             yield f"{share:g} of its {kind}", thinned(ratings, kind, share)
@@ -125,12 +133,18 @@ def with_factor(block: dict[str, Any], factor: float) -> TrainingOptions | None:
     return options_of_block(name, options) if factor == 1 else None
 
 
-def compare(name: str, worlds: list[World], parameters: dict[str, Any], metric: str) -> None:
+def compare(
+    name: str,
+    worlds: list[World],
+    parameters: dict[str, Any],
+    metric: str,
+    ladder: Sequence[float],
+) -> None:
     """Print the line of one model."""
     sign = -1 if metric == RATINGS else 1
     running = RunningOptions.model_validate(parameters["running"])
     validated, on_test = {}, {}
-    for factor in LADDER:
+    for factor in {1, *ladder}:
         options = with_factor(parameters[name] | {"name": name}, factor)
         if options is not None:
             figures = [both_figures(options, world, running, metric) for world in worlds]
@@ -145,17 +159,51 @@ def compare(name: str, worlds: list[World], parameters: dict[str, Any], metric: 
     print(line, flush=True)
 
 
+def compare_published(folder: Path, names: list[str], parameters: dict[str, Any]) -> None:
+    """Print NDCG@20 of models on a published split of likes."""
+    columns = {"user": USER, "item": ITEM}
+    tables = [pd.read_csv(folder / f"{part}.csv").rename(columns=columns) for part in PARTS]
+    known = ids.Ids(*ids.index_ids(pd.concat(tables)))
+    shape = (len(known.users), len(known.items))
+    train, held_out, test = (
+        Interactions.from_rows(
+            ids.known_indices(known.users, table[USER]),
+            ids.known_indices(known.items, table[ITEM]),
+            shape,
+            ratings=None,
+            times=None,
+            like_threshold=1,
+        )
+        for table in tables
+    )
+    running = RunningOptions.model_validate(parameters["running"])
+    for name in names:
+        options = options_of_block(name, parameters[name])
+        catalogue = Catalogue(*shape, None, None)
+        fitted = fit_model(options, False, running, catalogue, train=train, validation=held_out)
+        print(
+            f"| {name} | {measured(fitted.fitted.model, PUBLISHED, train, test):.4f} |", flush=True
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--csv", nargs="*", default=[], type=lambda text: text.split("=", 1), metavar="NAME=FILE"
     )
+    parser.add_argument("--movielens", default="ml-100k", choices=["ml-100k", "ml-1m"])
+    parser.add_argument("--env", default="base", help="environment of the options")
+    parser.add_argument("--ladder", nargs="*", type=float, default=LADDER)
+    parser.add_argument("--published", type=Path, help="folder of train.csv, valid.csv, test.csv")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     parser.add_argument("--thin-to", nargs="*", type=float, default=[0.5, 0.25, 0.125])
     parser.add_argument("--likes", nargs="*", default=["popularity", "itemknn", "ease", "cdae"])
     parser.add_argument("--ratings", nargs="*", default=["bias", "mf", "autorec", "autorec_user"])
     arguments = parser.parse_args()
-    base = parameters_of("base")
+    base = parameters_of(arguments.env)
+    if arguments.published:
+        compare_published(arguments.published, arguments.likes, base)
+        return
     rated = base | {key: base[key] | value for key, value in RATED.items()}
     for title, table in tables(arguments):
         for metric, names, parameters in (
@@ -168,7 +216,7 @@ def main() -> None:
                 print(f"| {metric} | as committed | ladder | validation of the ladder |")
                 print("|---|---:|---:|---|")
             for name in names:
-                compare(name, worlds, parameters, metric)
+                compare(name, worlds, parameters, metric, arguments.ladder)
 
 
 if __name__ == "__main__":

@@ -117,9 +117,23 @@ def test_a_stored_dual_form_gives_the_same_scores_and_no_other_is_read():
     assert np.array_equal(scores_of(again, likes), scores_of(model, likes))
     for name, change in (
         ("kernel_UU", lambda value: value[:, 1:]),
+        ("kernel_UU", lambda value: value[0, 0]),
         ("gamma_I", lambda value: value * 0),
         ("indptr", lambda value: value[::-1]),
         ("factor_I", lambda value: value.astype(np.float64)),
     ):
         with pytest.raises(ValueError, match=r"."):
             again.load_state(model.state() | {name: change(model.state()[name])})
+
+
+def test_the_form_that_keeps_the_memory_limit_is_chosen_and_named(caplog):
+    likes, gib = likes_of(5, 12, 20), 24 / 2**30
+    with caplog.at_level("INFO"):
+        assert fitted(likes).inverse is None
+        assert fitted(likes, model__memory_limit_gb=200 * gib).inverse is not None
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
+        "ease: over pairs of items",
+        "ease: over pairs of users",
+    ]
+    with pytest.raises(ValueError, match=r"pairs of 12 users need .* pairs of 20 items .* core\.k"):
+        fitted(likes, model__memory_limit_gb=100 * gib)

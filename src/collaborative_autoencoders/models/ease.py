@@ -3,6 +3,7 @@
 Dimension key: U users, I items.
 """
 
+import logging
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from collaborative_autoencoders.options import Options
 from .model import Catalogue, check_state
 from .penalty import Penalty, noise_of
 
+logger = logging.getLogger(__name__)
+
 BYTES_PER_PAIR = 8 * 3
 """Bytes per pair of items (or users): the Gram matrix, its factor and its inverse are float64."""
 
@@ -26,6 +29,8 @@ AUTO = 45.0
 
 SMALLEST = 1e-10
 """Least penalty, as a share of the mean of the Gram matrix's diagonal: float64 has 16 digits."""
+
+USERS_AT_ONCE = 256
 
 FEWER = 2
 """How many times as many items as users make the dual form the cheaper one, also for scoring."""
@@ -50,7 +55,7 @@ class EASEOptions(Options):
     """ξ: an item may explain at most this share of itself (Moon et al., SIGIR 2023). 0 is EASE,
     whose diagonal is 0; 1 is ridge regression."""
     memory_limit_gb: Annotated[float, Gt(0)]
-    """Memory limit of the fit in GiB (2^30 bytes). Larger catalogues raise ValueError."""
+    """Memory limit of the fit in GiB (2^30 bytes). ValueError if neither form keeps it."""
 
 
 class Inverse(NamedTuple):
@@ -68,8 +73,8 @@ class EASE:
 
     W has the weights of users, S the factors of items, and γ_j = (1 − ξ) / P_jj, or λ if item j
     explains no more than the share ξ of itself even so. Without weights and relaxation it is
-    equation 8 of Steck 2019, X B with B = I − P / diag(P). If there are far fewer users than items,
-    P is computed from pairs of users; the scores are the same.
+    equation 8 of Steck 2019, X B with B = I − P / diag(P). P is computed from pairs of users if
+    they are far fewer than items, or if only that keeps the memory limit; the scores are the same.
     """
 
     learns_from: ClassVar[View] = "likes"
@@ -86,17 +91,17 @@ class EASE:
         self.factor_I = self.gamma_I = np.zeros(0, dtype=np.float32)
 
     def fit(self, train_UI: csr_array) -> None:
-        """Solve for the weights, over pairs of items or, where they are far fewer, of users.
+        """Solve for the weights, over pairs of items or of users.
 
         Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
         """
         users_UI = train_UI[np.diff(train_UI.indptr) > 0]
-        self._check_memory(min(self.catalogue.items, users_UI.shape[0]))
+        over_users = self._is_over_users(users_UI.shape[0])
         penalty, factor_I = self._penalty(train_UI), self._factors(train_UI)
         weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent / 2)
         scaled_UI = (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
         self.factor_I = factor_I.astype(np.float32)
-        if self._is_dual(users_UI.shape[0]):
+        if over_users:
             self._fit_dual(scaled_UI, penalty)
         else:
             self._fit_primal(scaled_UI, penalty)
@@ -136,7 +141,7 @@ class EASE:
             return
         sparse = {"indptr", "indices", "data"}
         dense = {name: value for name, value in state.items() if name not in sparse}
-        users = len(state["kernel_UU"])
+        users = state["kernel_UU"].shape[0] if state["kernel_UU"].ndim else 0
         shapes = {"kernel_UU": (users, users), "factor_I": (items,), "gamma_I": (items,)}
         check_state(dense, **shapes, penalty=())
         refuse_other_names(state, sparse | dense.keys())
@@ -204,18 +209,25 @@ class EASE:
     def _divisor_I(self) -> NDArray[np.float32]:
         return self.factor_I**-self.options.score_exponent
 
-    def _is_dual(self, users: int) -> bool:
-        return users * FEWER < self.catalogue.items
-
-    def _check_memory(self, size: int) -> None:
+    def _is_over_users(self, users: int) -> bool:
+        """Choose the form. Raises ValueError if neither keeps the memory limit."""
         items, limit = self.catalogue.items, self.options.memory_limit_gb
-        size = size if self._is_dual(size) else items
-        needed = size**2 * BYTES_PER_PAIR / 2**30
-        if needed > limit:
+        needed = {"items": gib_of_pairs(items), "users": gib_of_pairs(users)}
+        over_users = users * FEWER < items or needed["users"] <= limit < needed["items"]
+        form = "users" if over_users else "items"
+        if needed[form] > limit:
             raise ValueError(
-                f"ease.model.memory_limit_gb: {items:,} items need {needed:.1f} GiB, more than the "
-                f"limit of {limit:g}. Increase the limit, or raise core.k to keep fewer items"
+                f"ease.model.memory_limit_gb: pairs of {users:,} users need {needed['users']:.3g} "
+                f"GiB and pairs of {items:,} items {needed['items']:.3g} GiB, more than the limit "
+                f"of {limit:g}. Increase the limit, or raise core.k to keep fewer users and items"
             )
+        logger.info("ease: over pairs of %s, %.3g GiB", form, needed[form])
+        return over_users
+
+
+def gib_of_pairs(size: int) -> float:
+    """Return the memory of a fit over pairs of so many users or items, in GiB."""
+    return size**2 * BYTES_PER_PAIR / 2**30
 
 
 def powers(count_U: NDArray[np.integer], exponent: float) -> NDArray[np.float64]:
@@ -225,15 +237,9 @@ def powers(count_U: NDArray[np.integer], exponent: float) -> NDArray[np.float64]
 
 def sampled(kernel_UU: NDArray[np.float64], weighted_UI: csr_array) -> NDArray[np.float64]:
     """Return (K Z) at the stored cells of Z, in their order, a block of users at a time."""
-    product_N = np.empty(weighted_UI.nnz)
-    for start in range(0, len(kernel_UU), 256):
-        rows = slice(start, start + 256)
-        block_UI = kernel_UU[rows] @ weighted_UI
-        first, last = (
-            weighted_UI.indptr[start],
-            weighted_UI.indptr[min(start + 256, len(kernel_UU))],
-        )
-        cells = weighted_UI.indices[first:last]
-        counts = np.diff(weighted_UI.indptr[start : start + 257])
-        product_N[first:last] = block_UI[np.repeat(np.arange(len(counts)), counts), cells]
-    return product_N
+    pieces = []
+    for start in range(0, len(kernel_UU), USERS_AT_ONCE):
+        rows = slice(start, start + USERS_AT_ONCE)
+        block_UI, cells = kernel_UU[rows] @ weighted_UI, weighted_UI[rows].tocoo()
+        pieces.append(block_UI[cells.row, cells.col])
+    return np.concatenate(pieces)
