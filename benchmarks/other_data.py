@@ -39,7 +39,9 @@ from collaborative_autoencoders.learning.options import (
     TrainingOptions,
     options_of_block,
 )
+from collaborative_autoencoders.learning.stacking import fit_members, fit_stack
 from collaborative_autoencoders.metrics.table import measure_of_users
+from collaborative_autoencoders.models import MODELS, models_for
 from collaborative_autoencoders.models.model import Catalogue
 
 LADDER = (0.25, 0.5, 1, 2, 4)
@@ -110,6 +112,34 @@ def measured(model: Any, metric: str, history: Interactions, held_out: Interacti
     return validation.list_metric(model, measure, history, held_out, count_owners(history))
 
 
+def stacked(
+    name: str,
+    parameters: dict[str, Any],
+    refit: bool,
+    catalogue: Catalogue,
+    parts: dict[str, Interactions],
+) -> Any:
+    """A stack, whose members are fitted first as the parameters say."""
+    running = RunningOptions.model_validate(parameters["running"])
+    own, *members = (
+        options_of_block(each, parameters[each]) for each in (name, *MODELS[name].members)
+    )
+    return fit_stack(
+        own, running, fit_members(members, refit, running, catalogue, **parts), **parts
+    ).model
+
+
+def compare_stack(name: str, worlds: list[World], parameters: dict[str, Any], metric: str) -> None:
+    """Print the line of a stack."""
+    figures, weights = [], []
+    for world in worlds:
+        model = stacked(name, parameters, True, world.catalogue, world.parts)
+        history = world.split.train.joined(world.split.validation)
+        figures.append(measured(model, metric, history, world.split.test))
+        weights.append(" ".join(f"{share:.2f}" for share in model.weights_M))
+    print(f"| {name} | {np.mean(figures):.4f} | | weights {', '.join(weights)} |", flush=True)
+
+
 def both_figures(
     options: TrainingOptions, world: World, running: RunningOptions, metric: str
 ) -> tuple[float, float]:
@@ -177,13 +207,14 @@ def compare_published(folder: Path, names: list[str], parameters: dict[str, Any]
         for table in tables
     )
     running = RunningOptions.model_validate(parameters["running"])
+    catalogue, parts = Catalogue(*shape, None, None), {"train": train, "validation": held_out}
     for name in names:
-        options = options_of_block(name, parameters[name])
-        catalogue = Catalogue(*shape, None, None)
-        fitted = fit_model(options, False, running, catalogue, train=train, validation=held_out)
-        print(
-            f"| {name} | {measured(fitted.fitted.model, PUBLISHED, train, test):.4f} |", flush=True
-        )
+        if MODELS[name].members:
+            model = stacked(name, parameters, False, catalogue, parts)
+        else:
+            options = options_of_block(name, parameters[name])
+            model = fit_model(options, False, running, catalogue, **parts).fitted.model
+        print(f"| {name} | {measured(model, PUBLISHED, train, test):.4f} |", flush=True)
 
 
 def main() -> None:
@@ -197,8 +228,8 @@ def main() -> None:
     parser.add_argument("--published", type=Path, help="folder of train.csv, valid.csv, test.csv")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     parser.add_argument("--thin-to", nargs="*", type=float, default=[0.5, 0.25, 0.125])
-    parser.add_argument("--likes", nargs="*", default=["popularity", "itemknn", "ease", "cdae"])
-    parser.add_argument("--ratings", nargs="*", default=["bias", "mf", "autorec", "autorec_user"])
+    parser.add_argument("--likes", nargs="*", default=models_for("ranking"))
+    parser.add_argument("--ratings", nargs="*", default=models_for("rating"))
     arguments = parser.parse_args()
     base = parameters_of(arguments.env)
     if arguments.published:
@@ -216,7 +247,10 @@ def main() -> None:
                 print(f"| {metric} | as committed | ladder | validation of the ladder |")
                 print("|---|---:|---:|---|")
             for name in names:
-                compare(name, worlds, parameters, metric, arguments.ladder)
+                if MODELS[name].members:
+                    compare_stack(name, worlds, parameters, metric)
+                else:
+                    compare(name, worlds, parameters, metric, arguments.ladder)
 
 
 if __name__ == "__main__":

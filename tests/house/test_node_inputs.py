@@ -17,9 +17,9 @@ NODES = {node.name: node for pipeline in register_pipelines().values() for node 
 
 def n_inputs(node: Node) -> int:
     """Return the number of inputs; a result that is an input once per model counts once."""
-    if node.namespace is not None:
-        return len(node.inputs)
-    return len({name.partition(".")[2] or name for name in node.inputs})
+    others = MODELS.keys() - {node.namespace}
+    parts = ((name, *name.split(".", 1)) for name in node.inputs)
+    return len({rest[-1] if rest[0] in others else name for name, *rest in parts})
 
 
 def parts_under_other_names(node: Node) -> Iterator[str]:

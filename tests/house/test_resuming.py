@@ -68,13 +68,14 @@ def test_nothing_runs_if_nothing_is_missing_or_out_of_date(project):
 
 
 def test_a_missing_model_is_made_again_with_all_that_depends_on_it_and_no_other(project):
+    """The stack adds its scores."""
     weights = project / "data/06_models/test/cdae.safetensors"
     before, lists = weights.read_bytes(), (project / EVALUATED[0]).read_bytes()
     weights.unlink()
     changed = changed_by_resuming(project)
     assert changed >= {name_of(weights, project), METRICS, BOARD, *EVALUATED}
     models = {name.split("/")[3].partition(".")[0] for name in changed - {BOARD, DIFFERENCES}}
-    assert models == {"cdae"}
+    assert models == {"cdae", "stack"}
     assert (weights.read_bytes(), (project / EVALUATED[0]).read_bytes()) == (before, lists)
 
 
@@ -83,7 +84,9 @@ def test_a_run_that_was_stopped_resumes_with_its_own_options_only(project, caplo
     ended = json.loads((project / METRICS).read_text())["ndcg_at_10"]
     projects.run(project, node_names=["cdae.fit_model"], params=REGISTERED | SMALLER)
     changed = changed_by_resuming(project, **SMALLER)
-    assert changed == {METRICS, BOARD, DIFFERENCES, *EVALUATED}
+    of_cdae = {METRICS, BOARD, DIFFERENCES, *EVALUATED}
+    assert {name for name in changed if "stack" not in name} == of_cdae
+    assert {name.replace("cdae", "stack") for name in of_cdae} < changed
     assert json.loads((project / METRICS).read_text())["ndcg_at_10"] != ended
     assert "was made from another cdae.fitted" in caplog.text
 

@@ -5,6 +5,7 @@ The files here are consistent: a forger has computed their checksum again.
 
 import json
 
+import fits
 import numpy as np
 import pytest
 from checkerboard import checkerboard
@@ -24,11 +25,12 @@ WORLD = checkerboard(12, 9)
 def stored():
     """The bytes of models that were fitted for an epoch."""
     names = {"cdae": {"fitting__epochs": 1}, "ease": {}, "itemknn": {}, "popularity": {}}
-    fits = {
+    found = {
         name: fit_model(options_of(name, **changes), True, RUNNING, WORLD.catalogue, **WORLD.parts)
         for name, changes in names.items()
     }
-    return {name: model_to_bytes(fit.fitted) for name, fit in fits.items()}
+    stack = model_to_bytes(fits.fit("stack", WORLD, fitting__epochs=1))
+    return {name: model_to_bytes(fit.fitted) for name, fit in found.items()} | {"stack": stack}
 
 
 def forged(content, about=(), tensors=()):
@@ -64,6 +66,10 @@ HUGE = {"users": 2**31 - 1, "items": 2**31 - 1, "lowest_rating": 1.0, "highest_r
         ("cdae", {"parts": None}, "parts"),
         ("cdae", {"format": 3}, "format"),
         ("cdae", {"more": 3}, "more"),
+        ("cdae", {"members": {}}, r"cdae has the members \[\]"),
+        ("stack", {"members": 2}, "stack is a stack, and its members have no names"),
+        ("stack", {"members": {}}, r"stack has the members \[\], not \('cdae', 'ease'\)"),
+        ("stack", {"options": {}}, "weights"),
     ],
 )
 def test_a_header_that_lies_is_refused_with_the_reason(stored, name, about, reason):
@@ -75,6 +81,13 @@ def test_other_sizes_in_the_options_are_not_those_of_the_tensors(stored):
     options = about_model(stored["cdae"])["options"] | {"hidden_size": 1_000_000}
     with pytest.raises(ValueError, match=r"the options make it torch.float32 \(9, 1000000\)"):
         model_from_bytes(forged(stored["cdae"], {"options": options}))
+
+
+@pytest.mark.parametrize("name", ["other", "ease.other", "cdae.other"])
+def test_a_stack_has_no_other_tensors_than_its_members(stored, name):
+    more = {name: np.zeros(1, dtype=np.float32)}
+    with pytest.raises(ValueError, match=rf"its tensors \[.*'{name.rpartition('.')[2]}'"):
+        model_from_bytes(forged(stored["stack"], tensors=more))
 
 
 def in_another_type(values):

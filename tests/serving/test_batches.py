@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import fits
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +10,8 @@ from checkerboard import checkerboard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lists import assert_same_lists, assert_well_formed
-from model_options import RUNNING, options_of
 
 from collaborative_autoencoders.interactions.lookup import Lookup
-from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.serving.recommender import Recommender
 from collaborative_autoencoders.serving.requests import Wanted
@@ -27,7 +26,7 @@ DATA = {"rated": True, "lowest_rating": 1.0, "highest_rating": 5.0}
 @cache
 def recommender_of(name):
     """The model fitted on the checkerboard, with text ids."""
-    fitted = fit_model(options_of(name), True, RUNNING, WORLD.catalogue, **WORLD.parts).fitted
+    fitted = fits.fit(name, WORLD)
     titles = pd.DataFrame({"item_id": ITEMS, "title": ITEMS})
     users, known = pd.DataFrame({"user_id": USERS}), WORLD.known_to(fitted.model)
     return Recommender.of(fitted, Lookup(users, titles, DATA, 4), known)

@@ -93,7 +93,7 @@ def test_a_value_beside_the_name_of_a_secret_is_masked(text):
 passwords = st.text(st.characters(min_codepoint=33, max_codepoint=1000), min_size=6, max_size=20)
 
 
-@given(passwords.filter(lambda text: not set(text) & set("&@/?#:")))
+@given(passwords.filter(lambda text: not set(text) & set("&@/?#:") and text not in "refused"))
 def test_a_remembered_password_is_masked_in_every_form_and_place(password):
     masking._known.clear()
     remember_secrets({"store": f"postgresql://ann:{password}@db/runs"})

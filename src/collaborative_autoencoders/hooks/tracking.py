@@ -277,6 +277,8 @@ class ModelRunsHook(MlflowHook):
         mlflow.start_run(run_name=model, nested=True, parent_run_id=self.run_id, tags=self._about)
         mlflow.log_dict(mask_values(self._parameters), "parameters.yml")
         self._describe_protocol()
+        members = MODELS[model].members
+        log_parameters(_active(), {name: self._context.params[name] for name in members})
         return _active()
 
     def _has_work_left(self, model: str) -> bool:

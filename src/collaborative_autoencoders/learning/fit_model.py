@@ -9,7 +9,7 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models.ensemble import as_one, members_of
 from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel, Fitted
 from collaborative_autoencoders.models.network import Network
-from collaborative_autoencoders.models.registry import model_class
+from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Options
 
 from .fit import Epoch, Fit, OnEpoch, fit
@@ -30,6 +30,9 @@ class Outcome(NamedTuple):
     its first member; empty for a model fitted by a formula."""
     best_epoch: int | None
     """First epoch with the best validation; None without a validation metric."""
+    on_train: Fitted | None = None
+    """The network as fitted on train alone, which has chosen the best epoch; left out if there was
+    no such fit. None for a formula."""
     remarks: Sequence[str] = ()
     """Signs of a poor fit, each with what to try."""
 
@@ -58,7 +61,8 @@ def fit_model(
     name = options.name
     left_out = why_left_out(options, catalogue, train=train, validation=validation)
     if left_out is not None:
-        return Outcome(Fitted(name, None, left_out), [], None)
+        none = Fitted(name, None, left_out)
+        return Outcome(none, [], None, none if MODELS[name].is_network else None)
     view = model_class(name).learns_from
     final = train.joined(validation) if refit else train
     with running_on(running) as device:
@@ -78,7 +82,7 @@ def fit_model(
     if (silent := members[0].silent) is not None:
         parts = {"train": train, "validation": validation}
         remarks = remarks_of(options, first, catalogue, silent, **parts)
-    return Outcome(fitted, first.history, first.best_epoch, remarks)
+    return Outcome(fitted, first.history, first.best_epoch, on_train_of(name, members), remarks)
 
 
 def fit_with_validation(
@@ -129,9 +133,19 @@ class Member(NamedTuple):
     """A network of an ensemble, and the record of its fit on the train part."""
 
     network: Network
+    on_train: Network | None
+    """The network as fitted on train alone; None without validation."""
     found: Fit
     silent: float | None
     """Validation without the penalised weights; None without validation."""
+
+
+def on_train_of(name: str, members: Sequence[Member]) -> Fitted:
+    """Return the networks that were fitted on train alone, as one model."""
+    networks = [member.on_train for member in members if member.on_train is not None]
+    if not networks:
+        return Fitted(name, None, f"{name}.fitting.validation_metric is null: set one")
+    return Fitted(name, as_one([*networks]))
 
 
 class Learner(NamedTuple):
@@ -152,12 +166,14 @@ class Learner(NamedTuple):
         epoch. Without a validation, there is one fit, on `final`.
         """
         if validate is None:
-            return Member(*self.fit_new(seed, final, self.fitting.epochs), None)
-        network, found = self.fit_new(seed, train, self.fitting.epochs, validate)
-        silent = validate(silent_copy(network))
+            network, found = self.fit_new(seed, final, self.fitting.epochs)
+            return Member(network, None, found, None)
+        on_train, found = self.fit_new(seed, train, self.fitting.epochs, validate)
+        silent = validate(silent_copy(on_train))
+        network = on_train
         if final is not train and found.best_epoch is not None:
             network, _ = self.fit_new(seed, final, found.best_epoch)
-        return Member(network, found, silent)
+        return Member(network, on_train, found, silent)
 
     def fit_new(
         self,

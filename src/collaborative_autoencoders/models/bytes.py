@@ -18,9 +18,10 @@ from collaborative_autoencoders.checksum import (
 )
 from collaborative_autoencoders.options import MOST, Count, Options, read_options
 
-from .ensemble import as_one, members_of
+from .ensemble import as_one, members_of, within
 from .model import Catalogue, Fitted, Model
 from .registry import MODELS, model_class
+from .stack import Stack
 
 FORMAT = 2
 """Version of the metadata. Files of another version are refused."""
@@ -35,6 +36,13 @@ class StoredCatalogue(Options):
     highest_rating: float | None
 
 
+class StoredMember(Options):
+    """A member of a stack in the header."""
+
+    options: dict[str, Any]
+    members: Count
+
+
 class Header(Options):
     """The metadata in the header: a fitted model, or why it was left out."""
 
@@ -46,7 +54,8 @@ class Header(Options):
     parts: str
     options: dict[str, Any] | None = None
     catalogue: StoredCatalogue | None = None
-    members: Count | None = None
+    members: Count | dict[str, StoredMember] | None = None
+    """Number of networks whose scores are averaged, or the members of a stack by name."""
 
     @model_validator(mode="after")
     def _fitted_or_left_out(self) -> Self:
@@ -71,9 +80,7 @@ def model_to_bytes(fitted: Fitted) -> bytes:
         "parts": fitted.parts,
     }
     if fitted.model is not None:
-        about["options"] = fitted.model.options.model_dump(mode="json")
-        about["catalogue"] = fitted.model.catalogue._asdict()
-        about["members"] = len(members_of(fitted.model))
+        about |= described(fitted.model) | {"catalogue": fitted.model.catalogue._asdict()}
     state = {} if fitted.model is None else fitted.model.state()
     # safetensors stores the memory of an array as if it were row by row
     state = {name: np.asarray(value, order="C") for name, value in state.items()}
@@ -98,28 +105,73 @@ def model_from_bytes(data: bytes) -> Fitted:
     return Fitted(about.model, model, about.left_out, about.refitted, about.parts)
 
 
+def described(model: Model) -> dict[str, Any]:
+    """Return the options of a model, and its members."""
+    members: Any = len(members_of(model))
+    if isinstance(model, Stack):
+        members = {name: described(member) for name, member in model.members.items()}
+    return {"options": model.options.model_dump(mode="json"), "members": members}
+
+
 def restore(about: Header, state: dict[str, NDArray[Any]]) -> Model | None:
     """Return the model that the metadata describes, with this state; None if it was left out.
 
     Raises ValueError or RuntimeError if names, shapes, types or values of the state do not fit.
     """
-    make = model_class(about.model)
-    if about.catalogue is None or about.members is None:
+    if about.catalogue is None or about.members is None or about.options is None:
         if state:
             raise ValueError(f"a model that was left out has the tensors {sorted(state)}")
         return None
-    if about.members > max(1, len(state)):
-        raise ValueError(f"{about.members} members have {len(state)} tensors")
     for name, values in state.items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ValueError(f"the tensor {name} holds a value that is not a finite number")
-    options = make.options_class.model_validate(about.options)
     catalogue = Catalogue(**about.catalogue.model_dump())
-    if MODELS[about.model].is_network:
-        make.check_state(options, catalogue, about.members, state)
-    model = as_one([make(options, catalogue) for _ in range(about.members)])
+    if isinstance(about.members, int):
+        model = prepared(about.model, about.options, about.members, catalogue, state)
+    else:
+        model = prepared_stack(about.model, about.options, about.members, catalogue, state)
     model.load_state(state)
     return model
+
+
+def prepared(
+    name: str,
+    options: dict[str, Any],
+    members: int,
+    catalogue: Catalogue,
+    state: dict[str, NDArray[Any]],
+) -> Model:
+    """Return the model, which can load this state."""
+    make = model_class(name)
+    if issubclass(make, Stack):
+        raise ValueError(f"{name} is a stack, and its members have no names")
+    if members > max(1, len(state)):
+        raise ValueError(f"{members} members have {len(state)} tensors")
+    checked = make.options_class.model_validate(options)
+    if MODELS[name].is_network:
+        make.check_state(checked, catalogue, members, state)
+    return as_one([make(checked, catalogue) for _ in range(members)])
+
+
+def prepared_stack(
+    name: str,
+    options: dict[str, Any],
+    members: dict[str, StoredMember],
+    catalogue: Catalogue,
+    state: dict[str, NDArray[Any]],
+) -> Model:
+    """Return the stack, which can load this state."""
+    make = model_class(name)
+    if not issubclass(make, Stack) or tuple(members) != MODELS[name].members:
+        raise ValueError(f"{name} has the members {list(members)}, not {MODELS[name].members}")
+    known = {key for member in members for key in state if key.startswith(f"{member}.")}
+    if state.keys() - known != {"weights"}:
+        raise ValueError(f"its tensors {sorted(state)} are not those of {list(members)}")
+    added = {
+        member: prepared(member, about.options, about.members, catalogue, within(state, member))
+        for member, about in members.items()
+    }
+    return make(make.options_class.model_validate(options), added)
 
 
 def about_model(data: bytes) -> dict[str, Any]:

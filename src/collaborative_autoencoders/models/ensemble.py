@@ -1,5 +1,6 @@
 """Ensembles: several networks of one class as one model with averaged scores."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -25,23 +26,12 @@ class Ensemble:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the states of all members. Names are prefixed with the number of the member."""
-        return {
-            f"{number}.{name}": value
-            for number, member in enumerate(self.members)
-            for name, value in member.state().items()
-        }
+        return states_of({str(number): member for number, member in enumerate(self.members)})
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load the state of each member."""
         for number, member in enumerate(self.members):
-            own = f"{number}."
-            member.load_state(
-                {
-                    name.removeprefix(own): value
-                    for name, value in state.items()
-                    if name.startswith(own)
-                }
-            )
+            member.load_state(within(state, str(number)))
 
 
 class RatingEnsemble(Ensemble):
@@ -69,3 +59,18 @@ def members_of(model: Model) -> list[Model]:
 def mean_of(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return the elementwise mean of arrays of the same shape, as float32."""
     return np.mean(arrays, axis=0, dtype=np.float32)
+
+
+def states_of(members: Mapping[str, Model]) -> dict[str, NDArray[Any]]:
+    """Return the states of all members. Names are prefixed with the member's: `cdae.weight`."""
+    return {
+        f"{name}.{key}": value
+        for name, member in members.items()
+        for key, value in member.state().items()
+    }
+
+
+def within(state: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
+    """Return the state of one member, without the prefix."""
+    own = f"{name}."
+    return {key.removeprefix(own): value for key, value in state.items() if key.startswith(own)}

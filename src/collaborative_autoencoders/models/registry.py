@@ -18,16 +18,21 @@ class Entry(NamedTuple):
     is_network: bool = False
     """Whether the model is fitted by gradient descent. It then has a `fitting` block."""
 
+    members: tuple[str, ...] = ()
+    """The models whose scores it adds, if it is a stack. They have the same task."""
+
 
 MODELS: dict[str, Entry] = {
     "popularity": Entry(".popularity", "Popularity", "ranking"),
     "itemknn": Entry(".itemknn", "ItemKNN", "ranking"),
     "ease": Entry(".ease", "EASE", "ranking"),
     "cdae": Entry(".cdae", "CDAE", "ranking", is_network=True),
+    "stack": Entry(".stack", "Stack", "ranking", members=("cdae", "ease")),
     "bias": Entry(".bias", "Bias", "rating"),
     "mf": Entry(".mf", "MF", "rating"),
     "autorec": Entry(".autorec", "AutoRec", "rating", is_network=True),
     "autorec_user": Entry(".autorec", "UserAutoRec", "rating", is_network=True),
+    "blend": Entry(".stack", "Blend", "rating", members=("autorec", "autorec_user")),
 }
 """The key is the model's name, its parameter block and its namespace in the pipelines."""
 
@@ -50,3 +55,8 @@ def models_for(task: Task) -> list[str]:
 def networks() -> list[str]:
     """Return the names of the models that are fitted by gradient descent."""
     return [name for name, entry in MODELS.items() if entry.is_network]
+
+
+def networks_in(name: str) -> list[str]:
+    """Return the networks whose fits a model depends on: itself, or those that a stack adds."""
+    return [each for each in (name, *MODELS[name].members) if MODELS[each].is_network]

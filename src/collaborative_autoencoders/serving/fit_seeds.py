@@ -1,34 +1,46 @@
 """Versions of a model that differ only in the seed of their fit, as their MLflow runs say."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import model_versions
 
 SEED, ENSEMBLE = "fitting.seed", "fitting.ensemble"
+"""Parameters of a network; of a stack's networks, they follow the network's name."""
 
-NO_PART_OF_A_FIT = (SEED, "evaluation.", "registration.", "running.")
-"""Parameters, or their first parts, that do not change what is fitted, except for the seed."""
+NO_PART_OF_A_FIT = ("evaluation.", "registration.", "running.")
+"""Parameters by their first part that do not change what is fitted."""
 
 
 class Fit(NamedTuple):
     """How a version was fitted."""
 
     configuration: dict[str, str]
-    """Every parameter of data and fit by name, without the seed."""
-    seeds: range
-    """Seeds of the members; one if the model is not an ensemble."""
+    """Every parameter of data and fit by name, without the seeds."""
+    seeds: frozenset[tuple[str, int]]
+    """Parameter and seed of every network."""
 
 
 def fit_of(name: str, number: int) -> Fit | None:
     """Return how a version was fitted; None if MLflow has no run with a seed for it."""
     parameters = model_versions.parameters_of(name, number)
-    if SEED not in parameters:
+    seeds = [key for key in parameters if f".{key}".endswith(f".{SEED}")]
+    if not seeds:
         return None
-    first, members = int(parameters[SEED]), int(parameters.get(ENSEMBLE, 1))
     configuration = {
-        key: value for key, value in parameters.items() if not key.startswith(NO_PART_OF_A_FIT)
+        key: value
+        for key, value in parameters.items()
+        if key not in seeds and not key.startswith(NO_PART_OF_A_FIT)
     }
-    return Fit(configuration, range(first, first + members))
+    return Fit(configuration, frozenset(seeds_of(parameters, seeds)))
+
+
+def seeds_of(parameters: dict[str, str], keys: list[str]) -> Iterator[tuple[str, int]]:
+    """Yield each of these parameters with the seed of each member of its ensemble."""
+    for key in keys:
+        members = int(parameters.get(key.removesuffix(SEED) + ENSEMBLE, 1))
+        for member in range(members):
+            yield key, int(parameters[key]) + member
 
 
 def fits_like(name: str, number: int, wanted: int) -> list[int]:
@@ -39,12 +51,12 @@ def fits_like(name: str, number: int, wanted: int) -> list[int]:
     own = fit_of(name, number)
     if own is None:
         return [number]
-    found, seeds = [number], set(own.seeds)
+    found, seeds = [number], own.seeds
     for other in reversed(model_versions.versions(name)):
         fit = fit_of(name, other) if len(found) < wanted else None
         if fit and fit.configuration == own.configuration and seeds.isdisjoint(fit.seeds):
             found.append(other)
-            seeds |= set(fit.seeds)
+            seeds |= fit.seeds
     return found
 
 

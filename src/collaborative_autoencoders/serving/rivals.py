@@ -10,8 +10,8 @@ from collaborative_autoencoders.evaluation.versions import Comparison, compare_v
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.metrics.table import Measure
-from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.models.registry import networks_in
 
 from . import model_versions
 from .fit_seeds import differ_only_in_seed, fits_like
@@ -96,15 +96,16 @@ def fits_of(name: str, number: int, fit_seeds: int) -> list[int]:
 
     Raises ValueError if fewer fits than `fit_seeds` are registered.
     """
-    if fit_seeds == 1 or not MODELS[name].is_network:
+    seeded = networks_in(name)
+    if fit_seeds == 1 or not seeded:
         return [number]
     found = fits_like(name, number, fit_seeds)
     if len(found) < fit_seeds:
         raise ValueError(
             f"promotion.fit_seeds is {fit_seeds}, and only {len(found)} of the registered versions "
             f"have the configuration of version {number} with different seeds: register more with "
-            f"`kedro run --params {name}.fitting.seed=…` and otherwise the same parameters, or "
-            "lower promotion.fit_seeds"
+            f"`kedro run --params {','.join(f'{each}.fitting.seed=…' for each in seeded)}` and "
+            "otherwise the same parameters, or lower promotion.fit_seeds"
         )
     return found
 

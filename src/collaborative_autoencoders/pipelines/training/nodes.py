@@ -1,4 +1,4 @@
-"""The node that fits a model. The work is done in `learning`."""
+"""The nodes that fit models. The work is done in `learning`."""
 
 import logging
 from time import perf_counter
@@ -26,6 +26,7 @@ def fit_model(
 ) -> dict[str, Any]:
     """Fit one model, and return it with its history and the facts of its fit.
 
+    A network is also returned as it was fitted on train alone, from which a stack chooses weights.
     A model that cannot be fitted on these data is left out; `fit_facts` holds the reason.
     Raises ValueError if a part has another size or scale than `data_facts` say.
     """
@@ -39,8 +40,9 @@ def fit_model(
     outcome = fit(options, training.refit, running, catalogue, **parts)
     for remark in outcome.remarks:
         logger.warning("%s: %s", options.name, remark)
-    return {
-        "fitted": outcome.fitted._replace(parts=fingerprint(**parts)),
+    print_of_parts = fingerprint(**parts)
+    results = {
+        "fitted": outcome.fitted._replace(parts=print_of_parts),
         "history": curves_of(outcome.history, options),
         "fit_facts": {
             "fit_seconds": perf_counter() - started,
@@ -49,5 +51,47 @@ def fit_model(
             "left_out": outcome.fitted.left_out,
             "remarks": list(outcome.remarks),
             "chosen": outcome.chosen,
+        },
+    }
+    if outcome.on_train is not None:
+        results["fitted_on_train"] = outcome.on_train._replace(parts=print_of_parts)
+    return results
+
+
+def add_models(
+    options: TrainingOptions,
+    running: RunningOptions,
+    train: Interactions,
+    validation: Interactions,
+    **results: Any,
+) -> dict[str, Any]:
+    """Add the scores of models that are fitted already, as one model, in the form of `fit_model`.
+
+    `results` holds `<model>.fitted` and `<model>.fit_facts` of each model, and
+    `<model>.fitted_on_train` of each network. The seconds of the fit include those of its members.
+    """
+    from collaborative_autoencoders.learning.stacking import Member, fit_stack
+
+    members = {
+        name.removesuffix(".fitted"): Member(
+            fitted, results.get(f"{name.removesuffix('.fitted')}.fitted_on_train")
+        )
+        for name, fitted in results.items()
+        if name.endswith(".fitted")
+    }
+    parts = {"train": train, "validation": validation}
+    started = perf_counter()
+    fitted = fit_stack(options, running, members, **parts)
+    seconds = sum(results[f"{name}.fit_facts"]["fit_seconds"] for name in members)
+    return {
+        "fitted": fitted._replace(parts=fingerprint(**parts)),
+        "history": {},
+        "fit_facts": {
+            "fit_seconds": seconds + perf_counter() - started,
+            "epochs": 0,
+            "best_epoch": None,
+            "left_out": fitted.left_out,
+            "remarks": [],
+            "chosen": dict(getattr(fitted.model, "chosen", {})),
         },
     }

@@ -1,15 +1,17 @@
 """Parts of the split → fitted model: one node per model, in the model's namespace."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from kedro.pipeline import Node, Pipeline
 
 from collaborative_autoencoders.learning.options import for_model
+from collaborative_autoencoders.models import MODELS
 
-from .nodes import fit_model
+from .nodes import add_models, fit_model
 
 PARTS = ("train", "validation", "data_facts")
 RESULTS = ("fitted", "history", "fit_facts")
+ON_TRAIN = "fitted_on_train"
 SHARED = ("training", "running")
 
 
@@ -19,18 +21,22 @@ def create_pipeline(models: Iterable[str], suffix: str = "") -> Pipeline:
     `suffix` is added to the names of parts, results and nodes. A pipeline that makes its own parts
     needs it.
     """
-    return sum((_train(model, suffix) for model in models), Pipeline([]))
+    return sum(
+        (_add(name, suffix) if MODELS[name].members else _train(name, suffix) for name in models),
+        Pipeline([]),
+    )
 
 
 def _train(model: str, suffix: str) -> Pipeline:
     parts = {name: f"{name}{suffix}" for name in PARTS}
     shared = {name: f"params:{name}" for name in SHARED}
+    results = (*RESULTS, ON_TRAIN) if MODELS[model].is_network else RESULTS
     return Pipeline(
         [
             Node(
                 for_model(fit_model, model),
                 inputs={"options": "params:options"} | shared | parts,
-                outputs={name: f"{name}{suffix}" for name in RESULTS},
+                outputs={name: f"{name}{suffix}" for name in results},
                 name=f"fit_model{suffix}",
             )
         ],
@@ -38,3 +44,29 @@ def _train(model: str, suffix: str) -> Pipeline:
         inputs=set(parts.values()),
         parameters={"params:options": f"params:{model}"} | {name: name for name in shared.values()},
     )
+
+
+def _add(model: str, suffix: str) -> Pipeline:
+    """Add models that this pipeline fits too, as one more model."""
+    parts = {name: f"{name}{suffix}" for name in PARTS if name != "data_facts"}
+    members = {f"{of}.{name}": f"{of}.{name}{suffix}" for of, name in results_of_members(model)}
+    return Pipeline(
+        [
+            Node(
+                for_model(add_models, model),
+                inputs={"options": "params:options", "running": "params:running"} | parts | members,
+                outputs={name: f"{name}{suffix}" for name in RESULTS},
+                name=f"fit_model{suffix}",
+            )
+        ],
+        namespace=model,
+        inputs={*parts.values(), *members.values()},
+        parameters={"params:options": f"params:{model}", "params:running": "params:running"},
+    )
+
+
+def results_of_members(model: str) -> Iterator[tuple[str, str]]:
+    """Yield the member and the name of each result that a stack reads."""
+    for member in MODELS[model].members:
+        names = ("fitted", "fit_facts", ON_TRAIN)
+        yield from ((member, name) for name in names[: 2 + MODELS[member].is_network])
