@@ -153,14 +153,9 @@ def both_figures(
     return measured(on_train, metric, world.split.train, world.split.validation), tested
 
 
-def with_factor(block: dict[str, Any], factor: float) -> TrainingOptions | None:
-    """The committed options with their penalties multiplied; None if the model has no such key."""
-    name, options = block["name"], {key: block[key] for key in block if key != "name"}
-    if "penalty_factor" in options["model"]:
-        return options_of_block(
-            name, options | {"model": options["model"] | {"penalty_factor": factor}}
-        )
-    return options_of_block(name, options) if factor == 1 else None
+def with_factor(name: str, block: dict[str, Any], factor: float) -> TrainingOptions:
+    """The committed options with their penalties multiplied."""
+    return options_of_block(name, block | {"model": block["model"] | {"penalty_factor": factor}})
 
 
 def compare(
@@ -173,17 +168,18 @@ def compare(
     """Print the line of one model."""
     sign = -1 if metric == RATINGS else 1
     running = RunningOptions.model_validate(parameters["running"])
-    validated, on_test = {}, {}
-    for factor in {1, *ladder}:
-        options = with_factor(parameters[name] | {"name": name}, factor)
-        if options is not None:
-            figures = [both_figures(options, world, running, metric) for world in worlds]
-            validated[factor], on_test[factor] = np.mean(figures, axis=0)
-    chosen = max(validated, key=lambda factor: sign * validated[factor])
-    line = f"| {name} | {on_test[1]:.4f} | "
-    if len(validated) > 1:
-        ladder = ", ".join(f"{factor:g}: {value:.4f}" for factor, value in validated.items())
-        line += f"{on_test[chosen]:.4f} (x {chosen:g}) | {ladder} |"
+    block = parameters[name]
+
+    def figures_of(options: TrainingOptions) -> tuple[float, float]:
+        figures = [both_figures(options, world, running, metric) for world in worlds]
+        return tuple(np.mean(figures, axis=0))
+
+    line = f"| {name} | {figures_of(options_of_block(name, block))[1]:.4f} | "
+    if ladder and "penalty_factor" in block["model"]:
+        figures = {factor: figures_of(with_factor(name, block, factor)) for factor in ladder}
+        chosen = max(figures, key=lambda factor: sign * figures[factor][0])
+        validated = ", ".join(f"{factor:g}: {each[0]:.4f}" for factor, each in figures.items())
+        line += f"{figures[chosen][1]:.4f} (x {chosen:g}) | {validated} |"
     else:
         line += "| |"
     print(line, flush=True)

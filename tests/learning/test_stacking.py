@@ -13,7 +13,7 @@ from model_options import RUNNING, options_of
 
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.learning.fit_model import fit_model
-from collaborative_autoencoders.learning.stacking import choose, fit_stack, shares_of
+from collaborative_autoencoders.learning.stacking import fit_stack, shares_of
 from collaborative_autoencoders.models import MODELS, model_class
 from collaborative_autoencoders.models.stack import standardized
 
@@ -132,24 +132,6 @@ def test_a_network_is_kept_as_fitted_on_train_with_its_refit_and_without():
     assert np.array_equal(*kept)
     assert np.array_equal(kept[1], scores_of(fits_of[1].fitted.model))
     assert not np.allclose(kept[0], scores_of(fits_of[0].fitted.model))
-
-
-HALVES = np.array([[0, 1], [0.5, 0.5], [1, 0]], dtype=np.float32)
-
-
-def test_what_validation_cannot_tell_apart_gets_equal_weights():
-    noise = np.random.default_rng(0).normal(size=100)
-    assert choose(HALVES, np.stack([noise, -noise, noise + 0.01])).tolist() == [0.5, 0.5]
-
-
-def test_weights_that_are_clearly_better_are_chosen():
-    values = np.random.default_rng(0).normal(size=100)
-    assert choose(HALVES, np.stack([values, values, values + 1])).tolist() == [1, 0]
-
-
-def test_a_user_without_a_value_is_not_counted():
-    values = np.array([[np.nan, 1.0, 1.0], [np.nan, 2.0, 2.0], [np.nan, 3.0, 3.0]])
-    assert choose(HALVES, values).tolist() == [1, 0]
 
 
 @given(st.integers(1, 3))

@@ -7,12 +7,13 @@ import torch
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models.ensemble import as_one, members_of
-from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel, Fitted
+from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Options
 
 from .fit import Epoch, Fit, OnEpoch, fit
+from .ladder import fit_formula
 from .memory import refuse_too_large
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
@@ -63,12 +64,10 @@ def fit_model(
     if left_out is not None:
         none = Fitted(name, None, left_out)
         return Outcome(none, [], None, none if MODELS[name].is_network else None)
-    view = model_class(name).learns_from
     final = train.joined(validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
-            formula: ClosedFormModel = model_class(name)(options.model, catalogue)
-            formula.fit(final.view(view))
+            formula = fit_formula(options, catalogue, final, train=train, validation=validation)
             return Outcome(Fitted(name, formula, refitted=refit), [], None)
         learner = Learner(name, options.model, options.fitting, device, catalogue)
         validate = validation_for(options.fitting, train=train, validation=validation)

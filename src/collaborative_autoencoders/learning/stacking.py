@@ -28,6 +28,7 @@ from collaborative_autoencoders.models.model import (
 from collaborative_autoencoders.models.registry import model_class
 from collaborative_autoencoders.models.stack import Stack, StackOptions
 
+from .choosing import choose
 from .fit_model import fit_model
 from .options import RunningOptions, TrainingOptions
 from .running import running_on
@@ -150,7 +151,8 @@ def weights_of(
     values = values_of_ratings if errors else values_of_lists
     values_WV = values(learner, candidates_WM, measure, train=train, validation=validation)
     sign = 1 if measure.metric.higher_is_better else -1
-    return choose(candidates_WM, sign * values_WV)
+    unequal_W = candidates_WM.astype(np.float64).var(axis=1).round(6)
+    return cast(Floats, candidates_WM[choose(sign * values_WV, unequal_W)])
 
 
 def shares_of(members: int) -> Iterator[tuple[int, ...]]:
@@ -222,19 +224,3 @@ def values_of_ratings(
     error_WV = candidates_WM @ predicted_MV - validation.ratings.data
     values: Any = measure.metric.function(error_WV.astype(np.float64))
     return cast(NDArray[np.float64], values)
-
-
-def choose(candidates_WM: Floats, values_WV: NDArray[np.float64]) -> Floats:
-    """Return the most equal weights that are not worse than the best by a standard error.
-
-    The one-standard-error rule (Breiman et al. 1984, section 3.4.3), of paired differences: what
-    the validation part cannot tell apart is left equal. Higher values are better.
-    """
-    best = int(np.nanmean(values_WV, axis=1).argmax())
-    worse_WV = values_WV[best] - values_WV
-    error_W = np.nanstd(worse_WV, axis=1) / np.sqrt(values_WV.shape[1])
-    mean_W = np.nanmean(worse_WV, axis=1)
-    unequal_W = ((candidates_WM - candidates_WM.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    as_good_W = mean_W <= error_W
-    place = np.lexsort((mean_W, unequal_W.round(6), ~as_good_W))[0]
-    return cast(Floats, candidates_WM[place])

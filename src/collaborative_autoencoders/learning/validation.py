@@ -64,13 +64,25 @@ def list_metric(
     owners_I: NDArray[np.int64],
 ) -> float:
     """Return the mean of a list metric over the users with held-out likes."""
+    return float(np.nanmean(list_values(network, measure, train, validation, owners_I)))
+
+
+def list_values(
+    model: Model,
+    measure: Measure,
+    train: Interactions,
+    validation: Interactions,
+    owners_I: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Return a list metric of each user with held-out likes, shape (U,); NaN without a value."""
+    owners_I = count_owners(train) if owners_I is None else owners_I
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
-    known = Known(train.view(network.learns_from), train.ratings)
-    item_UK, _ = rank_items(network, known, measure.k or 1, USERS_AT_ONCE, users_U)
+    known = Known(train.view(model.learns_from), train.ratings)
+    item_UK, _ = rank_items(model, known, measure.k or 1, USERS_AT_ONCE, users_U)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
     lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, train.shape[0])
-    return float(np.nanmean(measure.metric.function(lists)))
+    return cast(NDArray[np.float64], measure.metric.function(lists))
 
 
 def rating_metric(

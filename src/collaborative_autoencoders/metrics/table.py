@@ -238,8 +238,24 @@ def measure_of_users(name: str) -> Measure:
     return found
 
 
+def measure_of_lists(name: str) -> Measure:
+    """Return the metric and the list length of the reported name of a metric of a user's list.
+
+    Raises ValueError if the name is unknown or belongs to a metric of another kind.
+    """
+    found = measure_of_users(name)
+    if found.k is None:
+        raise ValueError(
+            f"{name} is a metric of ratings. Use a metric of lists, such as ndcg_at_10"
+        )
+    return found
+
+
 AnyMetric = Annotated[str, AfterValidator(lambda name: measure(name).name)]
 """An option that names any metric."""
 
 UserMetric = Annotated[str, AfterValidator(lambda name: measure_of_users(name).name)]
 """An option that names a metric which can be compared user by user."""
+
+ListMetric = Annotated[str, AfterValidator(lambda name: measure_of_lists(name).name)]
+"""An option that names such a metric of lists."""

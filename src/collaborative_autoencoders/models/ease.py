@@ -14,10 +14,11 @@ from scipy.sparse import csr_array, diags_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
+from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Options
 
 from .model import Catalogue, check_state
-from .penalty import Penalty, noise_of
+from .penalty import Factor, Ladder, Penalty, noise_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,11 @@ class EASEOptions(Options):
 
     penalty: Penalty
     """λ, added to the diagonal of the Gram matrix. `auto` fits the data: 45 √n̄ of `noise_of`."""
-    penalty_factor: Annotated[float, Gt(0)]
-    """Factor of a penalty that is `auto`."""
+    penalty_factor: Factor | Ladder
+    """Factor of a penalty that is `auto`. Of a list of factors, validation chooses one, after a fit
+    on train with each."""
+    validation_metric: ListMetric
+    """Metric that chooses the factor."""
     user_exponent: Annotated[float, Ge(0)]
     """β: a user with n likes has the weight (n / mean n)^−β in the square loss."""
     item_exponent: Annotated[float, Ge(0)]
@@ -198,7 +202,9 @@ class EASE:
     def _penalty(self, train_UI: csr_array) -> float:
         if self.options.penalty != "auto":
             return self.options.penalty
-        self.chosen["penalty"] = self.options.penalty_factor * AUTO * noise_of(train_UI)
+        factor = self.options.penalty_factor
+        assert not isinstance(factor, list), "the fit chooses a factor first"
+        self.chosen["penalty"] = factor * AUTO * noise_of(train_UI)
         return self.chosen["penalty"]
 
     def _factors(self, train_UI: csr_array) -> NDArray[np.float64]:

@@ -13,12 +13,16 @@ Measured: docs/other-data.md.
 from typing import Annotated, Literal
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Gt, MaxLen, MinLen
 from scipy.sparse import csr_array
 
 Auto = Literal["auto"]
 Penalty = Annotated[float, Ge(0)] | Auto
 """A number, or `auto`: a constant of the model times `noise_of` the train part."""
+Factor = Annotated[float, Gt(0)]
+"""Factor of a penalty that is `auto`."""
+Ladder = Annotated[list[Factor], MinLen(1), MaxLen(20)]
+"""Factors, of which the validation part chooses one before the fit."""
 
 
 def noise_of(train_UI: csr_array) -> float:

@@ -12,7 +12,7 @@ from pydantic import field_validator
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.metrics.table import UserMetric
+from collaborative_autoencoders.metrics.table import ListMetric, UserMetric
 from collaborative_autoencoders.options import Options
 
 from .ensemble import states_of, within
@@ -28,8 +28,8 @@ class StackOptions(Options):
     weights: Literal["auto"] | Shares
     """Share of each member by name, such as {cdae: 3, ease: 1}; 0 for a member that is not named.
     `auto`: chosen on the validation part, with the members as fitted on train alone."""
-    validation_metric: UserMetric
-    """Metric that chooses the weights, of lists or ratings."""
+    validation_metric: ListMetric
+    """Metric that chooses the weights."""
 
     @field_validator("weights")
     @classmethod
@@ -37,6 +37,13 @@ class StackOptions(Options):
         if weights != "auto" and not sum(weights.values()):
             raise ValueError("no weight is above 0: set auto, or a share of each member")
         return weights
+
+
+class BlendOptions(StackOptions):
+    """Options of a blend."""
+
+    validation_metric: UserMetric
+    """Metric that chooses the weights, of ratings or lists."""
 
 
 class Stack:
@@ -102,6 +109,7 @@ class Blend(Stack):
     """Adds predicted ratings of models of ratings."""
 
     learns_from = "ratings"
+    options_class = BlendOptions
 
     def comparable_scores(
         self, histories_UI: csr_array, users_U: NDArray[np.int64]

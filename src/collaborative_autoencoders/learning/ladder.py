@@ -1,0 +1,96 @@
+"""Ladders: penalties of a formula of which the validation part chooses one."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.metrics.table import measure_of_users
+from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel
+from collaborative_autoencoders.models.registry import model_class
+
+from .choosing import choose
+from .options import TrainingOptions
+from .validation import list_values, why_not_computed
+
+PENALTY, FACTOR, METRIC = "penalty", "penalty_factor", "validation_metric"
+
+logger = logging.getLogger(__name__)
+models_logger = logging.getLogger("collaborative_autoencoders.models")
+
+
+def fit_formula(
+    options: TrainingOptions,
+    catalogue: Catalogue,
+    part: Interactions,
+    *,
+    train: Interactions,
+    validation: Interactions,
+) -> ClosedFormModel:
+    """Return the model that the options describe, fitted by its formula on `part`.
+
+    Of a ladder, the factor is chosen first, by fits on train.
+    """
+    factor = factor_of(options, catalogue, train=train, validation=validation)
+    if factor is None:
+        return fitted_on(part, options, catalogue)
+    formula: Any = fitted_on(part, with_factor(options, factor), catalogue)
+    formula.chosen[FACTOR] = factor
+    return cast(ClosedFormModel, formula)
+
+
+def factor_of(
+    options: TrainingOptions, catalogue: Catalogue, *, train: Interactions, validation: Interactions
+) -> float | None:
+    """Return the factor nearest to 1 that is not worse than the best of the ladder on validation.
+
+    None without a ladder. Without a validation part, it is the one nearest to 1.
+    """
+    ladder: Any = getattr(options.model, FACTOR, None)
+    if not isinstance(ladder, list) or getattr(options.model, PENALTY) != "auto":
+        return None
+    metric = str(getattr(options.model, METRIC))
+    distance_C = np.abs(np.log(ladder))
+    if len(ladder) == 1 or why_not_computed(metric, validation):
+        return float(ladder[distance_C.argmin()])
+    with quiet_models():
+        values_CV = [
+            list_values(
+                fitted_on(train, with_factor(options, factor), catalogue),
+                measure_of_users(metric),
+                train,
+                validation,
+            )
+            for factor in ladder
+        ]
+    factor = float(ladder[choose(np.array(values_CV), distance_C)])
+    logger.info("%s: %s %g of %s, by validation", options.name, FACTOR, factor, ladder)
+    return factor
+
+
+@contextmanager
+def quiet_models() -> Iterator[None]:
+    """Let models log no information: a line for each of many fits would be too much."""
+    level = models_logger.level
+    models_logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        models_logger.setLevel(level)
+
+
+def with_factor(options: TrainingOptions, factor: float) -> TrainingOptions:
+    """Return the options with this factor."""
+    return options.model_copy(update={"model": options.model.model_copy(update={FACTOR: factor})})
+
+
+def fitted_on(
+    part: Interactions, options: TrainingOptions, catalogue: Catalogue
+) -> ClosedFormModel:
+    """Return the model, fitted on this part."""
+    formula: ClosedFormModel = model_class(options.name)(options.model, catalogue)
+    formula.fit(part.view(formula.learns_from))
+    return formula
