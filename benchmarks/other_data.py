@@ -10,8 +10,9 @@ and, if there are any, rating. It is cut to the core and split as conf/base says
 is fitted as committed, and again with its penalties multiplied by each factor of a ladder. The
 factor with the best validation is the best that a user could have tuned.
 
-A line has the metric on the test part, mean over the seeds of the split: as committed, the ladder's
-choice, and the ladder itself on the validation part. One constant is right for all tables if the
+A line has the metric on the test part, mean over the seeds of the split: as committed, with half of
+the 95 % interval over users (or ratings) of one split, by the ladder's choice, and the ladder itself
+on the validation part. One constant is right for all tables if the
 first two agree. Models that learn from likes have NDCG@10; rating models have RMSE, fitted and
 evaluated on all ratings without a core, 90/10.
 
@@ -27,16 +28,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from learning import ROOT, parameters_of
+from numpy.typing import NDArray
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
-from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.interactions import Interactions, core, ids, splitting
 from collaborative_autoencoders.learning import validation
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.learning.options import (
     RunningOptions,
-    TrainingOptions,
     options_of_block,
 )
 from collaborative_autoencoders.learning.stacking import fit_members, fit_stack
@@ -44,6 +44,8 @@ from collaborative_autoencoders.metrics.table import measure_of_users
 from collaborative_autoencoders.models import MODELS, models_for
 from collaborative_autoencoders.models.model import Catalogue
 
+Values = NDArray[np.float64]
+FACTOR = "penalty_factor"
 LADDER = (0.25, 0.5, 1, 2, 4)
 LIKES, RATINGS, PUBLISHED = "ndcg_at_10", "rmse", "ndcg_at_20"
 PARTS = ("train", "valid", "test")
@@ -104,12 +106,27 @@ def world_of(table: pd.DataFrame, parameters: dict[str, Any], seed: int) -> Worl
     return World(split, Catalogue(*split.train.shape, *scale), about)
 
 
-def measured(model: Any, metric: str, history: Interactions, held_out: Interactions) -> float:
-    """The metric on the held-out part."""
+def values_of(model: Any, metric: str, history: Interactions, held_out: Interactions) -> Values:
+    """The metric of each user on the held-out part, or the squared error of each rating."""
     measure = measure_of_users(metric)
-    if measure.k is None:
-        return validation.rating_metric(model, measure, history, held_out)
-    return validation.list_metric(model, measure, history, held_out, count_owners(history))
+    values = validation.list_values if measure.k else validation.rating_values
+    return values(model, measure, history, held_out)
+
+
+def measured(values_V: Values, metric: str) -> float:
+    """The metric, given its values."""
+    return float(measure_of_users(metric).metric.of_mean(np.nanmean(values_V)))
+
+
+def reach(values_V: Values, metric: str = LIKES) -> float:
+    """Half of the 95 % interval of the metric, by the normal distribution of a mean."""
+    error = 1.96 * np.nanstd(values_V) / np.sqrt(np.count_nonzero(np.isfinite(values_V)))
+    return float(error / (2 * measured(values_V, metric)) if metric == RATINGS else error)
+
+
+def running_of(parameters: dict[str, Any]) -> RunningOptions:
+    """The options of running."""
+    return RunningOptions.model_validate(parameters["running"])
 
 
 def stacked(
@@ -120,7 +137,7 @@ def stacked(
     parts: dict[str, Interactions],
 ) -> Any:
     """A stack, whose members are fitted first as the parameters say."""
-    running = RunningOptions.model_validate(parameters["running"])
+    running = running_of(parameters)
     own, *members = (
         options_of_block(each, parameters[each]) for each in (name, *MODELS[name].members)
     )
@@ -129,33 +146,25 @@ def stacked(
     ).model
 
 
-def compare_stack(name: str, worlds: list[World], parameters: dict[str, Any], metric: str) -> None:
-    """Print the line of a stack."""
-    figures, weights = [], []
-    for world in worlds:
+def both_values(
+    name: str, block: dict[str, Any], world: World, parameters: dict[str, Any], metric: str
+) -> tuple[float, Values]:
+    """The metric on validation, fitted on train; its values on test, fitted on train + validation.
+
+    A stack is fitted once and has no figure on validation.
+    """
+    train, held_out, test = world.split
+    history = train.joined(held_out)
+    if MODELS[name].members:
         model = stacked(name, parameters, True, world.catalogue, world.parts)
-        history = world.split.train.joined(world.split.validation)
-        figures.append(measured(model, metric, history, world.split.test))
-        weights.append(" ".join(f"{share:.2f}" for share in model.weights_M))
-    print(f"| {name} | {np.mean(figures):.4f} | | weights {', '.join(weights)} |", flush=True)
-
-
-def both_figures(
-    options: TrainingOptions, world: World, running: RunningOptions, metric: str
-) -> tuple[float, float]:
-    """The metric on validation, fitted on train, and on test, fitted on train + validation."""
+        return np.nan, values_of(model, metric, history, test)
+    options, running = options_of_block(name, block), running_of(parameters)
     outcome = fit_model(options, True, running, world.catalogue, **world.parts)
-    history = world.split.train.joined(world.split.validation)
-    tested = measured(outcome.fitted.model, metric, history, world.split.test)
+    tested_V = values_of(outcome.fitted.model, metric, history, test)
     if outcome.best_epoch is not None:
-        return outcome.history[outcome.best_epoch - 1].validation or 0.0, tested
+        return outcome.history[outcome.best_epoch - 1].validation or 0.0, tested_V
     on_train = fit_model(options, False, running, world.catalogue, **world.parts).fitted.model
-    return measured(on_train, metric, world.split.train, world.split.validation), tested
-
-
-def with_factor(name: str, block: dict[str, Any], factor: float) -> TrainingOptions:
-    """The committed options with their penalties multiplied."""
-    return options_of_block(name, block | {"model": block["model"] | {"penalty_factor": factor}})
+    return measured(values_of(on_train, metric, train, held_out), metric), tested_V
 
 
 def compare(
@@ -164,25 +173,43 @@ def compare(
     parameters: dict[str, Any],
     metric: str,
     ladder: Sequence[float],
-) -> None:
-    """Print the line of one model."""
+) -> list[Values]:
+    """Print the line of one model, and return its values on the test part of each world."""
     sign = -1 if metric == RATINGS else 1
-    running = RunningOptions.model_validate(parameters["running"])
     block = parameters[name]
 
-    def figures_of(options: TrainingOptions) -> tuple[float, float]:
-        figures = [both_figures(options, world, running, metric) for world in worlds]
-        return tuple(np.mean(figures, axis=0))
+    def of_worlds(changes: dict[str, float]) -> tuple[float, list[Values]]:
+        changed = block | {"model": block["model"] | changes}
+        both = [both_values(name, changed, world, parameters, metric) for world in worlds]
+        return float(np.mean([figure for figure, _ in both])), [values for _, values in both]
 
-    line = f"| {name} | {figures_of(options_of_block(name, block))[1]:.4f} | "
-    if ladder and "penalty_factor" in block["model"]:
-        figures = {factor: figures_of(with_factor(name, block, factor)) for factor in ladder}
-        chosen = max(figures, key=lambda factor: sign * figures[factor][0])
-        validated = ", ".join(f"{factor:g}: {each[0]:.4f}" for factor, each in figures.items())
-        line += f"{figures[chosen][1]:.4f} (x {chosen:g}) | {validated} |"
+    def on_test(values: list[Values]) -> str:
+        return f"{np.mean([measured(each, metric) for each in values]):.4f}"
+
+    _, committed = of_worlds({})
+    half = np.mean([reach(each, metric) for each in committed])
+    line = f"| {name} | {on_test(committed)} ± {half:.4f} | "
+    if ladder and FACTOR in block["model"]:
+        rungs = {factor: of_worlds({FACTOR: factor}) for factor in ladder}
+        chosen = max(rungs, key=lambda factor: sign * rungs[factor][0])
+        validated = ", ".join(f"{factor:g}: {figure:.4f}" for factor, (figure, _) in rungs.items())
+        line += f"{on_test(rungs[chosen][1])} (x {chosen:g}) | {validated} |"
     else:
         line += "| |"
     print(line, flush=True)
+    return committed
+
+
+def compare_with_best(values: dict[str, list[Values]]) -> None:
+    """Print by how much networks and stack differ from the best of EASE and ItemKNN."""
+    baselines = [name for name in ("ease", "itemknn") if name in values]
+    if not baselines:
+        return
+    best = max(baselines, key=lambda name: np.mean([np.nanmean(each) for each in values[name]]))
+    for name in values.keys() & {"cdae", "stack"}:
+        pairs = [own - other for own, other in zip(values[name], values[best], strict=True)]
+        gain, half = np.mean([(np.nanmean(each), reach(each)) for each in pairs], axis=0)
+        print(f"{name} - {best}: {gain:+.4f} ± {half:.4f}", flush=True)
 
 
 def compare_published(folder: Path, names: list[str], parameters: dict[str, Any]) -> None:
@@ -202,15 +229,17 @@ def compare_published(folder: Path, names: list[str], parameters: dict[str, Any]
         )
         for table in tables
     )
-    running = RunningOptions.model_validate(parameters["running"])
     catalogue, parts = Catalogue(*shape, None, None), {"train": train, "validation": held_out}
     for name in names:
         if MODELS[name].members:
             model = stacked(name, parameters, False, catalogue, parts)
         else:
             options = options_of_block(name, parameters[name])
-            model = fit_model(options, False, running, catalogue, **parts).fitted.model
-        print(f"| {name} | {measured(model, PUBLISHED, train, test):.4f} |", flush=True)
+            model = fit_model(
+                options, False, running_of(parameters), catalogue, **parts
+            ).fitted.model
+        figure = measured(values_of(model, PUBLISHED, train, test), PUBLISHED)
+        print(f"| {name} | {figure:.4f} |", flush=True)
 
 
 def main() -> None:
@@ -242,11 +271,11 @@ def main() -> None:
                 print(f"\n### {title}: {worlds[0].about}\n")
                 print(f"| {metric} | as committed | ladder | validation of the ladder |")
                 print("|---|---:|---:|---|")
-            for name in names:
-                if MODELS[name].members:
-                    compare_stack(name, worlds, parameters, metric)
-                else:
-                    compare(name, worlds, parameters, metric, arguments.ladder)
+            values = {
+                name: compare(name, worlds, parameters, metric, arguments.ladder) for name in names
+            }
+            if metric == LIKES:
+                compare_with_best(values)
 
 
 if __name__ == "__main__":

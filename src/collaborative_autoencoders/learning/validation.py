@@ -89,11 +89,19 @@ def rating_metric(
     network: Model, measure: Measure, train: Interactions, validation: Interactions
 ) -> float:
     """Return a rating metric over all held-out ratings."""
+    values_N = rating_values(network, measure, train, validation)
+    return float(measure.metric.of_mean(values_N.mean()))
+
+
+def rating_values(
+    model: Model, measure: Measure, train: Interactions, validation: Interactions
+) -> NDArray[np.float64]:
+    """Return the value of each held-out rating, such as its squared error, shape (N,)."""
     predicted_UI = predict_ratings(
-        cast(RatingModel, network),
-        histories_UI=train.view(network.learns_from),
+        cast(RatingModel, model),
+        histories_UI=train.view(model.learns_from),
         wanted_UI=validation.ratings,
         batch_size=USERS_AT_ONCE,
     )
     error_N = predicted_UI.data.astype(np.float64) - validation.ratings.data
-    return float(measure.metric.of_mean(measure.metric.function(error_N).mean()))
+    return cast(NDArray[np.float64], measure.metric.function(error_N))
