@@ -59,12 +59,10 @@ def fit_model(
     left_out = why_left_out(options, catalogue, train=train, validation=validation)
     if left_out is not None:
         return Outcome(Fitted(name, None, left_out), [], None)
-    view = model_class(name).learns_from
     final = train.joined(validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
-            formula: ClosedFormModel = model_class(name)(options.model, catalogue)
-            formula.fit(final.view(view))
+            formula = fit_formula(options, catalogue, final)
             return Outcome(Fitted(name, formula, refitted=refit), [], None)
         learner = Learner(name, options.model, options.fitting, device, catalogue)
         validate = validation_for(options.fitting, train=train, validation=validation)
@@ -105,6 +103,33 @@ def fit_with_validation(
         learner = Learner(options.name, options.model, fitting, device, catalogue)
         _, found = learner.fit_new(fitting.seed, train, fitting.epochs, validate, on_epoch, title)
     return found
+
+
+def validate_formula(
+    options: TrainingOptions,
+    running: RunningOptions,
+    catalogue: Catalogue,
+    metric: str,
+    *,
+    train: Interactions,
+    validation: Interactions,
+) -> float:
+    """Fit a model by its formula on the train part and return this metric on the validation part.
+
+    Raises ValueError if the metric cannot be computed.
+    """
+    validate = validation_of(metric, train=train, validation=validation)
+    with running_on(running):
+        return validate(fit_formula(options, catalogue, train))
+
+
+def fit_formula(
+    options: TrainingOptions, catalogue: Catalogue, part: Interactions
+) -> ClosedFormModel:
+    """Return the model that the options describe, fitted by its formula on this part."""
+    formula: ClosedFormModel = model_class(options.name)(options.model, catalogue)
+    formula.fit(part.view(formula.learns_from))
+    return formula
 
 
 def why_left_out(

@@ -6,7 +6,7 @@ import math
 import time
 from itertools import count
 
-from collaborative_autoencoders.learning.fit_model import validation_for
+from collaborative_autoencoders.learning.validation import validation_of
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
 
@@ -17,6 +17,7 @@ from .trial import TrialRuns, run_trial
 TRIALS_BEFORE_ESTIMATE = 3
 
 logger = logging.getLogger(__name__)
+models_logger = logging.getLogger("collaborative_autoencoders.models")
 
 
 def run_search(search: Search) -> Study:
@@ -43,16 +44,12 @@ def run_search(search: Search) -> Study:
 
 def check_validation(search: Search) -> None:
     """Raise ValueError if there is no validation metric, or it cannot be computed."""
-    if validation_for(search.fitting, **search.parts) is None:
-        raise ValueError(
-            f"{search.model}.fitting.validation_metric is null: set a metric to compare trials by, "
-            "such as ndcg_at_10"
-        )
+    validation_of(search.metric, option=search.metric_option, **search.parts)
 
 
 def check_grid(search: Search) -> None:
     """Raise ValueError if a grid has more combinations than `n_trials`, or infinitely many."""
-    if search.tuning.sampler != "grid":
+    if search.sampler != "grid":
         return
     combinations = search.space.combinations
     if combinations is None:
@@ -69,6 +66,8 @@ def run_trials(search: Search, study: Study, runs: TrialRuns) -> None:
     """Run trials until none is left or the time budget is spent."""
     started, budget = time.monotonic(), search.tuning.time_budget_seconds or math.inf
     gc.freeze()  # the collections between trials skip the objects that exist already
+    level = models_logger.level
+    models_logger.setLevel(logging.WARNING)  # a line per trial is enough
     try:
         for finished in count():
             spent = time.monotonic() - started
@@ -85,6 +84,7 @@ def run_trials(search: Search, study: Study, runs: TrialRuns) -> None:
         raise
     finally:
         gc.unfreeze()
+        models_logger.setLevel(level)
 
 
 def log_progress(search: Search, study: Study) -> None:
