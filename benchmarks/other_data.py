@@ -11,10 +11,10 @@ is fitted as committed, and again with its penalties multiplied by each factor o
 factor with the best validation is the best that a user could have tuned.
 
 A line has the metric on the test part, mean over the seeds of the split: as committed, with half of
-the 95 % interval over users (or ratings) of one split, by the ladder's choice, and the ladder itself
-on the validation part. One constant is right for all tables if the
-first two agree. Models that learn from likes have NDCG@10; rating models have RMSE, fitted and
-evaluated on all ratings without a core, 90/10.
+the 95 % interval over users (or ratings) of one split, by the ladder's choice, and the ladder
+itself on the validation part. One constant is right for all tables if the first two agree. Models
+that learn from likes have NDCG@10; rating models have RMSE, fitted and evaluated on all ratings
+without a core, 90/10.
 
 --published reads train.csv, valid.csv and test.csv with the columns user and item. As papers do, it
 fits on train, leaves out the items of train only, and prints NDCG@20.

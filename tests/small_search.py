@@ -1,4 +1,4 @@
-"""Searches of a small network on the checkerboard, for the tests of tuning."""
+"""Searches of a small model on the checkerboard, for the tests of tuning."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ BLOCKS = parameters_of("test")
 TUNING = {
     "space": "small",
     "sampler": "random",
+    "formula_metrics": {"ranking": "ndcg_at_5", "rating": "rmse"},
     "pruner": "none",
     "pruner_startup_trials": 0,
     "pruner_warmup_epochs": 0,
@@ -36,11 +37,12 @@ def tuning_options(**changes: Any) -> TuningOptions:
 def small_search(
     storage: str, block: dict[str, Any] = RANGE, model: str = "cdae", **tuning: Any
 ) -> Search:
-    """A search of this space with four trials of four epochs."""
-    block_of_model = BLOCKS[model]
-    fitting = block_of_model["fitting"] | EPOCHS
+    """A search of this space with four trials; those of a network have four epochs."""
+    own = dict(BLOCKS[model])
+    if "fitting" in own:
+        own["fitting"] |= EPOCHS
     return Search(
-        options=TrainingOptions.of(model).model_validate(block_of_model | {"fitting": fitting}),
+        options=TrainingOptions.of(model).model_validate(own),
         space=read_space(model, block),
         tuning=tuning_options(storage=storage, **tuning),
         running=RUNNING,

@@ -5,8 +5,8 @@ from functools import cache
 
 from kedro.pipeline import Pipeline
 
-from .models import MODELS, models_for, networks
-from .models.registry import Entry
+from .models import MODELS, models_for
+from .models.registry import Entry, single_models
 from .pipelines import (
     data_engineering,
     evaluation,
@@ -35,7 +35,7 @@ def _pipelines_of(models: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(MODELS),
         "inference": inference.create_pipeline(),
         "promotion": promotion.create_pipeline(),
-        "tuning": tuning.create_pipeline(networks()),
+        "tuning": tuning.create_pipeline(single_models()),
         "unseen_users": on_unseen_users(MODELS),
     }
 

@@ -90,6 +90,7 @@ def test_what_this_project_writes_is_valid(kind, value):
         ("data_facts", FACTS | {"ratings": 7}, "7 ratings in 6 cells|7 ratings in 2 x 3"),
         ("data_facts", FACTS | {"users": 3}, "density"),
         ("data_facts", FACTS | {"likes": 5}, "5 likes among 4"),
+        ("data_facts", FACTS | {"ratings_before_core": 3}, "4 ratings, before the core 3"),
         ("data_facts", FACTS | {"highest_rating": None}, "scale"),
         ("data_facts", FACTS | {"lowest_rating": 9.0}, "scale from 9"),
         ("data_facts", FACTS | {"rated": False}, "rated: false"),

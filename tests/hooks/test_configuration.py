@@ -8,8 +8,13 @@ from kedro.framework.project import LOGGING
 from model_options import CONF, configuration_of
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
-from collaborative_autoencoders.hooks.configuration import parameters_of, use_logging_of
+from collaborative_autoencoders.hooks.configuration import (
+    parameters_of,
+    refuse_unknown_namespaces,
+    use_logging_of,
+)
 from collaborative_autoencoders.hooks.next_commands import to_compare_runs, to_look_at_the_pipeline
+from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 
 @pytest.fixture
@@ -28,6 +33,16 @@ def test_a_folder_without_configuration_is_named_with_the_option(elsewhere):
     loader = ProjectConfigLoader(str(elsewhere / "conf"), base_env="base", default_run_env="local")
     with pytest.raises(MissingConfigException, match="no configuration in .*--conf-source"):
         parameters_of(loader)
+
+
+def test_an_unknown_namespace_is_named_with_those_that_the_pipelines_have():
+    every = register_pipelines()
+    says = r"tuning has no 'eese'; did you mean 'ease'\? \(it has autorec, .*, popularity\)"
+    with pytest.raises(ValueError, match=says):
+        refuse_unknown_namespaces(every, pipelines=["tuning"], namespaces=["cdae", "eese"])
+    refuse_unknown_namespaces(every, pipelines=["tuning"], namespaces=["cdae", "ease"], env="test")
+    refuse_unknown_namespaces(every, namespaces=["data_engineering"])
+    refuse_unknown_namespaces(every, pipelines=["no pipeline"], namespaces=["cdae"])
 
 
 def test_the_logging_of_another_folder_is_used_unless_kedro_has_found_one(elsewhere, monkeypatch):

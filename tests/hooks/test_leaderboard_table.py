@@ -10,7 +10,9 @@ from rich.console import Console
 
 from collaborative_autoencoders.evaluation.differences import BETTER, NO_DIFFERENCE, WORSE
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.hooks.leaderboard import show_leaderboard
+from collaborative_autoencoders.hooks.commands import on_all_ratings
+from collaborative_autoencoders.hooks.leaderboard import measures_ratings, show_leaderboard
+from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.metrics.table import at, metrics_of
 from collaborative_autoencoders.models import MODELS, models_for
 
@@ -37,10 +39,46 @@ def differences(*verdicts: str) -> pd.DataFrame:
     return pairs.assign(users=138493, verdict=[next(turns) for _ in rows])
 
 
-def printed(leaderboard: pd.DataFrame, pairs: pd.DataFrame, width: int) -> str:
+def printed(
+    leaderboard: pd.DataFrame, pairs: pd.DataFrame, width: int, about_ratings: str | None = None
+) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    show_leaderboard(leaderboard, pairs, console)
+    show_leaderboard(leaderboard, pairs, console, about_ratings)
     return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("env", "given", "limits", "command"),
+    [
+        (None, {}, {}, "kedro run --pipelines rating --params core.k=0,outputs=base/all-ratings"),
+        (
+            "mine",
+            {"outputs": "other", "split": {"seed": 7}},
+            {"user_k": 10},
+            "kedro run --env mine --pipelines rating "
+            "--params outputs=other/all-ratings,split.seed=7,core.k=0,core.user_k=0",
+        ),
+    ],
+)
+def test_the_command_for_all_ratings_is_the_typed_one_without_the_core(
+    env, given, limits, command, monkeypatch
+):
+    monkeypatch.setattr("sys.argv", ["/bin/kedro"])
+    run_params = dict.fromkeys(("tags", "namespaces", "node_names", "from_nodes", "to_nodes"))
+    run_params |= {"from_inputs": None, "to_outputs": ["x"], "pipeline_names": ["evaluation"]}
+    core = CoreOptions.model_validate(parameters_of("base")["core"] | limits)
+    assert on_all_ratings(run_params | {"env": env, "runtime_params": given}, core) == command
+
+
+def test_what_the_core_left_out_is_said_below_the_table_for_ratings_only():
+    line = "RMSE and MAE are of the 95,215 ratings in the core of likes, not of all 100,000."
+    pairs = differences(NO_DIFFERENCE)
+    lists, _, ratings = printed(board(), pairs, 80, line).partition("Ratings, sorted by rmse")
+    assert line in ratings
+    assert line not in lists
+    of_lists = board()[lambda table: ~table["model"].isin(models_for("rating"))]
+    assert line not in printed(of_lists, pairs, 80, line)
+    assert (measures_ratings(board()), measures_ratings(of_lists)) == (True, False)
 
 
 @pytest.mark.parametrize(

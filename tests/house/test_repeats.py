@@ -15,8 +15,9 @@ from collaborative_autoencoders.tracking.provenance import COSTS
 PARTS = ("train", "validation", "test")
 RAW = "data/01_raw/ratings.parquet"
 NOT_EXACT = {
-    *("metrics.json", "fit_facts.json", "history.json", "curves.json", "leaderboard.csv"),
+    *("metrics.json", "history.json", "curves.json", "leaderboard.csv"),
     *("registration.json", "registered_models.csv"),
+    *(f"{model}.fit_facts.json" for model in MODELS),
 }
 """Files with seconds, memory or registered versions, which differ from run to run."""
 

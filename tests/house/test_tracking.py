@@ -102,7 +102,7 @@ def test_the_metrics_of_groups_are_metrics_of_the_child(finished_world, children
 @pytest.mark.parametrize("model", NETWORKS)
 def test_curves_have_a_point_per_epoch(finished_world, children, model):
     client, child = tracked.store(finished_world), children[model]
-    facts = json.loads((finished_world / REPORTS / model / "fit_facts.json").read_text())
+    facts = json.loads((finished_world / f"data/06_models/test/{model}.fit_facts.json").read_text())
     validation = f"validation_{child.data.params['fitting.validation_metric']}"
     for curve in ("train_loss", "learning_rate", validation):
         points = client.get_metric_history(child.info.run_id, curve)

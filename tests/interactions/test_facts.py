@@ -5,6 +5,7 @@ import pytest
 
 from collaborative_autoencoders.interactions.column_types import RatingScale
 from collaborative_autoencoders.interactions.facts import (
+    about_core,
     check_list_lengths,
     checksum_of,
     describe,
@@ -18,7 +19,7 @@ RATINGS = pd.DataFrame(
 
 
 def test_the_facts_are_counted():
-    facts = describe(RATINGS, like_threshold=4, scale=None)
+    facts = describe(RATINGS, like_threshold=4, scale=None, ratings_before_core=7)
 
     assert facts._asdict() == {
         "rated": True,
@@ -30,17 +31,29 @@ def test_the_facts_are_counted():
         "lowest_rating": 0.5,
         "highest_rating": 5.0,
         "tied_share": None,
+        "ratings_before_core": 7,
     }
 
 
+def test_ratings_that_the_core_left_out_are_named():
+    facts = describe(RATINGS, like_threshold=4, scale=None, ratings_before_core=26_173)._asdict()
+
+    line = "RMSE and MAE are of the 3 ratings in the core of likes, not of all 26,173."
+    assert about_core(facts) == line
+    assert about_core(facts | {"ratings_before_core": 3}) is None
+    assert about_core(facts | {"rated": False}) is None
+    older = {key: value for key, value in facts.items() if key != "ratings_before_core"}
+    assert about_core(older) is None
+
+
 def test_the_scale_is_the_one_declared_whatever_was_given():
-    facts = describe(RATINGS, like_threshold=4, scale=SCALE)
+    facts = describe(RATINGS, like_threshold=4, scale=SCALE, ratings_before_core=3)
 
     assert (facts.lowest_rating, facts.highest_rating) == (0, 10)
 
 
 def test_without_ratings_there_is_no_lowest_one():
-    facts = describe(RATINGS.drop(columns="rating"), like_threshold=4, scale=SCALE)
+    facts = describe(RATINGS.drop(columns="rating"), 4, SCALE, ratings_before_core=3)
 
     assert (facts.rated, facts.likes, facts.lowest_rating) == (False, 3, None)
 

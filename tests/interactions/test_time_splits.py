@@ -206,7 +206,7 @@ def test_tied_rows_are_counted_within_users():
     times = np.array([70, 80, 70, 90, 70, 90, 90])
 
     assert tied_share(user, times) == 3 / 7
-    facts = describe(make_ratings([(0, 1, 7), (0, 2, 7)]), like_threshold=4, scale=None)
+    facts = describe(make_ratings([(0, 1, 7), (0, 2, 7)]), 4, None, ratings_before_core=2)
     assert facts.tied_share == 1 / 2
 
 

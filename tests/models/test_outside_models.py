@@ -212,12 +212,11 @@ def test_a_run_fits_it_and_puts_it_on_the_leaderboard(ran):
     assert "fitting.batch_size" not in runs["together"].data.params
 
 
-def test_every_pipeline_has_it_and_tuning_has_the_network():
+def test_every_pipeline_has_it():
     pipelines = pipeline_registry.register_pipelines()
-    for name in ("__default__", "ranking", "training", "evaluation", "unseen_users"):
+    for name in ("__default__", "ranking", "training", "evaluation", "unseen_users", "tuning"):
         assert set(LINES) <= namespaces_of(pipelines[name]), name
     assert not set(LINES) & namespaces_of(pipelines["rating"])
-    assert set(LINES) & namespaces_of(pipelines["tuning"]) == {"one_layer"}
 
 
 def namespaces_of(pipeline) -> set[str]:

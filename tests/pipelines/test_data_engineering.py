@@ -124,6 +124,7 @@ def test_the_facts_are_flat_and_can_be_json(made):
         "lowest_rating",
         "highest_rating",
         "tied_share",
+        "ratings_before_core",
     ]
     assert facts["data_set"] == "fabricated"
     assert json.loads(json.dumps(facts)) == facts
@@ -134,6 +135,8 @@ def test_the_report_and_the_facts_agree(made):
     after = made["core_report"]["after"]
 
     assert {name: made["data_facts"][name] for name in after} == after
+    before = made["core_report"]["before"]["ratings"]
+    assert made["data_facts"]["ratings_before_core"] == before == len(made["clean_ratings"])
 
 
 def test_the_lookup_has_the_ids_and_titles_at_their_indices_and_the_facts(made):

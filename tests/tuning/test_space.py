@@ -8,6 +8,7 @@ from small_search import tuning_options
 
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.models import networks
+from collaborative_autoencoders.models.registry import single_models
 from collaborative_autoencoders.tuning.options import SearchSpaces, TuningOptions
 from collaborative_autoencoders.tuning.space import Choices, Range, read_space
 
@@ -143,6 +144,11 @@ def test_a_space_that_makes_no_sense_is_refused_by_name(block, says):
         read_space("cdae", block)
 
 
+def test_a_space_of_a_formula_has_no_fitting():
+    with pytest.raises(ValueError, match=r"fitting: a space has `model` here, with options below"):
+        read_space("ease", model(relaxation=[0, 0.5]) | {"fitting": {"epochs": [1, 2]}})
+
+
 def test_a_model_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="small.cdea: 'cdea' is none of popularity"):
         SearchSpaces.model_validate({"small": {"cdea": model(hidden_size=[1, 2])}})
@@ -168,6 +174,10 @@ def test_a_space_of_a_name_that_is_not_there_is_refused():
         ({"n_trials": 0}, "greater than 0"),
         ({"sampler": "cmaes"}, "'grid', 'random' or 'tpe'"),
         ({"time_budget_seconds": 0}, "greater than 0"),
+        (
+            {"formula_metrics": {"ranking": "rmse", "rating": "rmse"}},
+            "ranking\n.*rmse needs predicted ratings: set a list metric, such as ndcg_at_10",
+        ),
     ],
 )
 def test_options_that_make_no_sense_are_refused(changes, says):
@@ -232,8 +242,16 @@ def test_the_article_s_best_values_are_in_its_grid():
 def test_the_default_space_holds_the_defaults():
     base = parameters("base")
     spaces = SearchSpaces.model_validate(base["search_spaces"])
-    for name in networks():
+    assert spaces.of("default", "popularity") is None
+    for name in set(single_models()) - {"popularity"}:
         assert spaces.of("default", name).point_of(base[name]) is not None, name
+
+
+def test_every_formula_has_a_default_space_that_is_a_grid_within_n_trials():
+    base = parameters("base")
+    spaces = SearchSpaces.model_validate(base["search_spaces"])
+    for name in set(single_models()) - {*networks(), "popularity"}:
+        assert 10 <= spaces.of("default", name).combinations <= base["tuning"]["n_trials"], name
 
 
 # --- any_network ---
@@ -245,6 +263,7 @@ def test_a_network_without_a_block_of_its_own_is_searched_over_any_network():
     own = model(hidden_size=[1, 2])
     spaces = SearchSpaces.model_validate({"small": {"cdae": own, "any_network": SHARED}})
     assert set(spaces.of("small", "cdae").axes) == {"model.hidden_size"}
+    assert spaces.of("small", "ease") is None
     for name in set(networks()) - {"cdae"}:
         space = spaces.of("small", name)
         assert space.axes == {"fitting.learning_rate": Range(0.0003, 0.01, True)}

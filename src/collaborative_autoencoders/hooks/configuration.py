@@ -1,14 +1,17 @@
 """Check of the configuration before a run."""
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import configure_logging
+from kedro.pipeline import Pipeline
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.tracking.masking import remember_secrets
@@ -33,10 +36,30 @@ class ConfigurationHook:
         loader = cast(ProjectConfigLoader, context.config_loader)
         loader.project_root = context.project_path
         use_logging_of(Path(loader.conf_source))
+        if typed := click.get_current_context(silent=True):
+            refuse_unknown_namespaces(register_pipelines(), **typed.params)
         parameters = parameters_of(loader)
         remember_secrets(parameters)
         check_parameters(parameters, register_pipelines(), loader)
         loader["parameters"] = parameters  # Kedro and the hooks ask for them again
+
+
+def refuse_unknown_namespaces(
+    every: Mapping[str, Pipeline],
+    pipelines: Iterable[str] | None = None,
+    namespaces: Iterable[str] | None = None,
+    **_: Any,
+) -> None:
+    """Raise ValueError, with those there are, if the typed pipelines have no such namespace."""
+    names = list(pipelines or ["__default__"])
+    nodes = [node for name in names if name in every for node in every[name].nodes]
+    known = {node.namespace for node in nodes if node.namespace}
+    for asked in namespaces or ():
+        if nodes and not any(f"{name}.".startswith(f"{asked}.") for name in known):
+            raise ValueError(
+                f"--namespaces: {' and '.join(names)} has no {asked!r}{closest_hint(asked, known)} "
+                f"(it has {', '.join(sorted(known))})"
+            )
 
 
 def use_logging_of(conf_source: Path) -> None:

@@ -26,8 +26,11 @@ from collaborative_autoencoders.evaluation.differences import (
     VERDICT,
 )
 from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
+from collaborative_autoencoders.interactions.core import CoreOptions
+from collaborative_autoencoders.interactions.facts import about_core
 from collaborative_autoencoders.metrics.table import Measure, measure, metrics_of
 
+from .commands import on_all_ratings
 from .next_commands import to_compare_runs, to_look_at_the_pipeline
 
 FIT_SECONDS = "fit_seconds"
@@ -44,18 +47,26 @@ class LeaderboardHook:
         if "leaderboard" not in pipeline.all_outputs():
             return
         leaderboard, console = catalog.load("leaderboard"), Console(highlight=False)
-        show_leaderboard(leaderboard, catalog.load("differences"), console)
-        for command, why in (*activation(), *next_commands(run_params)):
+        about_ratings = about_core(catalog.load("data_facts"))
+        show_leaderboard(leaderboard, catalog.load("differences"), console, about_ratings)
+        commands = [*activation(), *next_commands(run_params)]
+        if about_ratings and measures_ratings(leaderboard):
+            core = CoreOptions.model_validate(catalog.load("params:core"))
+            commands.append((on_all_ratings(run_params, core), "RMSE of all ratings"))
+        for command, why in commands:
             console.print(f"  [bold]{command:<25}[/bold] [dim]{why}[/dim]", soft_wrap=True)
 
 
 def show_leaderboard(
-    leaderboard: pd.DataFrame, differences: pd.DataFrame, console: Console
+    leaderboard: pd.DataFrame,
+    differences: pd.DataFrame,
+    console: Console,
+    about_ratings: str | None = None,
 ) -> None:
     """Print a table for lists and one for ratings, each with sentences on the differences.
 
     One is sorted by the primary metric, the other by the metric that models for the other task are
-    compared by.
+    compared by. `about_ratings` is a line below the table for ratings.
     """
     for found in sorting_measures(leaderboard, differences):
         rows = sort_by(leaderboard, found.name)
@@ -63,11 +74,19 @@ def show_leaderboard(
         if len(rows):
             console.print(leaderboard_table(rows, found))
             console.print("* best in its column")
+            if found.k is None and about_ratings:
+                console.print(about_ratings, markup=False)
             for line in sentences(rows, differences, found):
                 console.print(line, markup=False)
             console.print()
     for model, reason in reasons_of(leaderboard).items():
         console.print(f"{model} is left out: {reason}", markup=False)
+
+
+def measures_ratings(leaderboard: pd.DataFrame) -> bool:
+    """Return whether a model of the leaderboard predicts ratings."""
+    names = [metric.name for metric in metrics_of("ratings") if metric.name in leaderboard]
+    return bool(leaderboard[names].notna().any(axis=None))
 
 
 def sorting_measures(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> list[Measure]:

@@ -15,7 +15,7 @@ SEARCH, PROPOSAL = "search", "proposed_parameters"
 
 
 class TuningHook:
-    """Prints the best options of each searched network and the path of its proposal."""
+    """Prints the best options of each searched model and the path of its proposal."""
 
     @hook_impl(trylast=True)
     def after_pipeline_run(
@@ -47,7 +47,10 @@ def holds_a_search(name: str) -> bool:
 
 
 def search_table(search: dict[str, Any], figures: dict[str, float]) -> Table:
-    """Return a table with a row per axis: its value in the best trial, and its importance."""
+    """Return a table with a row per axis: its value in the best trial, and its importance.
+
+    A search of few trials has no importances.
+    """
     best, states = search["best"], [trial["state"] for trial in search["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
     table = Table(
@@ -63,12 +66,12 @@ def search_table(search: dict[str, Any], figures: dict[str, float]) -> Table:
     )
     table.add_column("option", no_wrap=True)
     table.add_column("best", justify="right")
-    table.add_column("importance", justify="right")
-    importance = {axis: figures.get(f"importance.{axis}") for axis in search["axes"]}
-    for axis in sorted(importance, key=lambda axis: -(importance[axis] or 0.0)):
+    shares = {axis: figures.get(f"importance.{axis}", 0.0) for axis in search["axes"]}
+    if any(shares.values()):
+        table.add_column("importance", justify="right")
+    for axis in sorted(shares, key=lambda axis: -shares[axis]):
         group, _, option = axis.partition(".")
-        share = importance[axis]
         value = best["params"][group][option]
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        table.add_row(axis, shown, "–" if share is None else f"{share:.2f}")
+        table.add_row(axis, shown, *[f"{shares[axis]:.2f}"][: len(table.columns) - 2])
     return table

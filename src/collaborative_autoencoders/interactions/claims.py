@@ -35,6 +35,7 @@ class StoredFacts(Options):
     lowest_rating: float | None = None
     highest_rating: float | None = None
     tied_share: Annotated[float, Ge(0), Le(1)] | None = None
+    ratings_before_core: Annotated[int, Ge(0)] | None = None
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
@@ -43,6 +44,8 @@ class StoredFacts(Options):
             raise ValueError(f"{self.ratings} ratings in {self.users} x {self.items} cells")
         if self.likes is not None and self.likes > (self.ratings or 0):
             raise ValueError(f"{self.likes} likes among {self.ratings} ratings")
+        if self.ratings_before_core is not None and self.ratings_before_core < (self.ratings or 0):
+            raise ValueError(f"{self.ratings} ratings, before the core {self.ratings_before_core}")
         if self.density is not None and not np.isclose(
             self.density * cells, self.ratings or 0, rtol=1e-9
         ):

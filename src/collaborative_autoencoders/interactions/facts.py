@@ -1,7 +1,8 @@
 """Facts about the data that are reported with every result: source and size."""
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -42,6 +43,9 @@ class DataFacts(NamedTuple):
     tied_share: float | None
     """Share of the rows with the time of the same user's next row; null without timestamps."""
 
+    ratings_before_core: int
+    """Number of rows before users and items with few likes were removed."""
+
 
 def source_of(raw: pd.DataFrame, clean: pd.DataFrame) -> Source:
     """Return the source from the raw table's `attrs`.
@@ -67,7 +71,12 @@ def checksum_of(clean: pd.DataFrame) -> str:
     return hashlib.sha256(hash_N.astype("<u8").tobytes()).hexdigest()
 
 
-def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | None) -> DataFacts:
+def describe(
+    ratings: pd.DataFrame,
+    like_threshold: float,
+    scale: RatingScale | None,
+    ratings_before_core: int,
+) -> DataFacts:
     """Return the size of the table and its rating scale: as declared, else as observed."""
     user_N, user_ids = encode(ratings[USER])
     users, items = len(user_ids), len(encode(ratings[ITEM]).ids)
@@ -88,7 +97,20 @@ def describe(ratings: pd.DataFrame, like_threshold: float, scale: RatingScale | 
         lowest_rating=lowest,
         highest_rating=highest,
         tied_share=tied_share(user_N, times.to_numpy()) if times is not None else None,
+        ratings_before_core=ratings_before_core,
     )
+
+
+def about_core(facts: Mapping[str, Any]) -> str | None:
+    """Return which ratings RMSE and MAE are computed on, if the core left some out.
+
+    The core counts likes, so it removes ratings that a model of ratings could learn from. None if
+    it removed none, or if the table has no ratings.
+    """
+    kept, before = facts["ratings"], facts.get("ratings_before_core")
+    if not facts["rated"] or before in (None, kept):
+        return None
+    return f"RMSE and MAE are of the {kept:,} ratings in the core of likes, not of all {before:,}."
 
 
 def refuse_outside(ratings_N: pd.Series, scale: RatingScale) -> None:

@@ -110,6 +110,26 @@ def fit_with_validation(
     return found
 
 
+def validate_formula(
+    options: TrainingOptions,
+    running: RunningOptions,
+    catalogue: Catalogue,
+    metric: str,
+    *,
+    train: Interactions,
+    validation: Interactions,
+) -> float:
+    """Fit a model by its formula on the train part and return this metric on the validation part.
+
+    Of a ladder, the factor is chosen first, as in training.
+    Raises ValueError if the metric cannot be computed.
+    """
+    validate = validation_of(metric, train=train, validation=validation)
+    with running_on(running):
+        parts = {"train": train, "validation": validation}
+        return validate(fit_formula(options, catalogue, train, **parts))
+
+
 def why_left_out(
     options: TrainingOptions,
     catalogue: Catalogue,

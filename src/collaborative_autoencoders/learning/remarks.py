@@ -42,7 +42,7 @@ def remarks_of(
         references["popularity"] = validate(popularity)
     remarks = [
         f"it is no better than {name}: validation {metric} is {best:.4f} against {value:.4f}. Try "
-        f"other options: kedro run --pipelines tuning"
+        f"other options: kedro run --pipelines tuning --namespaces {options.name}"
         for name, value in references.items()
         if sign * best <= sign * value * (1 + sign * LEAST_GAIN)
     ]

@@ -20,15 +20,21 @@ from collaborative_autoencoders.models.model import Model, RatingModel
 
 USERS_AT_ONCE = 1024
 
+METRIC_OPTION = "fitting.validation_metric"
+"""Option of a network's validation metric."""
+
 Validate = Callable[[Model], float]
 
 
-def validation_of(name: str, *, train: Interactions, validation: Interactions) -> Validate:
-    """Return a function that evaluates a network on the validation part by this metric.
+def validation_of(
+    name: str, *, train: Interactions, validation: Interactions, option: str = METRIC_OPTION
+) -> Validate:
+    """Return a function that evaluates a model on the validation part by this metric.
 
-    Raises ValueError if the validation part is empty or a list is longer than the catalogue.
+    Raises ValueError, with the option that set the metric, if the validation part is empty or a
+    list is longer than the catalogue.
     """
-    if reason := why_not_computed(name, validation):
+    if reason := why_not_computed(name, validation, option):
         raise ValueError(reason)
     measure = measure_of_users(name)
     if measure.k is None:
@@ -37,20 +43,26 @@ def validation_of(name: str, *, train: Interactions, validation: Interactions) -
     return lambda network: list_metric(network, measure, train, validation, owners_I)
 
 
-def why_not_computed(name: str, validation: Interactions) -> str | None:
+def why_not_computed(
+    name: str, validation: Interactions, option: str = METRIC_OPTION
+) -> str | None:
     """Return why a metric cannot be computed on the validation part, with fixes; None if it can."""
     measure = measure_of_users(name)
     kind = "ratings" if measure.k is None else "likes"
     held_out = validation.ratings if measure.k is None else validation.likes
     if held_out.nnz == 0:
+        without = (
+            ", or fit without validation (fitting.validation_metric: null and "
+            "fitting.patience: null)"
+        )
         return (
             f"the validation part has no {kind}, so {name} cannot be computed: raise "
-            "split.validation_fraction, set split.within: global if users have few ratings, or "
-            "fit without validation (fitting.validation_metric: null and fitting.patience: null)"
+            "split.validation_fraction, or set split.within: global if users have few ratings"
+            f"{without if option == METRIC_OPTION else ''}"
         )
     if measure.k is not None and measure.k > validation.shape[1]:
         return (
-            f"fitting.validation_metric: {name} needs {measure.k} items, and the catalogue has "
+            f"{option}: {name} needs {measure.k} items, and the catalogue has "
             f"{validation.shape[1]} items: choose a smaller k"
         )
     return None

@@ -1,6 +1,6 @@
 """The bias model μ + b_user + b_item, a baseline for rating prediction.
 
-Dimension key: U users, I items, N ratings.
+Dimension key: U users, I items, N ratings, G groups (users or items) with ratings.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -15,20 +15,49 @@ from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.options import Options
 
 from .model import Catalogue, check_state
+from .penalty import Auto
 
 Floats = NDArray[np.float32]
+
+UNKNOWN_DAMPING = 5.0
+"""The damping if no user, or no item, has two ratings, so that nothing tells noise from bias."""
 
 
 class BiasOptions(Options):
     """Options of the bias model."""
 
-    damping: Annotated[float, Ge(0)]
-    """Number of pseudo-ratings with deviation 0 that are added for each user and item."""
+    damping: Annotated[float, Ge(0)] | Auto
+    """Number of pseudo-ratings with deviation 0 that are added for each user and item. `auto` fits
+    the data: `noise_by_spread`, of items and of users."""
 
 
 def damped_mean(total: NDArray[Any], count: NDArray[np.integer], damping: float) -> Floats:
     """Return total / (count + damping), and 0 where total, count and damping are 0."""
     return (total / np.maximum(count + damping, 1e-12)).astype(np.float32)
+
+
+def noise_by_spread(deviation_N: NDArray[Any], group_N: NDArray[np.integer]) -> float:
+    """Return σ² / τ²: the variance of ratings within a group over that of the groups' biases.
+
+    With r_n = b_g + noise, b_g ~ N(0, τ²) and noise of variance σ², the best estimate of b_g from n
+    ratings is their sum / (n + σ² / τ²). Both variances are estimated by the method of moments
+    (one-way analysis of variance). A ratio of variances has no unit, and does not depend on the
+    number of ratings, so it is right for any scale, size and density.
+    At most the number of ratings, where groups do not differ.
+    """
+    count_G = np.bincount(group_N)
+    has_ratings_G = count_G > 0
+    count_G = count_G[has_ratings_G].astype(np.float64)
+    mean_G = np.bincount(group_N, weights=deviation_N)[has_ratings_G] / count_G
+    total, groups = count_G.sum(), len(count_G)
+    if total == groups:
+        return UNKNOWN_DAMPING
+    squares = np.square(deviation_N, dtype=np.float64).sum()
+    within = max(0.0, squares - (count_G * mean_G**2).sum()) / (total - groups)
+    mean = (count_G * mean_G).sum() / total
+    between = (count_G * (mean_G - mean) ** 2).sum() - (groups - 1) * within
+    spread = between / max(1.0, total - (count_G**2).sum() / total)
+    return float(within / max(spread, within / total)) if within > 0 else 0.0
 
 
 def item_biases(ratings_UI: csr_array, mean: float, damping: float) -> Floats:
@@ -60,18 +89,27 @@ class Bias:
         """Create an unfitted model with all biases 0."""
         self.options = options
         self.catalogue = catalogue
+        self.chosen: dict[str, float] = {}
         self.mean = np.float32(0)
         self.item_bias_I = np.zeros(catalogue.items, dtype=np.float32)
+        self.user_damping = 0.0 if options.damping == "auto" else options.damping
 
     def fit(self, train_UI: csr_array) -> None:
         """Compute the mean rating and the damped item biases."""
-        self.mean = np.float32(train_UI.data.mean(dtype=np.float64))
-        self.item_bias_I = item_biases(train_UI, float(self.mean), self.options.damping)
+        self.mean, damping = np.float32(train_UI.data.mean(dtype=np.float64)), self.options.damping
+        deviation_N = train_UI.data - np.float64(self.mean)
+        of_items = noise_by_spread(deviation_N, train_UI.indices) if damping == "auto" else damping
+        self.item_bias_I = item_biases(train_UI, float(self.mean), of_items)
+        if damping == "auto":
+            rest_N = deviation_N - self.item_bias_I[train_UI.indices]
+            of_users = noise_by_spread(rest_N, user_of_cells(train_UI))
+            self.user_damping = float(np.float32(of_users))  # as it is stored
+            self.chosen = {"damping_of_items": of_items, "damping_of_users": of_users}
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the predicted ratings before they are clipped to the scale, shape (U, I)."""
         user_bias_U = user_biases(
-            histories_UI, float(self.mean), self.item_bias_I, self.options.damping
+            histories_UI, float(self.mean), self.item_bias_I, self.user_damping
         )
         return self.mean + user_bias_U[:, None] + self.item_bias_I
 
@@ -81,11 +119,20 @@ class Bias:
         return np.clip(self.score(histories_UI, users_U), lowest, highest)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the mean and the item biases."""
-        return {"mean": np.asarray(self.mean), "item_bias_I": self.item_bias_I}
+        """Return the mean, the item biases and, if it is `auto`, the damping of users."""
+        state = {"mean": np.asarray(self.mean), "item_bias_I": self.item_bias_I}
+        if self.options.damping == "auto":
+            state["user_damping"] = np.asarray(self.user_damping, dtype=np.float32)
+        return state
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Load the mean and the item biases."""
-        check_state(state, mean=(), item_bias_I=(self.catalogue.items,))
+        """Load what `state` returned."""
+        shapes: dict[str, tuple[int, ...]] = {"mean": (), "item_bias_I": (self.catalogue.items,)}
+        if self.options.damping == "auto":
+            shapes["user_damping"] = ()
+        check_state(state, **shapes)
+        if not state.get("user_damping", 0) >= 0:
+            raise ValueError("the damping of users is below 0")
         self.mean = np.float32(state["mean"])
         self.item_bias_I = state["item_bias_I"]
+        self.user_damping = float(state.get("user_damping", self.user_damping))

@@ -52,6 +52,16 @@ def models_for(task: Task) -> list[str]:
     return [name for name, entry in MODELS.items() if entry.task == task]
 
 
+def single_models() -> list[str]:
+    """Return the names of the models that are fitted by themselves, all but the stacks."""
+    return [name for name, entry in MODELS.items() if not entry.members]
+
+
+def is_formula(name: str) -> bool:
+    """Return whether this is a model that is fitted by a formula, without a `fitting` block."""
+    return name in MODELS and not MODELS[name].is_network and not MODELS[name].members
+
+
 def networks() -> list[str]:
     """Return the names of the models that are fitted by gradient descent."""
     return [name for name, entry in MODELS.items() if entry.is_network]

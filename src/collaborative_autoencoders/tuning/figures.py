@@ -14,15 +14,19 @@ from .study import COMPLETE, PRUNED, STATES, to_optuna
 
 HEIGHT_PIXELS = 420
 
+LEAST_TRIALS = 10
+"""Complete trials that importances need: forests of fewer points say nothing."""
+
 
 def importances_of(result: dict[str, Any]) -> dict[str, float]:
     """Return the share of each axis in the variance of the metric, largest first (fANOVA).
 
-    The variance is over the complete trials. The result is empty if all have the same value.
+    The variance is over the complete trials. The result is empty if they are fewer than
+    `LEAST_TRIALS` or have the same value.
     """
     study = rebuild(result)
-    values = {trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))}
-    if len(values) < 2:
+    values = [trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))]
+    if len(values) < LEAST_TRIALS or len(set(values)) < 2:
         return {}
     found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     return {name: float(share) for name, share in found.items()}
@@ -41,17 +45,21 @@ def draw_parallel_coordinates(result: dict[str, Any]) -> go.Figure:
 def draw_importances(result: dict[str, Any]) -> go.Figure:
     """Return a figure with a bar per axis: its importance."""
     if result["left_out"]:
-        return go.Figure()
+        return with_words(result["left_out"])
     shares = dict(reversed(importances_of(result).items()))
+    if not shares:
+        return with_words(
+            f"importances need {LEAST_TRIALS} complete trials with different values of the metric"
+        )
     bars = go.Bar(x=list(shares.values()), y=list(map(option_of, shares)), orientation="h")
     title = "importance, as a share of the variance of the validation metric (fANOVA)"
     return with_title(go.Figure(bars), result, title)
 
 
 def draw(result: dict[str, Any], plot: Callable[..., go.Figure], title: str) -> go.Figure:
-    """Return one of optuna's figures; an empty figure if nothing was searched."""
+    """Return one of optuna's figures, or why nothing was searched."""
     if result["left_out"]:
-        return go.Figure()
+        return with_words(result["left_out"])
     figure = plot(rebuild(result, option_of), target_name=f"validation {result['metric']}")
     return with_title(figure, result, title)
 
@@ -60,6 +68,13 @@ def with_title(figure: go.Figure, result: dict[str, Any], title: str) -> go.Figu
     """Return the figure with a title and a fixed height."""
     title = f"{result['model']} ({result['study']}): {title}"
     return figure.update_layout(title=title, height=HEIGHT_PIXELS, template="plotly_white")
+
+
+def with_words(text: str) -> go.Figure:
+    """Return a figure that only says why there is nothing to draw."""
+    figure = go.Figure().add_annotation(text=text, showarrow=False)
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return figure.update_layout(height=HEIGHT_PIXELS, template="plotly_white")
 
 
 def option_of(axis: str) -> str:

@@ -12,12 +12,11 @@ from pydantic import ConfigDict, Field, PlainSerializer, RootModel, field_valida
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
-from collaborative_autoencoders.learning.options import (
-    FittingOptions,
-    RunningOptions,
-    TrainingOptions,
-)
+from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.learning.validation import METRIC_OPTION
+from collaborative_autoencoders.metrics.table import UserMetric, measure_of_users
 from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.models.registry import MODELS, is_formula
 from collaborative_autoencoders.options import MOST, Count, Options
 from collaborative_autoencoders.tracking.masking import mask, mask_uri
 from collaborative_autoencoders.tracking.provenance import git_state
@@ -26,6 +25,24 @@ from .space import ANY_NETWORK, Point, Space, read_space
 
 STUDY_FORMAT = 2
 """Part of a study's name. After a change of format, a search creates a new study."""
+
+
+class FormulaMetrics(Options):
+    """The validation metrics of models that are fitted by a formula, by the task of the model."""
+
+    ranking: UserMetric
+    """A metric of lists, such as `ndcg_at_10`."""
+    rating: UserMetric
+    """`rmse`, `mae`, or a metric of lists."""
+
+    @field_validator("ranking")
+    @classmethod
+    def _is_of_lists(cls, name: str) -> str:
+        if measure_of_users(name).k is None:
+            raise ValueError(
+                f"{name} needs predicted ratings: set a list metric, such as ndcg_at_10"
+            )
+        return name
 
 
 class TuningOptions(Options):
@@ -39,7 +56,12 @@ class TuningOptions(Options):
 
     sampler: Literal["grid", "random", "tpe"]
     """grid: all combinations; random: independent draws; tpe: tree-structured Parzen estimator
-    (Bergstra et al. 2011), which samples near the best trials so far."""
+    (Bergstra et al. 2011), which samples near the best trials so far. A model that is fitted by a
+    formula has a grid if its space has choices only, and no more combinations than `n_trials`."""
+
+    formula_metrics: FormulaMetrics
+    """What trials of models without a `fitting` block are compared by. A network has its
+    `fitting.validation_metric`."""
 
     pruner: Literal["median", "none"]
     """median: stop a trial whose validation is below the median of the other trials at the same
@@ -98,14 +120,17 @@ class SearchSpaces(RootModel[dict[str, dict[str, Any]]]):
         return self
 
     def of(self, name: str, model: str) -> Space | None:
-        """Return the space for a network; None if it has no block for it and no `any_network`.
+        """Return the space for a model; None if it has no block for it.
+
+        A network without a block has that of `any_network`, if there is one.
 
         Raises ValueError for an unknown name.
         """
         if name not in self.root:
             raise ValueError(f"tuning.space: {name!r} is none of {', '.join(self.root)}")
         blocks = self.root[name] or {}
-        found = next((key for key in (model, ANY_NETWORK) if key in blocks), None)
+        keys = (model,) if is_formula(model) else (model, ANY_NETWORK)
+        found = next((key for key in keys if key in blocks), None)
         return None if found is None else read_space(found, blocks[found])
 
 
@@ -139,27 +164,56 @@ class Search:
         return Catalogue(*(self.facts[field] for field in Catalogue._fields))
 
     @property
-    def fitting(self) -> FittingOptions:
-        """The options of fitting in the model's own block."""
-        assert self.options.fitting is not None, "only networks are searched"
-        return self.options.fitting
+    def is_of_formula(self) -> bool:
+        """Whether the model is fitted by a formula, so that a trial has no epochs."""
+        return self.options.fitting is None
 
     @property
     def metric(self) -> str:
-        """The name of the validation metric that trials are compared by."""
-        return str(self.fitting.validation_metric)
+        """The name of the validation metric that trials are compared by.
+
+        Raises ValueError if a network has none.
+        """
+        if self.options.fitting is None:
+            return str(getattr(self.tuning.formula_metrics, MODELS[self.model].task))
+        if self.options.fitting.validation_metric is None:
+            raise ValueError(
+                f"{self.model}.fitting.validation_metric is null: set a metric to compare trials "
+                "by, such as ndcg_at_10"
+            )
+        return self.options.fitting.validation_metric
+
+    @property
+    def metric_option(self) -> str:
+        """The option that sets the metric."""
+        if self.is_of_formula:
+            return f"tuning.formula_metrics.{MODELS[self.model].task}"
+        return METRIC_OPTION
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a higher value of the metric is better."""
+        return measure_of_users(self.metric).metric.higher_is_better
+
+    @property
+    def sampler(self) -> str:
+        """The sampler of the options, or `grid` for the small space of a formula."""
+        combinations = self.space.combinations
+        is_small = combinations is not None and combinations <= self.tuning.n_trials
+        return "grid" if self.is_of_formula and is_small else self.tuning.sampler
 
     @cached_property
     def block(self) -> dict[str, Any]:
-        """The model's own block as JSON values."""
-        return self.options.model_dump(mode="json")
+        """The model's own block as JSON values; without `fitting` for a formula."""
+        block = self.options.model_dump(mode="json")
+        return {group: options for group, options in block.items() if options is not None}
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Return threads, device and commit, on which a validation value also depends."""
         from collaborative_autoencoders.learning.running import choose_device
 
-        device = choose_device(self.running.device).type
+        device = "cpu" if self.is_of_formula else choose_device(self.running.device).type
         return {"threads": self.running.threads, "device": device, **git_state(Path.cwd())}
 
     @cached_property
@@ -169,10 +223,12 @@ class Search:
             "format": STUDY_FORMAT,
             "options": self.block,
             "space": self.space._asdict(),
-            "sampler": self.tuning.sampler,
+            "sampler": self.sampler,
             "seed": self.tuning.seed,
             "data": fingerprint(**self.parts),
         }
+        if self.is_of_formula:  # of a network it is in the options
+            identity["metric"] = self.metric
         as_json: dict[str, Any] = json.loads(json.dumps(identity))
         return as_json
 

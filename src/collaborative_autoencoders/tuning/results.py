@@ -31,15 +31,15 @@ def result_of(search: Search, study: Study) -> dict[str, Any]:
             f"{search.model}: none of {len(trials)} trials is complete ({reason}). Check the "
             "space, or raise tuning.time_budget_seconds"
         )
-    sign = 1 if search.fitting.higher_is_better else -1
+    sign = 1 if search.higher_is_better else -1
     best = max(complete, key=lambda trial: sign * trial["value"])
     return {
         "model": search.model,
         "left_out": None,
         "study": study.name,
         "metric": search.metric,
-        "higher_is_better": search.fitting.higher_is_better,
-        "sampler": search.tuning.sampler,
+        "higher_is_better": search.higher_is_better,
+        "sampler": search.sampler,
         "axes": {name: axis_as_dict(axis) for name, axis in search.space.axes.items()},
         "found": sorted(search.space.searched),
         "best": best | {"params": nested(best["params"])},
@@ -79,9 +79,13 @@ def nested(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def trials_table(result: dict[str, Any]) -> pd.DataFrame:
-    """Return a table with a row per trial, the best first, and a column per axis."""
+    """Return a table with a row per trial, the best first, and a column per axis.
+
+    The table of a formula has no columns of epochs.
+    """
+    epochs = [] if result["best"][EPOCHS] is None else [BEST_EPOCH, EPOCHS]
     rows = [
-        {name: trial[name] for name in ("number", "state", "value", BEST_EPOCH, EPOCHS, SECONDS)}
+        {name: trial[name] for name in ("number", "state", "value", *epochs, SECONDS)}
         | {name: trial["params"].get(name) for name in result["axes"]}
         | {"error": trial["error"], "mlflow_run": trial["mlflow_run"]}
         for trial in result["trials"]
@@ -100,17 +104,17 @@ def count_states(result: dict[str, Any]) -> dict[str, float]:
 def write_proposal(result: dict[str, Any], when: datetime) -> str:
     """Return the model's block at the best point as YAML, with its origin in a comment.
 
-    The comment names threads and device. A fit with them repeats the best validation to the last
-    digit.
+    The comment names threads and device. A fit on train with them repeats the best validation to
+    the last digit.
     """
     best, block = result["best"], result["block"]
     complete = count_states(result)["trials_complete"]
+    epoch = "" if best[BEST_EPOCH] is None else f" in epoch {best[BEST_EPOCH]}"
     changed = " with uncommitted changes" if best["git_dirty"] == "true" else ""
     lines = [
         f"# Proposed by the study {result['study']} on {when:%Y-%m-%d}: trial {best['number']}, "
         f"the best of {complete:.0f} complete trials.",
-        f"# Validation {result['metric']} {best['value']!r} in epoch {best['best_epoch']}. "
-        "As the best of many,",
+        f"# Validation {result['metric']} {best['value']!r}{epoch}. As the best of many,",
         "# it is likely to be better than the result on the test part, which no trial has used.",
         f"# Commit {best['git_commit'] or 'unknown'}{changed}.",
         f"# To repeat it: running.threads {best['threads']} on device {best['device']}.",

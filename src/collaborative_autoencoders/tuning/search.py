@@ -6,7 +6,8 @@ import math
 import time
 from itertools import count
 
-from collaborative_autoencoders.learning.fit_model import validation_for
+from collaborative_autoencoders.learning.ladder import quiet_models
+from collaborative_autoencoders.learning.validation import validation_of
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
 
@@ -34,7 +35,8 @@ def run_search(search: Search) -> Study:
             runs = TrialRuns(search, study)
         log_progress(search, study)
         try:
-            run_trials(search, study, runs)
+            with quiet_models():  # a line per trial is enough
+                run_trials(search, study, runs)
         finally:
             with uninterrupted():
                 runs.adopt_all()
@@ -43,16 +45,12 @@ def run_search(search: Search) -> Study:
 
 def check_validation(search: Search) -> None:
     """Raise ValueError if there is no validation metric, or it cannot be computed."""
-    if validation_for(search.fitting, **search.parts) is None:
-        raise ValueError(
-            f"{search.model}.fitting.validation_metric is null: set a metric to compare trials by, "
-            "such as ndcg_at_10"
-        )
+    validation_of(search.metric, option=search.metric_option, **search.parts)
 
 
 def check_grid(search: Search) -> None:
     """Raise ValueError if a grid has more combinations than `n_trials`, or infinitely many."""
-    if search.tuning.sampler != "grid":
+    if search.sampler != "grid":
         return
     combinations = search.space.combinations
     if combinations is None:

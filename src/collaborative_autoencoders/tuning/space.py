@@ -19,7 +19,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from collaborative_autoencoders.models import MODELS, model_class
+from collaborative_autoencoders.models import model_class
+from collaborative_autoencoders.models.registry import is_formula, single_models
 from collaborative_autoencoders.options import whole
 
 Point = dict[str, Any]
@@ -33,7 +34,6 @@ ANY_NETWORK = "any_network"
 MOST_POINTS = 1_000_000
 """Maximum number of points of a grid, which are all in memory."""
 
-GROUPS = ("model", "fitting")
 NOT_SEARCHED = {
     "fitting.validation_metric": "trials are compared by it",
     "fitting.ensemble": "a trial fits only the first member, whatever the size",
@@ -99,7 +99,7 @@ class Space(NamedTuple):
 
     def block(self, base: Mapping[str, Any], point: Point) -> dict[str, Any]:
         """Return the model's block `base` with the values of this point."""
-        block = {group: dict(base[group]) for group in GROUPS}
+        block = {group: dict(options) for group, options in base.items()}
         values = self.fixed | {name: from_stored(value) for name, value in point.items()}
         tied = {name: values[other] for name, other in self.tied.items()}
         for name, value in (values | tied).items():
@@ -156,7 +156,8 @@ def read_space(model: str, block: Any) -> Space:
 
 
 def option_classes(model: str) -> dict[str, Any]:
-    """Return the options class of each group. `any_network` has only the group `fitting`.
+    """Return the options class of each group: of a formula only `model`, of `any_network` only
+    `fitting`.
 
     Raises ValueError for an unknown model.
     """
@@ -164,9 +165,10 @@ def option_classes(model: str) -> dict[str, Any]:
 
     if model == ANY_NETWORK:
         return {"fitting": FittingOptions}
-    if model not in MODELS:
-        raise ValueError(f"{model!r} is none of {', '.join(MODELS)}, {ANY_NETWORK}")
-    return {"model": model_class(model).options_class, "fitting": FittingOptions}
+    if model not in single_models():
+        raise ValueError(f"{model!r} is none of {', '.join(single_models())}, {ANY_NETWORK}")
+    own = {"model": model_class(model).options_class}
+    return own if is_formula(model) else own | {"fitting": FittingOptions}
 
 
 def options_in(block: Any, groups: list[str]) -> Iterator[tuple[str, Any]]:

@@ -62,7 +62,7 @@ class Study:
         """
         self.name, self.options, self.process = search.study_name, search.tuning, this_process()
         self.distributions = {name: to_optuna(axis) for name, axis in search.space.axes.items()}
-        if self.options.sampler == "grid":
+        if search.sampler == "grid":
             self.fixed_points = search.space.grid(self.options.seed)
             self.size = len(self.fixed_points)
         else:
@@ -73,7 +73,7 @@ class Study:
         self._study = optuna.create_study(
             storage=self.storage,
             study_name=self.name,
-            direction="maximize" if search.fitting.higher_is_better else "minimize",
+            direction="maximize" if search.higher_is_better else "minimize",
             pruner=pruner_of(self.options),
             load_if_exists=True,
         )

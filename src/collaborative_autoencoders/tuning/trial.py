@@ -1,4 +1,4 @@
-"""One trial: fit a network with its options, and record the result in the study and in MLflow."""
+"""One trial: fit a model with its options, and record the result in the study and in MLflow."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from collaborative_autoencoders.learning.curves import curves_of
 from collaborative_autoencoders.learning.fit import Epoch
-from collaborative_autoencoders.learning.fit_model import fit_with_validation
+from collaborative_autoencoders.learning.fit_model import fit_with_validation, validate_formula
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.logged import (
@@ -38,13 +38,16 @@ class Pruned(Exception):
     """Raised when the pruner stops a trial."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class TrialRecord:
-    """The epochs of a trial so far and the figures computed from them."""
+    """What a trial has found so far and the figures computed from it."""
 
     search: Search
     started: float = field(default_factory=time.monotonic)
     epochs: list[Epoch] = field(default_factory=list)
+    """Epochs of a network."""
+    of_formula: float | None = None
+    """Validation of a model that is fitted by a formula."""
 
     @property
     def seconds(self) -> float:
@@ -55,24 +58,29 @@ class TrialRecord:
     def best(self) -> Epoch | None:
         """The first epoch with the best validation. Training keeps the weights of this epoch."""
         validated = [epoch for epoch in self.epochs if epoch.validation is not None]
-        sign = 1 if self.search.fitting.higher_is_better else -1
+        sign = 1 if self.search.higher_is_better else -1
         return max(validated, key=lambda epoch: sign * (epoch.validation or 0.0), default=None)
 
     @property
     def value(self) -> float | None:
         """The best validation."""
-        return None if self.best is None else self.best.validation
+        return self.of_formula if self.best is None else self.best.validation
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The number of the best epoch."""
+        return None if self.best is None else self.best.epoch
 
     def facts(self) -> dict[str, Any]:
-        """Return the facts that the study stores beside the value."""
-        best_epoch = None if self.best is None else self.best.epoch
-        return {BEST_EPOCH: best_epoch, EPOCHS: len(self.epochs), SECONDS: self.seconds}
+        """Return the facts that the study stores beside the value. A formula has no epochs."""
+        epochs = None if self.search.is_of_formula else len(self.epochs)
+        return {BEST_EPOCH: self.best_epoch, EPOCHS: epochs, SECONDS: self.seconds}
 
     def metrics(self) -> dict[str, float | None]:
         """Return the metrics that MLflow logs beside the curves."""
         return {
             f"best_validation_{self.search.metric}": self.value,
-            BEST_EPOCH: None if self.best is None else self.best.epoch,
+            BEST_EPOCH: self.best_epoch,
             "fit_seconds": self.seconds,
         }
 
@@ -93,7 +101,7 @@ def run_trial(search: Search, study: Study, runs: "TrialRuns") -> bool:
                 return False
             block = search.space.block(search.block, trial.params)
             run_id = runs.begin(trial, block)
-        state, error = fit_trial(search, block, trial, record.epochs)
+        state, error = fit_trial(record, block, trial)
         with uninterrupted():
             trial.set_user_attr(RECORD, record.facts() | search.provenance | {TRIAL_ERROR: error})
             runs.end(run_id, state, record, error)
@@ -109,13 +117,30 @@ def run_trial(search: Search, study: Study, runs: "TrialRuns") -> bool:
     return True
 
 
-def fit_trial(
-    search: Search, block: dict[str, Any], trial: Trial, epochs: list[Epoch]
-) -> tuple[str, str | None]:
-    """Fit a network, append each epoch to `epochs`, and return the state and the error, if any."""
+def fit_trial(record: TrialRecord, block: dict[str, Any], trial: Trial) -> tuple[str, str | None]:
+    """Fit a model, record its validation, and return the state and the error, if any."""
+    search = record.search
+    try:
+        options = TrainingOptions.of(search.model).model_validate(block)
+        if search.is_of_formula:
+            record.of_formula = validate_formula(
+                options, search.running, search.catalogue, search.metric, **search.parts
+            )
+        else:
+            fit_network(record, options, trial)
+    except Pruned:
+        return PRUNED, None
+    except Exception as error:
+        return FAILED, message_of(error)
+    return COMPLETE, None
+
+
+def fit_network(record: TrialRecord, options: TrainingOptions, trial: Trial) -> None:
+    """Fit a network and record each epoch. Raises Pruned if the pruner stops the trial."""
+    search = record.search
 
     def on_epoch(epoch: Epoch) -> None:
-        epochs.append(epoch)
+        record.epochs.append(epoch)
         if search.tuning.pruner != "none" and epoch.validation is not None:
             with uninterrupted():
                 trial.report(epoch.validation, epoch.epoch)
@@ -123,21 +148,14 @@ def fit_trial(
             if prune:
                 raise Pruned
 
-    title = f"{search.model}, trial {trial.number}"
-    try:
-        fit_with_validation(
-            TrainingOptions.of(search.model).model_validate(block),
-            search.running,
-            search.catalogue,
-            **search.parts,
-            on_epoch=on_epoch,
-            title=title,
-        )
-    except Pruned:
-        return PRUNED, None
-    except Exception as error:
-        return FAILED, message_of(error)
-    return COMPLETE, None
+    fit_with_validation(
+        options,
+        search.running,
+        search.catalogue,
+        **search.parts,
+        on_epoch=on_epoch,
+        title=f"{search.model}, trial {trial.number}",
+    )
 
 
 def message_of(error: Exception) -> str:

@@ -50,6 +50,7 @@ def name_items(
 
 def describe_data(
     core_ratings: pd.DataFrame,
+    core_report: dict[str, Any],
     data_source: dict[str, Any],
     core_options: core.CoreOptions,
     cleaning_options: clean.CleaningOptions,
@@ -59,7 +60,10 @@ def describe_data(
 
     Raises ValueError if a list of k items is longer than the catalogue.
     """
-    data = facts.describe(core_ratings, core_options.like_threshold, cleaning_options.rating_scale)
+    before = core_report["before"]["ratings"]
+    data = facts.describe(
+        core_ratings, core_options.like_threshold, cleaning_options.rating_scale, before
+    )
     facts.check_list_lengths(k, data.items)
     return {**data_source, **data._asdict()}
 

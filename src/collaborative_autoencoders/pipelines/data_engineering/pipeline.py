@@ -45,6 +45,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 describe_data,
                 inputs=[
                     "core_ratings",
+                    "core_report",
                     "data_source",
                     "params:core",
                     "params:cleaning",

@@ -23,9 +23,10 @@ def search_options(
     validation: Interactions,
     data_facts: dict[str, Any],
 ) -> SearchResult:
-    """Run the search of one network. Each trial is fitted on train and validated on validation.
+    """Run the search of one model. Each trial is fitted on train and validated on validation.
 
-    A network without a space, or without ratings to learn from, is left out with the reason.
+    A model without options or a space, or without ratings to learn from, is left out with the
+    reason.
     Raises ValueError if the search cannot start or if none of its trials is complete.
     """
     from collaborative_autoencoders.tuning.results import result_of
@@ -34,6 +35,8 @@ def search_options(
     model = options.name
     Catalogue.of(data_facts).check(train=train, validation=validation)
     space = search_spaces.of(tuning.space, model)
+    if not type(options.model).model_fields:
+        return not_searched(model, "it has no options")
     if space is None:
         return not_searched(model, f"search_spaces.{tuning.space} has no space for {model}")
     if learns_from_ratings(model) and not data_facts["rated"]:
@@ -51,12 +54,12 @@ def search_options(
 
 
 def not_searched(model: str, reason: str) -> SearchResult:
-    """Return the result for a network that is not searched."""
+    """Return the result for a model that is not searched."""
     return {"model": model, "left_out": reason}
 
 
 def learns_from_ratings(model: str) -> bool:
-    """Return whether the network is fitted on ratings, not on likes."""
+    """Return whether the model is fitted on ratings, not on likes."""
     from collaborative_autoencoders.models import model_class
 
     return bool(model_class(model).learns_from == "ratings")
@@ -67,7 +70,7 @@ def summarise_search(search: SearchResult) -> dict[str, Any]:
 
     The metrics are the best value of the validation metric, the number of trials in each state, and
     the importance of each axis: its share of the variance of the validation metric (fANOVA, Hutter
-    et al. 2014).
+    et al. 2014). A search of few trials has no importances.
     """
     from collaborative_autoencoders.tuning.figures import importances_of
     from collaborative_autoencoders.tuning.results import count_states, trials_table

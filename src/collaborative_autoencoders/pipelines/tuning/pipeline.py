@@ -1,4 +1,4 @@
-"""Train and validation → trials → reports and a proposal; one namespace per network."""
+"""Train and validation → trials → reports and a proposal; one namespace per model."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ FIGURES = ("search_history", "parallel_coordinates", "importances")
 
 
 def create_pipeline(models: Iterable[str]) -> Pipeline:
-    """Return a search for each of these networks. The test part is not an input."""
+    """Return a search for each of these models. The test part is not an input."""
     return sum((_tune(model) for model in models), Pipeline([]))
 
 
