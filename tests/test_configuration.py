@@ -11,6 +11,7 @@ from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 ENVIRONMENTS = sorted({folder.name for folder in CONF.iterdir() if folder.is_dir()} - {"local"})
 MOVIELENS_1M = ["autorec", "cdae-article", "leave-one-out", "ml-1m", "recbole"]
+MOVIELENS_1M += ["strong-generalisation"]
 TRAINING = sorted(
     path for path in CONF.glob("*/parameters_training.yml") if path.parts[-2] != "base"
 )

@@ -7,15 +7,17 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from collaborative_autoencoders.options import MOST, Options
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
+SHOWN = 3
+"""VALIDATION + SHOWN and TEST + SHOWN are the fold-in rows of these parts (kind users)."""
 
-Kind = Literal["hash", "last", "time", "date", "own"]
+Kind = Literal["hash", "last", "time", "date", "users", "own"]
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Rows = Annotated[int, Ge(0), Le(MOST)]
@@ -26,6 +28,7 @@ READ_BY: dict[str, Kind] = {
     "validation_last": "last",
     "test_from": "date",
     "validation_from": "date",
+    "fold_in": "users",
 }
 """The kind that reads a key, for keys that one kind reads. Other kinds require null."""
 
@@ -35,19 +38,19 @@ class SplitOptions(Options):
 
     kind: Kind
     """What decides the part of a row: a hash of seed and ids (hash), its place among the user's
-    last rows (last), its place in the user's time order (time), its date (date), or the table
-    itself (own)."""
+    last rows (last), its place in the user's time order (time), its date (date), its user (users),
+    or the table itself (own)."""
 
     within: Literal["user", "global"]
     """Whether the fractions apply to each user's rows (user) or to all rows (global). Kind date is
-    always global, kinds last and time always within a user."""
+    always global, kinds last, time and users always within a user."""
 
     test_fraction: Fraction
-    """Kinds hash, time, and date without `test_from`."""
+    """Kinds hash, time, and date without `test_from`. Kind users: a share of the users."""
 
     validation_fraction: Fraction
-    """Kinds hash, time, date without `validation_from`, and own without validation rows, where it
-    is a share of the train rows."""
+    """Kinds hash, time, date without `validation_from`, users (a share of the users), and own
+    without validation rows, where it is a share of the train rows."""
 
     validation_of: Literal["rest", "all"]
     """Whether `validation_fraction` applies to the rows that are not test (rest) or to all rows."""
@@ -63,6 +66,10 @@ class SplitOptions(Options):
 
     validation_from: Moment | None
     """The same for validation: rows from then on that are not test (kind date)."""
+
+    fold_in: Annotated[float, Gt(0), Lt(1)] | None
+    """Share of the rows of a validation or test user that a model reads as history; the others are
+    held out (kind users)."""
 
     ties: Literal["table", "hash"]
     """Order of a user's rows with one timestamp (kinds last and time): as in the raw table, or by
@@ -98,6 +105,16 @@ class SplitOptions(Options):
         if self.kind == "last" and (self.test_last is None or self.validation_last is None):
             raise ValueError(
                 "kind: last needs test_last and validation_last, such as 1 and 1 (leave-one-out)."
+            )
+        if self.kind == "users" and self.fold_in is None:
+            raise ValueError(
+                "kind: users needs fold_in, the share of a held-out user's rows that a model reads "
+                "as history, such as 0.8."
+            )
+        if self.kind == "users" and self.within != "user":
+            raise ValueError(
+                "kind: users holds out rows of each held-out user, and within is "
+                f"{self.within}. Set within: user."
             )
         if self.kind in ("last", "time") and self.within != "user":
             raise ValueError(

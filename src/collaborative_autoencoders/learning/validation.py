@@ -30,11 +30,11 @@ def validation_of(name: str, *, train: Interactions, validation: Interactions) -
     """
     if reason := why_not_computed(name, validation):
         raise ValueError(reason)
-    measure = measure_of_users(name)
+    measure, shown = measure_of_users(name), train.with_fold_in_of(validation)
     if measure.k is None:
-        return lambda network: rating_metric(network, measure, train, validation)
+        return lambda network: rating_metric(network, measure, shown, validation)
     owners_I = count_owners(train)
-    return lambda network: list_metric(network, measure, train, validation, owners_I)
+    return lambda network: list_metric(network, measure, shown, validation, owners_I)
 
 
 def why_not_computed(name: str, validation: Interactions) -> str | None:
@@ -59,27 +59,30 @@ def why_not_computed(name: str, validation: Interactions) -> str | None:
 def list_metric(
     network: Model,
     measure: Measure,
-    train: Interactions,
+    shown: Interactions,
     validation: Interactions,
     owners_I: NDArray[np.int64],
 ) -> float:
-    """Return the mean of a list metric over the users with held-out likes."""
+    """Return the mean of a list metric over the users with held-out likes.
+
+    `shown` has the histories: train, and the fold-in ratings of validation if there are any.
+    """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
-    known = Known(train.view(network.learns_from), train.ratings)
+    known = Known(shown.view(network.learns_from), shown.ratings)
     item_UK, _ = rank_items(network, known, measure.k or 1, USERS_AT_ONCE, users_U)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
-    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, train.shape[0])
+    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, shown.shape[0])
     return float(np.nanmean(measure.metric.function(lists)))
 
 
 def rating_metric(
-    network: Model, measure: Measure, train: Interactions, validation: Interactions
+    network: Model, measure: Measure, shown: Interactions, validation: Interactions
 ) -> float:
     """Return a rating metric over all held-out ratings."""
     predicted_UI = predict_ratings(
         cast(RatingModel, network),
-        histories_UI=train.view(network.learns_from),
+        histories_UI=shown.view(network.learns_from),
         wanted_UI=validation.ratings,
         batch_size=USERS_AT_ONCE,
     )
