@@ -3,7 +3,8 @@
 Dimension key: U users, N rows.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Collection
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,18 +20,26 @@ SHOWN = 3
 
 Kind = Literal["hash", "last", "time", "date", "users", "own"]
 
+KINDS = get_args(Kind)
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Rows = Annotated[int, Ge(0), Le(MOST)]
 Moment = str | float | int
 
-READ_BY: dict[str, Kind] = {
-    "test_last": "last",
-    "validation_last": "last",
-    "test_from": "date",
-    "validation_from": "date",
-    "fold_in": "users",
+READ_BY: dict[str, tuple[Kind, ...]] = {
+    "within": ("hash", "last", "time", "users", "own"),
+    "test_fraction": ("hash", "time", "date", "users"),
+    "validation_fraction": ("hash", "time", "date", "users", "own"),
+    "validation_of": ("hash", "time", "date", "users"),
+    "test_last": ("last",),
+    "validation_last": ("last",),
+    "test_from": ("date",),
+    "validation_from": ("date",),
+    "fold_in": ("users",),
+    "ties": ("last", "time"),
+    "seed": ("hash", "last", "time", "users", "own"),
 }
-"""The kind that reads a key, for keys that one kind reads. Other kinds require null."""
+"""The kinds that read a key. If only one kind does, the others require null."""
 
 
 class SplitOptions(Options):
@@ -96,11 +105,11 @@ class SplitOptions(Options):
 
     @model_validator(mode="after")
     def _keys_belong_to_the_kind(self) -> Self:
-        for key, kind in READ_BY.items():
-            if getattr(self, key) is not None and kind != self.kind:
+        for key, kinds in READ_BY.items():
+            if len(kinds) == 1 and getattr(self, key) is not None and self.kind not in kinds:
                 raise ValueError(
-                    f"{key} is read by kind: {kind} only, and kind is {self.kind}. Set "
-                    f"kind: {kind}, or {key}: null."
+                    f"{key} is read by kind: {kinds[0]} only, and kind is {self.kind}. Set "
+                    f"kind: {kinds[0]}, or {key}: null."
                 )
         if self.kind == "last" and (self.test_last is None or self.validation_last is None):
             raise ValueError(
@@ -122,6 +131,16 @@ class SplitOptions(Options):
                 "within: user, or kind: date for one date for all users."
             )
         return self
+
+
+def problems_of_unread(given: Collection[str], kind: str) -> list[str]:
+    """Return one line per key of the split that is given and that the kind does not read."""
+    return [
+        f"split.{key}: split.kind: {kind} does not read it, only {', '.join(kinds)}. Remove the "
+        "key, or set another kind"
+        for key, kinds in READ_BY.items()
+        if key in given and len(kinds) > 1 and kind in KINDS and kind not in kinds
+    ]
 
 
 def seconds_of(date: str) -> float:

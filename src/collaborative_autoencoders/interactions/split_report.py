@@ -39,10 +39,16 @@ class SplitReport(NamedTuple):
 
     ratings_of_new_items: int
 
-    shown: int = 0
+    users_not_in_train: int
+    """Users with test ratings and none in train: the new users if `training.refit` is false."""
+
+    items_not_in_train: int
+    """The same for items."""
+
+    shown: int
     """Fold-in ratings of validation and test users (kind users)."""
 
-    short_users: int = 0
+    short_users: int
     """Users of whom some rows are to be held out (kinds last and users) and who have too few."""
 
     def __str__(self) -> str:
@@ -65,13 +71,14 @@ class SplitReport(NamedTuple):
     @property
     def about_new(self) -> str | None:
         """How users and items without training are evaluated; None if there is none."""
-        if not (self.new_users or self.new_items):
+        if not (self.users_not_in_train or self.items_not_in_train):
             return None
         return (
             f"Not in train or validation: {self.new_users:,} users of the test part "
             f"({self.ratings_of_new_users:,} ratings), whose lists are by popularity, and "
-            f"{self.new_items:,} items ({self.ratings_of_new_items:,} ratings). All of them count "
-            "in every metric."
+            f"{self.new_items:,} items ({self.ratings_of_new_items:,} ratings). With "
+            f"training.refit: false, which fits on train alone, it is {self.users_not_in_train:,} "
+            f"users and {self.items_not_in_train:,} items. All of them count in every metric."
         )
 
 
@@ -81,19 +88,22 @@ def report_split(split: Split, options: SplitOptions) -> SplitReport:
     A test user of a split by users is not new, because the fold-in ratings are a history.
     """
     train, validation, test = split
-    known = (train.ratings, validation.whole.ratings)
-    test_UI = test.ratings
-    users_U, items_I = _per_user(test_UI), _per_item(test_UI)
-    new_U = _per_user(train.joined(validation).with_fold_in_of(test).ratings) == 0
-    new_I = sum(_per_item(part_UI) for part_UI in known) == 0
+    both = train.joined(validation)
+    users_U, items_I = _per_user(test.ratings), _per_item(test.ratings)
+    new_U = (users_U > 0) & (_per_user(both.with_fold_in_of(test).ratings) == 0)
+    new_I = (items_I > 0) & (_per_item(both.ratings) == 0)
+    not_in_train_U = (users_U > 0) & (_per_user(train.with_fold_in_of(test).ratings) == 0)
+    not_in_train_I = (items_I > 0) & (_per_item(train.ratings) == 0)
     return SplitReport(
         train=train.ratings.nnz,
         validation=validation.ratings.nnz,
-        test=test_UI.nnz,
-        new_users=int((users_U[new_U] > 0).sum()),
+        test=test.ratings.nnz,
+        new_users=int(new_U.sum()),
         ratings_of_new_users=int(users_U[new_U].sum()),
-        new_items=int((items_I[new_I] > 0).sum()),
+        new_items=int(new_I.sum()),
         ratings_of_new_items=int(items_I[new_I].sum()),
+        users_not_in_train=int(not_in_train_U.sum()),
+        items_not_in_train=int(not_in_train_I.sum()),
         shown=sum(part.whole.ratings.nnz - part.ratings.nnz for part in split),
         short_users=count_short_users(split, options),
     )
