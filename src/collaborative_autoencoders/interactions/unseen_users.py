@@ -56,5 +56,5 @@ def refuse_split_by_users(validation: Interactions) -> None:
         raise ValueError(
             "split.kind: users evaluates every model on unseen users already, and its test part "
             "has no known users to compare them with: see the leaderboard of `kedro run`. For "
-            "unseen beside known users, set split.kind: hash."
+            "unseen beside known users, set split.kind: hash and split.fold_in: null."
         )
