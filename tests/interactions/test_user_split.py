@@ -170,5 +170,5 @@ def test_the_pipeline_of_unseen_users_says_that_all_of_them_are_unseen():
     parts = split([(user, item) for user in range(10) for item in range(5)])
 
     refuse_split_by_users(parts.train)
-    with pytest.raises(ValueError, match=r"set split\.kind: hash"):
+    with pytest.raises(ValueError, match=r"set split\.kind: hash and split\.fold_in: null"):
         refuse_split_by_users(parts.validation)
