@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
+from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.interactions import Interactions, core, ids, splitting
 from collaborative_autoencoders.learning import validation
 from collaborative_autoencoders.learning.fit_model import fit_model
@@ -109,8 +110,9 @@ def world_of(table: pd.DataFrame, parameters: dict[str, Any], seed: int) -> Worl
 def values_of(model: Any, metric: str, history: Interactions, held_out: Interactions) -> Values:
     """The metric of each user on the held-out part, or the squared error of each rating."""
     measure = measure_of_users(metric)
-    values = validation.list_values if measure.k else validation.rating_values
-    return values(model, measure, history, held_out)
+    if measure.k is None:
+        return validation.rating_values(model, measure, history, held_out)
+    return validation.list_values(model, measure, history, held_out, count_owners(history))
 
 
 def measured(values_V: Values, metric: str) -> float:

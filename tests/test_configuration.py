@@ -5,12 +5,13 @@ import yaml
 from model_options import CONF, configuration_of, parameters_of
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader, with_shared_fitting
-from collaborative_autoencoders.hooks.parameters import check_parameters
+from collaborative_autoencoders.hooks.parameters import check_parameters, problems_with_the_split
 from collaborative_autoencoders.models import MODELS, networks
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 ENVIRONMENTS = sorted({folder.name for folder in CONF.iterdir() if folder.is_dir()} - {"local"})
 MOVIELENS_1M = ["autorec", "cdae-article", "leave-one-out", "ml-1m", "recbole"]
+MOVIELENS_1M += ["strong-generalisation"]
 TRAINING = sorted(
     path for path in CONF.glob("*/parameters_training.yml") if path.parts[-2] != "base"
 )
@@ -129,7 +130,7 @@ def test_a_networks_block_in_base_states_only_what_differs(name):
 
 @every_environment
 def test_every_environments_parameters_are_valid(env, pipelines):
-    check_parameters(parameters_of(env), pipelines)
+    check_parameters(parameters_of(env), pipelines, configuration_of(env))
 
 
 @every_environment
@@ -210,6 +211,25 @@ def test_only_a_runtime_parameter_that_nothing_reads_is_unknown(conf, pipelines)
         check_parameters(loader["parameters"], pipelines, loader)
     assert "\n  fiel: unknown key" in str(caught.value)
     assert "\n  file: " not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("env", "split", "unread"),
+    [
+        ("test", {"kind": "last", "test_last": 1, "validation_last": 1, "test_fraction": 0.9}, 1),
+        ("test", {"kind": "date", "seed": 7, "within": "user"}, 2),
+        ("test", {"ties": "hash"}, 1),  # kind: hash is that of base
+        ("leave-one-out", {"test_fraction": 0.9}, 1),  # kind: last is that of the environment
+        ("test", {"kind": "date", "test_fraction": 0.9}, 0),
+        ("autorec", {"kind": "own"}, 0),  # test_fraction is that of the environment
+        ("test", {"seed": 7}, 0),
+    ],
+)
+def test_a_key_that_the_kind_of_split_does_not_read_is_refused(env, split, unread):
+    loader = configuration_of(env, {"split": split})
+    problems = problems_with_the_split(loader["parameters"], loader)
+    assert len(problems) == unread
+    assert all("does not read it, only hash" in line or "last, time" in line for line in problems)
 
 
 # One model's block

@@ -109,6 +109,29 @@ class ProjectConfigLoader(OmegaConfigLoader):
             self._warned.add(former)
         return kept
 
+    def set_in(self, block: str) -> list[dict[str, Any]]:
+        """Return what the environment and `--params` set in a block of parameters, without base.
+
+        The keys of `--params` are in both.
+        """
+        found = [layer.get(block) for layer in (self._without_base(), self.runtime_params)]
+        return [layer if isinstance(layer, dict) else {} for layer in found]
+
+    def _without_base(self) -> dict[str, Any]:
+        """Return the parameters of the environment and of `--params` alone."""
+        environment = self.env or self.default_run_env
+        if environment == self.base_env:
+            return {}
+        arguments = self._arguments | {"base_env": environment}
+        alone = type(self)(str(self.conf_source), environment, self.runtime_params, **arguments)
+        alone["globals"] = self["globals"]
+        alone.outputs, alone.project_root = self.outputs, self.project_root
+        alone._warned = self._warned
+        try:
+            return alone["parameters"]
+        except MissingConfigException:  # the environment has no parameters
+            return {}
+
     def reads(self, key: str) -> bool:
         """Return whether `${runtime_params:KEY}` is in the catalog, the parameters or mlflow.yml.
 

@@ -16,6 +16,8 @@ from collaborative_autoencoders.interactions.splitting import Split, split_inter
 
 NAMES = ("train", "validation", "test")
 
+OWN = SplitOptions.model_validate(parameters_of("test")["split"] | {"kind": "own"})
+
 cells = st.tuples(st.integers(0, 4), st.integers(0, 6), st.sampled_from(NAMES))
 tables = st.lists(cells, min_size=1, max_size=30, unique_by=lambda row: row[:2])
 
@@ -119,16 +121,29 @@ def test_parts_that_no_kind_reads_and_a_kind_without_parts_are_refused():
 def test_users_and_items_without_training_are_counted():
     rows = [(1, 1, "train"), (1, 2, "test"), (2, 1, "test"), (2, 2, "test"), (3, 1, "validation")]
 
-    report = report_split(split(make_table(rows)))
+    report = report_split(split(make_table(rows)), OWN)
 
     assert report[:3] == (1, 1, 3)
     assert (report.new_users, report.ratings_of_new_users) == (1, 2)  # user 2
     assert (report.new_items, report.ratings_of_new_items) == (1, 2)  # item 2
     assert "1 users of the test part (2 ratings)" in str(report.about_new)
+    assert (report.users_not_in_train, report.items_not_in_train) == (1, 1)
+
+
+def test_what_is_only_in_validation_is_new_to_a_fit_on_train_alone():
+    rows = [(1, 1, "train"), (2, 2, "validation"), (2, 1, "test"), (1, 2, "test")]
+
+    report = report_split(split(make_table(rows)), OWN)
+
+    assert (report.new_users, report.new_items) == (0, 0)
+    assert (report.users_not_in_train, report.items_not_in_train) == (1, 1)
+    assert "training.refit: false, which fits on train alone, it is 1 users and 1 items" in str(
+        report.about_new
+    )
 
 
 def test_nothing_is_said_where_all_is_known():
     rows = [(1, 1, "train"), (1, 2, "test"), (2, 2, "train")]
 
-    assert report_split(split(make_table(rows))).about_new is None
-    assert np.isfinite(report_split(split(make_table(rows)))).all()
+    assert report_split(split(make_table(rows)), OWN).about_new is None
+    assert np.isfinite(report_split(split(make_table(rows)), OWN)).all()

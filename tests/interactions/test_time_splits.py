@@ -17,6 +17,7 @@ from collaborative_autoencoders.interactions.split_options import (
     VALIDATION,
     SplitOptions,
 )
+from collaborative_autoencoders.interactions.split_report import report_split
 from collaborative_autoencoders.interactions.splitting import parts_of, split_interactions
 from collaborative_autoencoders.interactions.time_splits import tied_share
 
@@ -69,6 +70,17 @@ def test_ten_rows_of_a_user_fall_as_in_the_drawing():
 
     assert in_order(with_parts(ratings, **LAST)) == [TRAIN] * 8 + [VALIDATION, TEST]
     assert in_order(with_parts(ratings, **TIME)) == [TRAIN] * 6 + [VALIDATION] * 2 + [TEST] * 2
+
+
+def test_users_with_too_few_rows_for_their_last_to_be_held_out_are_counted():
+    ratings = make_ratings(
+        [(user, item, item) for user, n in ((0, 3), (1, 2)) for item in range(n)]
+    )
+
+    split = split_interactions(ratings, index_ids(ratings), make_options(**LAST), 4)
+
+    assert report_split(split, make_options(**LAST)).short_users == 1  # all rows are in train
+    assert report_split(split, make_options(**TIME)).short_users == 0
 
 
 @given(tables, by_user)

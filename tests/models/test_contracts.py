@@ -8,6 +8,7 @@ from checkerboard import checkerboard, share_of_right_kind
 from model_options import options_of
 
 from collaborative_autoencoders.evaluation.ranking import rank_items
+from collaborative_autoencoders.interactions.sparse import user_of_cells, where
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.models import MODELS, model_class, networks
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
@@ -102,6 +103,16 @@ def test_an_unseen_user_s_list_follows_the_history(models, name):
     even, odd = model.score(history[[0, 1]], np.array([-1, -1]))
     follows = not np.allclose(even - even.mean(), odd - odd.mean(), atol=1e-4)
     assert follows == (name not in ("popularity", "bias"))
+
+
+@every_model
+def test_a_user_without_ratings_in_the_fit_is_scored_as_unseen(name):
+    users, ratings = np.arange(4), WORLD.train.ratings
+    without_users = WORLD.train.without_cells(where(ratings, user_of_cells(ratings) < len(users)))
+    model = fits.fit(name, WORLD._replace(train=without_users), refit=False).model
+    history = history_of(model)[users]
+    by_index, unseen = model.score(history, users), model.score(history, np.full(4, -1))
+    assert np.allclose(by_index, unseen, atol=1e-6)
 
 
 @every_model

@@ -51,8 +51,8 @@ def test_a_model_that_was_left_out_has_no_figures():
 def test_a_model_that_is_not_registered_comes_with_the_reason():
     off, on = RegistrationOptions(enabled=False), RegistrationOptions(enabled=True)
     registrations = {
-        "three.registration": register_model(THREE, {}, None, TRAIN, VALIDATION, off),
-        "none.registration": register_model(LEFT_OUT, {}, None, TRAIN, VALIDATION, on),
+        "three.registration": register_model(THREE, {}, None, *PARTS.values(), off),
+        "none.registration": register_model(LEFT_OUT, {}, None, *PARTS.values(), on),
         "cdae.registration": {"name": "cdae", "version": 3, "uri": "models:/cdae/3"},
     }
     table = list_registered(**registrations).set_index("model")

@@ -64,7 +64,8 @@ def break_down(
         return {}, {}
     k, n_items = options.shown_k, test.shape[1]
     item_UK, _ = table_to_lists(ranked_items, test.shape[0], max(options.k))
-    n_ratings_U = count_relevant(train.ratings) + count_relevant(validation.ratings)
+    known = train.joined(validation).with_fold_in_of(test)
+    n_ratings_U = count_relevant(known.ratings)
     activity = by_activity(user_scores, n_ratings_U, k)
     popularity = by_popularity(item_UK[:, :k], test, predicted_ratings, count_owners(train))
     breakdown = {

@@ -105,7 +105,7 @@ def draw_by_activity(breakdowns: Breakdowns, styles: Mapping[str, Style]) -> "Fi
     """Draw NDCG, and RMSE if predicted, by fifths of the users by their number of ratings."""
     metrics = {"ndcg": _heading("ndcg", _length(breakdowns)), "rmse": ERROR}
     figure = draw_groups(breakdowns, "activity", metrics, label_of_fifth, styles)
-    axis = "fifths of the users, by their number of ratings in train and validation"
+    axis = "fifths of the users, by their number of known ratings"
     return _finish(figure, "Metrics by user activity", axis)
 
 

@@ -24,7 +24,8 @@ class Known(NamedTuple):
     """What the model reads, (U, I): its view, ratings or likes, of the parts it was fitted on."""
 
     seen_UI: csr_array
-    """Items that are not recommended, (U, I): every rating in train or validation, liked or not."""
+    """Items that are not recommended, (U, I): every rating in train or validation, and every
+    fold-in rating, liked or not."""
 
     likes_I: NDArray[np.number] | None = None
     """Number of likes of each item in train and validation; −inf for an item not to recommend. It
@@ -45,8 +46,16 @@ class Known(NamedTuple):
         return has_history_U | (self.likes_I is None)
 
 
-def known_of(fitted: Fitted, *, train: Interactions, validation: Interactions) -> Known:
-    """Return the ratings that the model may read. None of them is from the test part.
+def known_of(
+    fitted: Fitted,
+    *,
+    train: Interactions,
+    validation: Interactions,
+    fold_in: Interactions | None = None,
+) -> Known:
+    """Return the ratings that the model may read. None of them is a held-out rating.
+
+    `fold_in` is the history of users whom no fit has seen: `test.fold_in` of a split by users.
 
     Raises ValueError if the model was fitted on other parts, because its train part may contain
     test ratings of this split.
@@ -56,18 +65,26 @@ def known_of(fitted: Fitted, *, train: Interactions, validation: Interactions) -
             f"{fitted.name} was fitted on another split than the one in data/ and may have seen "
             f"test ratings. Fit it again: kedro run --from-nodes {fitted.name}.fit_model"
         )
-    return histories_for(fitted, train=train, validation=validation)
+    return histories_for(fitted, train=train, validation=validation, fold_in=fold_in)
 
 
-def histories_for(fitted: Fitted, *, train: Interactions, validation: Interactions) -> Known:
+def histories_for(
+    fitted: Fitted,
+    *,
+    train: Interactions,
+    validation: Interactions,
+    fold_in: Interactions | None = None,
+) -> Known:
     """Return the histories a model may read, given these parts.
 
     The parts may contain other users than those the model was fitted on.
     """
-    both = train.joined(validation)
-    histories = both if fitted.refitted else train
+    both = seen = train.joined(validation)
+    histories = both if fitted.refitted else train.with_fold_in_of(validation)
+    if fold_in is not None:
+        histories, seen = histories.joined(fold_in), both.joined(fold_in)
     view_UI = histories.view(fitted_model(fitted).learns_from)
-    return Known(view_UI, both.ratings, count_likes(both))
+    return Known(view_UI, seen.ratings, count_likes(both))
 
 
 def count_likes(part: Interactions) -> NDArray[np.int64]:
@@ -85,9 +102,10 @@ def fitted_model(fitted: Fitted) -> Model:
 def refuse_leak(test: Interactions, **known: Interactions) -> None:
     """Raise ValueError, with user and item, if a known part contains a rating of the test part.
 
-    `known` holds the parts by name.
+    `known` holds the parts by name. In a split by users, they have no rating of a test user.
     """
-    for name, part in known.items():
+    for name, given in known.items():
+        part = given.whole
         if part.shape != test.shape:
             raise ValueError(
                 f"{name} has the shape {part.shape} and test {test.shape}: the files are not of "
@@ -99,6 +117,14 @@ def refuse_leak(test: Interactions, **known: Interactions) -> None:
                 f"user_index {shared.row[0]} has item_index {shared.col[0]} in test and in {name}; "
                 f"{shared.nnz - 1} more pairs are in both. Scores would not be valid. Make the "
                 "parts again: kedro run --from-nodes data_engineering.split_ratings"
+            )
+        of_both_U = np.diff(test.whole.ratings.indptr) * np.diff(part.ratings.indptr) > 0
+        if test.fold_in is not None and of_both_U.any():
+            raise ValueError(
+                f"user_index {np.argmax(of_both_U)} is a test user and has ratings in {name}; "
+                f"{of_both_U.sum() - 1} more users are in both. In a split by users no fit may see "
+                "a test user. Make the parts again: kedro run --from-nodes "
+                "data_engineering.split_ratings"
             )
 
 

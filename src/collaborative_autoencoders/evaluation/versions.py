@@ -87,7 +87,8 @@ def compare_versions(
 ) -> Comparison:
     """Compare two versions on the test ratings that neither has seen.
 
-    `known` is train and validation, joined. Ratings that a version has seen are removed from the
+    `known` is train and validation, joined. In a split by users, the fold-in ratings of the test
+    part are histories too. Ratings that a version has seen are removed from the
     test ratings, and their items are excluded from the lists of all versions. `more_champions` and
     `more_challengers` are further fits of the two configurations, with other seeds. The gain is
     then that of the means over fits, and its interval covers the luck of users and of fits.
@@ -97,13 +98,14 @@ def compare_versions(
     seen_UI = reduce(lambda older, newer: update(older, newer_UI=newer), map(_seen, versions))
     knows_I = np.logical_and.reduce([version.knows_I for version in versions])
     rows = test.without_cells(seen_UI).without_items(~knows_I)
-    excluded_UI = update(known.ratings, newer_UI=seen_UI)
+    histories = known.with_fold_in_of(test)
+    excluded_UI = update(histories.ratings, newer_UI=seen_UI)
     exact = {"k": [measure.k or options.shown_k], "bootstrap_resamples": RESAMPLES}
     options = options.model_copy(update=exact)
 
     def scores_of(version: Version) -> pd.DataFrame:
         # an item that the version does not know is no history
-        read_UI = known.without_items(~version.knows_I).view(version.learns_from)
+        read_UI = histories.without_items(~version.knows_I).view(version.learns_from)
         likes_I = np.where(version.knows_I, count_likes(known), -np.inf)
         knows = Known(read_UI, excluded_UI, likes_I)
         return evaluate(version, knows, rows, count_owners(known), options).user_scores

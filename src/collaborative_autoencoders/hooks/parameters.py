@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from collaborative_autoencoders.config_loader import FITTING, ProjectConfigLoader
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions
+from collaborative_autoencoders.interactions.split_options import problems_of_unread
 from collaborative_autoencoders.learning.options import FittingOptions
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.options import closest_hint
@@ -49,6 +50,8 @@ def check_parameters(
             # a network's block has the shared values too: they are reported once
             problems += [line for line in found if line.removeprefix(f"{key}.") not in shared]
     problems += problems_with_the_scale(parameters)
+    if loader is not None and not loader.reproduces:  # which gives all keys
+        problems += problems_with_the_split(parameters, loader)
     if problems:
         raise ValueError("\n  ".join(["parameters (conf/ or --params):", *sorted(problems)]))
 
@@ -90,6 +93,18 @@ def problems_with_the_scale(parameters: dict[str, Any]) -> list[str]:
         for key, value in given.items()
         if is_number(value) and not scale.lowest <= value <= scale.highest
     ]
+
+
+def problems_with_the_split(parameters: dict[str, Any], loader: ProjectConfigLoader) -> list[str]:
+    """Return one line per key of the split that its kind does not read.
+
+    Only keys that are set where the kind is set, or that override it, are reported: the environment
+    in use inherits the others from base, and `--params` inherits those of the environment.
+    """
+    given: set[str] = set()
+    for layer in loader.set_in("split"):
+        given = layer.keys() | (set() if "kind" in layer else given)
+    return problems_of_unread(given, str(value_at(parameters, "split.kind")))
 
 
 def value_at(parameters: Any, dotted: str) -> Any:

@@ -3,19 +3,23 @@
     ratings  5 . 2      likes  1 . .      times  70  . 90     Three matrices of one shape,
              . 4 .             . 1 .              . 80  .     users x items, CSR.
 
+If the split is by users, validation and test have a second such value: `fold_in`, more ratings of
+the same users.
+
 Dimension key: U users, I items, N stored ratings.
 """
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .sparse import cells_of, join, likes_of, take_cells, to_matrix
+from .sparse import cells_of, join, likes_of, take_cells, to_matrix, where
 
 View = Literal["likes", "ratings"]
 """The matrix that a model is fitted on and reads as a user's history."""
@@ -35,8 +39,17 @@ class Interactions:
     """The time of each rating, in the cells of `ratings`; None if the table has no timestamps.
     Dates are seconds since 1970 (UTC); numeric timestamps keep the unit of the table."""
 
+    fold_in: "Interactions | None" = None
+    """Further ratings of the same users, if the split is by users: a model may read them as
+    history, and they are not held out. None for other splits."""
+
     def __post_init__(self) -> None:
-        """Raise ValueError if shapes differ or ratings and times are in different cells."""
+        """Raise ValueError if shapes differ or ratings and times are in different cells.
+
+        With fold-in ratings, every user with ratings must have some of them.
+        """
+        if self.fold_in is not None:
+            _check_fold_in(self.ratings, self.fold_in)
         times = self.ratings if self.times is None else self.times
         if not self.ratings.shape == self.likes.shape == times.shape:
             raise ValueError(
@@ -94,28 +107,56 @@ class Interactions:
     def of_users(self, users: NDArray[np.integer]) -> Self:
         """Return these users' rows, in this order."""
         times = None if self.times is None else self.times[users]
-        return type(self)(self.ratings[users], self.likes[users], times)
+        fold_in = None if self.fold_in is None else self.fold_in.of_users(users)
+        return type(self)(self.ratings[users], self.likes[users], times, fold_in)
 
     def without_cells(self, cells_UI: csr_array) -> "Interactions":
-        """Return the part without the cells that `cells_UI` stores; same shape."""
+        """Return the part without the cells that `cells_UI` stores; same shape.
+
+        The fold-in ratings stay.
+        """
         excluded = cells_of(cells_UI)
         return self._keep(lambda view_UI: ~np.isin(cells_of(view_UI), excluded))
 
     def without_items(self, drop_I: NDArray[np.bool_]) -> "Interactions":
-        """Return the part without the ratings of the items that `drop_I` marks; same shape."""
+        """Return the part without the ratings of the items that `drop_I` marks; same shape.
+
+        The fold-in ratings stay.
+        """
         return self._keep(lambda view_UI: ~drop_I[view_UI.indices])
 
     def joined(self, other: "Interactions") -> "Interactions":
         """Return the union of two parts of one split, such as train + validation.
 
-        Raises ValueError if they share a cell, differ in shape, or only one of them has times.
+        Fold-in ratings of both are ratings of the union. Raises ValueError if the parts share a
+        cell, differ in shape, or only one of them has times.
         """
-        if (self.times is None) != (other.times is None):
+        first, second = self.whole, other.whole
+        if (first.times is None) != (second.times is None):
             raise ValueError("one part has times and the other has none: they come from two runs")
         times = None
-        if self.times is not None and other.times is not None:
-            times = join(self.times, other.times)
-        return Interactions(join(self.ratings, other.ratings), join(self.likes, other.likes), times)
+        if first.times is not None and second.times is not None:
+            times = join(first.times, second.times)
+        ratings, likes = join(first.ratings, second.ratings), join(first.likes, second.likes)
+        return Interactions(ratings, likes, times)
+
+    @property
+    def whole(self) -> "Interactions":
+        """The part with its fold-in ratings among its ratings."""
+        if self.fold_in is None:
+            return self
+        return replace(self, fold_in=None).joined(self.fold_in)
+
+    def with_fold_in_of(self, *parts: "Interactions") -> "Interactions":
+        """Return the union of this part with the fold-in ratings of other parts."""
+        shown = [part.fold_in for part in parts if part.fold_in is not None]
+        return reduce(Interactions.joined, shown, self)
+
+    def split_off(self, is_fold_in_N: NDArray[np.bool_]) -> "Interactions":
+        """Return the part with the ratings that `is_fold_in_N` marks as its fold-in ratings."""
+        fold_in_UI = where(self.ratings, is_fold_in_N)
+        held_out_UI = where(self.ratings, ~is_fold_in_N)
+        return replace(self.without_cells(fold_in_UI), fold_in=self.without_cells(held_out_UI))
 
     def _keep(self, marks: Callable[[csr_array], NDArray[np.bool_]]) -> "Interactions":
         times = None if self.times is None else take_cells(self.times, marks(self.times))
@@ -123,15 +164,25 @@ class Interactions:
             take_cells(self.ratings, marks(self.ratings)),
             take_cells(self.likes, marks(self.likes)),
             times,
+            self.fold_in,
         )
 
 
 def fingerprint(*, train: Interactions, validation: Interactions) -> str:
     """Return the BLAKE2b hash of the structure and values of both parts, as hex digits."""
     digest = hashlib.blake2b(digest_size=16)
-    for part in (train, validation):
+    parts = (train, validation, train.fold_in, validation.fold_in)
+    for part in (part for part in parts if part is not None):
         for matrix_UI in (part.ratings, part.likes, part.times):
             if matrix_UI is not None:
                 for array in (matrix_UI.indptr, matrix_UI.indices, matrix_UI.data):
                     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _check_fold_in(ratings_UI: csr_array, fold_in: Interactions) -> None:
+    if fold_in.ratings.shape != ratings_UI.shape:
+        raise ValueError(f"ratings {ratings_UI.shape} and fold-in {fold_in.ratings.shape} differ")
+    without_U = (np.diff(ratings_UI.indptr) > 0) & (np.diff(fold_in.ratings.indptr) == 0)
+    if without_U.any():
+        raise ValueError(f"user_index {np.argmax(without_U)} has ratings and none to fold in")

@@ -1,7 +1,8 @@
 """Conversion between a part of a split and the bytes of one `.npz` file.
 
 The file stores the ratings as CSR, and for each rating whether it is a like and its time. Its
-arrays are `layout`, `shape`, `indptr`, `indices`, `ratings`, `liked` and, if known, `times`.
+arrays are `layout`, `shape`, `indptr`, `indices`, `ratings`, `liked` and, if known, `times`. In a
+split by users, `fold_in` says for each rating whether it is to be folded in or held out.
 Dimension key: N stored ratings.
 """
 
@@ -19,7 +20,7 @@ LAYOUT = 2
 """Version of the file's layout. Files of another layout are refused."""
 
 REQUIRED = frozenset({"layout", "shape", "indptr", "indices", "ratings", "liked"})
-TIMES = "times"
+TIMES, FOLD_IN = "times", "fold_in"
 
 
 class OlderLayout(ValueError):
@@ -31,6 +32,9 @@ def part_to_bytes(part: Interactions) -> bytes:
 
     Raises ValueError if a like is not a rating of the part.
     """
+    fold_in, part, marks = part.fold_in, part.whole, {}
+    if fold_in is not None:
+        marks = {FOLD_IN: np.isin(cells_of(part.ratings), cells_of(fold_in.ratings))}
     ratings_UI = part.ratings.sorted_indices()
     rating_cells, like_cells = cells_of(ratings_UI), cells_of(part.likes.sorted_indices())
     liked_N = np.isin(rating_cells, like_cells, assume_unique=True)
@@ -45,6 +49,7 @@ def part_to_bytes(part: Interactions) -> bytes:
         ratings=ratings_UI.data,
         liked=liked_N,
         **times,
+        **marks,
     )
 
 
@@ -61,14 +66,21 @@ def part_from_bytes(content: bytes) -> Interactions:
     layout = arrays.get("layout", np.asarray(0))
     if layout.shape != () or layout.item() != LAYOUT:
         raise OlderLayout("another version of this project wrote the file, with another layout")
-    refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES}))
+    refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES, FOLD_IN}))
     ratings_UI = checked_csr(arrays["ratings"], arrays)
     likes_UI = where(ratings_UI, _checked_likes(arrays["liked"], ratings_UI.data))
-    if TIMES not in arrays:
-        return Interactions(ratings_UI, likes_UI)
-    times_N = _checked_times(arrays[TIMES], ratings_UI.nnz)
-    cells = (times_N, ratings_UI.indices, ratings_UI.indptr)
-    return Interactions(ratings_UI, likes_UI, csr_array(cells, shape=ratings_UI.shape))
+    times_UI = None
+    if TIMES in arrays:
+        times_N = _checked_times(arrays[TIMES], ratings_UI.nnz)
+        cells = (times_N, ratings_UI.indices, ratings_UI.indptr)
+        times_UI = csr_array(cells, shape=ratings_UI.shape)
+    part = Interactions(ratings_UI, likes_UI, times_UI)
+    if FOLD_IN not in arrays:
+        return part
+    is_fold_in_N = arrays[FOLD_IN]
+    if is_fold_in_N.dtype != np.bool_ or is_fold_in_N.shape != ratings_UI.data.shape:
+        raise ValueError("the npz does not store for each rating whether it is to be folded in")
+    return part.split_off(is_fold_in_N)
 
 
 def _checked_likes(liked_N: NDArray, ratings_N: NDArray[np.floating]) -> NDArray[np.bool_]:

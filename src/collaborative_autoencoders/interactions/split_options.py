@@ -3,31 +3,43 @@
 Dimension key: U users, N rows.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Collection
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from collaborative_autoencoders.options import MOST, Options
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
+SHOWN = 3
+"""VALIDATION + SHOWN and TEST + SHOWN are the fold-in rows of these parts (kind users)."""
 
-Kind = Literal["hash", "last", "time", "date", "own"]
+Kind = Literal["hash", "last", "time", "date", "users", "own"]
+
+KINDS = get_args(Kind)
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Rows = Annotated[int, Ge(0), Le(MOST)]
 Moment = str | float | int
 
-READ_BY: dict[str, Kind] = {
-    "test_last": "last",
-    "validation_last": "last",
-    "test_from": "date",
-    "validation_from": "date",
+READ_BY: dict[str, tuple[Kind, ...]] = {
+    "within": ("hash", "last", "time", "users", "own"),
+    "test_fraction": ("hash", "time", "date", "users"),
+    "validation_fraction": ("hash", "time", "date", "users", "own"),
+    "validation_of": ("hash", "time", "date", "users"),
+    "test_last": ("last",),
+    "validation_last": ("last",),
+    "test_from": ("date",),
+    "validation_from": ("date",),
+    "fold_in": ("users",),
+    "ties": ("last", "time"),
+    "seed": ("hash", "last", "time", "users", "own"),
 }
-"""The kind that reads a key, for keys that one kind reads. Other kinds require null."""
+"""The kinds that read a key. If only one kind does, the others require null."""
 
 
 class SplitOptions(Options):
@@ -35,19 +47,19 @@ class SplitOptions(Options):
 
     kind: Kind
     """What decides the part of a row: a hash of seed and ids (hash), its place among the user's
-    last rows (last), its place in the user's time order (time), its date (date), or the table
-    itself (own)."""
+    last rows (last), its place in the user's time order (time), its date (date), its user (users),
+    or the table itself (own)."""
 
     within: Literal["user", "global"]
     """Whether the fractions apply to each user's rows (user) or to all rows (global). Kind date is
-    always global, kinds last and time always within a user."""
+    always global, kinds last, time and users always within a user."""
 
     test_fraction: Fraction
-    """Kinds hash, time, and date without `test_from`."""
+    """Kinds hash, time, and date without `test_from`. Kind users: a share of the users."""
 
     validation_fraction: Fraction
-    """Kinds hash, time, date without `validation_from`, and own without validation rows, where it
-    is a share of the train rows."""
+    """Kinds hash, time, date without `validation_from`, users (a share of the users), and own
+    without validation rows, where it is a share of the train rows."""
 
     validation_of: Literal["rest", "all"]
     """Whether `validation_fraction` applies to the rows that are not test (rest) or to all rows."""
@@ -63,6 +75,10 @@ class SplitOptions(Options):
 
     validation_from: Moment | None
     """The same for validation: rows from then on that are not test (kind date)."""
+
+    fold_in: Annotated[float, Gt(0), Lt(1)] | None
+    """Share of the rows of a validation or test user that a model reads as history; the others are
+    held out (kind users)."""
 
     ties: Literal["table", "hash"]
     """Order of a user's rows with one timestamp (kinds last and time): as in the raw table, or by
@@ -89,15 +105,25 @@ class SplitOptions(Options):
 
     @model_validator(mode="after")
     def _keys_belong_to_the_kind(self) -> Self:
-        for key, kind in READ_BY.items():
-            if getattr(self, key) is not None and kind != self.kind:
+        for key, kinds in READ_BY.items():
+            if len(kinds) == 1 and getattr(self, key) is not None and self.kind not in kinds:
                 raise ValueError(
-                    f"{key} is read by kind: {kind} only, and kind is {self.kind}. Set "
-                    f"kind: {kind}, or {key}: null."
+                    f"{key} is read by kind: {kinds[0]} only, and kind is {self.kind}. Set "
+                    f"kind: {kinds[0]}, or {key}: null."
                 )
         if self.kind == "last" and (self.test_last is None or self.validation_last is None):
             raise ValueError(
                 "kind: last needs test_last and validation_last, such as 1 and 1 (leave-one-out)."
+            )
+        if self.kind == "users" and self.fold_in is None:
+            raise ValueError(
+                "kind: users needs fold_in, the share of a held-out user's rows that a model reads "
+                "as history, such as 0.8."
+            )
+        if self.kind == "users" and self.within != "user":
+            raise ValueError(
+                "kind: users holds out rows of each held-out user, and within is "
+                f"{self.within}. Set within: user."
             )
         if self.kind in ("last", "time") and self.within != "user":
             raise ValueError(
@@ -105,6 +131,16 @@ class SplitOptions(Options):
                 "within: user, or kind: date for one date for all users."
             )
         return self
+
+
+def problems_of_unread(given: Collection[str], kind: str) -> list[str]:
+    """Return one line per key of the split that is given and that the kind does not read."""
+    return [
+        f"split.{key}: split.kind: {kind} does not read it, only {', '.join(kinds)}. Remove the "
+        "key, or set another kind"
+        for key, kinds in READ_BY.items()
+        if key in given and len(kinds) > 1 and kind in KINDS and kind not in kinds
+    ]
 
 
 def seconds_of(date: str) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .split_options import Kind
+from .split_options import Kind, SplitOptions
 from .splitting import Split
 
 MORE_TEST_ROWS: dict[Kind, str] = {
@@ -18,6 +18,7 @@ MORE_TEST_ROWS: dict[Kind, str] = {
     "fewer rows than users have",
     "time": "raise split.test_fraction, or set split.kind: last if users have few ratings",
     "date": "set split.test_from to a time of the table, in its unit",
+    "users": "raise split.test_fraction, or lower split.fold_in if users have few rows",
     "own": "name rows test in the column that cleaning.columns.part names, or lower core.k",
 }
 """How to get a test part, by the kind of split."""
@@ -38,41 +39,87 @@ class SplitReport(NamedTuple):
 
     ratings_of_new_items: int
 
+    users_not_in_train: int
+    """Users with test ratings and none in train: the new users if `training.refit` is false."""
+
+    items_not_in_train: int
+    """The same for items."""
+
+    shown: int
+    """Fold-in ratings of validation and test users (kind users)."""
+
+    short_users: int
+    """Users of whom some rows are to be held out (kinds last and users) and who have too few."""
+
     def __str__(self) -> str:
         return (
             f"Split: {self.train:,} ratings in train, {self.validation:,} in validation, "
-            f"{self.test:,} in test"
+            f"{self.test:,} in test" + (f", and {self.shown:,} to fold in" if self.shown else "")
+        )
+
+    @property
+    def about_short(self) -> str | None:
+        """How users with too few rows are split; None if there is none."""
+        if not self.short_users:
+            return None
+        where = "are folded in" if self.shown else "are in train"
+        return (
+            f"{self.short_users:,} users have too few ratings to hold any out: all of theirs "
+            f"{where}, and they have no metrics."
         )
 
     @property
     def about_new(self) -> str | None:
         """How users and items without training are evaluated; None if there is none."""
-        if not (self.new_users or self.new_items):
+        if not (self.users_not_in_train or self.items_not_in_train):
             return None
         return (
             f"Not in train or validation: {self.new_users:,} users of the test part "
             f"({self.ratings_of_new_users:,} ratings), whose lists are by popularity, and "
-            f"{self.new_items:,} items ({self.ratings_of_new_items:,} ratings). All of them count "
-            "in every metric."
+            f"{self.new_items:,} items ({self.ratings_of_new_items:,} ratings). With "
+            f"training.refit: false, which fits on train alone, it is {self.users_not_in_train:,} "
+            f"users and {self.items_not_in_train:,} items. All of them count in every metric."
         )
 
 
-def report_split(split: Split) -> SplitReport:
-    """Return the sizes of the parts and of what is new in the test part."""
-    known = (split.train.ratings, split.validation.ratings)
-    test_UI = split.test.ratings
-    users_U, items_I = _per_user(test_UI), _per_item(test_UI)
-    new_U = sum(_per_user(part_UI) for part_UI in known) == 0
-    new_I = sum(_per_item(part_UI) for part_UI in known) == 0
+def report_split(split: Split, options: SplitOptions) -> SplitReport:
+    """Return the sizes of the parts and of what is new in the test part.
+
+    A test user of a split by users is not new, because the fold-in ratings are a history.
+    """
+    train, validation, test = split
+    both = train.joined(validation)
+    users_U, items_I = _per_user(test.ratings), _per_item(test.ratings)
+    new_U = (users_U > 0) & (_per_user(both.with_fold_in_of(test).ratings) == 0)
+    new_I = (items_I > 0) & (_per_item(both.ratings) == 0)
+    not_in_train_U = (users_U > 0) & (_per_user(train.with_fold_in_of(test).ratings) == 0)
+    not_in_train_I = (items_I > 0) & (_per_item(train.ratings) == 0)
     return SplitReport(
-        train=split.train.ratings.nnz,
-        validation=split.validation.ratings.nnz,
-        test=test_UI.nnz,
-        new_users=int((users_U[new_U] > 0).sum()),
+        train=train.ratings.nnz,
+        validation=validation.ratings.nnz,
+        test=test.ratings.nnz,
+        new_users=int(new_U.sum()),
         ratings_of_new_users=int(users_U[new_U].sum()),
-        new_items=int((items_I[new_I] > 0).sum()),
+        new_items=int(new_I.sum()),
         ratings_of_new_items=int(items_I[new_I].sum()),
+        users_not_in_train=int(not_in_train_U.sum()),
+        items_not_in_train=int(not_in_train_I.sum()),
+        shown=sum(part.whole.ratings.nnz - part.ratings.nnz for part in split),
+        short_users=count_short_users(split, options),
     )
+
+
+def count_short_users(split: Split, options: SplitOptions) -> int:
+    """Return the number of users with ratings, none of which could be held out."""
+    train, validation, test = split
+    n_held_out_U = _per_user(validation.ratings) + _per_user(test.ratings)
+    if options.kind == "users":
+        n_kept_U = _per_user(validation.whole.ratings) + _per_user(test.whole.ratings)
+    elif options.kind == "last" and (options.test_last or options.validation_last):
+        n_kept_U = _per_user(train.ratings)
+    else:
+        return 0
+    return int(((n_kept_U > 0) & (n_held_out_U == 0)).sum())
 
 
 def _per_user(part_UI: csr_array) -> NDArray[np.integer]:

@@ -1,5 +1,6 @@
 """The split into train, validation and test, by the kind that its options name."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,13 @@ from .ids import Ids, known_indices
 from .own_split import own_parts
 from .part import Interactions
 from .row_hash import Digests, digests_of, hash_rows
-from .split_options import TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
+from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
 from .time_splits import parts_by_date, parts_by_user_time
+from .user_split import parts_by_users
 
 
 class Split(NamedTuple):
-    """Three disjoint parts whose union is the table."""
+    """Three disjoint parts whose union, with their fold-in ratings, is the table."""
 
     train: Interactions
     validation: Interactions
@@ -50,7 +52,12 @@ def split_interactions(
             like_threshold=like_threshold,
         )
 
-    return Split(interactions_of(TRAIN), interactions_of(VALIDATION), interactions_of(TEST))
+    def held_out(part: int) -> Interactions:
+        if options.kind != "users":
+            return interactions_of(part)
+        return replace(interactions_of(part), fold_in=interactions_of(part + SHOWN))
+
+    return Split(interactions_of(TRAIN), held_out(VALIDATION), held_out(TEST))
 
 
 def parts_of(
@@ -73,6 +80,11 @@ def parts_of(
         )
     if options.kind == "hash":
         return split_parts(user_index_N, item_index_N, ids, options)
+    if options.kind == "users":
+        held_out = {"test_fraction": 1 - (options.fold_in or 0), "validation_fraction": 0.0}
+        share = options.model_copy(update=held_out)
+        parts_N = split_parts(user_index_N, item_index_N, ids, share)
+        return parts_by_users(user_index_N, parts_N == TEST, ids, options)
     if TIMESTAMP not in ratings:
         raise ValueError(
             f"split.kind: {options.kind} needs times, and the table has none. Set "

@@ -48,3 +48,13 @@ def without_users(part: Interactions, held_out_H: NDArray[np.integer]) -> Intera
     """Return the part without the rows of these users, shape (U − H, I)."""
     remaining = np.setdiff1d(np.arange(part.shape[0]), held_out_H)
     return part.of_users(remaining)
+
+
+def refuse_split_by_users(validation: Interactions) -> None:
+    """Raise ValueError if the split has already held out the users that it evaluates on."""
+    if validation.fold_in is not None:
+        raise ValueError(
+            "split.kind: users evaluates every model on unseen users already, and its test part "
+            "has no known users to compare them with: see the leaderboard of `kedro run`. For "
+            "unseen beside known users, set split.kind: hash and split.fold_in: null."
+        )

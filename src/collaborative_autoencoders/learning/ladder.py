@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.table import measure_of_users
 from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel
@@ -56,16 +57,11 @@ def factor_of(
     distance_C = np.abs(np.log(ladder))
     if len(ladder) == 1 or why_not_computed(metric, validation):
         return float(ladder[distance_C.argmin()])
+    measure, owners_I = measure_of_users(metric), count_owners(train)
+    shown = train.with_fold_in_of(validation)
     with quiet_models():
-        values_CV = [
-            list_values(
-                fitted_on(train, with_factor(options, factor), catalogue),
-                measure_of_users(metric),
-                train,
-                validation,
-            )
-            for factor in ladder
-        ]
+        fits = (fitted_on(train, with_factor(options, factor), catalogue) for factor in ladder)
+        values_CV = [list_values(fit, measure, shown, validation, owners_I) for fit in fits]
     factor = float(ladder[choose(np.array(values_CV), distance_C)])
     logger.info("%s: %s %g of %s, by validation", options.name, FACTOR, factor, ladder)
     return factor

@@ -182,13 +182,14 @@ def values_of_lists(
 ) -> NDArray[np.float64]:
     """Return the metric of each user with held-out likes under each candidate, shape (W, V)."""
     users_V = np.flatnonzero(np.diff(validation.likes.indptr))
+    shown = train.with_fold_in_of(validation)
     values_WV = np.empty((len(candidates_WM), len(users_V)))
     owners_I, k = count_owners(train), measure.k or 1
     for start in range(0, len(users_V), USERS_AT_ONCE):
         rows = slice(start, start + USERS_AT_ONCE)
         users_B = users_V[rows]
-        arrays = stack.comparable_scores(train.view(stack.learns_from)[users_B], users_B)
-        seen_BI, held_out_BI = train.ratings[users_B], validation.likes[users_B]
+        arrays = stack.comparable_scores(shown.view(stack.learns_from)[users_B], users_B)
+        seen_BI, held_out_BI = shown.ratings[users_B], validation.likes[users_B]
         n_relevant_B = count_relevant(held_out_BI)
         for candidate, weights_M in enumerate(candidates_WM):
             scores_BI = stack.add(arrays, weights_M)
@@ -210,11 +211,12 @@ def values_of_ratings(
     validation: Interactions,
 ) -> NDArray[np.float64]:
     """Return the error of each held-out rating under each candidate, shape (W, V)."""
+    histories_UI = train.with_fold_in_of(validation).view(stack.learns_from)
     predicted_MV = np.stack(
         [
             predict_ratings(
                 cast(RatingModel, member),
-                histories_UI=train.view(stack.learns_from),
+                histories_UI=histories_UI,
                 wanted_UI=validation.ratings,
                 batch_size=USERS_AT_ONCE,
             ).data

@@ -36,11 +36,11 @@ def validation_of(
     """
     if reason := why_not_computed(name, validation, option):
         raise ValueError(reason)
-    measure = measure_of_users(name)
+    measure, shown = measure_of_users(name), train.with_fold_in_of(validation)
     if measure.k is None:
-        return lambda network: rating_metric(network, measure, train, validation)
+        return lambda network: rating_metric(network, measure, shown, validation)
     owners_I = count_owners(train)
-    return lambda network: list_metric(network, measure, train, validation, owners_I)
+    return lambda network: list_metric(network, measure, shown, validation, owners_I)
 
 
 def why_not_computed(
@@ -71,47 +71,49 @@ def why_not_computed(
 def list_metric(
     network: Model,
     measure: Measure,
-    train: Interactions,
+    shown: Interactions,
     validation: Interactions,
     owners_I: NDArray[np.int64],
 ) -> float:
     """Return the mean of a list metric over the users with held-out likes."""
-    return float(np.nanmean(list_values(network, measure, train, validation, owners_I)))
+    return float(np.nanmean(list_values(network, measure, shown, validation, owners_I)))
 
 
 def list_values(
     model: Model,
     measure: Measure,
-    train: Interactions,
+    shown: Interactions,
     validation: Interactions,
-    owners_I: NDArray[np.int64] | None = None,
+    owners_I: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Return a list metric of each user with held-out likes, shape (U,); NaN without a value."""
-    owners_I = count_owners(train) if owners_I is None else owners_I
+    """Return a list metric of each user with held-out likes, shape (U,); NaN without a value.
+
+    `shown` has the histories: train, and the fold-in ratings of validation if there are any.
+    """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
-    known = Known(train.view(model.learns_from), train.ratings)
+    known = Known(shown.view(model.learns_from), shown.ratings)
     item_UK, _ = rank_items(model, known, measure.k or 1, USERS_AT_ONCE, users_U)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
-    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, train.shape[0])
+    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, shown.shape[0])
     return cast(NDArray[np.float64], measure.metric.function(lists))
 
 
 def rating_metric(
-    network: Model, measure: Measure, train: Interactions, validation: Interactions
+    network: Model, measure: Measure, shown: Interactions, validation: Interactions
 ) -> float:
     """Return a rating metric over all held-out ratings."""
-    values_N = rating_values(network, measure, train, validation)
+    values_N = rating_values(network, measure, shown, validation)
     return float(measure.metric.of_mean(values_N.mean()))
 
 
 def rating_values(
-    model: Model, measure: Measure, train: Interactions, validation: Interactions
+    model: Model, measure: Measure, shown: Interactions, validation: Interactions
 ) -> NDArray[np.float64]:
     """Return the value of each held-out rating, such as its squared error, shape (N,)."""
     predicted_UI = predict_ratings(
         cast(RatingModel, model),
-        histories_UI=train.view(model.learns_from),
+        histories_UI=shown.view(model.learns_from),
         wanted_UI=validation.ratings,
         batch_size=USERS_AT_ONCE,
     )

@@ -182,12 +182,14 @@ class AutoRec(Network):
 
         In the item-based model, the decoder weights of unseen users are folded in from the history.
         The prediction is `fallback` for items without ratings in training and for users without
-        ratings. Known users of the item-based model need ratings in training, all other users
+        ratings. Users with ratings in training are known to the item-based model, all other users
         need a history.
         """
         known_U = np.diff(histories_UI.indptr) > 0
         if self.by_item:
-            known_U = np.where(users_U >= 0, self.rated_U.cpu().numpy()[users_U], known_U)
+            is_fitted_U = (users_U >= 0) & self.rated_U.cpu().numpy()[users_U]
+            users_U = np.where(is_fitted_U, users_U, -1)
+            known_U |= is_fitted_U
         known_UI = known_U[:, None] & self.rated_I.cpu().numpy()
         biases_UI = self._biases(histories_UI)
         output_UI = numbers(self._output(histories_UI, users_U) * self.unit[1])

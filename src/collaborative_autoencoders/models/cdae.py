@@ -43,7 +43,7 @@ class CDAEOptions(Options):
     user_node: bool
     """Whether each user has a node V_u. Without it the model is a plain denoising autoencoder."""
     unseen_user_node: Literal["mean", "zero"]
-    """Node of a user who was not in the fit: the mean of all nodes, or 0."""
+    """Node of a user who was not in the fit: the mean of the users who were, or 0."""
     hidden_activation: Activation
     output_activation: Literal["identity", "sigmoid"]
     loss: Literal["square", "logistic", "multinomial"]
@@ -136,7 +136,7 @@ class CDAE(Network):
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss of reconstructing all likes from the corrupted input."""
         corrupted = thin_out(self._input(batch), self.options.corruption, generator)
-        hidden_BH = self._encode(corrupted, self._user_nodes(batch.rows_B))
+        hidden_BH = self._encode(corrupted, self._fitted_nodes(batch.rows_B))
         return self._reconstruction_loss(hidden_BH, batch)
 
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
@@ -178,13 +178,21 @@ class CDAE(Network):
         activate = ACTIVATIONS[self.options.hidden_activation]
         return activate(rows.times(self.encoder_IH) + user_BH + self.hidden_bias_H)
 
+    def _fitted_nodes(self, users_B: Tensor) -> Tensor | float:
+        return self.user_UH[users_B] if self.options.user_node else 0.0
+
     def _user_nodes(self, users_B: Tensor) -> Tensor | float:
+        """Return the nodes of users who may be unseen."""
         if not self.options.user_node:
             return 0.0
-        if (users_B >= 0).all():
+        # the node of a user without likes in the fit has no gradient, so it is still 0
+        is_fitted_U = self.user_UH.any(1)
+        is_fitted_B = (users_B >= 0) & is_fitted_U[users_B]
+        if is_fitted_B.all():
             return self.user_UH[users_B]
-        unseen_H = self.user_UH.mean(0) * (self.options.unseen_user_node == "mean")
-        return torch.where(users_B[:, None] >= 0, self.user_UH[users_B], unseen_H)
+        mean_H = self.user_UH.sum(0) / is_fitted_U.sum().clamp(min=1)
+        unseen_H = mean_H * (self.options.unseen_user_node == "mean")
+        return torch.where(is_fitted_B[:, None], self.user_UH[users_B], unseen_H)
 
     def _decode(self, hidden_BH: Tensor) -> Tensor:
         return torch.addmm(self.output_bias_I, hidden_BH, self.decoder_HI)

@@ -94,7 +94,8 @@ class MF:
         Vector and bias of an unseen user are solved for from the history, with the items fixed.
         Without a history they are 0, and the prediction is the mean plus the item's bias.
         """
-        user_UZ, unseen_U = self.user_UZ[users_U], users_U < 0
+        user_UZ = self.user_UZ[users_U]
+        unseen_U = (users_U < 0) | ~user_UZ.any(axis=1)  # zeros: without ratings in the fit
         if unseen_U.any():
             unseen_UI = self._standardised(histories_UI[np.flatnonzero(unseen_U)])
             user_UZ[unseen_U] = self._solved(unseen_UI, self.item_IZ.astype(np.float64))

@@ -29,7 +29,8 @@ class Catalogue(NamedTuple):
 
     def check(self, **parts: Interactions) -> None:
         """Raise ValueError, with its name, if a part has another size or a rating off the scale."""
-        for name, part in parts.items():
+        for name, given in parts.items():
+            part = given.whole
             if part.shape != (self.users, self.items):
                 raise ValueError(
                     f"{name} has {part.shape[0]:,} users and {part.shape[1]:,} items, but the data "
@@ -62,6 +63,7 @@ class Model(Protocol):
         """Whether a known user's scores depend on the given history.
 
         Otherwise they depend only on the fit, and a user with newer ratings is passed as unseen.
+        A user without ratings in the fit is scored as unseen by every model.
         """
 
     options: Options

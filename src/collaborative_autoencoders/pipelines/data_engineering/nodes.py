@@ -94,8 +94,8 @@ def split_ratings(
             "the test part has no ratings, so no metric can be computed: %s",
             split_report.MORE_TEST_ROWS[split_options.kind],
         )
-    report = split_report.report_split(split)
+    report = split_report.report_split(split, split_options)
     logger.info("%s", report)
-    if report.about_new:
-        logger.warning("%s", report.about_new)
+    for line in filter(None, (report.about_new, report.about_short)):
+        logger.warning("%s", line)
     return {**split._asdict(), "split_report": report._asdict()}

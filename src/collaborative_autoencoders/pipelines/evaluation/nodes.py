@@ -42,14 +42,14 @@ def evaluate_model(
     Items in train or validation are excluded from the lists. The tables are empty for a model that
     was left out.
 
-    Raises ValueError if train or validation holds a test rating, or if the model was fitted on
-    other parts.
+    Raises ValueError if train or validation holds a test rating (in a split by users, any rating of
+    a test user), or if the model was fitted on other parts.
     """
     refuse_leak(test, train=train, validation=validation)
     if fitted.model is None:
         return nothing_evaluated(evaluation)._asdict()
     fitted.model.catalogue.check(train=train, validation=validation, test=test)
-    known = known_of(fitted, train=train, validation=validation)
+    known = known_of(fitted, train=train, validation=validation, fold_in=test.fold_in)
     return evaluate(fitted.model, known, test, count_owners(train), evaluation)._asdict()
 
 
@@ -163,10 +163,12 @@ def register_model(
     lookup: Lookup,
     train: Interactions,
     validation: Interactions,
+    test: Interactions,
     options: RegistrationOptions,
 ) -> dict[str, Any]:
     """Log the model with everything it needs to answer for raw ids, and register it.
 
+    Of the test part, it gets the fold-in ratings of a split by users, as histories.
     Returns name, version and address, or only the reason if it is not registered.
     """
     from collaborative_autoencoders.serving.recommender import Recommender
@@ -176,7 +178,7 @@ def register_model(
         return {NOT_REGISTERED: "registration.enabled is false"}
     if fitted.model is None:
         return {NOT_REGISTERED: fitted.left_out}
-    known = known_of(fitted, train=train, validation=validation)
+    known = known_of(fitted, train=train, validation=validation, fold_in=test.fold_in)
     return register(Recommender.of(fitted, lookup, known), metrics)
 
 

@@ -59,7 +59,8 @@ def _evaluate_one_model() -> list[Node]:
         Node(draw_curves, inputs="history", outputs="curves", name="draw_curves"),
         Node(
             register_model,
-            inputs={name: name for name in ("fitted", "metrics", "lookup", "train", "validation")}
+            inputs={name: name for name in ("fitted", "metrics", "lookup")}
+            | PARTS
             | {"options": "params:registration"},
             outputs="registration",
             name="register_model",

@@ -23,6 +23,7 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.unseen_users import (
     UnseenUsersOptions,
     choose_users,
+    refuse_split_by_users,
     without_users,
 )
 from collaborative_autoencoders.models.model import Catalogue, Fitted
@@ -37,8 +38,9 @@ def hold_out_users(
 ) -> dict[str, Any]:
     """Choose the users, and remove their rows from train and validation.
 
-    Raises ValueError if the fraction is less than one user.
+    Raises ValueError if the fraction is less than one user, or if the split is by users.
     """
+    refuse_split_by_users(validation)
     unseen_users = choose_users(user_ids, options)
     held_out_H = unseen_users[USER_INDEX].to_numpy()
     remaining = without_users(train, held_out_H)
