@@ -11,7 +11,7 @@ import yaml
 
 from collaborative_autoencoders.models import MODELS, model_class
 from collaborative_autoencoders.models.network import Network
-from collaborative_autoencoders.tracking.provenance import git_state
+from collaborative_autoencoders.tracking.provenance import code_of, git, git_state
 
 NETWORKS = [model for model in MODELS if issubclass(model_class(model), Network)]
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
@@ -169,4 +169,29 @@ def test_a_changed_file_would_be_found_and_a_folder_without_git_is_no_error(tmp_
     projects.keep_in_git(project)
     assert git_state(project)["git_dirty"] == "false"
     (project / "conf/base/parameters_training.yml").write_text("")
+    assert git_state(project)["git_dirty"] == "true"
+
+
+def test_what_a_user_makes_is_no_change_of_the_code_and_no_advice_puts_it_aside(tmp_path):
+    project = projects.new_project(tmp_path / "world")
+    notebook, own = project / "notebooks/explore.ipynb", project / "conf/made/catalog.yml"
+    notebook.parent.mkdir(exist_ok=True)
+    notebook.write_text("{}")
+    projects.keep_in_git(project)
+    notebook.write_text("saved")
+    own.parent.mkdir()
+    own.write_text("ratings: {}")
+    assert git_state(project)["git_dirty"] == "false"
+    (project / "new.py").touch()
+    assert git_state(project)["git_dirty"] == "true"
+    stash = ["-c", "user.name=tests", "-c", "user.email=tests@localhost", "stash", "push", "-u"]
+    git(project, *stash, "--", *code_of(project))
+    assert (git_state(project)["git_dirty"], (project / "new.py").exists()) == ("false", False)
+    assert (notebook.read_text(), own.read_text()) == ("saved", "ratings: {}")
+
+
+def test_an_environment_in_git_is_code(tmp_path):
+    project = projects.new_project(tmp_path / "world")
+    projects.keep_in_git(project)
+    (project / "conf/test/parameters_more.yml").touch()
     assert git_state(project)["git_dirty"] == "true"
