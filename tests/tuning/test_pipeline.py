@@ -129,7 +129,8 @@ def test_the_search_has_the_best_parameters_and_the_importances(tuned):
     assert sum(shares) == pytest.approx(1)
     assert metrics["trials_complete"] + metrics["trials_pruned"] == 4
     for figure in ("search_history", "parallel_coordinates", "importances"):
-        assert "plotly" in tracked.artifact(run, f"{figure}.html").lower()
+        assert (tracked.artifacts(run) / f"{figure}.html").is_file()
+        assert "cdae" in tracked.artifact(run, f"{figure}.svg")
     assert not [name for name in run.data.params if name.startswith("search_spaces")]
 
 
