@@ -27,6 +27,7 @@ clean:  ## what a run or an installation has made, but for the raw data
 	find data -mindepth 2 -not -path 'data/01_raw/*' -not -name .gitkeep -delete
 
 INSTALL = $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable
+SAY = @echo 'Installing into $(VENV), for some minutes: 2 GB, and more where pip takes torch with CUDA.'
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
@@ -34,9 +35,11 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/.created
+	$(SAY)
 	$(INSTALL) .
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml requirements.lock | $(VENV)/.created
+	$(SAY)
 	$(INSTALL) '.[dev]'
 	@touch $@ $(VENV)/.installed  # it has all that a run needs

@@ -1,14 +1,28 @@
 """The options of conf/test, as the tests of models and learning use them."""
 
+from contextlib import suppress
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.tracking.provenance import own_environments
 
 CONF = Path(__file__).parents[1] / "conf"
+
+
+def environments() -> list[str]:
+    """The environments of the repository, without those that a user has added to conf/."""
+    own: list[str] = []
+    with suppress(OSError, CalledProcessError):  # a folder without git has no others
+        own = own_environments(CONF.parent)
+    return sorted({folder.name for folder in CONF.glob("*/")} - {"local", *own})
+
+
+ENVIRONMENTS = environments()
 RUNNING = RunningOptions(device="cpu", threads=1)
 
 

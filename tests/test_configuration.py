@@ -2,18 +2,19 @@
 
 import pytest
 import yaml
-from model_options import CONF, configuration_of, parameters_of
+from model_options import CONF, ENVIRONMENTS, configuration_of, parameters_of
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader, with_shared_fitting
 from collaborative_autoencoders.hooks.parameters import check_parameters, problems_with_the_split
 from collaborative_autoencoders.models import MODELS, networks
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
-ENVIRONMENTS = sorted({folder.name for folder in CONF.iterdir() if folder.is_dir()} - {"local"})
 MOVIELENS_1M = ["autorec", "cdae-article", "leave-one-out", "ml-1m", "recbole"]
 MOVIELENS_1M += ["strong-generalisation"]
 TRAINING = sorted(
-    path for path in CONF.glob("*/parameters_training.yml") if path.parts[-2] != "base"
+    path
+    for path in CONF.glob("*/parameters_training.yml")
+    if path.parts[-2] in {*ENVIRONMENTS} - {"base"}
 )
 every_environment = pytest.mark.parametrize("env", ENVIRONMENTS)
 

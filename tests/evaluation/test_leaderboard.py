@@ -76,6 +76,22 @@ def test_each_row_is_compared_with_the_row_above():
     ]
 
 
+def test_metrics_come_first_those_of_the_primary_length_before_others_and_intervals_last():
+    figures = dict.fromkeys(
+        ["ndcg_at_10", "ndcg_at_10_low", "ndcg_at_20", "ndcg_at_10_high", "recall_at_10", "mae"],
+        0.1,
+    )
+    board = make_leaderboard({"a": figures}, {}, "ndcg_at_10")
+    pairs = pd.DataFrame(
+        columns=["metric", "model", "other", "difference", "low", "high", "verdict"]
+    )
+    assert compare_with_above(board, pairs).columns.tolist() == [
+        *("model", "ndcg_at_10", "recall_at_10", "mae", "ndcg_at_20"),
+        *("difference", "difference_low", "difference_high", "compared_with_above"),
+        *("ndcg_at_10_low", "ndcg_at_10_high", "left_out"),
+    ]
+
+
 def test_the_comparison_is_in_the_primary_metric_even_if_there_are_others():
     board = make_leaderboard({"a": {"rmse": 0.8}, "b": {"rmse": 0.9}}, {}, "rmse")
     differences = pd.DataFrame(

@@ -1,6 +1,7 @@
 """Configuration that is not in `conf/` of the working directory is found, or named."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 from kedro.config import MissingConfigException
@@ -63,12 +64,27 @@ def test_the_logging_of_another_folder_is_used_unless_kedro_has_found_one(elsewh
 
 def test_commands_that_need_a_kedro_project_are_printed_in_one_only(elsewhere, monkeypatch):
     monkeypatch.setattr("mlflow.get_tracking_uri", lambda: f"sqlite:///{elsewhere}/my runs.db")
-    plain = {"env": None}
-    assert (to_compare_runs(plain), to_look_at_the_pipeline()) == (None, None)
+    monkeypatch.setattr("mlflow.last_active_run", lambda: None)
+    asked = {"env": None}, {"ui": {"port": "7"}}
+    assert (to_compare_runs(*asked), to_look_at_the_pipeline()) == ([], [])
     (elsewhere / "my runs.db").touch()
-    assert to_compare_runs(plain) == "mlflow ui --backend-store-uri 'sqlite:///my runs.db'"
+    typed = "mlflow ui --backend-store-uri 'sqlite:///my runs.db' --port 7"
+    assert to_compare_runs(*asked) == [typed]
     monkeypatch.chdir(CONF.parent)
-    assert (to_compare_runs(plain), to_look_at_the_pipeline()) == (
-        "kedro mlflow ui",
-        "kedro viz run",
+    assert (to_compare_runs(*asked), to_look_at_the_pipeline()) == (
+        ["kedro mlflow ui"],
+        ["kedro viz run"],
     )
+
+
+def test_the_address_is_that_of_the_command_or_of_the_tracking_server(monkeypatch):
+    run = SimpleNamespace(info=SimpleNamespace(experiment_id="3"))
+    monkeypatch.setattr("mlflow.last_active_run", lambda: run)
+    monkeypatch.setattr("mlflow.get_tracking_uri", lambda: "sqlite:///mlflow.db")
+    monkeypatch.chdir(CONF.parent)
+    runs = "/#/experiments/3/runs?workflowType=machine_learning"
+    asked = {"env": None}, {"ui": {"port": "7"}}
+    assert to_compare_runs(*asked) == ["kedro mlflow ui", f"http://127.0.0.1:7{runs}"]
+    monkeypatch.setattr("mlflow.get_tracking_uri", lambda: "http://me:secret@host:5000/")
+    saved = f"http://me:***@host:5000{runs}&viewStateShareKey=key"
+    assert to_compare_runs(*asked, "key") == [saved]

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from model_options import CONF, configuration_of
+from model_options import CONF, ENVIRONMENTS, configuration_of
 
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
-ENVIRONMENTS = sorted({path.name for path in CONF.iterdir() if path.is_dir()} - {"local"})
-CATALOGS = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("catalog*.yml"))
+CATALOGS = sorted(
+    path.relative_to(CONF).as_posix()
+    for env in ENVIRONMENTS
+    for path in (CONF / env).rglob("catalog*.yml")
+)
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)

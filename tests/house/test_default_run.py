@@ -1,6 +1,7 @@
 """The default pipeline on the fabricated world: even users like even films, odd users odd ones."""
 
 import json
+import re
 from itertools import pairwise, permutations
 from pathlib import Path
 from zipfile import ZipFile
@@ -8,6 +9,9 @@ from zipfile import ZipFile
 import pandas as pd
 import projects
 import pytest
+import tracked
+import yaml
+from model_options import CONF
 
 from collaborative_autoencoders.models import MODELS, models_for
 
@@ -120,6 +124,20 @@ def test_a_typed_run_ends_with_the_leaderboard_and_the_next_commands(typed_world
     assert set(models_for("rating")) <= set(ratings.split())
     assert "kedro mlflow ui" in ratings
     assert "kedro viz run" in ratings
+
+
+def test_the_printed_address_opens_the_models_of_the_run_with_their_metrics(typed_world):
+    parent, children = tracked.last_run(typed_world.project)
+    port = yaml.safe_load((CONF / "base/mlflow.yml").read_text(encoding="utf-8"))["ui"]["port"]
+    runs = f"http://127.0.0.1:{port}/#/experiments/{parent.info.experiment_id}/runs?"
+    (address,) = [line for line in typed_world.done.stdout.split() if line.startswith(runs)]
+    key = address.rpartition("viewStateShareKey=")[2]
+    experiment = tracked.store(typed_world.project).get_experiment(parent.info.experiment_id)
+    state = json.loads(json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])["state"])
+    assert parent.info.run_id in state["searchFilter"]
+    columns = [re.fullmatch(r"metrics\.`(.+)`", name)[1] for name in state["selectedColumns"]]
+    assert columns[0] == "ndcg_at_10"
+    assert {"rmse", "fit_seconds"} <= set(columns) <= children["autorec"].data.metrics.keys()
 
 
 def test_a_run_without_a_terminal_prints_no_progress_bar(typed_world):

@@ -6,6 +6,7 @@ import sys
 import projects
 import pytest
 import tracked
+import yaml
 
 
 def test_the_package_runs_in_an_empty_folder_and_keeps_everything_there(tmp_path, monkeypatch):
@@ -26,3 +27,11 @@ def test_the_package_runs_in_an_empty_folder_and_keeps_everything_there(tmp_path
     assert tracked.artifacts(parent).is_relative_to(tmp_path)
     command = "python -m collaborative_autoencoders " + " ".join(options)
     assert parent.data.tags["command"].startswith(command)
+
+
+def test_telemetry_is_denied_in_every_clone():
+    """Otherwise a command of Kedro adds an id to pyproject.toml, and the code has a change."""
+    ignored = (projects.REPOSITORY / ".gitignore").read_text(encoding="utf-8").split()
+    assert ".telemetry" not in ignored
+    told = yaml.safe_load((projects.REPOSITORY / ".telemetry").read_text(encoding="utf-8"))
+    assert told == {"consent": False}

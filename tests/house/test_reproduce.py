@@ -166,7 +166,7 @@ def test_different_ratings_are_refused_before_a_model_is_fitted(changed, small):
 def test_another_commit_and_a_dirty_tree_are_refused(changed, small, refusal, about):
     commit = about["git_commit"]
     (changed / "new.txt").touch()
-    assert "git stash -u" in refusal()
+    assert "git stash push -u -- :/ ':!notebooks'" in refusal()
     (changed / "new.txt").unlink()
     git(changed, "commit", "-q", "--allow-empty", "-m", "later")
     assert f"git checkout {commit}" in refusal()

@@ -1,6 +1,7 @@
 """A finished run in MLflow: a parent, a child per model, and everything needed to repeat it."""
 
 import json
+import re
 import shlex
 
 import pandas as pd
@@ -9,9 +10,10 @@ import pytest
 import tracked
 import yaml
 
+from collaborative_autoencoders.hooks.dataset_logging import rounded
 from collaborative_autoencoders.models import MODELS, model_class
 from collaborative_autoencoders.models.network import Network
-from collaborative_autoencoders.tracking.provenance import git_state
+from collaborative_autoencoders.tracking.provenance import code_of, git, git_state
 
 NETWORKS = [model for model in MODELS if issubclass(model_class(model), Network)]
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
@@ -111,7 +113,10 @@ def test_curves_have_a_point_per_epoch(finished_world, children, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_child_has_its_curves_as_a_figure(children, model):
-    assert "plotly" in tracked.artifact(children[model], "curves.html").lower()
+    drawn = tracked.artifact(children[model], "curves.svg")
+    page = tracked.artifacts(children[model]) / "curves.html"
+    assert ("train loss" in drawn) == page.is_file() == (model in NETWORKS)
+    assert ("not fitted in epochs" in drawn) == (model not in NETWORKS)
 
 
 def test_every_run_has_the_resolved_parameters(finished_world, parent, children):
@@ -130,15 +135,24 @@ def test_every_run_has_the_resolved_parameters(finished_world, parent, children)
 def test_the_parent_has_the_leaderboard_and_the_differences_as_tables(
     finished_world, parent, table
 ):
-    written = (finished_world / REPORTS / table).read_text()
-    assert tracked.artifact(parent, table) == written
+    written = pd.read_csv(finished_world / REPORTS / table)
+    logged = pd.read_csv(tracked.artifacts(parent) / table)
+    pd.testing.assert_frame_equal(logged, written, atol=5e-5, rtol=0)
+    assert not re.search(r"\d\.\d{9}", tracked.artifact(parent, table))
+
+
+def test_a_rounded_table_keeps_counts_and_the_digits_of_small_numbers():
+    table = pd.DataFrame({"a": [0.382603, 18685.0, 0.000211349, float("nan")], "b": list("wxyz")})
+    assert rounded(table)["a"].tolist()[:3] == [0.3826, 18685.0, 0.0002113]
+    assert rounded(table)["a"].isna().tolist() == [False, False, False, True]
+    assert rounded(table)["b"].tolist() == list("wxyz")
 
 
 @pytest.mark.parametrize("figure", ["by_activity", "by_popularity", "lorenz", "metric_by_k"])
 def test_the_parent_has_the_figures_of_all_models(parent, figure):
-    html = tracked.artifact(parent, f"{figure}.html")
-    assert "plotly" in html.lower()
-    assert [model for model in MODELS if model in html] == list(MODELS)
+    for ending in ("html", "svg"):
+        content = tracked.artifact(parent, f"{figure}.{ending}")
+        assert [model for model in MODELS if model in content] == list(MODELS)
 
 
 def test_every_run_has_its_data_as_input(parent, children):
@@ -169,4 +183,29 @@ def test_a_changed_file_would_be_found_and_a_folder_without_git_is_no_error(tmp_
     projects.keep_in_git(project)
     assert git_state(project)["git_dirty"] == "false"
     (project / "conf/base/parameters_training.yml").write_text("")
+    assert git_state(project)["git_dirty"] == "true"
+
+
+def test_what_a_user_makes_is_no_change_of_the_code_and_no_advice_puts_it_aside(tmp_path):
+    project = projects.new_project(tmp_path / "world")
+    notebook, own = project / "notebooks/explore.ipynb", project / "conf/made/catalog.yml"
+    notebook.parent.mkdir(exist_ok=True)
+    notebook.write_text("{}")
+    projects.keep_in_git(project)
+    notebook.write_text("saved")
+    own.parent.mkdir()
+    own.write_text("ratings: {}")
+    assert git_state(project)["git_dirty"] == "false"
+    (project / "new.py").touch()
+    assert git_state(project)["git_dirty"] == "true"
+    stash = ["-c", "user.name=tests", "-c", "user.email=tests@localhost", "stash", "push", "-u"]
+    git(project, *stash, "--", *code_of(project))
+    assert (git_state(project)["git_dirty"], (project / "new.py").exists()) == ("false", False)
+    assert (notebook.read_text(), own.read_text()) == ("saved", "ratings: {}")
+
+
+def test_an_environment_in_git_is_code(tmp_path):
+    project = projects.new_project(tmp_path / "world")
+    projects.keep_in_git(project)
+    (project / "conf/test/parameters_more.yml").touch()
     assert git_state(project)["git_dirty"] == "true"

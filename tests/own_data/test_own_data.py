@@ -87,9 +87,10 @@ def test_the_readme_shows_two_files_in_about_ten_lines():
     assert sum(len(block.splitlines()) for block in blocks.values()) <= 12
 
 
-def test_a_csv_with_text_ids_is_run_with_every_model(project):
+def test_a_csv_with_text_ids_is_run_with_every_model(project, caplog):
     make_table(project).to_csv(raw_file(project), index=False)
     run(project, env="mine", params=QUICK, to_outputs=["leaderboard", "item_titles"])
+    assert "Replacing dataset" not in caplog.text
 
     facts, file = facts_of(project), raw_file(project)
     assert facts["data_set"] == file.stem

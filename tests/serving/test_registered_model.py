@@ -9,6 +9,7 @@ import projects
 from lists import evaluated_lists
 
 from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.serving.registration import row_schema
 
 
 def store_of(project: Path) -> str:
@@ -39,6 +40,20 @@ def test_every_model_is_registered_with_signature_example_and_alias(registered):
         params = {param.name: param.default for param in info.signature.params}
         assert params == {"n": 10, "exclude_seen": True, "exclude_items": [], "only_items": []}
         assert info.saved_input_example_info is not None
+        nullable = [column.name for column in info.signature.outputs if not column.required]
+        assert nullable == ["user_id"]
+
+
+def test_a_version_says_the_types_of_a_request(numbered):
+    described = row_schema(numbered)["properties"]
+    assert described == {
+        "user_id": {"type": ["integer", "null"]},
+        "history": {"type": ["array", "null"], "items": {"type": "integer"}},
+        "ratings": {
+            "type": ["array", "null"],
+            "items": {"type": "number", "minimum": 1.0, "maximum": 5.0},
+        },
+    }
 
 
 def test_the_first_version_is_champion_and_challenger_with_the_reason(registered):

@@ -1,6 +1,7 @@
 """The leaderboard: one row per model, the best first."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -45,12 +46,12 @@ def sort_by(leaderboard: pd.DataFrame, metric: str) -> pd.DataFrame:
 def compare_with_above(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
     """Add columns that compare each row with the row above, in the primary metric.
 
-        model  ndcg_at_10         model  ndcg_at_10  difference  …  compared_with_above
-        cdae   0.41          →    cdae   0.41
-        ease   0.38               ease   0.38        -0.03       …  worse than cdae
+        model  ndcg_at_10  …         model  ndcg_at_10  …  difference  …  compared_with_above
+        cdae   0.41        …    →    cdae   0.41        …
+        ease   0.38        …         ease   0.38        …  -0.03       …  worse than cdae
 
     The new columns are empty in the first row, and if one of the two models does not have the
-    metric.
+    metric. They follow the metrics; the ends of the intervals are last.
     """
     above = leaderboard[MODEL].shift()
     wanted = pd.MultiIndex.from_arrays([leaderboard[MODEL], above])
@@ -63,7 +64,21 @@ def compare_with_above(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> 
     columns = {DIFFERENCE: DIFFERENCE, LOW: f"{DIFFERENCE}_{LOW}", HIGH: f"{DIFFERENCE}_{HIGH}"}
     compared = pairs[list(columns)].rename(columns=columns)
     compared[COMPARED] = pd.Series(sentences, dtype=object)
-    return pd.concat([leaderboard.iloc[:, :2], compared, leaderboard.iloc[:, 2:]], axis=1)
+    names = [str(name) for name in leaderboard.columns.drop(LEFT_OUT)]
+    ends = [name for name in names if name.endswith((f"_{LOW}", f"_{HIGH}"))]
+    metrics = [name for name in names if name not in ends]
+    ordered = leaderboard[[*first_length_first(metrics), *ends, LEFT_OUT]]
+    return pd.concat(
+        [ordered.iloc[:, : len(metrics)], compared, ordered.iloc[:, len(metrics) :]], axis=1
+    )
+
+
+def first_length_first(names: Sequence[str]) -> list[str]:
+    """Return the names with those of other list lengths than the first one's at the end."""
+    lengths = {name: found[1] for name in names if (found := re.search(r"_at_(\d+)$", name))}
+    first = next(iter(lengths.values()), None)
+    later = [name for name in names if lengths.get(name, first) != first]
+    return [*(name for name in names if name not in later), *later]
 
 
 def sentence(verdict: object, other: object) -> str | None:

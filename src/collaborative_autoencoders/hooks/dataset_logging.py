@@ -4,8 +4,8 @@ parameters    a flat dict, logged as parameters prefixed with the dataset's name
 history       {name: [{value, step}, …]}, logged as metrics by step
 metrics       {name: number or null}, logged as metrics
 fit_facts     `left_out` and `remarks` are logged as tags, `chosen` as parameters
-figure        a plotly figure, logged as HTML
-table         a DataFrame, logged as CSV
+figure        a plotly figure, logged as HTML that needs no internet, and as SVG
+table         a DataFrame, logged as CSV with numbers that a person can read
 text          a text in YAML
 json          any JSON value
 """
@@ -13,9 +13,12 @@ json          any JSON value
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 from mlflow import MlflowClient
 
 from collaborative_autoencoders.datasets.csv_cells import to_csv
+from collaborative_autoencoders.tracking.drawn import to_svg
+from collaborative_autoencoders.tracking.figure_page import to_page
 from collaborative_autoencoders.tracking.logged import log_curves, log_metrics, log_parameters
 
 
@@ -28,6 +31,25 @@ def _log_fit_facts(run_id: str, name: str, facts: dict[str, Any]) -> None:
         MlflowClient().set_tag(run_id, "remarks", "; ".join(facts["remarks"]))
 
 
+def _log_figure(run_id: str, name: str, figure: Any) -> None:
+    if figure.data:  # a page without a line is not worth plotly's megabytes
+        _log_text(run_id, f"{name}.html", to_page(figure))
+    drawn = to_svg(figure)
+    if drawn is not None:
+        _log_text(run_id, f"{name}.svg", drawn)
+
+
+def _log_table(run_id: str, name: str, table: pd.DataFrame) -> None:
+    _log_text(run_id, f"{name}.csv", to_csv(rounded(table)).decode())
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with four decimals; numbers below 0.1, such as rates, keep four digits."""
+    floats = table.select_dtypes("float")
+    digits = floats.map(lambda value: float(f"{value:.4g}"))
+    return table.assign(**floats.round(4).where(floats.abs() >= 0.1, digits))
+
+
 def _log_text(run_id: str, file: str, text: str) -> None:
     MlflowClient().log_text(run_id, text, file)
 
@@ -37,8 +59,8 @@ LOG: dict[str, Callable[[str, str, Any], None]] = {
     "history": lambda run_id, name, value: log_curves(run_id, value),
     "metrics": lambda run_id, name, value: log_metrics(run_id, value),
     "fit_facts": _log_fit_facts,
-    "figure": lambda run_id, name, value: MlflowClient().log_figure(run_id, value, f"{name}.html"),
-    "table": lambda run_id, name, value: _log_text(run_id, f"{name}.csv", to_csv(value).decode()),
+    "figure": _log_figure,
+    "table": _log_table,
     "text": lambda run_id, name, value: _log_text(run_id, f"{name}.yml", value),
     "json": lambda run_id, name, value: MlflowClient().log_dict(run_id, value, f"{name}.json"),
 }

@@ -1,15 +1,12 @@
 """The leaderboard, printed on the terminal after a run."""
 
-import os
 import re
-import shutil
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
@@ -31,13 +28,24 @@ from collaborative_autoencoders.interactions.facts import about_core
 from collaborative_autoencoders.metrics.table import Measure, measure, metrics_of
 
 from .commands import on_all_ratings
-from .next_commands import to_compare_runs, to_look_at_the_pipeline
+from .next_commands import (
+    show_next,
+    to_activate,
+    to_compare_runs,
+    to_look_at_the_pipeline,
+    view_of_last_run,
+)
 
 FIT_SECONDS = "fit_seconds"
 
 
 class LeaderboardHook:
     """Prints the leaderboard and the next commands, after a run that wrote a leaderboard."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the configuration, which has the port of MLflow's pages."""
+        self._loader = context.config_loader
 
     @hook_impl(trylast=True)
     def after_pipeline_run(
@@ -47,14 +55,22 @@ class LeaderboardHook:
         if "leaderboard" not in pipeline.all_outputs():
             return
         leaderboard, console = catalog.load("leaderboard"), Console(highlight=False)
-        about_ratings = about_core(catalog.load("data_facts"))
-        show_leaderboard(leaderboard, catalog.load("differences"), console, about_ratings)
-        commands = [*activation(), *next_commands(run_params)]
+        differences, about_ratings = (
+            catalog.load("differences"),
+            about_core(catalog.load("data_facts")),
+        )
+        show_leaderboard(leaderboard, differences, console, about_ratings)
+        show_next(console, to_activate(), "once in this shell")
+        show_next(console, to_look_at_the_pipeline(), "look at the pipeline")
         if about_ratings and measures_ratings(leaderboard):
             core = CoreOptions.model_validate(catalog.load("params:core"))
-            commands.append((on_all_ratings(run_params, core), "RMSE of all ratings"))
-        for command, why in commands:
-            console.print(f"  [bold]{command:<25}[/bold] [dim]{why}[/dim]", soft_wrap=True)
+            show_next(console, [on_all_ratings(run_params, core)], "RMSE of all ratings")
+        columns = metrics_shown(leaderboard, differences)
+        ascending = not measure(columns[0]).metric.higher_is_better
+        view = view_of_last_run(columns, ascending)
+        show_next(
+            console, to_compare_runs(run_params, self._loader["mlflow"], view), "compare the runs"
+        )
 
 
 def show_leaderboard(
@@ -87,6 +103,15 @@ def measures_ratings(leaderboard: pd.DataFrame) -> bool:
     """Return whether a model of the leaderboard predicts ratings."""
     names = [metric.name for metric in metrics_of("ratings") if metric.name in leaderboard]
     return bool(leaderboard[names].notna().any(axis=None))
+
+
+def metrics_shown(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    """Return the columns of both tables; the first sorts the leaderboard."""
+    primary = leaderboard.columns[1]
+    sorting = sorting_measures(leaderboard, differences)
+    shown = [each.name for found in sorting for each in columns_of(leaderboard, found)]
+    names = dict.fromkeys([primary, *shown, FIT_SECONDS])
+    return [name for name in names if name in leaderboard]
 
 
 def sorting_measures(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> list[Measure]:
@@ -191,21 +216,3 @@ def reasons_of(leaderboard: pd.DataFrame) -> dict[str, str]:
     """Return the models that were left out, each with the reason."""
     reasons = leaderboard.set_index(MODEL)[LEFT_OUT].dropna()
     return {str(model): str(reason) for model, reason in reasons.items()}
-
-
-def next_commands(run_params: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the commands that show the runs and the pipeline, if they work here."""
-    commands = {
-        "compare the runs": to_compare_runs(run_params),
-        "look at the pipeline": to_look_at_the_pipeline(),
-    }
-    return [(command, why) for why, command in commands.items() if command]
-
-
-def activation() -> list[tuple[str, str]]:
-    """Return the command that activates the environment, if its `kedro` is not on the path."""
-    activate = Path(sys.prefix) / "bin" / "activate"
-    found = shutil.which("kedro")
-    if not activate.exists() or (found and Path(found).is_relative_to(sys.prefix)):
-        return []
-    return [(f". {os.path.relpath(activate)}", "once in this shell")]

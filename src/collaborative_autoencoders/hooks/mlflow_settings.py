@@ -6,6 +6,7 @@ from typing import Any
 
 import mlflow
 from kedro.framework.project import settings
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 from mlflow import MlflowClient
 from mlflow.environment_variables import MLFLOW_RUN_ID
 from mlflow.exceptions import MlflowException
@@ -55,11 +56,18 @@ def experiment_of(run_id: str, uri: str) -> str:
         ) from None
 
 
-def runs_page(run_params: dict[str, Any]) -> str:
-    """Return the command that shows the runs, or the address of the tracking server."""
-    uri, env = mlflow.get_tracking_uri(), run_params["env"]
+def page_of(mlflow_yml: dict[str, Any]) -> str:
+    """Return the address of MLflow's pages: of the tracking server, or of `kedro mlflow ui`."""
+    uri = mlflow.get_tracking_uri()
     if is_server(uri):
-        return mask_uri(uri)
+        return mask_uri(uri).rstrip("/")
+    ui = KedroMlflowConfig.model_validate({"ui": mlflow_yml.get("ui") or {}}).ui
+    return f"http://{ui.host}:{ui.port}"
+
+
+def command_for_ui(run_params: dict[str, Any]) -> str:
+    """Return the command that starts MLflow's pages for the store of a run."""
+    env = run_params["env"]
     own_store = env and any(
         Path(run_params["project_path"], settings.CONF_SOURCE, env).glob("**/mlflow*")
     )

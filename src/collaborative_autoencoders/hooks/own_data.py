@@ -20,20 +20,21 @@ class OwnDataHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Let datasets that do not guess ids read the raw tables of own data."""
+        """Let datasets that do not guess ids read the raw tables of own data.
+
+        MovieLens titles are left out if the ratings are not from MovieLens.
+        """
         loader = context.config_loader
-        loader["catalog"] = loader["catalog"] | own_entries(loader["catalog"], loader["parameters"])
+        entries = with_own_titles(loader["catalog"])
+        loader["catalog"] = entries | own_entries(entries, loader["parameters"])
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
-        """Replace MovieLens titles by an empty table if the ratings are not from MovieLens.
+        """Add an empty table of titles if there is none.
 
         So a user's own data need one catalog entry, `ratings`; an entry `items` adds titles.
         """
-        from collaborative_autoencoders.datasets.movielens import MovieLensDataset
-
-        ratings, items = (catalog.get(name) for name in RAW)
-        if isinstance(items, MovieLensDataset) and not isinstance(ratings, MovieLensDataset):
+        if catalog.get("items") is None:
             catalog["items"] = MemoryDataset(pd.DataFrame())
         entries, *_ = catalog.to_config()
         self._files = {name: local_file(entries.get(name, {})) for name in RAW}
@@ -56,6 +57,24 @@ class OwnDataHook:
         file = self._files.get(dataset_name)
         if dataset_name == "ratings" and file is not None and isinstance(data, pd.DataFrame):
             data.attrs = about(file) | data.attrs
+
+
+def with_own_titles(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the entries without MovieLens titles of ratings that are not from MovieLens."""
+    if not is_movielens(entries.get("items")) or is_movielens(entries.get("ratings")):
+        return entries
+    return {name: entry for name, entry in entries.items() if name != "items"}
+
+
+def is_movielens(entry: dict[str, Any] | None) -> bool:
+    """Return whether an entry is of MovieLens; False for a type that Kedro refuses later."""
+    from collaborative_autoencoders.datasets.movielens import MovieLensDataset
+
+    try:
+        kind, _ = parse_dataset_definition({"type": (entry or {}).get("type", "")})
+    except DatasetError:
+        return False
+    return issubclass(kind, MovieLensDataset)
 
 
 def own_entries(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
@@ -9,13 +10,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .next_commands import to_compare_runs
+from .next_commands import show_next, to_compare_runs
 
 SEARCH, PROPOSAL = "search", "proposed_parameters"
 
 
 class TuningHook:
     """Prints the best options of each searched model and the path of its proposal."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the configuration, which has the port of MLflow's pages."""
+        self._loader = context.config_loader
 
     @hook_impl(trylast=True)
     def after_pipeline_run(
@@ -35,10 +41,9 @@ class TuningHook:
             if proposal in written:
                 dataset: Any = catalog.get(proposal)
                 console.print(f"  proposed: {dataset.filepath}", soft_wrap=True, highlight=False)
-        command = to_compare_runs(run_params)
-        if searches and command:
-            why = "[dim]compare the trials[/dim]"
-            console.print(f"  [bold]{command:<25}[/bold] {why}", soft_wrap=True)
+        compare = to_compare_runs(run_params, self._loader["mlflow"])
+        if searches:
+            show_next(console, compare, "compare the trials")
 
 
 def holds_a_search(name: str) -> bool:

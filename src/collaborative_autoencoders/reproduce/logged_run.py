@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from collaborative_autoencoders.tracking.masking import mask_uri
 from collaborative_autoencoders.tracking.provenance import (
     IN_THE_MIDDLE,
     RUNTIME_PARAMS,
+    code_of,
     git_state,
 )
 
@@ -201,5 +203,8 @@ def other_code(original: LoggedRun, project: Path) -> str | None:
     if now.get("git_commit") != commit:
         return f"{original.run_id} ran at another commit. Type: git checkout {commit}"
     if now.get("git_dirty") == "true":
-        return f"There are changes here that are not in commit {commit[:8]}. Type: git stash -u"
+        return (
+            f"There are changes here that are not in commit {commit[:8]}. Type: git stash push -u "
+            f"-- {shlex.join(code_of(project))} (git stash pop brings them back)"
+        )
     return None

@@ -86,7 +86,11 @@ def add_version(
         signature=signature_of(recommender, example),
         input_example=(example, {"n": 10}),
         pip_requirements=[f"{package}=={public(version(package))}" for package in REQUIREMENTS],
-        metadata={"metrics": metrics, "data": recommender.data},
+        metadata={
+            "metrics": metrics,
+            "data": recommender.data,
+            "row_of_a_request": row_schema(recommender),
+        },
     )
     with no_mlflow_output():
         registered = mlflow.register_model(logged.model_uri, name, tags={CONTENT: content})
@@ -127,8 +131,9 @@ def example_of(recommender: Recommender) -> pd.DataFrame:
 def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
     """Return the signature: input columns, output columns and params.
 
-    Input columns have type Any, because MLflow's own types refuse nulls, or return status 500 for
-    a value of another type. The recommender checks the values itself, with a message per row.
+    Input columns have type Any: MLflow's `long` refuses null, and its arrays refuse tuples, sets,
+    Arrow's lists and whole numbers among ratings. The recommender checks the values itself, with a
+    message per row; `row_schema` has the types. In an answer, `user_id` may be null.
     """
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -146,7 +151,28 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
     ]
     answer = recommender.answer(example.head(1), Wanted(n=1))
     outputs = infer_signature(model_output=answer).outputs
-    return ModelSignature(Schema(columns), outputs, ParamSchema(params))
+    answered: list[ColSpec | TensorSpec] = [
+        ColSpec(column.type, column.name, required=column.name != USER) for column in outputs
+    ]
+    return ModelSignature(Schema(columns), Schema(answered), ParamSchema(params))
+
+
+def row_schema(recommender: Recommender) -> dict[str, Any]:
+    """Return the JSON Schema of a row of a request, with the types of the ids of these data."""
+    names = {int: "integer", str: "string"}
+    taste = recommender.taste
+    scale = {"minimum": taste.lowest, "maximum": taste.highest}
+    rating = {"type": "number"} | {end: at for end, at in scale.items() if at is not None}
+    item = {"type": names[recommender.item_ids.kind]}
+    return {
+        "type": "object",
+        "properties": {
+            USER: {"type": [names[recommender.user_ids.kind], "null"]},
+            HISTORY: {"type": ["array", "null"], "items": item},
+            RATINGS: {"type": ["array", "null"], "items": rating},
+        },
+        "additionalProperties": False,
+    }
 
 
 def public(installed: str) -> str:

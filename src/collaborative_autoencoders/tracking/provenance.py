@@ -29,26 +29,47 @@ LIBRARIES = ("torch", "numpy", "scipy")
 
 
 def git_state(project: Path) -> dict[str, str]:
-    """Return the commit and whether the tree was dirty; nothing outside a git checkout."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=project,
-            check=True,
-            capture_output=True,
-            text=True,
-            errors="replace",  # a path in git's output may be in another encoding
-        )
-        return done.stdout.strip()
-
+    """Return the commit and whether the code has changed; nothing outside a git checkout."""
     try:
+        changes = git(project, "status", "--porcelain", "--", *code_of(project))
         return {
-            "git_commit": git("rev-parse", "HEAD"),
-            "git_dirty": str(bool(git("status", "--porcelain"))).lower(),
+            "git_commit": git(project, "rev-parse", "HEAD"),
+            "git_dirty": str(bool(changes)).lower(),
         }
     except (OSError, subprocess.CalledProcessError):
         return {}
+
+
+def code_of(project: Path) -> list[str]:
+    """Return git's paths of the code: all but notebooks and the environments of a user."""
+    own = [f"conf/{name}" for name in own_environments(project)]
+    return [":/", *(f":!{path}" for path in ("notebooks", *own))]
+
+
+def own_environments(project: Path) -> list[str]:
+    """Return the folders of conf/ without a file in git, whose parameters MLflow has.
+
+    Raises OSError without git, CalledProcessError outside a checkout.
+    """
+    tracked = git(project, "ls-files", "-z", "conf").split("\0")
+    known = {file.split("/")[1] for file in tracked if file}
+    return sorted({folder.name for folder in project.glob("conf/*/")} - known)
+
+
+def git(project: Path, *arguments: str) -> str:
+    """Return what git prints in this folder.
+
+    Raises OSError without git, CalledProcessError outside a checkout.
+    """
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=project,
+        check=True,
+        capture_output=True,
+        text=True,
+        errors="replace",  # a path in git's output may be in another encoding
+    )
+    return done.stdout.strip()
 
 
 def command_line() -> str:

@@ -72,7 +72,8 @@ def with_title(figure: go.Figure, result: dict[str, Any], title: str) -> go.Figu
 
 def with_words(text: str) -> go.Figure:
     """Return a figure that only says why there is nothing to draw."""
-    figure = go.Figure().add_annotation(text=text, showarrow=False)
+    middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+    figure = go.Figure().add_annotation(text=text, showarrow=False, **middle)
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return figure.update_layout(height=HEIGHT_PIXELS, template="plotly_white")
 
