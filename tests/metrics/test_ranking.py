@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from collaborative_autoencoders.metrics.ranking import (
+    average_precision,
     ndcg,
     precision,
     recall,
@@ -114,3 +115,14 @@ def test_precision_times_k_and_recall_times_held_out_are_the_hits(lists):
 def test_hits_in_all_places_they_could_have_give_an_ndcg_of_1(n_relevant, k):
     hits_UK = np.arange(k)[None, :] < n_relevant
     assert ndcg(hits_UK, np.array([n_relevant])) == pytest.approx([1])
+
+
+@pytest.mark.parametrize("metric", [ndcg, average_precision])
+@pytest.mark.parametrize("k", [10, 20, 50, 100, 500])
+def test_a_perfect_list_is_worth_exactly_one_whatever_the_number_of_held_out_items(metric, k):
+    """The sum of k discounts has another last bit than their cumulative sum."""
+    n_relevant_U = np.arange(1, k + 50)
+    hits_UK = np.arange(k) < n_relevant_U[:, None]
+    values_U = metric(hits_UK, n_relevant_U)
+    assert values_U.max() <= 1
+    assert values_U == pytest.approx(np.ones(len(values_U)))

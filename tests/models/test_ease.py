@@ -131,9 +131,56 @@ def test_the_form_that_keeps_the_memory_limit_is_chosen_and_named(caplog):
     with caplog.at_level("INFO"):
         assert fitted(likes).inverse is None
         assert fitted(likes, model__memory_limit_gb=200 * gib).inverse is not None
-    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
+    assert [record.getMessage().split(",")[0] for record in caplog.records[:2]] == [
         "ease: over pairs of items",
         "ease: over pairs of users",
     ]
-    with pytest.raises(ValueError, match=r"pairs of 12 users need .* pairs of 20 items .* core\.k"):
-        fitted(likes, model__memory_limit_gb=100 * gib)
+
+
+def test_a_large_catalogue_is_fitted_over_the_neighbours_of_each_item(caplog):
+    """Pairs of 12 users take 3,456 bytes, and 2 neighbours of 20 items 960."""
+    likes = likes_of(5, 12, 20)
+    with caplog.at_level("INFO"):
+        local = fitted(likes, model__memory_limit_gb=1000 / 2**30, model__neighbours=2)
+    assert caplog.records[-1].getMessage().startswith("ease: over neighbours of each item")
+    again = EASE(local.options, local.catalogue)
+    again.load_state(local.state())
+    assert (local.weight_II.toarray() != 0).sum(axis=0).max() <= 3
+    assert np.array_equal(scores_of(again, likes), scores_of(local, likes))
+    with pytest.raises(
+        ValueError, match=r"2 neighbours of 20 items need .* lower ease\.model\.neigh"
+    ):
+        fitted(likes, model__memory_limit_gb=900 / 2**30, model__neighbours=2)
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, 10**6),
+    st.integers(2, 12),
+    st.floats(0, 1, width=16),
+    st.floats(0, 0.5, width=16),
+    st.floats(0, 1, width=16),
+)
+def test_with_all_items_as_neighbours_it_is_ease(seed, size, exponent, scale, relaxation):
+    likes = likes_of(seed, size, size)
+    changes = {
+        "model__user_exponent": exponent,
+        "model__item_exponent": scale,
+        "model__relaxation": relaxation,
+    }
+    between = 20 * size**2 / 2**30  # of 24 bytes for a pair and 16 for a neighbour
+    local = fitted(likes, **changes, model__memory_limit_gb=between)
+    assert isinstance(local.weight_II, csr_array)
+    assert scores_of(local, likes) == pytest.approx(
+        scores_of(fitted(likes, **changes), likes), abs=1e-4
+    )
+
+
+def test_an_item_without_likes_has_no_score_in_any_form():
+    likes = likes_of(6, 8, 8).tolil()
+    likes[:, 3] = 0
+    likes = csr_array(likes)
+    for limit in (1, 20 * 64 / 2**30):
+        assert scores_of(fitted(likes, model__memory_limit_gb=limit), likes)[:, 3] == pytest.approx(
+            0
+        )

@@ -74,4 +74,5 @@ def _possible(hits_UK: Hits, n_relevant_U: Counts) -> NDArray[np.int64]:
 
 
 def _evaluated(values_U: Values, n_relevant_U: Counts) -> Values:
-    return np.where(n_relevant_U > 0, values_U, np.nan)
+    # a sum and its highest value, added up in another order, differ in the last bit
+    return np.where(n_relevant_U > 0, np.minimum(values_U, 1), np.nan)

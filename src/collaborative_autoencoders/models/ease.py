@@ -15,8 +15,9 @@ from scipy.sparse import csr_array, diags_array
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
 from collaborative_autoencoders.metrics.table import ListMetric
-from collaborative_autoencoders.options import Options
+from collaborative_autoencoders.options import Count, Options
 
+from .local_ease import gib_of_neighbours, local_weights
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, noise_of
 
@@ -32,6 +33,9 @@ SMALLEST = 1e-10
 """Least penalty, as a share of the mean of the Gram matrix's diagonal: float64 has 16 digits."""
 
 USERS_AT_ONCE = 256
+
+ITEMS, USERS, NEIGHBOURS = "pairs of items", "pairs of users", "neighbours of each item"
+"""The forms of a fit, and what takes their memory."""
 
 FEWER = 2
 """How many times as many items as users make the dual form the cheaper one, also for scoring."""
@@ -59,7 +63,10 @@ class EASEOptions(Options):
     """ξ: an item may explain at most this share of itself (Moon et al., SIGIR 2023). 0 is EASE,
     whose diagonal is 0; 1 is ridge regression."""
     memory_limit_gb: Annotated[float, Gt(0)]
-    """Memory limit of the fit in GiB (2^30 bytes). ValueError if neither form keeps it."""
+    """Memory limit of the fit in GiB (2^30 bytes). If pairs of items and pairs of users exceed it,
+    each item is fitted on its neighbours alone."""
+    neighbours: Count
+    """Items of largest cosine that such a fit of an item reads."""
 
 
 class Inverse(NamedTuple):
@@ -79,6 +86,7 @@ class EASE:
     explains no more than the share ξ of itself even so. Without weights and relaxation it is
     equation 8 of Steck 2019, X B with B = I − P / diag(P). P is computed from pairs of users if
     they are far fewer than items, or if only that keeps the memory limit; the scores are the same.
+    If neither keeps it, the column of an item is that of EASE on the item and its neighbours alone.
     """
 
     learns_from: ClassVar[View] = "likes"
@@ -89,7 +97,7 @@ class EASE:
         """Create an unfitted model."""
         self.options = options
         self.catalogue = catalogue
-        self.weight_II = np.zeros((0, 0), dtype=np.float32)
+        self.weight_II: NDArray[np.float32] | csr_array = np.zeros((0, 0), dtype=np.float32)
         self.inverse: Inverse | None = None
         self.chosen: dict[str, float] = {}
         self.factor_I = self.gamma_I = np.zeros(0, dtype=np.float32)
@@ -100,20 +108,20 @@ class EASE:
         Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
         """
         users_UI = train_UI[np.diff(train_UI.indptr) > 0]
-        over_users = self._is_over_users(users_UI.shape[0])
+        form = self._form(users_UI.shape[0])
         penalty, factor_I = self._penalty(train_UI), self._factors(train_UI)
         weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent / 2)
         scaled_UI = (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
         self.factor_I = factor_I.astype(np.float32)
-        if over_users:
-            self._fit_dual(scaled_UI, penalty)
-        else:
-            self._fit_primal(scaled_UI, penalty)
+        fits = {ITEMS: self._fit_primal, USERS: self._fit_dual, NEIGHBOURS: self._fit_local}
+        fits[form](scaled_UI, penalty)
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores of every item for these histories, shape (U, I)."""
         if self.inverse is None:
-            return np.asarray(histories_UI @ self.weight_II, dtype=np.float32)
+            scores_UI: Any = histories_UI @ self.weight_II
+            is_local = isinstance(self.weight_II, csr_array)
+            return np.asarray(scores_UI.toarray() if is_local else scores_UI, dtype=np.float32)
         weighted_UI, kernel_UU, penalty = self.inverse
         scaled_UI = (histories_UI @ diags_array(self.factor_I)).tocsr()
         explained_UI = ((scaled_UI @ weighted_UI.T) @ kernel_UU) @ weighted_UI
@@ -123,8 +131,11 @@ class EASE:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the weight from each item (row) to each item (column), or the dual form."""
+        weight = self.weight_II
+        if isinstance(weight, csr_array):
+            return {"indptr": weight.indptr, "indices": weight.indices, "data": weight.data}
         if self.inverse is None:
-            return {"weight_II": self.weight_II}
+            return {"weight_II": weight}
         weighted_UI, kernel_UU, penalty = self.inverse
         return {
             "kernel_UU": kernel_UU,
@@ -137,8 +148,12 @@ class EASE:
         }
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Load the weights of either form."""
+        """Load the weights of any form."""
         items = self.catalogue.items
+        if state.keys() == {"indptr", "indices", "data"}:
+            shape = np.array((items, items))
+            self.weight_II = checked_csr(state["data"], {**state, "shape": shape})
+            return
         if "kernel_UU" not in state:
             check_state(state, weight_II=(items,) * 2)
             self.weight_II = state["weight_II"]
@@ -178,19 +193,28 @@ class EASE:
             scaled_UI.astype(np.float32), kernel_UU.astype(np.float32), np.float32(penalty)
         )
 
+    def _fit_local(self, scaled_UI: csr_array, penalty: float) -> None:
+        try:
+            weight_II = local_weights(
+                scaled_UI,
+                self.options.neighbours,
+                penalty,
+                lambda diagonal_I: self._gammas(diagonal_I, penalty),
+            )
+        except LinAlgError:
+            raise too_small(penalty) from None
+        factors = diags_array(self.factor_I), diags_array(self._divisor_I())
+        self.weight_II = (factors[0] @ weight_II @ factors[1]).tocsr().astype(np.float32)
+
     def _inverse(self, gram: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return (G + λI)⁻¹. G is overwritten."""
-        too_small = ValueError(
-            f"ease.model.penalty: {penalty:g} is too small for these data: the "
-            "Gram matrix cannot be inverted. Raise it, to 1 or more"
-        )
         if penalty < SMALLEST * np.diag(gram).mean():
-            raise too_small
+            raise too_small(penalty)
         gram[np.diag_indices_from(gram)] += penalty
         try:
             factor = cho_factor(gram, overwrite_a=True, check_finite=False)
         except LinAlgError:
-            raise too_small from None
+            raise too_small(penalty) from None
         return cho_solve(factor, np.eye(len(gram)), overwrite_b=True, check_finite=False)
 
     def _gammas(self, diagonal_I: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
@@ -215,20 +239,33 @@ class EASE:
     def _divisor_I(self) -> NDArray[np.float32]:
         return self.factor_I**-self.options.score_exponent
 
-    def _is_over_users(self, users: int) -> bool:
-        """Choose the form. Raises ValueError if neither keeps the memory limit."""
+    def _form(self, users: int) -> str:
+        """Choose the form. Raises ValueError if none keeps the memory limit."""
         items, limit = self.catalogue.items, self.options.memory_limit_gb
-        needed = {"items": gib_of_pairs(items), "users": gib_of_pairs(users)}
-        over_users = users * FEWER < items or needed["users"] <= limit < needed["items"]
-        form = "users" if over_users else "items"
-        if needed[form] > limit:
+        needed = {
+            ITEMS: gib_of_pairs(items),
+            USERS: gib_of_pairs(users),
+            NEIGHBOURS: gib_of_neighbours(items, self.options.neighbours),
+        }
+        order = [USERS, ITEMS] if users * FEWER < items else [ITEMS, USERS]
+        form = next((each for each in (*order, NEIGHBOURS) if needed[each] <= limit), None)
+        if form is None:
             raise ValueError(
-                f"ease.model.memory_limit_gb: pairs of {users:,} users need {needed['users']:.3g} "
-                f"GiB and pairs of {items:,} items {needed['items']:.3g} GiB, more than the limit "
-                f"of {limit:g}. Increase the limit, or raise core.k to keep fewer users and items"
+                f"ease.model.memory_limit_gb: {self.options.neighbours:,} neighbours of {items:,} "
+                f"items need {needed[NEIGHBOURS]:.3g} GiB, more than the limit of {limit:g}. "
+                "Increase the limit, lower ease.model.neighbours, or raise core.k to keep fewer "
+                "items"
             )
-        logger.info("ease: over pairs of %s, %.3g GiB", form, needed[form])
-        return over_users
+        logger.info("ease: over %s, %.3g GiB", form, needed[form])
+        return form
+
+
+def too_small(penalty: float) -> ValueError:
+    """Return the error of a penalty with which a matrix cannot be inverted."""
+    return ValueError(
+        f"ease.model.penalty: {penalty:g} is too small for these data: the Gram matrix cannot be "
+        "inverted. Raise it, to 1 or more"
+    )
 
 
 def gib_of_pairs(size: int) -> float:
