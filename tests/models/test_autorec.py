@@ -8,10 +8,11 @@ from model_options import RUNNING, options_of
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models.autorec import AutoRec, UserAutoRec
 from collaborative_autoencoders.models.batch import Rows
-from collaborative_autoencoders.models.bias import item_biases, user_biases
+from collaborative_autoencoders.models.bias import item_biases, noise_by_spread, user_biases
 from collaborative_autoencoders.models.model import Catalogue
 
 PLAIN = {
@@ -87,17 +88,39 @@ def test_biases_are_damped_means_of_what_is_left_over():
     assert user_biases(RATINGS, mean, np.array(b, dtype=np.float32), 1) == pytest.approx(users)
 
 
-def test_with_bias_targets_a_silent_network_predicts_the_biases():
+def silent(**changes):
     network = by_hand(
-        AutoRec, [0.0, 0.0], [0.0, 0.0], model__target="minus_biases", model__fallback="biases"
+        AutoRec,
+        *([0.0, 0.0], [0.0, 0.0]),
+        model__target="minus_biases",
+        model__fallback="biases",
+        **changes,
     )
     with torch.no_grad():
         network.decoder_bias_C.zero_()
-    mean, damping = 10 / 3, network.options.bias_damping
-    b_i = item_biases(RATINGS, mean, damping)
-    b_u = user_biases(RATINGS, mean, b_i, damping)
+    return network
+
+
+def test_with_bias_targets_a_silent_network_predicts_the_biases():
+    network, mean = silent(model__bias_damping=10), 10 / 3
+    b_i = item_biases(RATINGS, mean, 10)
+    b_u = user_biases(RATINGS, mean, b_i, 10)
     wanted = np.clip(mean + b_u[:, None] + b_i, 1, 5)
     assert network.predict(RATINGS, np.array([0, 1])) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_an_automatic_damping_is_three_times_that_of_the_bias_model():
+    network, mean = silent(model__bias_damping="auto"), 10 / 3
+    of_items = 3 * noise_by_spread(RATINGS.data - mean, RATINGS.indices)
+    b_i = item_biases(RATINGS, mean, of_items)
+    rest = RATINGS.data - mean - b_i[RATINGS.indices]
+    of_users = 3 * noise_by_spread(rest, user_of_cells(RATINGS))
+    b_u = user_biases(RATINGS, mean, b_i, of_users)
+    wanted = np.clip(mean + b_u[:, None] + b_i, 1, 5)
+    assert network.predict(RATINGS, np.array([0, 1])) == pytest.approx(wanted, abs=1e-5)
+    assert network.chosen == pytest.approx(
+        {"damping_of_items": of_items, "damping_of_users": of_users}
+    )
 
 
 def test_the_penalty_of_a_row_does_not_depend_on_the_batch():

@@ -102,5 +102,5 @@ def test_what_an_automatic_penalty_was_is_told():
     chosen = fit_model(
         options_of("autorec", model__penalty="auto"), False, RUNNING, WORLD.catalogue, **WORLD.parts
     ).chosen
-    assert chosen == pytest.approx({"penalty": 50 * noise_of(WORLD.train.ratings)})
+    assert chosen["penalty"] == pytest.approx(50 * noise_of(WORLD.train.ratings))
     assert fit_model(options_of("mf"), False, RUNNING, WORLD.catalogue, **WORLD.parts).chosen == {}

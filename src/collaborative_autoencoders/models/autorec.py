@@ -23,11 +23,14 @@ from collaborative_autoencoders.options import Options
 
 from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, drop, thin_out
-from .bias import item_biases, user_biases
+from .bias import dampings_of, item_biases, user_biases
 from .fold_in import Curve, Values, fold_in
 from .model import Catalogue
 from .network import Network, Penalised, Units, numbers
-from .penalty import Penalty, noise_of
+from .penalty import Auto, Penalty, noise_of
+
+DAMPING = 3.0
+"""Factor of the damping `auto` over that of the bias model."""
 
 CENTRE, SPREAD = 3.5, 1.1
 """Mean and standard deviation of standardised ratings, about those of MovieLens. With ratings
@@ -59,8 +62,9 @@ class AutoRecOptions(Options):
     """Factor of a penalty that is `auto`."""
     target: Literal["raw", "minus_biases"]
     """Target of the fit: the rating, or the rating minus μ + b_user + b_item (an extension)."""
-    bias_damping: Annotated[float, Ge(0)]
-    """Number of pseudo-ratings with deviation 0 that are added for each bias."""
+    bias_damping: Annotated[float, Ge(0)] | Auto
+    """Number of pseudo-ratings with deviation 0 that are added for each bias. `auto` fits the data:
+    three times that of the bias model, as the network learns what biases leave."""
     fallback: float | Literal["biases"]
     """Prediction for users and items without ratings in training: a rating on the scale of the
     data, or the biases. The paper uses 3."""
@@ -98,6 +102,8 @@ class AutoRec(Network):
     penalty: Tensor
     """λ of the fit, also where it was `auto`."""
     mean_count: Tensor
+    user_damping: Tensor
+    """Damping of the users' biases, also where it was `auto`."""
     user_bias_U: Tensor
     item_bias_I: Tensor
     rated_U: Tensor
@@ -124,6 +130,7 @@ class AutoRec(Network):
         self.register_buffer("unit", torch.tensor([CENTRE, 1.0]))
         self.register_buffer("penalty", torch.zeros(()))
         self.register_buffer("mean_count", torch.ones(()))
+        self.register_buffer("user_damping", torch.zeros(()))
         self.register_buffer("user_bias_U", torch.zeros(users))
         self.register_buffer("item_bias_I", torch.zeros(items))
         self.register_buffer("rated_U", torch.zeros(users, dtype=torch.bool))
@@ -137,9 +144,13 @@ class AutoRec(Network):
         """Initialise Glorot weights and compute means, biases and counts from the train part."""
         for weight in (*self.encoder, self.decoder_CH):
             nn.init.xavier_uniform_(weight, generator=generator)
-        damping, mean = self.options.bias_damping, float(train_UI.data.mean(dtype=np.float64))
-        item_bias_I = item_biases(train_UI, mean, damping)
+        mean = float(train_UI.data.mean(dtype=np.float64))
+        damping = dampings_of(train_UI, mean, self.options.bias_damping, DAMPING)
+        if self.options.bias_damping == "auto":
+            self.chosen |= damping.named()
+        item_bias_I = item_biases(train_UI, mean, damping.of_items)
         self._set_buffer("mean", mean)
+        self._set_buffer("user_damping", damping.of_users)
         if self.options.standardize:
             spread = float(train_UI.data.std(dtype=np.float64)) / SPREAD
             self._set_buffer("unit", np.array([mean, spread or 1.0]))
@@ -149,7 +160,7 @@ class AutoRec(Network):
             self.chosen["penalty"] = penalty
         self._set_buffer("penalty", penalty)
         self._set_buffer("item_bias_I", item_bias_I)
-        self._set_buffer("user_bias_U", user_biases(train_UI, mean, item_bias_I, damping))
+        self._set_buffer("user_bias_U", user_biases(train_UI, mean, item_bias_I, damping.of_users))
         self._set_buffer("rated_U", np.diff(train_UI.indptr) > 0)
         self._set_buffer("rated_I", np.bincount(train_UI.indices, minlength=train_UI.shape[1]) > 0)
         rated_R = self.rated_I if self.by_item else self.rated_U
@@ -314,7 +325,7 @@ class AutoRec(Network):
     def _biases(self, histories_UI: csr_array) -> NDArray[np.float32]:
         """Return μ + b_user + b_item, with b_user computed from the histories, shape (U, I)."""
         mean, item_bias_I = float(self.mean), self.item_bias_I.cpu().numpy()
-        user_bias_U = user_biases(histories_UI, mean, item_bias_I, self.options.bias_damping)
+        user_bias_U = user_biases(histories_UI, mean, item_bias_I, float(self.user_damping))
         return (mean + user_bias_U[:, None] + item_bias_I).astype(np.float32)
 
 

@@ -3,7 +3,7 @@
 Dimension key: U users, I items, N ratings, G groups (users or items) with ratings.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from annotated_types import Ge
@@ -78,6 +78,30 @@ def user_biases(ratings_UI: csr_array, mean: float, item_bias_I: Floats, damping
     return damped_mean(total_U, count_U, damping)
 
 
+class Dampings(NamedTuple):
+    """Numbers of pseudo-ratings with deviation 0 that are added for each item and for each user."""
+
+    of_items: float
+    of_users: float
+
+    def named(self) -> dict[str, float]:
+        """Return both, as a fit logs what it has chosen."""
+        return {f"damping_{name}": value for name, value in self._asdict().items()}
+
+
+def dampings_of(
+    ratings_UI: csr_array, mean: float, damping: float | Auto, factor: float = 1
+) -> Dampings:
+    """Return the damping, or for `auto` the factor times `noise_by_spread` of items and users."""
+    if damping != "auto":
+        return Dampings(damping, damping)
+    deviation_N = ratings_UI.data - np.float64(mean)
+    of_items = factor * noise_by_spread(deviation_N, ratings_UI.indices)
+    rest_N = deviation_N - item_biases(ratings_UI, mean, of_items)[ratings_UI.indices]
+    of_users = factor * noise_by_spread(rest_N, user_of_cells(ratings_UI))
+    return Dampings(of_items, float(np.float32(of_users)))  # as it is stored
+
+
 class Bias:
     """Bias model: predicts μ + b_u + b_i, with b_u computed from the history."""
 
@@ -96,15 +120,12 @@ class Bias:
 
     def fit(self, train_UI: csr_array) -> None:
         """Compute the mean rating and the damped item biases."""
-        self.mean, damping = np.float32(train_UI.data.mean(dtype=np.float64)), self.options.damping
-        deviation_N = train_UI.data - np.float64(self.mean)
-        of_items = noise_by_spread(deviation_N, train_UI.indices) if damping == "auto" else damping
-        self.item_bias_I = item_biases(train_UI, float(self.mean), of_items)
-        if damping == "auto":
-            rest_N = deviation_N - self.item_bias_I[train_UI.indices]
-            of_users = noise_by_spread(rest_N, user_of_cells(train_UI))
-            self.user_damping = float(np.float32(of_users))  # as it is stored
-            self.chosen = {"damping_of_items": of_items, "damping_of_users": of_users}
+        self.mean = np.float32(train_UI.data.mean(dtype=np.float64))
+        damping = dampings_of(train_UI, float(self.mean), self.options.damping)
+        self.item_bias_I = item_biases(train_UI, float(self.mean), damping.of_items)
+        self.user_damping = damping.of_users
+        if self.options.damping == "auto":
+            self.chosen = damping.named()
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the predicted ratings before they are clipped to the scale, shape (U, I)."""
