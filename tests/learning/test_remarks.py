@@ -29,7 +29,7 @@ def test_a_network_that_has_learned_is_better_than_its_biases(name):
 
 
 def test_a_rating_network_with_dead_weights_is_no_better_than_its_biases():
-    dead = {"model__penalty": 1e6, "fitting__learning_rate": 0.2}
+    dead = {"model__penalty": 1e6, "fitting__learning_rate": 0.2, "model__bias_damping": 10}
     (first, *_) = remarks_of_fit("autorec", **dead)
     assert first.startswith("it is no better than its own biases: validation rmse is")
 
