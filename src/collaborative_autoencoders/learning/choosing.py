@@ -12,7 +12,7 @@ def choose(values_CV: NDArray[np.float64], distance_C: NDArray[np.floating]) -> 
     difference to the best is within one standard error (Breiman et al. 1984, section 3.4.3): a
     choice that the validation part cannot make is not made.
     """
-    best = int(np.nanmean(values_CV, axis=1).argmax())
+    best = np.lexsort((distance_C, -np.nanmean(values_CV, axis=1)))[0]
     worse_CV = values_CV[best] - values_CV
     n_values = np.count_nonzero(np.isfinite(worse_CV), axis=1)
     mean_C = np.nanmean(worse_CV, axis=1)
