@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check benchmark clean
+.PHONY: run test check benchmark viz-site clean
 
 run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 	$(BIN)/kedro run
@@ -21,6 +21,9 @@ check: $(VENV)/.installed-dev  ## lint, format, types, import contracts
 
 benchmark: $(VENV)/.installed-dev  ## every protocol over split seeds 1 to 5: writes docs/results.md
 	$(BIN)/python -m benchmarks.results
+
+viz-site: $(VENV)/.installed  ## the pipeline as a static site in build/, with the previews of the last run
+	$(BIN)/kedro viz build --include-previews
 
 clean:  ## what a run or an installation has made, but for the raw data
 	rm -rf $(VENV) mlflow.db* optuna.db* mlartifacts

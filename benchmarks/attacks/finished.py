@@ -16,6 +16,7 @@ from kedro.pipeline.node import Node
 from collaborative_autoencoders.evaluation.known import known_of
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part_bytes import part_to_bytes
+from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.models.bytes import model_to_bytes
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.serving.recommender import Recommender
@@ -62,7 +63,8 @@ class Finished:
         found = [node for node in self.pipeline.nodes if name in node.inputs]
         if "." in name:
             return found
-        return [node for node in found if node.namespace in (None, "data_engineering", *FITS)]
+        others = MODELS.keys() - {*FITS}
+        return [node for node in found if node.name.split(".")[0] not in others]
 
     def results(self, name: str) -> dict[str, Any]:
         """Return what the readers of an entry make of the files as they are now."""

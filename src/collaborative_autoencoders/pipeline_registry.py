@@ -16,6 +16,7 @@ from .pipelines import (
     tuning,
     unseen_users,
 )
+from .pipelines.box import in_box
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -31,8 +32,8 @@ def _pipelines_of(models: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
         "ranking": from_data_to_leaderboard(models_for("ranking")),
         "rating": from_data_to_leaderboard(models_for("rating")),
         "data_engineering": data_engineering.create_pipeline(),
-        "training": training.create_pipeline(MODELS),
-        "evaluation": evaluation.create_pipeline(MODELS),
+        "training": in_box(training.create_pipeline(MODELS)),
+        "evaluation": in_box(evaluation.create_pipeline(MODELS)),
         "inference": inference.create_pipeline(),
         "promotion": promotion.create_pipeline(),
         "tuning": tuning.create_pipeline(single_models()),
@@ -43,11 +44,8 @@ def _pipelines_of(models: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
 def from_data_to_leaderboard(models: Iterable[str]) -> Pipeline:
     """Return the pipeline of data engineering, training and evaluation of these models."""
     names = list(models)
-    return (
-        data_engineering.create_pipeline()
-        + training.create_pipeline(names)
-        + evaluation.create_pipeline(names)
-    )
+    fitted_and_evaluated = training.create_pipeline(names) + evaluation.create_pipeline(names)
+    return data_engineering.create_pipeline() + in_box(fitted_and_evaluated)
 
 
 def on_unseen_users(models: Iterable[str]) -> Pipeline:

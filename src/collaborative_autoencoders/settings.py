@@ -29,6 +29,7 @@ from .hooks import (
     ModelRunsHook,
     OwnDataHook,
     ProgressHook,
+    ProjectSession,
     StateHook,
     TuningHook,
     UnseenUsersHook,
@@ -61,6 +62,8 @@ HOOKS = (
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
+
+SESSION_CLASS = ProjectSession
 
 # An environment contains only the keys that differ from base.
 CONFIG_LOADER_ARGS = {

@@ -215,9 +215,9 @@ def test_previews_show_what_a_person_wants_to_know(tmp_path: Path) -> None:
     }
     model = FittedModelDataset(filepath=str(tmp_path / "model"))
     model.save(fitted())
-    shown = json.loads(model.preview())
-    assert (shown["model"], shown["options"]) == ("popularity", {})
-    assert shown["tensors"] == {"likes_I": "F32 [3]"}
+    shown = model.preview()
+    assert shown["layout"]["title"]["text"] == "popularity: 3 numbers"
+    assert shown["data"][0]["cells"]["values"] == [["likes_I"], ["3"]]
 
 
 def test_previews_of_what_is_empty_or_not_yet_there_are_quiet(tmp_path: Path) -> None:
@@ -225,8 +225,8 @@ def test_previews_of_what_is_empty_or_not_yet_there_are_quiet(tmp_path: Path) ->
     assert table.preview() == {"index": [], "columns": [], "data": []}
     table.save(TABLE.iloc[:0])
     assert table.preview()["columns"] == ["user_id", "rating"]
-    for kind in (InteractionsDataset, FittedModelDataset):
-        assert json.loads(kind(filepath=str(tmp_path / "absent")).preview()) == {}
+    assert json.loads(InteractionsDataset(filepath=str(tmp_path / "absent")).preview()) == {}
+    assert FittedModelDataset(filepath=str(tmp_path / "absent")).preview() == {}
     empty = InteractionsDataset(filepath=str(tmp_path / "empty"))
     empty.save(Interactions.of(csr_array((0, 3), dtype=np.float32), like_threshold=4))
     shown = json.loads(empty.preview())

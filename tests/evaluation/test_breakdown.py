@@ -19,7 +19,11 @@ from collaborative_autoencoders.evaluation.evaluate import (
 from collaborative_autoencoders.evaluation.known import histories_for
 from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended, gini
 from collaborative_autoencoders.models.model import Fitted
-from collaborative_autoencoders.pipelines.evaluation.nodes import draw_comparison, draw_curves
+from collaborative_autoencoders.pipelines.evaluation.nodes import (
+    draw_comparison,
+    draw_curves,
+    join_curves,
+)
 
 OPTIONS = options_with(bootstrap_resamples=5)
 
@@ -205,3 +209,23 @@ def test_learning_curves_show_loss_and_validation():
     assert [trace.name for trace in figure.data] == ["train_loss", "validation_rmse"]
     assert list(figure.data[0].y) == [2.0, 1.0]
     assert len(draw_curves({}).data) == 0
+
+
+def test_curves_of_all_networks_are_side_by_side():
+    one = [{"value": 2.0, "step": 1}]
+    histories = {
+        "cdae": {"train_loss": one, "validation_ndcg": one},
+        "ease": {},
+        "autorec": {"train_loss": one},
+    }
+    curves = {f"{model}.curves": draw_curves(history) for model, history in histories.items()}
+    figure = join_curves(**curves)
+    assert [(trace.name, trace.xaxis) for trace in figure.data] == [
+        ("train_loss", "x"),
+        ("validation_ndcg", "x3"),
+        ("train_loss", "x2"),
+    ]
+    titles = [words.text for words in figure.layout.annotations]
+    assert titles == ["cdae<br>train loss", "autorec<br>train loss", "cdae<br>validation ndcg"]
+    (words,) = join_curves(**{"ease.curves": draw_curves({})}).layout.annotations
+    assert words.text == "no model is fitted in epochs"

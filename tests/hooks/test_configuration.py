@@ -42,8 +42,10 @@ def test_an_unknown_namespace_is_named_with_those_that_the_pipelines_have():
     with pytest.raises(ValueError, match=says):
         refuse_unknown_namespaces(every, pipelines=["tuning"], namespaces=["cdae", "eese"])
     refuse_unknown_namespaces(every, pipelines=["tuning"], namespaces=["cdae", "ease"], env="test")
-    refuse_unknown_namespaces(every, namespaces=["data_engineering"])
+    refuse_unknown_namespaces(every, namespaces=["data_engineering", "models", "models.cdae"])
     refuse_unknown_namespaces(every, pipelines=["no pipeline"], namespaces=["cdae"])
+    with pytest.raises(ValueError, match=r"'eese'; did you mean 'ease'\? \(it has .*, cdae, "):
+        refuse_unknown_namespaces(every, namespaces=["cdae", "eese"])
 
 
 def test_the_logging_of_another_folder_is_used_unless_kedro_has_found_one(elsewhere, monkeypatch):

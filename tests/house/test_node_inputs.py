@@ -17,7 +17,7 @@ NODES = {node.name: node for pipeline in register_pipelines().values() for node 
 
 def n_inputs(node: Node) -> int:
     """Return the number of inputs; a result that is an input once per model counts once."""
-    others = MODELS.keys() - {node.namespace}
+    others = MODELS.keys() - {node.name.split(".")[0]}
     parts = ((name, *name.split(".", 1)) for name in node.inputs)
     return len({rest[-1] if rest[0] in others else name for name, *rest in parts})
 

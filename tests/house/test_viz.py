@@ -39,9 +39,46 @@ def test_the_layers_are_the_folders_of_data(built):
     assert pipeline(built)["layers"] == [layer for layer in LAYERS if layer != "04_feature"]
 
 
-def test_data_engineering_and_each_model_are_a_box(built):
-    boxes = {node["name"] for node in pipeline(built)["modular_pipelines"].values()} - {"__root__"}
-    assert boxes == {"data_engineering", *MODELS}
+def at_first_sight(answer: dict) -> set[str]:
+    """The names in the picture with all boxes collapsed and without parameters, as it opens."""
+    children = answer["modular_pipelines"]["__root__"]["children"]
+    names = {node["id"]: node["name"] for node in answer["nodes"]}
+    return {names[child["id"]] for child in children if child["type"] != "parameters"}
+
+
+def test_each_model_is_a_box_in_the_box_of_all_models(built):
+    boxes = set(pipeline(built)["modular_pipelines"]) - {"__root__"}
+    assert boxes == {"data_engineering", "models", *(f"models.{model}" for model in MODELS)}
+
+
+@pytest.mark.parametrize(("name", "most"), [("__default__", 30), ("ranking", 20), ("rating", 20)])
+def test_a_pipeline_opens_with_few_boxes_and_no_result_of_a_single_model(built, name, most):
+    shown = at_first_sight(json.loads((built / "api" / "pipelines" / name).read_text()))
+    assert {"ratings", "data_engineering", "train", "models", "leaderboard", "lorenz"} < shown
+    assert not [each for each in shown if "." in each]
+    assert len(shown) <= most
+
+
+def test_the_picture_of_a_network_has_its_layers_and_its_equation(built):
+    shown = [
+        words["text"] for words in preview_of(built, "autorec_user.fitted")["layout"]["annotations"]
+    ]
+    assert [text for text in shown if text.startswith("<b>")] == [
+        "<b>40</b>",
+        "<b>16</b><br>sigmoid",
+        "<b>40</b><br>identity",
+    ]
+    assert any("h(r) = f(W g(V r + μ) + b)" in text for text in shown)
+
+
+def test_a_node_says_how_to_run_it_without_the_box(built):
+    (fit,) = [
+        node
+        for node in pipeline(built)["nodes"]
+        if node["name"] == "fit_model" and node["modular_pipelines"] == ["models.cdae"]
+    ]
+    facts = json.loads((built / "api" / "nodes" / fit["id"]).read_text())
+    assert facts["run_command"] == "kedro run --to-nodes='cdae.fit_model'"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +91,8 @@ def test_data_engineering_and_each_model_are_a_box(built):
         ("cdae.curves", "train_loss"),
         ("differences", "no significant difference"),
         ("lorenz", "equal shares"),
+        ("curves", "autorec_user<br>validation rmse"),
+        ("groups", "ndcg_at_10_fifth_1"),
         ("cdae.fitted", "hidden_size"),
         ("core_report", "density"),
     ],

@@ -220,4 +220,4 @@ def test_every_pipeline_has_it():
 
 
 def namespaces_of(pipeline) -> set[str]:
-    return {node.namespace for node in pipeline.nodes if node.namespace}
+    return {node.name.split(".")[0] for node in pipeline.nodes if node.namespace}

@@ -10,6 +10,7 @@ from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.pipelines.evaluation import create_pipeline
 from collaborative_autoencoders.pipelines.evaluation.nodes import (
     average_scores,
+    compare_groups,
     evaluate_model,
     list_registered,
     register_model,
@@ -77,6 +78,15 @@ def test_the_pipeline_takes_every_model_to_one_leaderboard():
     assert board["model"].tolist() == ["three", "none"]
     assert board["left_out"].tolist()[1] == "the table has no ratings"
     assert {"ndcg_at_1", "ndcg_at_1_low", "rmse", "coverage_at_2", "users_judged"} < set(board)
+
+
+def test_groups_are_compared_in_a_row_per_metric_and_a_column_per_model():
+    groups = {"ease": {"ndcg_at_10_fifth_1": 0.2}, "mf": {"rmse_head": 0.9}, "none": {}}
+    table = compare_groups(**{f"{model}.group_metrics": found for model, found in groups.items()})
+    assert list(table) == ["metric", "ease", "mf", "none"]
+    assert table["metric"].tolist() == ["ndcg_at_10_fifth_1", "rmse_head"]
+    assert table["ease"][0] == 0.2
+    assert table.isna().sum().to_dict() == {"metric": 0, "ease": 1, "mf": 1, "none": 2}
 
 
 def test_every_model_has_the_same_nodes_under_its_own_name():

@@ -167,6 +167,17 @@ def test_importances_are_of_ten_trials_or_more_and_their_figure_says_so(of_bias)
     assert words.text.startswith("importances need 10 complete trials")
 
 
+def test_the_best_trial_is_the_only_wide_and_opaque_line_and_is_in_front(of_bias):
+    *others, best = figures.draw_parallel_coordinates(of_bias).data
+    (damping,) = [shown for axis, shown in best.customdata if axis == "damping"]
+    assert float(damping) == of_bias["best"]["params"]["model"]["damping"]
+    assert (best.opacity, best.line.width) == (1, 4)
+    assert best.line.color not in {line.line.color for line in others}
+    opacities = [line.opacity for line in others]
+    assert opacities == sorted(opacities)
+    assert max(opacities) < 0.7
+
+
 @pytest.mark.parametrize(
     "draw",
     [figures.draw_progress, figures.draw_parallel_coordinates, figures.draw_importances],

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from collaborative_autoencoders.datasets.file_dataset import FileDataset
-from collaborative_autoencoders.datasets.previews import JSONPreview
+from collaborative_autoencoders.datasets.model_picture import picture_of
+from collaborative_autoencoders.datasets.previews import PlotlyPreview
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted
 
@@ -33,15 +34,14 @@ class FittedModelDataset(FileDataset[Fitted]):
             raise ValueError(f"it holds the model {fitted.name!r}, not {self._model!r}")
         return fitted
 
-    def preview(self) -> JSONPreview:
-        """Return options, catalogue and tensor shapes for kedro-viz, without reading a tensor."""
-        return JSONPreview(json.dumps(self._facts() if self.exists() else {}))
+    def preview(self) -> PlotlyPreview:
+        """Return equation, layers, options and tensor shapes for kedro-viz; no tensor is read."""
+        return PlotlyPreview(json.loads(self._picture().to_json()) if self.exists() else {})
 
-    def _facts(self) -> dict[str, Any]:
+    def _picture(self) -> Any:
         header = self._header()
         about: dict[str, Any] = json.loads(header.pop("__metadata__")["about"])
-        shapes = {name: f"{tensor['dtype']} {tensor['shape']}" for name, tensor in header.items()}
-        return about | {"tensors": shapes}
+        return picture_of(about, {name: tensor["shape"] for name, tensor in header.items()})
 
     def _header(self) -> dict[str, dict[str, Any]]:
         """Return the header: 8 bytes with its length (little-endian), then JSON, then weights."""

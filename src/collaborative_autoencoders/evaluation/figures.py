@@ -31,6 +31,9 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross
 ERROR = METRICS["rmse"].heading
 """Title of the panels whose axis does not start at 0, because no error is close to 0."""
 
+GRID = "rgba(128, 128, 128, 0.3)"
+"""Colour of the grid, for white and black: kedro-viz sets only that of the first panel."""
+
 PANEL_HEIGHT, MARGIN_HEIGHT = 300, 160
 CURVE_HEIGHT = 220
 
@@ -69,7 +72,34 @@ def draw_history(history: History, title: str) -> "Figure":
             col=1,
         )
     figure.update_xaxes(title_text="epoch", row=panels, col=1)
-    return figure.update_layout(title=title, height=CURVE_HEIGHT * (panels + 1), showlegend=False)
+    height = CURVE_HEIGHT * (panels + 1)
+    return with_grid(figure).update_layout(title=title, height=height, showlegend=False)
+
+
+def with_grid(figure: "Figure") -> "Figure":
+    """Return the figure with a grid that is faint on white and on black."""
+    grid = {"gridcolor": GRID, "zerolinecolor": GRID}
+    return figure.update_xaxes(**grid).update_yaxes(**grid)
+
+
+def side_by_side(curves: Mapping[str, "Figure"]) -> "Figure":
+    """Return one figure with a column per model, which has the panels of `draw_history`."""
+    from plotly.subplots import make_subplots
+
+    panels = max((len(drawn.data) for drawn in curves.values()), default=1)
+    titles = [
+        f"{model}<br>{drawn.data[row].name.replace('_', ' ')}" if row < len(drawn.data) else ""
+        for row in range(panels)
+        for model, drawn in curves.items()
+    ] or ["no model is fitted in epochs"]
+    figure = make_subplots(panels, max(1, len(curves)), shared_xaxes=True, subplot_titles=titles)
+    for column, drawn in enumerate(curves.values(), start=1):
+        for row, trace in enumerate(drawn.data, start=1):
+            figure.add_trace(trace, row, column)
+    figure.update_traces(line_color=COLOURS[0]).update_annotations(font_size=11)
+    figure.update_xaxes(title_text="epoch", row=panels)
+    height = CURVE_HEIGHT * (panels + 1)
+    return with_grid(figure).update_layout(title="Learning curves", height=height, showlegend=False)
 
 
 def draw_groups(
@@ -228,5 +258,5 @@ def _finish(figure: "Figure", title: str, axis: str, height: int | None = None) 
         title = f"{title}: no model was evaluated"
     rows = len(list(figure.select_xaxes()))
     figure.update_xaxes(title_text=axis, row=rows, col=1)
-    figure.update_layout(title=title, template="plotly_white", margin={"t": 70})
+    with_grid(figure).update_layout(title=title, template="plotly_white", margin={"t": 70})
     return figure.update_layout(height=height) if height else figure

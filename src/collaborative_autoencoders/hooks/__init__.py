@@ -6,6 +6,7 @@ from .leaderboard import LeaderboardHook
 from .masking import MaskingHook
 from .own_data import OwnDataHook
 from .progress import ProgressHook
+from .session import ProjectSession
 from .state import StateHook
 from .tracking import ModelRunsHook
 from .tuning import TuningHook
@@ -20,6 +21,7 @@ __all__ = [
     "ModelRunsHook",
     "OwnDataHook",
     "ProgressHook",
+    "ProjectSession",
     "StateHook",
     "TuningHook",
     "UnseenUsersHook",

@@ -14,6 +14,7 @@ from kedro.framework.project import configure_logging
 from kedro.pipeline import Pipeline
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
+from collaborative_autoencoders.pipelines.box import BOX, in_full, namespaces_of
 from collaborative_autoencoders.tracking.masking import remember_secrets
 
 from .parameters import check_parameters, closest_hint
@@ -53,12 +54,13 @@ def refuse_unknown_namespaces(
     """Raise ValueError, with those there are, if the typed pipelines have no such namespace."""
     names = list(pipelines or ["__default__"])
     nodes = [node for name in names if name in every for node in every[name].nodes]
-    known = {node.namespace for node in nodes if node.namespace}
+    known = namespaces_of(nodes)
+    typed = {name.removeprefix(f"{BOX}.") for name in known}
     for asked in namespaces or ():
-        if nodes and not any(f"{name}.".startswith(f"{asked}.") for name in known):
+        if nodes and not in_full(asked, known):
             raise ValueError(
-                f"--namespaces: {' and '.join(names)} has no {asked!r}{closest_hint(asked, known)} "
-                f"(it has {', '.join(sorted(known))})"
+                f"--namespaces: {' and '.join(names)} has no {asked!r}{closest_hint(asked, typed)} "
+                f"(it has {', '.join(sorted(typed))})"
             )
 
 

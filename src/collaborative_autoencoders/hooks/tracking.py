@@ -327,8 +327,8 @@ class ModelRunsHook(MlflowHook):
 
 def model_of(node: Node) -> str | None:
     """Return the model in whose namespace the node is, or None."""
-    top = (node.namespace or "").split(".")[0]
-    return top if top in MODELS else None
+    of = (node.namespace or "").rpartition(".")[2]
+    return of if of in MODELS else None
 
 
 def protocol_of(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, drop, thin_out
 from .bias import dampings_of, item_biases, user_biases
 from .fold_in import Curve, Values, fold_in
+from .layers import Layer
 from .model import Catalogue
 from .network import Network, Penalised, Units, numbers
 from .penalty import Auto, Penalty, noise_of
@@ -135,6 +136,16 @@ class AutoRec(Network):
         self.register_buffer("item_bias_I", torch.zeros(items))
         self.register_buffer("rated_U", torch.zeros(users, dtype=torch.bool))
         self.register_buffer("rated_I", torch.zeros(items, dtype=torch.bool))
+
+    @classmethod
+    def layers(cls, options: AutoRecOptions, catalogue: Catalogue) -> list[Layer]:
+        """Return the ratings of a row, the hidden layers and the predicted ratings."""
+        columns = catalogue.users if cls.by_item else catalogue.items
+        return [
+            Layer("ratings of an item" if cls.by_item else "ratings of a user", columns),
+            *(Layer("hidden", n, options.encoder_activation) for n in options.hidden_sizes),
+            Layer("predicted ratings", columns, options.decoder_activation),
+        ]
 
     def rows(self, train_UI: csr_array) -> csr_array:
         """Return the matrix whose rows are items (item-based) or users (user-based)."""
@@ -330,7 +341,10 @@ class AutoRec(Network):
 
 
 class UserAutoRec(AutoRec):
-    """User-based AutoRec (U-AutoRec): a row r is a user's ratings."""
+    """User-based AutoRec (U-AutoRec): a row r is a user's ratings.
+
+    h(r) = f(W g(V r + μ) + b) (equation 3), fitted on observed ratings only (equation 4).
+    """
 
     by_item = False
     auto = 25.0

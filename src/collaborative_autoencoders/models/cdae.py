@@ -20,6 +20,7 @@ from collaborative_autoencoders.options import Options
 from . import losses
 from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, thin_out
+from .layers import Layer
 from .model import Catalogue
 from .network import Network, Penalised, Units, numbers
 from .penalty import Penalty, noise_of
@@ -113,6 +114,19 @@ class CDAE(Network):
         # only used in the fit, so not part of the state
         self.register_buffer("mean_count", torch.ones(()), persistent=False)
         self.register_buffer("item_weight_I", torch.ones(catalogue.items), persistent=False)
+
+    @classmethod
+    def layers(cls, options: CDAEOptions, catalogue: Catalogue) -> list[Layer]:
+        """Return the likes of a user, the hidden layer and the scores of all items."""
+        return [
+            Layer("likes of a user", catalogue.items),
+            Layer(
+                "hidden" + ", with user node" * options.user_node,
+                options.hidden_size,
+                options.hidden_activation,
+            ),
+            Layer("scores of items", catalogue.items, options.output_activation),
+        ]
 
     def rows(self, train_UI: csr_array) -> csr_array:
         """Return the train part: a row is a user's likes."""

@@ -15,6 +15,7 @@ from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.options import Options
 
 from .batch import Batch
+from .layers import Layer
 from .model import Catalogue
 
 Units = Annotated[int, Gt(0), Le(1_000_000)]
@@ -44,6 +45,11 @@ class Network(nn.Module, ABC):
         self.catalogue = catalogue
         self.chosen: dict[str, float] = {}
         """What an option `auto` was in the fit, by the option's name."""
+
+    @classmethod
+    def layers(cls, options: Any, catalogue: Catalogue) -> list[Layer]:
+        """Return the layers from input to output, for the picture in Kedro-Viz. None by default."""
+        return []
 
     @abstractmethod
     def rows(self, train_UI: csr_array) -> csr_array:

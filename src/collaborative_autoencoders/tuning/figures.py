@@ -14,6 +14,12 @@ from .study import COMPLETE, PRUNED, STATES, to_optuna
 
 HEIGHT_PIXELS = 420
 
+ORANGE, BLUE, GREY = "#e66100", "#4a90d9", "#8a8a8a"
+"""Colours that can be seen on white and on black."""
+
+FAINTEST = 0.15
+"""Opacity of the worst trial's line."""
+
 LEAST_TRIALS = 10
 """Complete trials that importances need: forests of fewer points say nothing."""
 
@@ -38,8 +44,27 @@ def draw_progress(result: dict[str, Any]) -> go.Figure:
 
 
 def draw_parallel_coordinates(result: dict[str, Any]) -> go.Figure:
-    """Return a figure with a line per complete trial, coloured by the validation metric."""
-    return draw(result, visualization.plot_parallel_coordinate, "complete trials")
+    """Return a figure with a line per complete trial: the best is orange, the worst are faint."""
+    title = "complete trials, the best in orange"
+    figure = draw(result, visualization.plot_parallel_coordinate, title)
+    return figure if result["left_out"] else with_best_in_front(figure, result["higher_is_better"])
+
+
+def with_best_in_front(figure: go.Figure, higher_is_better: bool) -> go.Figure:
+    """Return parallel coordinates whose most visible line is the best trial, on white and on black.
+
+    Optuna's colours go from white to dark blue, so that on black the worst trials are the
+    brightest. Its colour bar goes too: the first axis has the value. The place on this axis ranks
+    the lines, which are not in the order of the trials.
+    """
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    ranked = sorted(lines, key=lambda line: float(line.y[0]), reverse=not higher_is_better)
+    for place, line in enumerate(ranked, start=1):
+        line.update(opacity=FAINTEST + place / len(ranked) / 2, line={"color": BLUE, "width": 1.5})
+    if ranked:
+        ranked[-1].update(opacity=1, line={"color": ORANGE, "width": 4}, name="best trial")
+    figure.data = ranked
+    return figure.update_annotations(font_color=GREY).update_shapes(line_color=GREY)
 
 
 def draw_importances(result: dict[str, Any]) -> go.Figure:

@@ -141,6 +141,21 @@ def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, p
     return {"leaderboard": compare_with_above(board, differences), "differences": differences}
 
 
+def compare_groups(**results: Mapping[str, float]) -> pd.DataFrame:
+    """Make a table with a row per metric of a group of users or items, and a column per model.
+
+    `results` holds `<model>.group_metrics` of every model. A cell is empty if the model has no such
+    metric, as RMSE of a model of lists; so is the column of a model that was left out.
+    """
+    by_model = {name.removesuffix(".group_metrics"): found for name, found in results.items()}
+    metrics = dict.fromkeys(name for found in by_model.values() for name in found)
+    rows = [
+        {"metric": name} | {model: found.get(name) for model, found in by_model.items()}
+        for name in metrics
+    ]
+    return pd.DataFrame(rows, columns=["metric", *by_model])
+
+
 def draw_comparison(**breakdowns: Mapping[str, Any]) -> dict[str, Any]:
     """Draw four plotly figures that compare all models.
 
@@ -155,6 +170,15 @@ def draw_comparison(**breakdowns: Mapping[str, Any]) -> dict[str, Any]:
         "lorenz": figures.draw_lorenz(evaluated, styles),
         "metric_by_k": figures.draw_by_length(evaluated, styles),
     }
+
+
+def join_curves(**curves: Any) -> Any:
+    """Put the learning curves of all networks side by side, as one plotly figure.
+
+    `curves` holds `<model>.curves` of every model. A model without epochs is not drawn.
+    """
+    drawn = {name.removesuffix(".curves"): figure for name, figure in curves.items()}
+    return figures.side_by_side({model: figure for model, figure in drawn.items() if figure.data})
 
 
 def register_model(

@@ -7,10 +7,12 @@ from kedro.pipeline import Node, Pipeline
 from .nodes import (
     average_scores,
     break_down,
+    compare_groups,
     compare_models,
     draw_comparison,
     draw_curves,
     evaluate_model,
+    join_curves,
     list_registered,
     register_model,
 )
@@ -78,10 +80,22 @@ def _compare(models: list[str]) -> Pipeline:
                 name="compare_models",
             ),
             Node(
+                compare_groups,
+                inputs=_of_each(models, "group_metrics"),
+                outputs="groups",
+                name="compare_groups",
+            ),
+            Node(
                 draw_comparison,
                 inputs=_of_each(models, "breakdown"),
                 outputs={name: name for name in FIGURES},
                 name="draw_comparison",
+            ),
+            Node(
+                join_curves,
+                inputs=_of_each(models, "curves"),
+                outputs="curves",
+                name="join_curves",
             ),
             Node(
                 list_registered,
