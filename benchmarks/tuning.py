@@ -26,6 +26,8 @@ from typing import Any
 import mlflow
 import yaml
 
+from collaborative_autoencoders.tracking.metric_names import plain_metrics
+
 ROOT = Path(__file__).parents[1]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SEARCH = ("--pipelines", "tuning", "--namespaces", "cdae")
@@ -89,7 +91,7 @@ def peak_memory(project: Path, space: str, n_trials: int) -> float:
     finish(start(project, *SEARCH, "--params", params))
     client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
     runs = client.search_runs(["1"], "attributes.run_name = 'base: tuning'")
-    return float(runs[0].data.metrics["peak_memory_mb"])
+    return plain_metrics(runs[0])["peak_memory_mb"]
 
 
 def seconds_of(project: Path, processes: int) -> float:

@@ -32,6 +32,7 @@ from mlflow import MlflowClient
 
 from collaborative_autoencoders.hooks.state import OtherState
 from collaborative_autoencoders.pipeline_registry import register_pipelines
+from collaborative_autoencoders.tracking.metric_names import plain_metrics
 
 ROOT = Path(__file__).parents[2]
 TYPED = ("run", "--env", "test", "--pipelines", "ranking")
@@ -147,7 +148,11 @@ def finished(project: Path, both: tuple[Options, Options]) -> Iterator[tuple[int
         parent = by_id.get(run.data.tags.get("mlflow.parentRunId", ""))
         if parent is not None:
             typed = parent.data.tags["command"]
-            yield int(f"{name}={both[1][name]}" in typed), str(run.info.run_name), run.data.metrics
+            yield (
+                int(f"{name}={both[1][name]}" in typed),
+                str(run.info.run_name),
+                plain_metrics(run),
+            )
 
 
 def agrees(metrics: dict[str, float], wanted: pd.DataFrame, model: str) -> bool:

@@ -8,6 +8,7 @@ import pandas as pd
 from mlflow.entities import Run
 
 from collaborative_autoencoders.metrics.table import measure
+from collaborative_autoencoders.tracking.metric_names import plain_metrics, plain_name
 
 from .running import (
     ABLATION,
@@ -80,7 +81,7 @@ def _figures_of_run(run: Run) -> dict[str, Any]:
         "model": run.info.run_name,
         ABLATION: ABLATION in tags,
         "run": run.info.run_id,
-        **run.data.metrics,
+        **plain_metrics(run),
         **_best_validation(run),
     }
 
@@ -88,9 +89,10 @@ def _figures_of_run(run: Run) -> dict[str, Any]:
 def _best_validation(run: Run) -> dict[str, float]:
     """Return the validation of the best epoch, by whether the metric is better high or low."""
     best = {}
-    for name in run.data.metrics:
+    for logged in run.data.metrics:
+        name = plain_name(logged)
         if name.startswith(VALIDATION):
-            points = mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
+            points = mlflow.MlflowClient().get_metric_history(run.info.run_id, logged)
             values = [point.value for point in points]
             higher_is_better = measure(name.removeprefix(VALIDATION)).metric.higher_is_better
             best[name] = max(values) if higher_is_better else min(values)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import projects
 import pytest
@@ -17,7 +18,7 @@ from kedro.framework.startup import bootstrap_project
 
 from collaborative_autoencoders.cli import cli
 from collaborative_autoencoders.models import MODELS
-from collaborative_autoencoders.reproduce.comparison import compare_histories, distance
+from collaborative_autoencoders.reproduce.comparison import compare_histories, distance, family
 from collaborative_autoencoders.tracking.provenance import selection, versions_and_machine
 
 SMALL = ["data_facts", "autorec_user.metrics"]
@@ -251,6 +252,35 @@ def test_the_selection_has_the_options_that_were_given():
     empty = {"tags": (), "pipeline_names": [], "from_nodes": None, "only_missing_outputs": False}
     assert selection(empty) == "{}"
     assert json.loads(selection(empty | {"tags": ("a",), "env": "test"})) == {"tags": ["a"]}
+
+
+class Store:
+    """Runs whose metrics have one point each."""
+
+    def __init__(self, *runs):
+        self.runs = {run.info.run_id: run for run in runs}
+
+    def search_runs(self, *_, **__):
+        return [run for run in self.runs.values() if run.info.run_name == "cdae"]
+
+    def get_metric_history(self, run_id, name):
+        return [SimpleNamespace(step=0, value=self.runs[run_id].data.metrics[name])]
+
+
+def logged_run(run_name, tags=None, **metrics):
+    info = SimpleNamespace(run_id=f"id of {run_name}", run_name=run_name, experiment_id="1")
+    return SimpleNamespace(info=info, data=SimpleNamespace(metrics=metrics, tags=tags or {}))
+
+
+def test_a_run_that_was_logged_without_groups_is_compared_with_one_that_has_them():
+    """The parent has the figures of the best model, which it did not have before."""
+    old = logged_run("whole"), logged_run("cdae", rmse=1.0, rmse_low=0.9, train_loss=0.5)
+    grouped = {"rmse": 1.0, "interval/rmse_low": 0.9, "curve/train_loss": 0.5}
+    new = logged_run("whole", {"best_model": "cdae"}, rmse=1.0), logged_run("cdae", **grouped)
+    then, now = family(Store(*old), old[0]), family(Store(*new), new[0])
+    assert then == now
+    assert then["whole run"] == {}
+    assert then["cdae"].keys() == {"rmse", "rmse_low", "train_loss"}
 
 
 @pytest.mark.parametrize("theirs", [{}, {"loss": [(0, 1.0)]}, {"loss": [(0, 1.0), (2, 0.5)]}])

@@ -10,6 +10,7 @@ from kedro.pipeline.node import Node
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
 from collaborative_autoencoders.hooks.workers import HooksForWorkers, RunNotes
+from collaborative_autoencoders.tracking.metric_names import plain_name
 from collaborative_autoencoders.tracking.provenance import COSTS
 
 TWO_MODELS = ["bias.average_scores", "cdae.average_scores"]
@@ -28,7 +29,7 @@ def logged(project):
         name: (
             run.info.status,
             run.data.params,
-            {key: value for key, value in run.data.metrics.items() if key not in COSTS},
+            {key: value for key, value in run.data.metrics.items() if plain_name(key) not in COSTS},
         )
         for name, run in ({"": parent} | children).items()
     }

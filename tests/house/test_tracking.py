@@ -11,8 +11,11 @@ import tracked
 import yaml
 
 from collaborative_autoencoders.hooks.dataset_logging import rounded
+from collaborative_autoencoders.markdown import escaped
 from collaborative_autoencoders.models import MODELS, model_class
 from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.serving.description import NOTE
+from collaborative_autoencoders.tracking.metric_names import plain_metrics
 from collaborative_autoencoders.tracking.provenance import code_of, git, git_state
 
 NETWORKS = [model for model in MODELS if issubclass(model_class(model), Network)]
@@ -75,20 +78,41 @@ def test_every_run_has_the_parameters_of_data_and_evaluation(parent, children):
 
 
 def test_the_parent_has_the_peak_of_memory(parent):
-    assert 50 < parent.data.metrics["peak_memory_mb"] < 10_000
+    assert 50 < parent.data.metrics["cost/peak_memory_mb"] < 10_000
+
+
+def test_the_parent_has_the_headline_of_the_best_model_and_the_leaderboard(parent, children):
+    best = children[parent.data.tags["best_model"]].data.metrics
+    plain = {name: value for name, value in parent.data.metrics.items() if "/" not in name}
+    assert {"ndcg_at_10", "fit_seconds"} < set(plain)
+    assert plain == {name: best[name] for name in plain}
+    note = parent.data.tags[NOTE]
+    assert note.startswith("`")
+    assert "Data: fabricated" in note
+    assert all(f"| {escaped(model)}&ensp; |" in note for model in MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_child_says_what_it_is_and_how_to_ask_it(finished_world, children, model):
+    note = children[model].data.tags[NOTE]
+    version = tracked.store(finished_world).get_model_version(model, "1")
+    assert note == version.description
+    assert note.startswith(MODELS[model].about)
+    assert f"models:/{model}/1 " in note
+    assert str(finished_world) not in note
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_child_has_every_metric_at_every_k(children, model):
     names = {f"{name}_at_{k}" for name in LISTS for k in (1, 5, 10)}
-    assert names | {"fit_seconds", "users_judged"} <= set(children[model].data.metrics)
+    assert names | {"fit_seconds", "users_judged"} <= plain_metrics(children[model]).keys()
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_metrics_of_a_child_are_its_row_of_the_leaderboard(finished_world, children, model):
     board = pd.read_csv(finished_world / REPORTS / "leaderboard.csv").set_index("model")
     row = board.loc[model].drop(["left_out", *OF_TWO_MODELS]).dropna().astype(float)
-    logged = {name: children[model].data.metrics[name] for name in row.index}
+    logged = {name: plain_metrics(children[model])[name] for name in row.index}
     assert logged == pytest.approx(row.to_dict())
 
 
@@ -97,7 +121,7 @@ def test_the_metrics_of_groups_are_metrics_of_the_child(finished_world, children
     written = json.loads((finished_world / REPORTS / model / "group_metrics.json").read_text())
     assert {"ndcg_at_10_fifth_1", "recall_at_10_head", "recall_at_10_tail"} < set(written)
     assert ("rmse_tail" in written) == ("rmse" in children[model].data.metrics)
-    logged = {name: children[model].data.metrics[name] for name in written}
+    logged = {name: children[model].data.metrics[f"groups/{name}"] for name in written}
     assert logged == pytest.approx(written)
 
 
@@ -107,7 +131,7 @@ def test_curves_have_a_point_per_epoch(finished_world, children, model):
     facts = json.loads((finished_world / f"data/06_models/test/{model}.fit_facts.json").read_text())
     validation = f"validation_{child.data.params['fitting.validation_metric']}"
     for curve in ("train_loss", "learning_rate", validation):
-        points = client.get_metric_history(child.info.run_id, curve)
+        points = client.get_metric_history(child.info.run_id, f"curve/{curve}")
         assert [point.step for point in points] == list(range(1, facts["epochs"] + 1))
 
 

@@ -55,7 +55,7 @@ def test_the_counts_are_metrics_of_the_run(project):
     infer(project)
     run, children = tracked.last_run(project)
     assert run.info.run_name == "test: inference"
-    assert run.data.metrics["users_from_model"] == 60
+    assert run.data.metrics["counts/users_from_model"] == 60
     assert children == {}
 
 

@@ -19,6 +19,7 @@ import yaml
 
 from collaborative_autoencoders.models.registry import single_models
 from collaborative_autoencoders.pipeline_registry import register_pipelines
+from collaborative_autoencoders.tracking.metric_names import plain_metrics
 from collaborative_autoencoders.tuning import trial as trial_module
 
 REPORTS = "data/08_reporting/test"
@@ -110,11 +111,11 @@ def test_a_trial_has_its_curve_and_its_best_validation(tuned):
     client = tracked.store(tuned.project)
     for trial in search_of(tuned.project)["trials"]:
         run = client.get_run(trial["mlflow_run"])
-        curve = client.get_metric_history(run.info.run_id, "validation_ndcg_at_5")
+        curve = client.get_metric_history(run.info.run_id, "curve/validation_ndcg_at_5")
         assert [point.step for point in curve] == list(range(1, trial["epochs"] + 1))
         best = run.data.metrics["best_validation_ndcg_at_5"]
         assert best == max(point.value for point in curve)
-        assert run.data.metrics["best_epoch"] == trial["best_epoch"]
+        assert run.data.metrics["counts/best_epoch"] == trial["best_epoch"]
         if trial["state"] == "complete":
             assert best == trial["value"]
 
@@ -133,7 +134,7 @@ def test_the_search_has_the_best_parameters_and_its_figures(tuned):
     best = search["best"]["params"]["model"]
     assert run.data.params["best.model.hidden_size"] == str(best["hidden_size"])
     assert run.data.params["best.model.corruption"] == str(best["corruption"])
-    metrics = run.data.metrics
+    metrics = plain_metrics(run)
     assert metrics["best_validation_ndcg_at_5"] == search["best"]["value"]
     assert metrics["trials_complete"] + metrics["trials_pruned"] == 4
     for figure in ("search_history", "parallel_coordinates"):

@@ -4,7 +4,15 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from collaborative_autoencoders.metrics.table import AnyMetric, Measure, at, measure, metrics_of
+from collaborative_autoencoders.metrics.table import (
+    METRICS,
+    AnyMetric,
+    Measure,
+    at,
+    length_shown,
+    measure,
+    metrics_of,
+)
 from collaborative_autoencoders.options import Count, Options
 
 
@@ -49,7 +57,17 @@ class EvaluationOptions(Options):
     @property
     def shown_k(self) -> int:
         """The length of list that tables and figures show: the one closest to 10."""
-        return min(self.k, key=lambda length: abs(length - 10))
+        return length_shown(self.k)
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The metrics that MLflow shows first: at the length that tables show, and the primary."""
+        shown = [
+            Measure(metric, None if metric.of == "ratings" else self.shown_k).name
+            for metric in METRICS.values()
+            if metric.is_headline
+        ]
+        return tuple(dict.fromkeys([self.primary_metric, *shown]))
 
     @property
     def leaderboard_measures(self) -> tuple[Measure, Measure]:

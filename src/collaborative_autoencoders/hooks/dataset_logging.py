@@ -1,8 +1,8 @@
 """How datasets are logged in MLflow: by `metadata: {mlflow: …}` in the catalog.
 
 parameters    a flat dict, logged as parameters prefixed with the dataset's name
-history       {name: [{value, step}, …]}, logged as metrics by step
-metrics       {name: number or null}, logged as metrics
+history       {name: [{value, step}, …]}, logged as metrics by step, in a group of their own
+metrics       {name: number or null}, logged as metrics, in groups except for the headline
 fit_facts     `left_out` and `remarks` are logged as tags, `chosen` as parameters
 figure        a plotly figure, logged as HTML that needs no internet, and as SVG
 table         a DataFrame, logged as CSV with numbers that a person can read
@@ -10,7 +10,7 @@ text          a text in YAML
 json          any JSON value
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pandas as pd
@@ -54,14 +54,21 @@ def _log_text(run_id: str, file: str, text: str) -> None:
     MlflowClient().log_text(run_id, text, file)
 
 
+def log_dataset(kind: str, run_id: str, name: str, data: Any, headline: Collection[str]) -> None:
+    """Log a dataset of this kind. `name` has no namespace; `headline` are metrics without group."""
+    if kind == "metrics":
+        log_metrics(run_id, data, headline)
+    else:
+        LOG[kind](run_id, name, data)
+
+
 LOG: dict[str, Callable[[str, str, Any], None]] = {
     "parameters": lambda run_id, name, value: log_parameters(run_id, {name: value}),
-    "history": lambda run_id, name, value: log_curves(run_id, value),
-    "metrics": lambda run_id, name, value: log_metrics(run_id, value),
+    "history": lambda run_id, name, value: log_curves(run_id, value, name.removeprefix("history")),
     "fit_facts": _log_fit_facts,
     "figure": _log_figure,
     "table": _log_table,
     "text": lambda run_id, name, value: _log_text(run_id, f"{name}.yml", value),
     "json": lambda run_id, name, value: MlflowClient().log_dict(run_id, value, f"{name}.json"),
 }
-"""The function for each kind; its arguments are run id, dataset name without namespace, data."""
+"""The function for each kind but `metrics`; its arguments are run id, name as above, data."""

@@ -25,7 +25,7 @@ from collaborative_autoencoders.evaluation.differences import (
 from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.facts import about_core
-from collaborative_autoencoders.metrics.table import Measure, measure, metrics_of
+from collaborative_autoencoders.metrics.table import Measure, length_shown, measure, metrics_of
 
 from .commands import on_all_ratings
 from .next_commands import (
@@ -174,9 +174,7 @@ def columns_of(rows: pd.DataFrame, sorted_by: Measure) -> Iterator[Measure]:
 def shown_k(rows: pd.DataFrame) -> int:
     """Return the length of list in the table that is closest to 10."""
     found = [re.fullmatch(r".+_at_(\d+)", str(name)) for name in rows]
-    return min(
-        sorted(int(match[1]) for match in found if match), key=lambda k: abs(k - 10), default=10
-    )
+    return length_shown(int(match[1]) for match in found if match)
 
 
 def best_of(values: pd.Series, each: Measure) -> float:

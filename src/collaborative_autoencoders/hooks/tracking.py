@@ -24,8 +24,10 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.environment_variables import MLFLOW_RUN_ID
 from mlflow.exceptions import MlflowException
 
+from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.processes import this_process
+from collaborative_autoencoders.serving.description import NOTE, describe
 from collaborative_autoencoders.tracking import connections as _connections  # noqa: F401
 from collaborative_autoencoders.tracking.files import lock_beside
 from collaborative_autoencoders.tracking.heartbeat import PROCESS, close_abandoned, heartbeat
@@ -46,11 +48,12 @@ from collaborative_autoencoders.tracking.sqlite import sqlite_file
 from . import dataset_logging
 from .mlflow_settings import settings_for, uri_of
 from .parameters import keys_read_by
+from .run_description import describe_run, log_best
 from .server import check_artifacts_of, impatient, is_server, no_answer
 from .store import check_store, unusable
 from .workers import RunNotes
 
-FACTS = "data_facts"
+FACTS, LEADERBOARD, METRICS = "data_facts", "leaderboard", "metrics"
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ class ModelRunsHook(MlflowHook):
         "_about",
         "_parameters",
         "_protocol",
+        "_headline",
     )
 
     def __init__(self) -> None:
@@ -94,6 +98,7 @@ class ModelRunsHook(MlflowHook):
         self._about: dict[str, str] = {}
         self._parameters: dict[str, Any] = {}
         self._protocol: dict[str, Any] = {}
+        self._headline: tuple[str, ...] = ()
         if self._former_handler is not None:
             signal.signal(signal.SIGTERM, self._former_handler)
             self._former_handler = None
@@ -161,6 +166,7 @@ class ModelRunsHook(MlflowHook):
         self._handle_termination()
         self._parameters = self._context.config_loader["parameters"]
         self._protocol = protocol_of(self._context.params)  # validated, as nodes get them
+        self._headline = headline_of(self._context.params)
         mlflow.log_dict(mask_values(self._parameters), "parameters.yml")
 
     def _open_parent(self, run_params: dict[str, Any]) -> None:
@@ -222,9 +228,15 @@ class ModelRunsHook(MlflowHook):
         kind = metadata.get("mlflow")
         with uninterrupted():
             if kind is not None:
-                dataset_logging.LOG[kind](_active(), dataset_name.rpartition(".")[2], data)
+                name = dataset_name.rpartition(".")[2]
+                dataset_logging.log_dataset(kind, _active(), name, data, self._headline)
             if dataset_name == FACTS:
                 mlflow.log_input(RatingsDataset(data, self._catalog))
+            if dataset_name == LEADERBOARD:
+                log_best(_active(), data, self._headline)
+            model, _, name = dataset_name.partition(".")
+            if name == METRICS:  # a registration adds how to ask the model
+                mlflow.set_tag(NOTE, mask(describe(model, data, facts_of(self._catalog))))
 
     @hook_impl
     def after_pipeline_run(
@@ -235,6 +247,8 @@ class ModelRunsHook(MlflowHook):
             self._go_to(None)
             self._end_children("FINISHED")
             log_metrics(_active(), {"peak_memory_mb": peak_memory_mb()})
+            board = catalog.load(LEADERBOARD) if LEADERBOARD in pipeline.all_outputs() else None
+            describe_run(_active(), facts_of(catalog), board, self._headline)
         super().after_pipeline_run(run_params, pipeline, catalog)
         if self.run_id not in (None, self._foreign):
             mlflow.end_run()
@@ -294,11 +308,9 @@ class ModelRunsHook(MlflowHook):
     def _describe_protocol(self) -> None:
         """Log in a child run how the data were made and evaluated, and their facts and source."""
         log_parameters(_active(), self._protocol)
-        if not self._catalog.exists(FACTS):
-            return
-        facts = self._catalog.load(FACTS)
-        log_parameters(_active(), {FACTS: facts})
-        mlflow.log_input(RatingsDataset(facts, self._catalog))
+        if facts := facts_of(self._catalog):
+            log_parameters(_active(), {FACTS: facts})
+            mlflow.log_input(RatingsDataset(facts, self._catalog))
 
     def _end_all(self, status: str, reason: str) -> None:
         """End all open runs with this status. Children without remaining nodes are finished."""
@@ -329,6 +341,20 @@ def model_of(node: Node) -> str | None:
     """Return the model in whose namespace the node is, or None."""
     of = (node.namespace or "").rpartition(".")[2]
     return of if of in MODELS else None
+
+
+def facts_of(catalog: DataCatalog) -> dict[str, Any]:
+    """Return the facts about the data; empty if there are none yet."""
+    return dict(catalog.load(FACTS)) if catalog.exists(FACTS) else {}
+
+
+def headline_of(parameters: dict[str, Any]) -> tuple[str, ...]:
+    """Return the metrics without a group in MLflow; empty if the pipeline evaluates nothing.
+
+    The options are then not validated, and plain values.
+    """
+    evaluation = parameters.get("evaluation")
+    return evaluation.headline if isinstance(evaluation, EvaluationOptions) else ()
 
 
 def protocol_of(parameters: dict[str, Any]) -> dict[str, Any]:

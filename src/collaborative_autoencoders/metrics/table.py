@@ -8,7 +8,7 @@ Dimension key: U users, I items of the catalogue, K positions of a list, N held-
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple
@@ -78,6 +78,9 @@ class Metric:
     on_terminal: bool = True
     """Whether the leaderboard on the terminal shows the metric even if it is not sorted by it."""
 
+    is_headline: bool = True
+    """Whether MLflow shows the metric outside a group, at the length of list that tables show."""
+
 
 def of_hits(function: Callable[..., Values]) -> Callable[[Lists], Values]:
     """Return a function of `Lists` that calls `function(hits_UK, n_relevant_U)`."""
@@ -106,6 +109,7 @@ METRICS: dict[str, Metric] = {
             bounds=SHARE,
             heading="Capped",
             on_terminal=False,
+            is_headline=False,
         ),
         Metric(
             name="precision",
@@ -199,6 +203,11 @@ class Measure(NamedTuple):
 def at(name: str, k: int) -> str:
     """Return the reported name of a metric at length `k`, such as `ndcg_at_10`."""
     return f"{name}_at_{k}"
+
+
+def length_shown(lengths: Iterable[int]) -> int:
+    """Return the length of list that tables and figures show: the one closest to 10."""
+    return min(sorted(lengths), key=lambda length: abs(length - 10), default=10)
 
 
 def metrics_of(of: str) -> list[Metric]:

@@ -21,18 +21,76 @@ class Entry(NamedTuple):
     members: tuple[str, ...] = ()
     """The models whose scores it adds, if it is a stack. They have the same task."""
 
+    about: str = ""
+    """What it is, in one line with its paper, for the pages of MLflow."""
+
 
 MODELS: dict[str, Entry] = {
-    "popularity": Entry(".popularity", "Popularity", "ranking"),
-    "itemknn": Entry(".itemknn", "ItemKNN", "ranking"),
-    "ease": Entry(".ease", "EASE", "ranking"),
-    "cdae": Entry(".cdae", "CDAE", "ranking", is_network=True),
-    "stack": Entry(".stack", "Stack", "ranking", members=("cdae", "ease")),
-    "bias": Entry(".bias", "Bias", "rating"),
-    "mf": Entry(".mf", "MF", "rating"),
-    "autorec": Entry(".autorec", "AutoRec", "rating", is_network=True),
-    "autorec_user": Entry(".autorec", "UserAutoRec", "rating", is_network=True),
-    "blend": Entry(".stack", "Blend", "rating", members=("autorec", "autorec_user")),
+    "popularity": Entry(
+        ".popularity",
+        "Popularity",
+        "ranking",
+        about="The most liked items first, the same list for everybody.",
+    ),
+    "itemknn": Entry(
+        ".itemknn",
+        "ItemKNN",
+        "ranking",
+        about="Items liked by the same users (ItemKNN, shrunken cosine; Sarwar et al., WWW 2001).",
+    ),
+    "ease": Entry(
+        ".ease",
+        "EASE",
+        "ranking",
+        about="Linear autoencoder of a user's likes in closed form (EASE; Steck, WWW 2019).",
+    ),
+    "cdae": Entry(
+        ".cdae",
+        "CDAE",
+        "ranking",
+        is_network=True,
+        about="Denoising autoencoder of likes, with a node per user (CDAE; Wu et al., WSDM 2016).",
+    ),
+    "stack": Entry(
+        ".stack",
+        "Stack",
+        "ranking",
+        members=("cdae", "ease"),
+        about="The weighted sum of the scores of CDAE and EASE, with weights from validation.",
+    ),
+    "bias": Entry(
+        ".bias",
+        "Bias",
+        "rating",
+        about="Mean rating + bias of the user + bias of the item.",
+    ),
+    "mf": Entry(
+        ".mf",
+        "MF",
+        "rating",
+        about="Biased matrix factorisation of ratings (Koren et al., Computer 42(8), 2009).",
+    ),
+    "autorec": Entry(
+        ".autorec",
+        "AutoRec",
+        "rating",
+        is_network=True,
+        about="Autoencoder of an item's ratings (I-AutoRec; Sedhain et al., WWW 2015).",
+    ),
+    "autorec_user": Entry(
+        ".autorec",
+        "UserAutoRec",
+        "rating",
+        is_network=True,
+        about="Autoencoder of a user's ratings (U-AutoRec; Sedhain et al., WWW 2015).",
+    ),
+    "blend": Entry(
+        ".stack",
+        "Blend",
+        "rating",
+        members=("autorec", "autorec_user"),
+        about="The weighted sum of the predictions of both AutoRecs, with weights from validation.",
+    ),
 }
 """The key is the model's name, its parameter block and its namespace in the pipelines."""
 

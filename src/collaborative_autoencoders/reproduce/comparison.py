@@ -9,7 +9,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from rich import box
 from rich.table import Table
 
-from collaborative_autoencoders.tracking.provenance import COSTS, versions_and_machine
+from collaborative_autoencoders.tracking.metric_names import plain_name
+from collaborative_autoencoders.tracking.provenance import BEST_MODEL, COSTS, versions_and_machine
 
 MetricHistory = list[tuple[int, float]]
 """(step, value) of one metric, sorted by step."""
@@ -47,17 +48,23 @@ def family(client: MlflowClient, parent: Run) -> dict[str, dict[str, MetricHisto
         f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'",
         order_by=["start_time ASC"],
     )
-    runs = {"whole run": parent} | {str(child.info.run_name): child for child in children}
-    return {name: histories(client, run) for name, run in runs.items()}
+    models = {str(child.info.run_name): histories(client, child) for child in children}
+    whole, best = histories(client, parent), models.get(parent.data.tags.get(BEST_MODEL, ""), {})
+    # the headline of the best model is compared in its own run; runs of 0.2.0 have it only there
+    own = {name: points for name, points in whole.items() if name not in best}
+    return {"whole run": own} | models
 
 
 def histories(client: MlflowClient, run: Run) -> dict[str, MetricHistory]:
-    """Return the history of each metric of a run, without seconds and memory."""
-    return {
-        name: sorted((point.step, point.value) for point in points)
-        for name in sorted(run.data.metrics.keys() - COSTS)
-        if (points := client.get_metric_history(run.info.run_id, name))
-    }
+    """Return the history of each metric of a run by plain name, without seconds and memory."""
+    found: dict[str, MetricHistory] = {}
+    for name in sorted(run.data.metrics):
+        if plain_name(name) not in COSTS:
+            points = client.get_metric_history(run.info.run_id, name)
+            found.setdefault(plain_name(name), []).extend(
+                (each.step, each.value) for each in points
+            )
+    return {name: sorted(points) for name, points in sorted(found.items()) if points}
 
 
 def compare_histories(

@@ -67,6 +67,14 @@ def version_with(name: str, content: str) -> int | None:
     return None
 
 
+def describe_version(name: str, version: int, text: str, about: str) -> None:
+    """Describe the version, and the model in one line. Descriptions that exist already stay."""
+    if not client().get_model_version(name, str(version)).description:
+        client().update_model_version(name, str(version), text)
+    if not client().get_registered_model(name).description:
+        client().update_registered_model(name, about)
+
+
 def add_challenger(name: str, version: int) -> str:
     """Give the version the alias `challenger`, and `champion` if the model has none.
 

@@ -16,7 +16,8 @@ from collaborative_autoencoders.options import Options
 from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.state.content import Stored, digest_of
 
-from .model_versions import CONTENT, add_challenger, version_with
+from .description import NOTE, about_model, describe, how_to_ask
+from .model_versions import CONTENT, add_challenger, describe_version, version_with
 from .recommender import Recommender
 from .requests import Wanted
 
@@ -53,6 +54,8 @@ def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, A
     same model, data and code, no version is added and that one becomes challenger. Returns name,
     version and uri.
     """
+    import mlflow
+
     name = recommender.fitted.name
     with ONE_AT_A_TIME, TemporaryDirectory() as temporary:
         folder = Path(temporary) / "recommender"
@@ -68,6 +71,10 @@ def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, A
                 "%s: the same model, data and code as version %d, which is %s; no version is added",
                 *(name, number, add_challenger(name, number)),
             )
+    text = describe(name, metrics, recommender.data)
+    asking = how_to_ask(recommender, number, mlflow.get_tracking_uri())
+    describe_version(name, number, f"{text}\n\n{asking}", about_model(name))
+    mlflow.set_tag(NOTE, f"{text}\n\n{asking}")
     return {"name": name, "version": number, "uri": f"models:/{name}/{number}"}
 
 

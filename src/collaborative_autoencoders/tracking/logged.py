@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import mlflow
@@ -10,6 +10,7 @@ from mlflow.entities import Metric, Param
 from pydantic import BaseModel
 
 from .masking import mask_values
+from .metric_names import curve_name, logged_name
 
 Curves = dict[str, list[dict[str, float]]]
 """Curves by name; a point is a value and its step."""
@@ -39,11 +40,11 @@ def log_parameters(run_id: str, parameters: dict[str, Any]) -> None:
     mlflow.MlflowClient().log_batch(run_id, params=params)
 
 
-def log_curves(run_id: str, curves: Curves) -> None:
-    """Log every point of every curve."""
+def log_curves(run_id: str, curves: Curves, fit: str = "") -> None:
+    """Log every point of every curve. `fit` is the suffix of a second fit in the same run."""
     now = int(time.time() * 1000)
     metrics = [
-        Metric(curve, point["value"], now, int(point["step"]))
+        Metric(curve_name(curve, fit), point["value"], now, int(point["step"]))
         for curve, points in curves.items()
         for point in points
     ]
@@ -51,9 +52,18 @@ def log_curves(run_id: str, curves: Curves) -> None:
         mlflow.MlflowClient().log_batch(run_id, metrics=metrics[start : start + 1000])
 
 
-def log_metrics(run_id: str, values: dict[str, float | None]) -> None:
-    """Log numbers, except those that are None or not finite."""
-    present = {key: value for key, value in values.items() if value is not None}
+def log_metrics(
+    run_id: str, values: Mapping[str, float | None], headline: Collection[str] = ()
+) -> None:
+    """Log numbers, except those that are None or not finite. Names in `headline` stay as they are.
+
+    The other names get a group in front (`logged_name`).
+    """
+    present = {logged_name(key, headline): value for key, value in values.items()}
     now = int(time.time() * 1000)
-    metrics = [Metric(key, value, now, 0) for key, value in present.items() if math.isfinite(value)]
+    metrics = [
+        Metric(key, value, now, 0)
+        for key, value in present.items()
+        if value is not None and math.isfinite(value)
+    ]
     mlflow.MlflowClient().log_batch(run_id, metrics=metrics)

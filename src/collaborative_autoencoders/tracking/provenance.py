@@ -16,6 +16,9 @@ from .masking import mask, mask_uri
 COSTS = frozenset({"fit_seconds", "epoch_seconds", "peak_memory_mb"})
 """Metrics of the cost of a run, which differ between equal runs."""
 
+BEST_MODEL = "best_model"
+"""The tag of a parent run with the model whose headline figures it has."""
+
 IN_THE_MIDDLE = ("from_nodes", "from_inputs", "node_names", "namespaces", "only_missing_outputs")
 """Run options with which a run may start from files of earlier runs."""
 
