@@ -82,8 +82,9 @@ def about(benchmark: str, figures: pd.DataFrame) -> dict[str, str]:
     params = run.data.params
     packages = ("torch", "numpy", "scipy", "pandas", "kedro", "mlflow")
     minutes = seconds_of(benchmark) / 60
+    seeds = " ".join(map(str, sorted(figures.loc[~figures["ablation"], "split_seed"].unique())))
     return {
-        "command": "`make benchmark`",
+        "command": f"`python -m benchmarks.results --seeds {seeds}`",
         "commit": ", ".join(f"`{commit}`" for commit in commits_of(benchmark)) or "unknown",
         "machine": f"{processor()}, {os.cpu_count()} cores, no GPU used",
         "versions": ", ".join(
