@@ -152,3 +152,8 @@ def test_the_unit_of_a_member_s_scores_does_not_matter(scores, unit, start):
 
 def test_equal_scores_add_nothing():
     assert standardized(np.full((2, 3), 4, dtype=np.float32)).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_a_catalogue_smaller_than_the_list_names_the_option_of_the_stack(members):
+    stack = stacked("stack", members["stack"], model__validation_metric="ndcg_at_31")
+    assert stack.left_out.startswith("stack.model.validation_metric: ndcg_at_31 needs 31 items")

@@ -68,7 +68,7 @@ def fit_stack(
         return Fitted(options.name, None, reason)
     models = {name: cast(Model, fitted.model) for name, (fitted, _) in members.items()}
     stack: Stack = model_class(options.name)(options.model, models)
-    if reason := why_not_weighed(stack, members, validation):
+    if reason := why_not_weighed(options.name, stack, members, validation):
         return Fitted(options.name, None, reason)
     with running_on(running):
         stack.weights_M = weights_of(stack, members, train=train, validation=validation)
@@ -124,15 +124,16 @@ def why_members_left_out(members: Mapping[str, Member]) -> str | None:
 
 
 def why_not_weighed(
-    stack: Stack, members: Mapping[str, Member], validation: Interactions
+    name: str, stack: Stack, members: Mapping[str, Member], validation: Interactions
 ) -> str | None:
     """Return why the weights cannot be chosen, with fixes; None if they can or need not be."""
     if stack.options.weights != "auto":
         return None
-    for name, (_, on_train) in members.items():
+    for member, (_, on_train) in members.items():
         if on_train is not None and on_train.model is None:
-            return f"its weights need {name} as fitted on train alone: {on_train.left_out}"
-    return why_not_computed(stack.options.validation_metric, validation)
+            return f"its weights need {member} as fitted on train alone: {on_train.left_out}"
+    option = f"{name}.model.validation_metric"
+    return why_not_computed(stack.options.validation_metric, validation, option)
 
 
 def weights_of(

@@ -20,7 +20,7 @@ from .penalty import Auto
 Floats = NDArray[np.float32]
 
 UNKNOWN_DAMPING = 5.0
-"""The damping if no user, or no item, has two ratings, so that nothing tells noise from bias."""
+"""The damping if no user, or no item, has two ratings, so that noise hides the bias."""
 
 
 class BiasOptions(Options):
