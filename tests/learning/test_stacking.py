@@ -101,7 +101,7 @@ def test_an_empty_validation_part_leaves_the_stack_out_with_what_to_raise(member
     world = WORLD._replace(validation=nothing)
     parts = fingerprint(**world.parts)
     same = {
-        name: member._replace(fitted=member.fitted._replace(parts=parts))
+        name: type(member)(*(each and each._replace(parts=parts) for each in member))
         for name, member in members["stack"].items()
     }
     assert "raise split.validation_fraction" in stacked("stack", same, world).left_out
@@ -157,3 +157,10 @@ def test_equal_scores_add_nothing():
 def test_a_catalogue_smaller_than_the_list_names_the_option_of_the_stack(members):
     stack = stacked("stack", members["stack"], model__validation_metric="ndcg_at_31")
     assert stack.left_out.startswith("stack.model.validation_metric: ndcg_at_31 needs 31 items")
+
+
+def test_a_network_on_train_of_another_split_is_refused(members):
+    cdae = members["stack"]["cdae"]
+    other = cdae._replace(on_train=cdae.on_train._replace(parts="another split"))
+    with pytest.raises(ValueError, match="cdae was fitted on another split"):
+        stacked("stack", members["stack"] | {"cdae": other})

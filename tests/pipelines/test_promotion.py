@@ -278,7 +278,7 @@ def test_fits_of_one_configuration_differ_in_their_seeds_alone(registry):
         {},
         {"fitting.seed": 2},
         {"fitting.seed": 3, "model.hidden_size": 6},
-        {"fitting.seed": 4, "evaluation.seed": 9, "running.threads": 8},
+        {"fitting.seed": 4, "evaluation.seed": 9, "running.threads": 8, "chosen.penalty": 5},
         {"fitting.seed": 4},
     )
     assert fits_like("cdae", own, 9) == [own, overlapping, other_seed]

@@ -91,7 +91,8 @@ def fit_members(
     for each in options:
         outcome = fit_model(each, refit, running, catalogue, **parts)
         fitted = outcome.fitted._replace(parts=fingerprint(**parts))
-        members[each.name] = Member(fitted, outcome.on_train)
+        on_train = outcome.on_train and outcome.on_train._replace(parts=fitted.parts)
+        members[each.name] = Member(fitted, on_train)
     return members
 
 
@@ -107,8 +108,8 @@ def check_weights(name: str, options: StackOptions, members: Mapping[str, Member
 
 def check_parts(members: Mapping[str, Member], parts: str) -> None:
     """Raise ValueError if a member was fitted on other parts than those with this fingerprint."""
-    for name, (fitted, _) in members.items():
-        if fitted.parts != parts:
+    for name, member in members.items():
+        if any(fitted is not None and fitted.parts != parts for fitted in member):
             raise ValueError(
                 f"{name} was fitted on another split than the one in data/. Fit it again: "
                 f"kedro run --from-nodes {name}.fit_model"

@@ -8,7 +8,7 @@ from . import model_versions
 SEED, ENSEMBLE = "fitting.seed", "fitting.ensemble"
 """Parameters of a network; of a stack's networks, they follow the network's name."""
 
-NO_PART_OF_A_FIT = ("evaluation.", "registration.", "running.")
+NO_PART_OF_A_FIT = ("evaluation.", "registration.", "running.", "chosen")
 """Parameters by their first part that do not change what is fitted."""
 
 
