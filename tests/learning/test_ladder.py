@@ -66,10 +66,11 @@ def test_a_factor_that_ruins_the_model_is_not_chosen():
     assert fitted(model__penalty_factor=[1e20, 2]).chosen["penalty_factor"] == 2
 
 
-def test_without_a_validation_part_it_is_the_factor_nearest_to_one():
+def test_without_a_validation_part_it_is_the_factor_nearest_to_one_and_the_run_says_why(caplog):
     nothing = WORLD.validation.without_items(np.ones(WORLD.catalogue.items, dtype=bool))
     empty = WORLD._replace(validation=nothing)
     assert fitted(empty, model__penalty_factor=[0.2, 3]).chosen["penalty_factor"] == 3
+    assert "ease: penalty_factor 3 of [0.2, 3.0], without validation: " in caplog.text
 
 
 def test_a_penalty_that_is_a_number_has_no_ladder():

@@ -55,8 +55,13 @@ def factor_of(
         return None
     metric = str(getattr(options.model, METRIC))
     distance_C = np.abs(np.log(ladder))
-    if len(ladder) == 1 or why_not_computed(metric, validation):
-        return float(ladder[distance_C.argmin()])
+    reason = why_not_computed(metric, validation, f"{options.name}.model.{METRIC}")
+    if len(ladder) == 1 or reason:
+        factor = float(ladder[distance_C.argmin()])
+        if reason:
+            message = "%s: %s %g of %s, without validation: %s"
+            logger.warning(message, options.name, FACTOR, factor, ladder, reason)
+        return factor
     measure, owners_I = measure_of_users(metric), count_owners(train)
     shown = train.with_fold_in_of(validation)
     with quiet_models():
