@@ -46,7 +46,13 @@ CLEANING = CleaningOptions.model_validate(
     }
 )
 CORE = core.CoreOptions(
-    min_rating=None, counts=False, like_threshold=LIKE_THRESHOLD, k=K, user_k=None, item_k=None
+    min_rating=None,
+    counts=False,
+    like_threshold=LIKE_THRESHOLD,
+    k=K,
+    user_k=None,
+    item_k=None,
+    ratings="core",
 )
 SPLIT = splitting.SplitOptions(
     kind="hash",

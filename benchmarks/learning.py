@@ -72,7 +72,7 @@ def parts_of(parameters: dict[str, Any]) -> splitting.Split:
         raw, cleaning.CleaningOptions.model_validate(parameters["cleaning"])
     )
     core_options = core.CoreOptions.model_validate(parameters["core"])
-    ratings, _ = core.keep_core(clean, core_options)
+    ratings = core.keep_core(clean, core_options).core
     split_options = splitting.SplitOptions.model_validate(parameters["split"])
     return splitting.split_interactions(
         ratings, ids.index_ids(ratings), split_options, core_options.like_threshold

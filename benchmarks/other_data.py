@@ -95,7 +95,7 @@ def world_of(table: pd.DataFrame, parameters: dict[str, Any], seed: int) -> Worl
     """The table's core and split, as the parameters say."""
     core_options = core.CoreOptions.model_validate(parameters["core"])
     split_options = splitting.SplitOptions.model_validate(parameters["split"] | {"seed": seed})
-    ratings, _ = core.keep_core(table, core_options)
+    ratings = core.keep_core(table, core_options).core
     split = splitting.split_interactions(
         ratings, ids.index_ids(ratings), split_options, core_options.like_threshold
     )

@@ -60,6 +60,32 @@ def checkerboard(n_users: int = 40, n_items: int = 30, seed: int = 0) -> World:
     return World(interactions_of(0), interactions_of(1), interactions_of(2), catalogue)
 
 
+def with_others(world: World, n_users: int = 6, n_items: int = 5) -> World:
+    """The world as the core of a larger one, whose further users and items have few ratings."""
+    random = np.random.default_rng(1)
+    core_shape = world.catalogue.users, world.catalogue.items
+    shape = core_shape[0] + n_users, core_shape[1] + n_items
+    outside_UI = random.random(shape) < 0.2
+    outside_UI[: core_shape[0], : core_shape[1]] = False
+    part_UI = np.where(outside_UI, random.choice(3, size=shape, p=[0.6, 0.2, 0.2]), -1)
+    parts = []
+    for number, part in enumerate((world.train, world.validation, world.test)):
+        user, item = np.nonzero(part_UI == number)
+        core = part.ratings.tocoo()
+        parts.append(
+            Interactions.from_rows(
+                np.concatenate([core.row, user]),
+                np.concatenate([core.col, item]),
+                shape,
+                ratings=np.concatenate([core.data, random.integers(1, 6, len(user))]),
+                times=None,
+                like_threshold=4,
+                core_shape=core_shape,
+            )
+        )
+    return World(*parts, Catalogue(*shape, 1, 5))
+
+
 def share_of_right_kind(model: Model, world: World) -> float:
     """The share of users whose first unseen item is even as they are, or odd as they are.
 

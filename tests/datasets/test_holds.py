@@ -120,7 +120,11 @@ def test_what_this_project_writes_is_valid(kind, value):
         ("registration", {"version": 0}, "version"),
         ("registration", {}, "version None"),
         ("user_ids", IDS.assign(user_index=[1, 0]), "does not count"),
-        ("user_ids", IDS.assign(user_id=["bob", "ann"]), "not sorted"),
+        (
+            "user_ids",
+            pd.DataFrame({"user_index": range(3), "user_id": ["c", "b", "a"]}),
+            "not sorted",
+        ),
         ("user_ids", IDS.assign(user_id=["ann", "ann"]), "duplicates"),
         ("user_ids", IDS.assign(user_id=["ann", None]), "nulls"),
         ("user_ids", IDS.assign(user_id=[1.5, 2.5]), "float64"),

@@ -12,7 +12,6 @@ from collaborative_autoencoders.evaluation.differences import BETTER, NO_DIFFERE
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.hooks.commands import on_all_ratings
 from collaborative_autoencoders.hooks.leaderboard import measures_ratings, show_leaderboard
-from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.metrics.table import at, metrics_of
 from collaborative_autoencoders.models import MODELS, models_for
 
@@ -48,26 +47,28 @@ def printed(
 
 
 @pytest.mark.parametrize(
-    ("env", "given", "limits", "command"),
+    ("env", "given", "command"),
     [
-        (None, {}, {}, "kedro run --pipelines rating --params core.k=0,outputs=base/all-ratings"),
+        (
+            None,
+            {},
+            "kedro run --pipelines rating --params core.ratings=all,outputs=base/all-ratings",
+        ),
         (
             "mine",
             {"outputs": "other", "split": {"seed": 7}},
-            {"user_k": 10},
             "kedro run --env mine --pipelines rating "
-            "--params outputs=other/all-ratings,split.seed=7,core.k=0,core.user_k=0",
+            "--params outputs=other/all-ratings,split.seed=7,core.ratings=all",
         ),
     ],
 )
-def test_the_command_for_all_ratings_is_the_typed_one_without_the_core(
-    env, given, limits, command, monkeypatch
+def test_the_command_for_all_ratings_is_the_typed_one_with_all_ratings(
+    env, given, command, monkeypatch
 ):
     monkeypatch.setattr("sys.argv", ["/bin/kedro"])
     run_params = dict.fromkeys(("tags", "namespaces", "node_names", "from_nodes", "to_nodes"))
     run_params |= {"from_inputs": None, "to_outputs": ["x"], "pipeline_names": ["evaluation"]}
-    core = CoreOptions.model_validate(parameters_of("base")["core"] | limits)
-    assert on_all_ratings(run_params | {"env": env, "runtime_params": given}, core) == command
+    assert on_all_ratings(run_params | {"env": env, "runtime_params": given}) == command
 
 
 def test_what_the_core_left_out_is_said_below_the_table_for_ratings_only():

@@ -150,7 +150,7 @@ def test_every_run_has_the_resolved_parameters(finished_world, parent, children)
     )
     logged = tracked.logged_parameters(parent)
     core = {"min_rating": None, "counts": False, "like_threshold": 4, "k": 3}
-    assert logged["core"] == core | {"user_k": None, "item_k": None}
+    assert logged["core"] == core | {"user_k": None, "item_k": None, "ratings": "all"}
     assert logged["cdae"]["model"] == base["cdae"]["model"] | changed["cdae"]["model"]
     assert all(tracked.logged_parameters(child) == logged for child in children.values())
 

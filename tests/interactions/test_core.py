@@ -14,7 +14,7 @@ def make_ratings(*rows) -> pd.DataFrame:
 
 def make_options(k=2, like_threshold=4, min_rating=None, counts=False, **apart) -> CoreOptions:
     given = {"k": k, "like_threshold": like_threshold, "min_rating": min_rating}
-    given |= {"counts": counts, "user_k": None, "item_k": None}
+    given |= {"counts": counts, "user_k": None, "item_k": None, "ratings": "core"}
     return CoreOptions.model_validate(given | apart)
 
 
@@ -32,7 +32,7 @@ DRAWN = make_ratings(
 
 
 def test_the_drawing_in_the_docstring_is_true():
-    core, report = keep_core(DRAWN, make_options())
+    core, _, report = keep_core(DRAWN, make_options())
 
     assert pairs_of(core) == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert report.before == (3, 3, 8, 6, 8 / 9)
@@ -40,8 +40,19 @@ def test_the_drawing_in_the_docstring_is_true():
     assert report.rounds == 2
 
 
+def test_ratings_outside_the_core_are_kept_for_models_of_ratings():
+    core, others, _ = keep_core(DRAWN, make_options(ratings="all"))
+
+    assert pairs_of(core) == pairs_of(keep_core(DRAWN, make_options()).core)
+    assert pairs_of(others) == pairs_of(DRAWN) - pairs_of(core) != set()
+    assert keep_core(DRAWN, make_options()).others.empty
+    likes_only = DRAWN.drop(columns="rating")
+    core, others, _ = keep_core(likes_only, make_options(k=0, item_k=3, ratings="all"))
+    assert others.empty and len(core) < len(likes_only)
+
+
 def test_the_report_reads_as_one_line():
-    _, report = keep_core(DRAWN, make_options())
+    _, _, report = keep_core(DRAWN, make_options())
 
     assert str(report) == (
         "Core: 3 users x 3 items, 8 ratings (6 likes), density 88.889 % -> "
@@ -52,20 +63,20 @@ def test_the_report_reads_as_one_line():
 def test_lower_ratings_between_survivors_stay():
     ratings = make_ratings((0, 0, 5), (0, 1, 5), (1, 0, 5), (1, 1, 5), (2, 0, 5), (2, 1, 1))
 
-    core, _ = keep_core(ratings, make_options(k=1))
+    core = keep_core(ratings, make_options(k=1)).core
 
     assert (2, 1) in pairs_of(core)
 
 
 def test_ratings_below_the_lowest_are_gone_before_anything_is_counted():
-    core, report = keep_core(DRAWN, make_options(k=1, min_rating=4))
+    core, _, report = keep_core(DRAWN, make_options(k=1, min_rating=4))
 
     assert report.before.ratings == report.before.likes == 6
     assert core["rating"].min() == 4
 
 
 def test_without_a_core_everybody_stays():
-    core, report = keep_core(DRAWN, make_options(k=0))
+    core, _, report = keep_core(DRAWN, make_options(k=0))
 
     pd.testing.assert_frame_equal(core, DRAWN)
     assert report.rounds == 0
@@ -74,7 +85,7 @@ def test_without_a_core_everybody_stays():
 def test_without_ratings_every_row_is_a_like():
     ratings = DRAWN[["user_id", "item_id"]]
 
-    core, report = keep_core(ratings, make_options(k=2, min_rating=3))
+    core, _, report = keep_core(ratings, make_options(k=2, min_rating=3))
 
     assert report.before.likes == 8
     assert pairs_of(core) == pairs_of(ratings)
@@ -129,10 +140,10 @@ def test_the_core_is_what_is_left_in_whatever_order_one_peels(cells, k):
             keep_core(make_ratings(*rows), make_options(k))
         return
 
-    core, report = keep_core(make_ratings(*rows), make_options(k))
+    core, _, report = keep_core(make_ratings(*rows), make_options(k))
 
     assert pairs_of(core) == expected
-    again, second_report = keep_core(core, make_options(k))
+    again, _, second_report = keep_core(core, make_options(k))
     pd.testing.assert_frame_equal(again, core)
     assert second_report.rounds == 0
     assert second_report.before == second_report.after == report.after
@@ -159,7 +170,7 @@ def enumerate_pairs(ratings: list) -> list[tuple]:
 
 
 def test_counts_are_likes_from_the_lowest_count_on_and_no_ratings():
-    core, report = keep_core(HOURS, make_options(k=0, min_rating=1, counts=True))
+    core, _, report = keep_core(HOURS, make_options(k=0, min_rating=1, counts=True))
 
     assert pairs_of(core) == {(0, 0), (1, 0), (1, 1), (2, 0)}
     assert "rating" not in core

@@ -32,7 +32,19 @@ def test_the_facts_are_counted():
         "highest_rating": 5.0,
         "tied_share": None,
         "ratings_before_core": 7,
+        "core_users": 2,
+        "core_items": 3,
     }
+
+
+def test_ratings_outside_the_core_are_counted_and_their_likes_are_not():
+    facts = describe(RATINGS.head(2), 4, None, ratings_before_core=3, others=RATINGS.tail(1))
+
+    sizes = (facts.users, facts.items, facts.ratings, facts.likes)
+    assert sizes == (2, 3, 3, 1)
+    assert (facts.core_users, facts.core_items) == (1, 2)
+    line = "RMSE and MAE are of all 3 ratings; lists are of the core of likes, 1 users x 2 items."
+    assert about_core(facts._asdict()) == line
 
 
 def test_ratings_that_the_core_left_out_are_named():

@@ -30,7 +30,7 @@ def split_of(env: str, folder: Path) -> tuple[pd.DataFrame, splitting.Split]:
         raw_table(env, folder), CleaningOptions.model_validate(values["cleaning"])
     )
     options = core.CoreOptions.model_validate(values["core"])
-    ratings, _ = core.keep_core(clean, options)
+    ratings = core.keep_core(clean, options).core
     return ratings, splitting.split_interactions(
         ratings,
         ids.index_ids(ratings),

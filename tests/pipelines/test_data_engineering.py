@@ -27,6 +27,7 @@ OUTPUTS = {
     "clean_ratings",
     "data_source",
     "core_ratings",
+    "other_ratings",
     "core_report",
     "user_ids",
     "item_ids",
@@ -97,14 +98,16 @@ def test_nodes_are_named_after_their_functions_in_one_namespace():
         assert node.name == f"data_engineering.{node.func.__name__}"
 
 
-def test_the_parts_together_are_the_core(made):
+def test_the_parts_together_are_all_ratings_and_the_likes_of_the_core(made):
     core, parts = made["core_ratings"], [made[part] for part in PARTS]
     n_ratings, n_likes = (sum(part.view(name).nnz for part in parts) for name in VIEWS)
 
-    assert n_ratings == len(core) == made["data_facts"]["ratings"]
+    assert n_ratings == len(made["clean_ratings"]) == made["data_facts"]["ratings"]
+    assert sum(part.core.ratings.nnz for part in parts) == len(core) < n_ratings
     assert n_likes == (core["rating"] >= 4).sum() == made["data_facts"]["likes"]
     for part in parts:
         assert part.shape == (len(made["user_ids"]), len(made["item_ids"]))
+        assert part.core_shape == (core["user_id"].nunique(), core["item_id"].nunique())
         assert {part.view(name).dtype for name in VIEWS} == {np.dtype(np.float32)}
 
 
@@ -125,6 +128,8 @@ def test_the_facts_are_flat_and_can_be_json(made):
         "highest_rating",
         "tied_share",
         "ratings_before_core",
+        "core_users",
+        "core_items",
     ]
     assert facts["data_set"] == "fabricated"
     assert json.loads(json.dumps(facts)) == facts
@@ -132,11 +137,29 @@ def test_the_facts_are_flat_and_can_be_json(made):
 
 
 def test_the_report_and_the_facts_agree(made):
-    after = made["core_report"]["after"]
+    after, before, facts = (
+        *(made["core_report"][at] for at in ("after", "before")),
+        made["data_facts"],
+    )
 
-    assert {name: made["data_facts"][name] for name in after} == after
-    before = made["core_report"]["before"]["ratings"]
-    assert made["data_facts"]["ratings_before_core"] == before == len(made["clean_ratings"])
+    assert (facts["core_users"], facts["core_items"]) == (after["users"], after["items"])
+    assert facts["likes"] == after["likes"]
+    assert {facts[name] for name in ("ratings", "ratings_before_core")} == {before["ratings"]}
+    assert before["ratings"] == len(made["clean_ratings"])
+
+
+def test_without_ratings_outside_the_core_all_is_of_the_core():
+    made = run_pipeline(fabricate_ratings(30, 20), core={"ratings": "core"})
+
+    assert made["other_ratings"].empty
+    assert made["train"].core is made["train"]
+    assert made["data_facts"]["ratings"] == len(made["core_ratings"])
+
+
+def test_a_split_by_users_is_of_the_core_only(made):
+    by_users = {"kind": "users", "fold_in": 0.8}
+    with pytest.raises(ValueError, match=r"Set core\.ratings: core\."):
+        run_pipeline(fabricate_ratings(30, 20), split=by_users)
 
 
 def test_the_lookup_has_the_ids_and_titles_at_their_indices_and_the_facts(made):
@@ -153,7 +176,8 @@ def test_a_split_without_a_test_part_names_the_keys_of_its_kind(made, caplog):
     none = {"kind": "last", "test_last": 0, "validation_last": 1}
     options = make_options(split=none)
 
-    nodes.split_ratings(made["core_ratings"], *ids, options["split"], options["core"])
+    tables = made["core_ratings"], made["other_ratings"]
+    nodes.split_ratings(*tables, *ids, options["split"], options["core"])
 
     (line,) = [line for line in caplog.messages if "the test part has no ratings" in line]
     assert "set split.test_last to 1 or more" in line

@@ -57,16 +57,18 @@ def break_down(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the breakdown for the figures, and the values of the groups under flat names.
 
-    Lists are cut to `options.shown_k`, the length nearest to 10. Both results are empty for a model
-    that was left out.
+    Users and items are those of the core, with all of their ratings. Lists are cut to
+    `options.shown_k`, the length nearest to 10. Both results are empty for a model that was left
+    out.
     """
     if user_scores.empty:
         return {}, {}
-    k, n_items = options.shown_k, test.shape[1]
-    item_UK, _ = table_to_lists(ranked_items, test.shape[0], max(options.k))
+    k, (n_users, n_items) = options.shown_k, test.core_shape
+    item_UK, _ = table_to_lists(ranked_items, n_users, max(options.k))
     known = train.joined(validation).with_fold_in_of(test)
-    n_ratings_U = count_relevant(known.ratings)
-    activity = by_activity(user_scores, n_ratings_U, k)
+    n_ratings_U = count_relevant(known.ratings)[:n_users]
+    activity = by_activity(user_scores.head(n_users), n_ratings_U, k)
+    predicted_ratings = predicted_ratings[predicted_ratings[ITEM_INDEX] < n_items]
     popularity = by_popularity(item_UK[:, :k], test, predicted_ratings, count_owners(train))
     breakdown = {
         "k": k,

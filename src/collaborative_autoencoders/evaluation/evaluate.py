@@ -1,6 +1,6 @@
 """Evaluation of one model: rank items, predict ratings and score each user.
 
-Dimension key: U users, I items, K places of a list, N held-out ratings.
+Dimension key: U users, L users with lists, I items, K places of a list, N held-out ratings.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import ITEM_INDEX, RATING, USER_INDEX
 from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.interactions.sparse import user_of_cells
+from collaborative_autoencoders.interactions.sparse import user_of_cells, with_shape
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.rating import sum_by_user
 from collaborative_autoencoders.metrics.table import Lists, Metric, at, metrics_of
@@ -41,10 +41,11 @@ class Evaluation(NamedTuple):
     does not predict ratings."""
 
     user_scores: pd.DataFrame
-    """One row per user: user_index, n_relevant (held-out likes), list_by_popularity (the model has
-    no history to rank by, see `Known.by_model_U`), every metric of lists at every k, and, if the
-    model predicts ratings, `rmse_sum`, `mae_sum` and n_ratings. A metric is NaN for a user without
-    a value, such as NDCG without held-out likes."""
+    """One row per user: user_index, n_relevant (held-out likes in the core), list_by_popularity
+    (the model has no history to rank by, see `Known.by_model_U`), every metric of lists at every k,
+    and, if the model predicts ratings, `rmse_sum`, `mae_sum` and n_ratings. A metric is NaN for a
+    user without a value, such as NDCG without held-out likes, or of lists outside the core.
+    """
 
 
 def evaluate(
@@ -57,18 +58,25 @@ def evaluate(
 ) -> Evaluation:
     """Rank the longest list for each user, predict the held-out ratings, and score both.
 
-    `users` are indices; None means all users. `owners_I` is the number of users of each item in
-    training. Ranking reads `known` only. Prediction also reads which ratings the test part has, but
-    not their values.
+    Lists are of the items of the core, for its users; ratings are predicted for all. `users` are
+    indices, ascending; None means all users. `owners_I` is the number of users of each item in
+    training, both of the core. Ranking reads `known` only. Prediction also reads which ratings the
+    test part has, but not their values.
 
     Raises ValueError if a score or prediction is not finite, or if a list is not valid.
     """
     users_U = np.arange(test.shape[0]) if users is None else np.asarray(users, dtype=np.int64)
-    lists = rank_items(model, known, max(options.k), options.batch_size, users_U)
-    check_lists(*lists, known.seen_UI[users_U], users_U)
-    scores = score_lists(lists[0], test.likes[users_U], owners_I, test.shape[0], options.k)
+    n_users, n_items = test.core_shape
+    users_L = users_U[users_U < n_users]
+    lists = rank_items(model, known, max(options.k), options.batch_size, users_L, n_items)
+    check_lists(*lists, known.seen_UI[users_L], users_L)
+    by_popularity_L = ~known.by_model_U[users_L]
+    n_others = len(users_U) - len(users_L)  # users outside the core have no list
+    item_UK = np.pad(lists[0], ((0, n_others), (0, 0)), constant_values=NO_ITEM)
+    relevant_UI = with_shape(test.likes[users_L], (len(users_U), n_items))
+    scores = score_lists(item_UK, relevant_UI, owners_I, n_users, options.k)
     scores.insert(0, USER_INDEX, users_U)
-    scores.insert(2, LIST_BY_POPULARITY, ~known.by_model_U[users_U])
+    scores.insert(2, LIST_BY_POPULARITY, np.pad(by_popularity_L, (0, n_others)))
     predicted = predictions_to_table(_EMPTY, _EMPTY, users_U)
     if isinstance(model, RatingModel):
         predicted_UI = predict_ratings(
@@ -81,7 +89,7 @@ def evaluate(
         actual_UI = test.ratings[users_U]
         predicted = predictions_to_table(predicted_UI, actual_UI, users_U)
         scores = scores.join(sum_errors(predicted_UI, actual_UI))
-    return Evaluation(lists_to_table(*lists, users_U), predicted, scores)
+    return Evaluation(lists_to_table(*lists, users_L), predicted, scores)
 
 
 def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
@@ -99,8 +107,8 @@ def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
 
 
 def count_owners(train: Interactions) -> NDArray[np.int64]:
-    """Return the number of users who rated each item in training, shape (I,)."""
-    return np.bincount(train.ratings.indices, minlength=train.shape[1])
+    """Return the number of users of the core who rated each of its items in training."""
+    return np.bincount(train.core.ratings.indices, minlength=train.core_shape[1])
 
 
 def score_lists(

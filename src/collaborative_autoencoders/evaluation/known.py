@@ -18,7 +18,10 @@ BY_MODEL, BY_POPULARITY = "model", "popularity"
 
 
 class Known(NamedTuple):
-    """The known ratings of some users. Always passed as one value."""
+    """The known ratings of some users. Always passed as one value.
+
+    Users and items are those that the model knows of: the core for a model of likes, else all.
+    """
 
     histories_UI: csr_array
     """What the model reads, (U, I): its view, ratings or likes, of the parts it was fitted on."""
@@ -83,8 +86,9 @@ def histories_for(
     histories = both if fitted.refitted else train.with_fold_in_of(validation)
     if fold_in is not None:
         histories, seen = histories.joined(fold_in), both.joined(fold_in)
-    view_UI = histories.view(fitted_model(fitted).learns_from)
-    return Known(view_UI, seen.ratings, count_likes(both))
+    view = fitted_model(fitted).learns_from
+    likes_I = count_likes(both.seen_by(view))
+    return Known(histories.view(view), seen.seen_by(view).ratings, likes_I)
 
 
 def count_likes(part: Interactions) -> NDArray[np.int64]:

@@ -26,25 +26,31 @@ def rank_items(
     k: int,
     batch_size: int,
     users: NDArray[np.integer] | None = None,
+    n_listed: int | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the `k` best unseen items of each user, best first, and their scores, shape (U, K).
 
-    `known` has one row per user. `users` are the indices to rank; None means all users. Ties go to
-    the lower item. A list with fewer than `k` unseen items is padded with item −1 and score −inf.
+    `known` has one row per user. `users` are the indices to rank; None means all users. The lists
+    are of the first `n_listed` items, those of the core; None means all. Ties go to the lower item.
+    A list with fewer than `k` unseen items is padded with item −1 and score −inf.
     The model scores `batch_size` users at once.
 
     Raises ValueError if `k` is larger than the catalogue, or, with user and item, if a score is NaN
     or +inf.
     """
     n_users, n_items = known.histories_UI.shape
-    check_k(k, n_items)
+    n_listed = n_items if n_listed is None else n_listed
+    check_k(k, n_listed)
+    excluded_I = np.arange(n_items) >= n_listed if n_listed < n_items else None
     users_U = np.arange(n_users) if users is None else np.asarray(users, dtype=np.int64)
     item_UK = np.empty((len(users_U), k), dtype=np.int32)
     score_UK = np.empty((len(users_U), k), dtype=np.float32)
     for start in range(0, len(users_U), batch_size):
         rows = slice(start, start + batch_size)
         users_B = users_U[rows]
-        item_UK[rows], score_UK[rows] = rank_batch(model, known.of_users(users_B), users_B, k)
+        item_UK[rows], score_UK[rows] = rank_batch(
+            model, known.of_users(users_B), users_B, k, excluded_I
+        )
     return item_UK, score_UK
 
 

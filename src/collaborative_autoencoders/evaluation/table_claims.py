@@ -108,9 +108,13 @@ def check_scores_of_lists(
     k: int,
 ) -> None:
     """Raise ValueError unless NDCG and novelty at k in the scores are those of the lists."""
-    item_UK, _ = table_to_lists(lists, test.shape[0], k)
+    n_users, _ = test.core_shape
+    item_UK, _ = table_to_lists(lists, n_users, k)
     hits_UK, n_relevant_U = find_hits(item_UK, test.likes), count_relevant(test.likes)
-    found = Lists(item_UK, hits_UK, n_relevant_U, owners_I, test.shape[0])
+    found = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
+    if user_scores[N_RELEVANT].iloc[n_users:].any():
+        raise ValueError("user_scores has held-out likes of a user outside the core")
+    user_scores = user_scores.head(n_users)
     if not np.array_equal(user_scores[N_RELEVANT], n_relevant_U):
         raise ValueError("user_scores has other numbers of held-out likes than the test part")
     for name in ("ndcg", "novelty"):

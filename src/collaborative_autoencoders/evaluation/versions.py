@@ -87,9 +87,10 @@ def compare_versions(
 ) -> Comparison:
     """Compare two versions on the test ratings that neither has seen.
 
-    `known` is train and validation, joined. In a split by users, the fold-in ratings of the test
-    part are histories too. Ratings that a version has seen are removed from the
-    test ratings, and their items are excluded from the lists of all versions. `more_champions` and
+    `known` is train and validation, joined. Both parts are what models of this view know of. In
+    a split by users, the fold-in ratings of the test part are histories too. Ratings that a version
+    has seen are removed from the test ratings, and their items are excluded from the lists of all
+    versions. `more_champions` and
     `more_challengers` are further fits of the two configurations, with other seeds. The gain is
     then that of the means over fits, and its interval covers the luck of users and of fits.
     """

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from collaborative_autoencoders.config_loader import OUTPUTS
-from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.state.messages import as_params
 from collaborative_autoencoders.tracking.logged import flatten
@@ -46,13 +45,12 @@ def elsewhere(run_params: dict[str, Any]) -> str:
     return run_again(run_params, params={OUTPUTS: "NAME"})
 
 
-def on_all_ratings(run_params: dict[str, Any], core: CoreOptions) -> str:
-    """Return the command that runs the models for ratings without the core, in other folders."""
+def on_all_ratings(run_params: dict[str, Any]) -> str:
+    """Return the command that runs the models for ratings on all ratings, in other folders."""
     outputs = (run_params["runtime_params"] or {}).get(OUTPUTS) or run_params["env"] or "base"
-    limits = {"k": core.k, "user_k": core.user_k, "item_k": core.item_k}
-    no_limits = {f"core.{key}": 0 for key, value in limits.items() if value is not None}
     selection = dict.fromkeys(SELECTING) | {"pipeline_names": ["rating"]}
-    return run_again(run_params | selection, no_limits | {OUTPUTS: f"{outputs}/all-ratings"})
+    changed = {"core.ratings": "all", OUTPUTS: f"{outputs}/all-ratings"}
+    return run_again(run_params | selection, changed)
 
 
 def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:

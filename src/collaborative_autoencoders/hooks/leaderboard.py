@@ -62,9 +62,9 @@ class LeaderboardHook:
         show_leaderboard(leaderboard, differences, console, about_ratings)
         show_next(console, to_activate(), "once in this shell")
         show_next(console, to_look_at_the_pipeline(), "look at the pipeline")
-        if about_ratings and measures_ratings(leaderboard):
-            core = CoreOptions.model_validate(catalog.load("params:core"))
-            show_next(console, [on_all_ratings(run_params, core)], "RMSE of all ratings")
+        core = CoreOptions.model_validate(catalog.load("params:core"))
+        if about_ratings and core.ratings == "core" and measures_ratings(leaderboard):
+            show_next(console, [on_all_ratings(run_params)], "RMSE of all ratings")
         columns = metrics_shown(leaderboard, differences)
         ascending = not measure(columns[0]).metric.higher_is_better
         view = view_of_last_run(columns, ascending)

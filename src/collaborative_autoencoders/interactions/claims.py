@@ -13,7 +13,7 @@ from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAM
 from collaborative_autoencoders.options import MOST, Options, read_options
 
 from .ids import encode
-from .lookup import Lookup, make_lookup
+from .lookup import Lookup, is_core_first, make_lookup
 from .own_split import PARTS
 
 Size = Annotated[int, Ge(0), Le(MOST)]
@@ -36,6 +36,8 @@ class StoredFacts(Options):
     highest_rating: float | None = None
     tied_share: Annotated[float, Ge(0), Le(1)] | None = None
     ratings_before_core: Annotated[int, Ge(0)] | None = None
+    core_users: Size | None = None
+    core_items: Size | None = None
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
@@ -46,6 +48,10 @@ class StoredFacts(Options):
             raise ValueError(f"{self.likes} likes among {self.ratings} ratings")
         if self.ratings_before_core is not None and self.ratings_before_core < (self.ratings or 0):
             raise ValueError(f"{self.ratings} ratings, before the core {self.ratings_before_core}")
+        for name in ("users", "items"):
+            core, whole = getattr(self, f"core_{name}"), getattr(self, name)
+            if core is not None and core > (whole or 0):
+                raise ValueError(f"{core} {name} in the core, of {whole}")
         if self.density is not None and not np.isclose(
             self.density * cells, self.ratings or 0, rtol=1e-9
         ):
@@ -108,10 +114,15 @@ def check_id_column(table: pd.DataFrame, name: str) -> None:
 
 
 def check_ids(table: pd.DataFrame, name: str) -> None:
-    """Raise ValueError if the column is not one of sorted, distinct integers or texts."""
+    """Raise ValueError if the column is not one of sorted, distinct integers or texts.
+
+    Ids outside the core are sorted by themselves, behind those of the core.
+    """
     check_id_column(table, name)
     ids = table[name]
-    if not (ids.is_unique and ids.is_monotonic_increasing):
+    in_order_N = ids.iloc[1:].to_numpy() > ids.iloc[:-1].to_numpy()
+    in_core = len(ids) if in_order_N.all() else int(np.argmin(in_order_N)) + 1
+    if not is_core_first(ids, in_core):
         raise ValueError(f"{name} is not sorted or has duplicates, so its places are no indices")
 
 

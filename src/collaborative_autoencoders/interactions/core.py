@@ -1,6 +1,6 @@
 """The k-core: the users and items that have at least k likes among one another."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,10 @@ class CoreOptions(Options):
 
     item_k: K | None
     """Minimum number of likes per item; null: k."""
+
+    ratings: Literal["all", "core"]
+    """Ratings that models of ratings learn from and are evaluated on: all, or those of the core.
+    Lists are of the core in any case."""
 
     @property
     def likes_needed(self) -> tuple[int, int]:
@@ -85,14 +89,25 @@ class CoreReport(NamedTuple):
         }
 
 
+class Kept(NamedTuple):
+    """The ratings among the users and items of the core, the other ratings, and a report."""
+
+    core: pd.DataFrame
+    others: pd.DataFrame
+    """Ratings of at least `min_rating` outside the core; none if models of ratings do not use
+    them."""
+
+    report: CoreReport
+
+
 class _Remaining(NamedTuple):
     users_U: NDArray[np.bool_]
     items_I: NDArray[np.bool_]
     rounds: int
 
 
-def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame, CoreReport]:
-    """Return the ratings among users and items with at least k likes each, and a report.
+def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> Kept:
+    """Return the ratings among users and items with at least k likes each, and the others.
 
         k = 2     item 0 1 2              item 0 1
         user 0         5 4 .      user 0       5 4     Item 2 has one like and is removed. Then
@@ -123,9 +138,11 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> tuple[pd.DataFrame
             fix += " Set core.user_k and core.item_k to null, or to at most it."
         raise ValueError(_empty_core(liked_N, options, fix))
     core = ratings[kept_N].reset_index(drop=True)
+    is_other_N = ~kept_N & (options.ratings == "all" and RATING in ratings)
+    others = ratings[is_other_N].reset_index(drop=True)
     before = _size(len(user_ids), len(item_ids), liked_N)
     after = _size(int(remaining.users_U.sum()), int(remaining.items_I.sum()), liked_N[kept_N])
-    return core, CoreReport(before, after, remaining.rounds)
+    return Kept(core, others, CoreReport(before, after, remaining.rounds))
 
 
 def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:

@@ -10,7 +10,7 @@ from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USE
 from collaborative_autoencoders.interactions.column_types import RatingScale
 
 from .core import likes_in
-from .ids import encode
+from .ids import encode, sizes_of
 from .time_splits import tied_share
 
 
@@ -35,6 +35,8 @@ class DataFacts(NamedTuple):
     """Number of rows. Without ratings, each row is a like."""
 
     likes: int
+    """Number of likes in the core, which models of likes learn from."""
+
     density: float
     """ratings / (users x items)."""
 
@@ -45,6 +47,12 @@ class DataFacts(NamedTuple):
 
     ratings_before_core: int
     """Number of rows before users and items with few likes were removed."""
+
+    core_users: int
+    """Number of users in the core; they come first."""
+
+    core_items: int
+    """Number of items in the core; they come first, and lists are of them."""
 
 
 def source_of(raw: pd.DataFrame, clean: pd.DataFrame) -> Source:
@@ -72,12 +80,18 @@ def checksum_of(clean: pd.DataFrame) -> str:
 
 
 def describe(
-    ratings: pd.DataFrame,
+    core: pd.DataFrame,
     like_threshold: float,
     scale: RatingScale | None,
     ratings_before_core: int,
+    others: pd.DataFrame | None = None,
 ) -> DataFacts:
-    """Return the size of the table and its rating scale: as declared, else as observed."""
+    """Return the size of the table and its rating scale: as declared, else as observed.
+
+    `others` are the ratings outside the core that models of ratings use.
+    """
+    ratings = core if others is None or others.empty else pd.concat([core, others])
+    core_users, core_items = sizes_of(core)
     user_N, user_ids = encode(ratings[USER])
     users, items = len(user_ids), len(encode(ratings[ITEM]).ids)
     rated, times = RATING in ratings, ratings.get(TIMESTAMP)
@@ -92,24 +106,33 @@ def describe(
         users=users,
         items=items,
         ratings=len(ratings),
-        likes=int(likes_in(ratings, like_threshold).sum()),
+        likes=int(likes_in(core, like_threshold).sum()),
         density=len(ratings) / (users * items),
         lowest_rating=lowest,
         highest_rating=highest,
         tied_share=tied_share(user_N, times.to_numpy()) if times is not None else None,
         ratings_before_core=ratings_before_core,
+        core_users=core_users,
+        core_items=core_items,
     )
 
 
 def about_core(facts: Mapping[str, Any]) -> str | None:
-    """Return which ratings RMSE and MAE are computed on, if the core left some out.
+    """Return which ratings RMSE and MAE are computed on, if the core does not have all of them.
 
-    The core counts likes, so it removes ratings that a model of ratings could learn from. None if
-    it removed none, or if the table has no ratings.
+    None if it does, or if the table has no ratings.
     """
     kept, before = facts["ratings"], facts.get("ratings_before_core")
-    if not facts["rated"] or before in (None, kept):
+    if not facts["rated"] or before is None:
         return None
+    if kept == before:
+        users, items = facts["core_users"], facts["core_items"]
+        if (users, items) == (facts["users"], facts["items"]):
+            return None
+        return (
+            f"RMSE and MAE are of all {kept:,} ratings; lists are of the core of likes, "
+            f"{users:,} users x {items:,} items."
+        )
     return f"RMSE and MAE are of the {kept:,} ratings in the core of likes, not of all {before:,}."
 
 

@@ -22,7 +22,10 @@ class Encoded(NamedTuple):
 
 
 class Ids(NamedTuple):
-    """The users and the items of a table. The index is the row position."""
+    """The users and the items of a table. The index is the row position.
+
+    Those of the core come first.
+    """
 
     users: pd.DataFrame
     """Columns user_index, user_id."""
@@ -66,12 +69,32 @@ def _is_dense(ids: pd.Series | pd.Index, n_lookups: int) -> bool:
     return ids.min() >= 0 and ids.max() < SPARE_ROOM * n_lookups
 
 
-def index_ids(ratings: pd.DataFrame) -> Ids:
-    """Return every user and item of the table, sorted by raw id and numbered from 0."""
+def index_ids(core: pd.DataFrame, others: pd.DataFrame | None = None) -> Ids:
+    """Return every user and item, numbered from 0: those of the core, then the others.
+
+        ids of the core  b d      ids  b d a c      Both are sorted by raw id.
+        of the others    a b c
+
+    So the core is the first rows and columns of a matrix of users × items.
+    """
+    others = core.head(0) if others is None else others
     return Ids(
-        users=_numbered(encode(ratings[USER]).ids, USER_INDEX, USER),
-        items=_numbered(encode(ratings[ITEM]).ids, ITEM_INDEX, ITEM),
+        users=_numbered(_core_first(core[USER], others[USER]), USER_INDEX, USER),
+        items=_numbered(_core_first(core[ITEM], others[ITEM]), ITEM_INDEX, ITEM),
     )
+
+
+def _core_first(core: pd.Series, others: pd.Series) -> pd.Index:
+    first = encode(core).ids
+    if others.empty:
+        return first
+    rest = encode(others).ids
+    return first.append(rest[~rest.isin(first)])
+
+
+def sizes_of(ratings: pd.DataFrame) -> tuple[int, int]:
+    """Return the number of users and of items in a table."""
+    return len(encode(ratings[USER]).ids), len(encode(ratings[ITEM]).ids)
 
 
 def _numbered(ids: pd.Index, index_name: str, id_name: str) -> pd.DataFrame:

@@ -3,6 +3,14 @@
     ratings  5 . 2      likes  1 . .      times  70  . 90     Three matrices of one shape,
              . 4 .             . 1 .              . 80  .     users x items, CSR.
 
+If models of ratings use ratings outside the core, likes are those of the core: its users and items
+are the first rows and columns.
+
+    ratings  5 . 2 | 4      likes  1 . .
+             . 4 . | .             . 1 .
+             ------+--
+             4 . . | 1
+
 If the split is by users, validation and test have a second such value: `fold_in`, more ratings of
 the same users.
 
@@ -19,7 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .sparse import cells_of, join, likes_of, take_cells, to_matrix, where
+from .sparse import (
+    cells_of,
+    first_cells,
+    join,
+    likes_of,
+    take_cells,
+    to_matrix,
+    where,
+    with_shape,
+)
 
 View = Literal["likes", "ratings"]
 """The matrix that a model is fitted on and reads as a user's history."""
@@ -33,7 +50,8 @@ class Interactions:
     """All ratings, including ratings of 0; float32, shape (U, I). Ones if the table has none."""
 
     likes: csr_array
-    """A one for every rating that is a like, shape (U, I)."""
+    """A one for every rating of the core that is a like. Its shape is that of the core: (U, I), or
+    less."""
 
     times: csr_array | None = None
     """The time of each rating, in the cells of `ratings`; None if the table has no timestamps.
@@ -51,7 +69,9 @@ class Interactions:
         if self.fold_in is not None:
             _check_fold_in(self.ratings, self.fold_in)
         times = self.ratings if self.times is None else self.times
-        if not self.ratings.shape == self.likes.shape == times.shape:
+        if self.ratings.shape != times.shape or any(
+            core > whole for core, whole in zip(self.core_shape, self.shape, strict=True)
+        ):
             raise ValueError(
                 f"ratings {self.ratings.shape}, likes {self.likes.shape} and times {times.shape} "
                 "differ in shape"
@@ -74,8 +94,11 @@ class Interactions:
         ratings: NDArray[np.floating] | None,
         times: NDArray[np.number] | None,
         like_threshold: float,
+        core_shape: tuple[int, int] | None = None,
     ) -> Self:
         """Return a part from one rating per row. Without ratings every row is a like.
+
+        `core_shape` is the number of users and items in the core; None means all.
 
         Raises ValueError if a pair of user and item is duplicated.
         """
@@ -84,15 +107,24 @@ class Interactions:
             times_UI = to_matrix(user_index, item_index, times, shape, dtype=times.dtype)
         if ratings is None:
             ones_UI = to_matrix(user_index, item_index, 1.0, shape)
-            return cls(ones_UI, ones_UI, times_UI)
-        return cls.of(to_matrix(user_index, item_index, ratings, shape), like_threshold, times_UI)
+            return cls(ones_UI, first_cells(ones_UI, core_shape or shape), times_UI)
+        ratings_UI = to_matrix(user_index, item_index, ratings, shape)
+        return cls.of(ratings_UI, like_threshold, times_UI, core_shape)
 
     @classmethod
     def of(
-        cls, ratings_UI: csr_array, like_threshold: float, times_UI: csr_array | None = None
+        cls,
+        ratings_UI: csr_array,
+        like_threshold: float,
+        times_UI: csr_array | None = None,
+        core_shape: tuple[int, int] | None = None,
     ) -> Self:
-        """Return a part from a matrix of ratings; a rating ≥ `like_threshold` is a like."""
-        return cls(ratings_UI, likes_of(ratings_UI, like_threshold), times_UI)
+        """Return a part from a matrix of ratings; a rating ≥ `like_threshold` is a like.
+
+        `core_shape` is the number of users and items in the core; None means all.
+        """
+        core_UI = first_cells(ratings_UI, core_shape or ratings_UI.shape)
+        return cls(ratings_UI, likes_of(core_UI, like_threshold), times_UI)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -100,15 +132,41 @@ class Interactions:
         n_users, n_items = self.ratings.shape
         return n_users, n_items
 
+    @property
+    def core_shape(self) -> tuple[int, int]:
+        """The number of users and of items in the core."""
+        n_users, n_items = self.likes.shape
+        return n_users, n_items
+
+    @property
+    def core(self) -> "Interactions":
+        """The part without what is outside the core, in the shape of the core."""
+        if self.core_shape == self.shape:
+            return self
+        shape, fold_in = self.core_shape, None if self.fold_in is None else self.fold_in.core
+        times = None if self.times is None else first_cells(self.times, shape)
+        return Interactions(first_cells(self.ratings, shape), self.likes, times, fold_in)
+
     def view(self, name: View) -> csr_array:
         """Return the likes or the ratings, by name."""
         return self.likes if name == "likes" else self.ratings
 
+    def seen_by(self, view: View) -> "Interactions":
+        """Return what a model of this view knows of: the core, or the whole part."""
+        return self.core if view == "likes" else self
+
     def of_users(self, users: NDArray[np.integer]) -> Self:
-        """Return these users' rows, in this order."""
+        """Return these users' rows, in this order.
+
+        Raises ValueError if a user outside the core comes before one of the core.
+        """
+        users = np.asarray(users)
+        of_core = users[users < self.core_shape[0]]
+        if not np.array_equal(users[: len(of_core)], of_core):
+            raise ValueError("users of the core do not come first")
         times = None if self.times is None else self.times[users]
         fold_in = None if self.fold_in is None else self.fold_in.of_users(users)
-        return type(self)(self.ratings[users], self.likes[users], times, fold_in)
+        return type(self)(self.ratings[users], self.likes[of_core], times, fold_in)
 
     def without_cells(self, cells_UI: csr_array) -> "Interactions":
         """Return the part without the cells that `cells_UI` stores; same shape.
@@ -116,7 +174,9 @@ class Interactions:
         The fold-in ratings stay.
         """
         excluded = cells_of(cells_UI)
-        return self._keep(lambda view_UI: ~np.isin(cells_of(view_UI), excluded))
+        return self._keep(
+            lambda view_UI: ~np.isin(cells_of(with_shape(view_UI, self.shape)), excluded)
+        )
 
     def without_items(self, drop_I: NDArray[np.bool_]) -> "Interactions":
         """Return the part without the ratings of the items that `drop_I` marks; same shape.

@@ -2,7 +2,8 @@
 
 The file stores the ratings as CSR, and for each rating whether it is a like and its time. Its
 arrays are `layout`, `shape`, `indptr`, `indices`, `ratings`, `liked` and, if known, `times`. In a
-split by users, `fold_in` says for each rating whether it is to be folded in or held out.
+split by users, `fold_in` says for each rating whether it is to be folded in or held out. If the
+part has ratings outside the core, `core` is the shape of the core.
 Dimension key: N stored ratings.
 """
 
@@ -14,13 +15,13 @@ from collaborative_autoencoders.checksum import NoChecksum
 
 from .npz import arrays_from_bytes, arrays_to_bytes, checked_csr, refuse_other_names
 from .part import Interactions
-from .sparse import cells_of, where
+from .sparse import cells_of, first_cells, where, with_shape
 
 LAYOUT = 2
 """Version of the file's layout. Files of another layout are refused."""
 
 REQUIRED = frozenset({"layout", "shape", "indptr", "indices", "ratings", "liked"})
-TIMES, FOLD_IN = "times", "fold_in"
+TIMES, FOLD_IN, CORE = "times", "fold_in", "core"
 
 
 class OlderLayout(ValueError):
@@ -33,10 +34,12 @@ def part_to_bytes(part: Interactions) -> bytes:
     Raises ValueError if a like is not a rating of the part.
     """
     fold_in, part, marks = part.fold_in, part.whole, {}
+    core = {} if part.core_shape == part.shape else {CORE: np.asarray(part.core_shape)}
     if fold_in is not None:
         marks = {FOLD_IN: np.isin(cells_of(part.ratings), cells_of(fold_in.ratings))}
     ratings_UI = part.ratings.sorted_indices()
-    rating_cells, like_cells = cells_of(ratings_UI), cells_of(part.likes.sorted_indices())
+    rating_cells = cells_of(ratings_UI)
+    like_cells = cells_of(with_shape(part.likes.sorted_indices(), part.shape))
     liked_N = np.isin(rating_cells, like_cells, assume_unique=True)
     if liked_N.sum() < len(like_cells):
         raise ValueError("a like is not among the ratings of its part")
@@ -50,6 +53,7 @@ def part_to_bytes(part: Interactions) -> bytes:
         liked=liked_N,
         **times,
         **marks,
+        **core,
     )
 
 
@@ -66,15 +70,17 @@ def part_from_bytes(content: bytes) -> Interactions:
     layout = arrays.get("layout", np.asarray(0))
     if layout.shape != () or layout.item() != LAYOUT:
         raise OlderLayout("another version of this project wrote the file, with another layout")
-    refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES, FOLD_IN}))
+    refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES, FOLD_IN, CORE}))
     ratings_UI = checked_csr(arrays["ratings"], arrays)
-    likes_UI = where(ratings_UI, _checked_likes(arrays["liked"], ratings_UI.data))
+    core_shape = _checked_core(arrays.get(CORE), ratings_UI.shape)
+    liked_N, is_core_N = arrays["liked"], _in_core(ratings_UI, core_shape)
+    likes_UI = where(ratings_UI, _checked_likes(liked_N, ratings_UI.data, is_core_N))
     times_UI = None
     if TIMES in arrays:
         times_N = _checked_times(arrays[TIMES], ratings_UI.nnz)
         cells = (times_N, ratings_UI.indices, ratings_UI.indptr)
         times_UI = csr_array(cells, shape=ratings_UI.shape)
-    part = Interactions(ratings_UI, likes_UI, times_UI)
+    part = Interactions(ratings_UI, first_cells(likes_UI, core_shape), times_UI)
     if FOLD_IN not in arrays:
         return part
     is_fold_in_N = arrays[FOLD_IN]
@@ -83,12 +89,36 @@ def part_from_bytes(content: bytes) -> Interactions:
     return part.split_off(is_fold_in_N)
 
 
-def _checked_likes(liked_N: NDArray, ratings_N: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return the likes. Raises ValueError if no threshold separates them from the other ratings."""
+def _checked_core(core: NDArray | None, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the shape of the core. Raises ValueError if it is not within that of the part."""
+    if core is None:
+        return shape
+    if core.shape != (2,) or core.dtype.kind != "i" or not ((core >= 0) & (core <= shape)).all():
+        raise ValueError(f"the npz holds a core of {core.tolist()} in a part of {shape}")
+    return int(core[0]), int(core[1])
+
+
+def _in_core(ratings_UI: csr_array, core_shape: tuple[int, int]) -> NDArray[np.bool_]:
+    users, items = core_shape
+    in_core_N = ratings_UI.indices < items
+    in_core_N[ratings_UI.indptr[users] :] = False
+    return in_core_N
+
+
+def _checked_likes(
+    liked_N: NDArray, ratings_N: NDArray[np.floating], in_core_N: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return the likes.
+
+    Raises ValueError if one is outside the core, or if no threshold separates them from the other
+    ratings of the core.
+    """
     if liked_N.dtype != np.bool_ or liked_N.shape != ratings_N.shape:
         raise ValueError("the npz does not store for each rating whether it is a like")
-    if liked_N.any() and not liked_N.all():
-        like, other = ratings_N[liked_N].min(), ratings_N[~liked_N].max()
+    if (liked_N & ~in_core_N).any():
+        raise ValueError("the npz holds a like outside the core")
+    if liked_N.any() and not liked_N[in_core_N].all():
+        like, other = ratings_N[liked_N].min(), ratings_N[in_core_N & ~liked_N].max()
         if like <= other:
             raise ValueError(f"a rating of {like:g} is a like and one of {other:g} is none")
     return liked_N

@@ -106,6 +106,21 @@ def last_of_each(
     return to_matrix(rows, columns, values_N[::-1][position_from_end], shape)
 
 
+def with_shape(matrix_UI: csr_array, shape: tuple[int, int]) -> csr_array:
+    """Return the matrix with rows and columns added at the end; cells are shared, not copied."""
+    if matrix_UI.shape == shape:
+        return matrix_UI
+    indptr_U = np.pad(matrix_UI.indptr, (0, shape[0] - matrix_UI.shape[0]), mode="edge")
+    return csr_array((matrix_UI.data, matrix_UI.indices, indptr_U), shape=shape)
+
+
+def first_cells(matrix_UI: csr_array, shape: tuple[int, int]) -> csr_array:
+    """Return the first rows and columns of a matrix. Explicit zeros are kept."""
+    if matrix_UI.shape == shape:
+        return matrix_UI
+    return matrix_UI[: shape[0], : shape[1]]
+
+
 def take_cells(matrix_UI: csr_array, keep_N: NDArray[np.bool_]) -> csr_array:
     """Return the stored cells that `keep_N` marks, with their values; same shape."""
     kept_UI = where(matrix_UI, keep_N)

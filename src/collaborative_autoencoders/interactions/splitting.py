@@ -27,9 +27,15 @@ class Split(NamedTuple):
 
 
 def split_interactions(
-    ratings: pd.DataFrame, ids: Ids, options: SplitOptions, like_threshold: float
+    ratings: pd.DataFrame,
+    ids: Ids,
+    options: SplitOptions,
+    like_threshold: float,
+    core_shape: tuple[int, int] | None = None,
 ) -> Split:
     """Return the three parts of the table, each of shape (users, items).
+
+    `core_shape` is the number of users and items in the core, which come first; None means all.
 
     Raises ValueError if a user or item of the table is not in `ids`, or if the table lacks a
     column that the kind of split needs.
@@ -40,6 +46,11 @@ def split_interactions(
     ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
     times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
     shape = (len(ids.users), len(ids.items))
+    if options.kind == "users" and core_shape not in (None, shape):
+        raise ValueError(
+            "split.kind: users holds out users of the core only, and the table has others. Set "
+            "core.ratings: core."
+        )
 
     def interactions_of(part: int) -> Interactions:
         rows = np.flatnonzero(part_N == part)
@@ -50,6 +61,7 @@ def split_interactions(
             ratings=None if ratings_N is None else ratings_N[rows],
             times=None if times_N is None else times_N[rows],
             like_threshold=like_threshold,
+            core_shape=core_shape,
         )
 
     def held_out(part: int) -> Interactions:

@@ -36,7 +36,9 @@ def remarks_of(
     metric, sign = fitting.validation_metric, 1 if fitting.higher_is_better else -1
     references = {"its own biases": silent}
     if measure_of_users(metric).k is not None:
-        popularity: Any = Popularity(PopularityOptions(), catalogue)
+        users, items = train.core_shape
+        of_core = catalogue._replace(users=users, items=items)
+        popularity: Any = Popularity(PopularityOptions(), of_core)
         popularity.fit(train.view(popularity.learns_from))
         validate = validation_of(metric, train=train, validation=validation)
         references["popularity"] = validate(popularity)

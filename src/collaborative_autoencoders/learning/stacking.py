@@ -191,15 +191,17 @@ def values_of_lists(
         rows = slice(start, start + USERS_AT_ONCE)
         users_B = users_V[rows]
         arrays = stack.comparable_scores(shown.view(stack.learns_from)[users_B], users_B)
-        seen_BI, held_out_BI = shown.ratings[users_B], validation.likes[users_B]
+        seen_BI = shown.seen_by(stack.learns_from).ratings[users_B]
+        held_out_BI = validation.likes[users_B]
         n_relevant_B = count_relevant(held_out_BI)
         for candidate, weights_M in enumerate(candidates_WM):
             scores_BI = stack.add(arrays, weights_M)
             refuse_unrankable(scores_BI, users_B)
             exclude_seen(scores_BI, seen_BI)
+            scores_BI[:, shown.core_shape[1] :] = -np.inf
             item_BK, _ = take_best(scores_BI, k)
             hits_BK = find_hits(item_BK, held_out_BI)
-            lists = Lists(item_BK, hits_BK, n_relevant_B, owners_I, train.shape[0])
+            lists = Lists(item_BK, hits_BK, n_relevant_B, owners_I, train.core_shape[0])
             values_WV[candidate, rows] = measure.metric.function(lists)
     return values_WV
 

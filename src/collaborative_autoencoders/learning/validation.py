@@ -60,10 +60,11 @@ def why_not_computed(
             "split.validation_fraction, or set split.within: global if users have few ratings"
             f"{without if option == METRIC_OPTION else ''}"
         )
-    if measure.k is not None and measure.k > validation.shape[1]:
+    n_items = validation.core_shape[1]
+    if measure.k is not None and measure.k > n_items:
         return (
             f"{option}: {name} needs {measure.k} items, and the catalogue has "
-            f"{validation.shape[1]} items: choose a smaller k"
+            f"{n_items} items: choose a smaller k"
         )
     return None
 
@@ -91,11 +92,12 @@ def list_values(
     `shown` has the histories: train, and the fold-in ratings of validation if there are any.
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
-    known = Known(shown.view(model.learns_from), shown.ratings)
-    item_UK, _ = rank_items(model, known, measure.k or 1, USERS_AT_ONCE, users_U)
+    known = Known(shown.view(model.learns_from), shown.seen_by(model.learns_from).ratings)
+    n_users, n_items = shown.core_shape
+    item_UK, _ = rank_items(model, known, measure.k or 1, USERS_AT_ONCE, users_U, n_items)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
-    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, shown.shape[0])
+    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
     return cast(NDArray[np.float64], measure.metric.function(lists))
 
 

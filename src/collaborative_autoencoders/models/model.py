@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions, View
+from collaborative_autoencoders.interactions.lookup import core_shape_of
 from collaborative_autoencoders.options import Options
 
 MAKE_AGAIN = "The files are not of one run. Make them again: kedro run --pipelines data_engineering"
@@ -23,14 +24,21 @@ class Catalogue(NamedTuple):
     highest_rating: float | None
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Self:
-        """Return the catalogue that `data_facts` describe."""
-        return cls(*(facts[name] for name in cls._fields))
+    def of(cls, facts: Mapping[str, Any], view: View) -> Self:
+        """Return what a model of this view knows of, by `data_facts`: the core, or all."""
+        whole = cls(*(facts[name] for name in cls._fields))
+        if view == "ratings":
+            return whole
+        users, items = core_shape_of(facts)
+        return whole._replace(users=users, items=items)
 
-    def check(self, **parts: Interactions) -> None:
-        """Raise ValueError, with its name, if a part has another size or a rating off the scale."""
+    def check(self, view: View, **parts: Interactions) -> None:
+        """Raise ValueError, with its name, if a part has another size or a rating off the scale.
+
+        Of a part, a model of this view knows the core, or all.
+        """
         for name, given in parts.items():
-            part = given.whole
+            part = given.whole.seen_by(view)
             if part.shape != (self.users, self.items):
                 raise ValueError(
                     f"{name} has {part.shape[0]:,} users and {part.shape[1]:,} items, but the data "

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, RANK, RATINGS, SCORE, TITLE, USER
+from collaborative_autoencoders.interactions.lookup import core_shape_of
 from collaborative_autoencoders.markdown import escaped, table
 from collaborative_autoencoders.metrics.table import METRICS, Measure, length_shown
 from collaborative_autoencoders.models.registry import MODELS
@@ -47,8 +48,15 @@ def about_data(data: Mapping[str, Any]) -> str:
     rows = "ratings" if data["rated"] else "likes"
     return (
         f"Data: {escaped(data['data_set'])}, {data['ratings']:,} {rows} of {data['users']:,} users "
-        f"and {data['items']:,} items."
+        f"and {data['items']:,} items.{_about_core(data)}"
     )
+
+
+def _about_core(data: Mapping[str, Any]) -> str:
+    users, items = core_shape_of(data)
+    if (users, items) == (data["users"], data["items"]):
+        return ""
+    return f" Lists are of the core of likes, {users:,} users and {items:,} items."
 
 
 def figure_rows(metrics: Mapping[str, float]) -> Iterator[tuple[str, str, str]]:

@@ -134,6 +134,11 @@ class Recommender:
         return self.items[LIKES].to_numpy(dtype=np.float32)
 
     @cached_property
+    def unlisted_I(self) -> NDArray[np.bool_]:
+        """The items outside the core, of which a model for ratings has learned and no list is."""
+        return np.arange(len(self.items)) >= self.data.get("core_items", len(self.items))
+
+    @cached_property
     def user_ids(self) -> IdLookup:
         """The users that the model was fitted on."""
         return IdLookup.of(self.users[USER])
@@ -171,7 +176,7 @@ class Recommender:
         a limit, and Stopped as soon as the client is gone, which is asked before every batch.
         """
         request = read_request(table, self.user_ids, self.item_ids, self.taste, limits)
-        excluded_I = excluded_items(wanted, self.item_ids)
+        excluded_I = excluded_items(wanted, self.item_ids) | self.unlisted_I
         k = min(wanted.n, len(self.items))
         lines = len(table) * min(k, int(np.count_nonzero(~excluded_I)))
         if lines > limits.max_lines:

@@ -7,7 +7,7 @@ import pandas as pd
 from collaborative_autoencoders.columns import ITEM, USER
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.versions import Comparison, compare_versions
-from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.metrics.table import Measure
 from collaborative_autoencoders.models.model import RatingModel
@@ -26,6 +26,11 @@ class CurrentData(NamedTuple):
     known: Interactions
     """Train and validation."""
     test: Interactions
+
+    def seen_by(self, view: View) -> "CurrentData":
+        """Return what models of this view know of: the core, or all."""
+        known, test = self.known.seen_by(view), self.test.seen_by(view)
+        return CurrentData(self.lookup.seen_by(view), known, test)
 
     @property
     def users(self) -> pd.Series:
@@ -50,6 +55,7 @@ class Rivals(NamedTuple):
         """Return the comparison on the test ratings that no version has seen."""
         champion, *more_champions = self.champions
         challenger, *more_challengers = self.challengers
+        data = data.seen_by(champion.learns_from)
         return compare_versions(
             champion=champion,
             challenger=challenger,
@@ -121,6 +127,7 @@ def load(
         recommender = model_versions.load(name, number)
     except ValueError as error:
         raise ValueError(f"version {number}: {error}") from None
+    data = data.seen_by(recommender.model.learns_from)
     other = difference_of_data(recommender, data)
     if other and other_data == "refuse":
         raise ValueError(

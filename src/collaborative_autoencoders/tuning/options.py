@@ -16,7 +16,7 @@ from collaborative_autoencoders.learning.options import RunningOptions, Training
 from collaborative_autoencoders.learning.validation import METRIC_OPTION
 from collaborative_autoencoders.metrics.table import UserMetric, measure_of_users
 from collaborative_autoencoders.models.model import Catalogue
-from collaborative_autoencoders.models.registry import MODELS, is_formula
+from collaborative_autoencoders.models.registry import MODELS, is_formula, model_class
 from collaborative_autoencoders.options import MOST, Count, Options
 from collaborative_autoencoders.tracking.masking import mask, mask_uri
 from collaborative_autoencoders.tracking.provenance import git_state
@@ -160,8 +160,8 @@ class Search:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The size of the data."""
-        return Catalogue(*(self.facts[field] for field in Catalogue._fields))
+        """The size of what the model knows of the data."""
+        return Catalogue.of(self.facts, model_class(self.model).learns_from)
 
     @property
     def is_of_formula(self) -> bool:

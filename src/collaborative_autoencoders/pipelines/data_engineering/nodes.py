@@ -27,17 +27,24 @@ def clean_ratings(ratings: pd.DataFrame, options: clean.CleaningOptions) -> dict
 
 
 def keep_core(clean_ratings: pd.DataFrame, options: core.CoreOptions) -> dict[str, Any]:
-    """Keep users and items with at least k likes; report the sizes before and after."""
-    core_ratings, report = core.keep_core(clean_ratings, options)
+    """Keep users and items with at least k likes; report the sizes before and after.
+
+    The other ratings are kept apart, for models of ratings.
+    """
+    core_ratings, other_ratings, report = core.keep_core(clean_ratings, options)
     logger.info("%s", report)
     if counts := core.about_counts(clean_ratings, options):
         logger.warning("%s", counts)
-    return {"core_ratings": core_ratings, "core_report": report.as_dict()}
+    return {
+        "core_ratings": core_ratings,
+        "other_ratings": other_ratings,
+        "core_report": report.as_dict(),
+    }
 
 
-def index_ids(core_ratings: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Sort the raw ids of users and items. The position of an id is its index."""
-    users, items = ids.index_ids(core_ratings)
+def index_ids(core_ratings: pd.DataFrame, other_ratings: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Sort the raw ids of users and items, those of the core first. Their position is the index."""
+    users, items = ids.index_ids(core_ratings, other_ratings)
     return {"user_ids": users, "item_ids": items}
 
 
@@ -50,6 +57,7 @@ def name_items(
 
 def describe_data(
     core_ratings: pd.DataFrame,
+    other_ratings: pd.DataFrame,
     core_report: dict[str, Any],
     data_source: dict[str, Any],
     core_options: core.CoreOptions,
@@ -60,11 +68,14 @@ def describe_data(
 
     Raises ValueError if a list of k items is longer than the catalogue.
     """
-    before = core_report["before"]["ratings"]
     data = facts.describe(
-        core_ratings, core_options.like_threshold, cleaning_options.rating_scale, before
+        core_ratings,
+        core_options.like_threshold,
+        cleaning_options.rating_scale,
+        core_report["before"]["ratings"],
+        other_ratings,
     )
-    facts.check_list_lengths(k, data.items)
+    facts.check_list_lengths(k, data.core_items)
     return {**data_source, **data._asdict()}
 
 
@@ -80,14 +91,22 @@ def make_lookup(
 
 def split_ratings(
     core_ratings: pd.DataFrame,
+    other_ratings: pd.DataFrame,
     user_ids: pd.DataFrame,
     item_ids: pd.DataFrame,
     split_options: splitting.SplitOptions,
     core_options: core.CoreOptions,
 ) -> dict[str, Any]:
     """Split the ratings into train, validation and test, each users × items, and report it."""
+    core_shape = ids.sizes_of(core_ratings)
+    if len(other_ratings):
+        core_ratings = pd.concat([core_ratings, other_ratings], ignore_index=True)
     split = splitting.split_interactions(
-        core_ratings, ids.Ids(user_ids, item_ids), split_options, core_options.like_threshold
+        core_ratings,
+        ids.Ids(user_ids, item_ids),
+        split_options,
+        core_options.like_threshold,
+        core_shape,
     )
     if not split.test.ratings.nnz:
         logger.warning(

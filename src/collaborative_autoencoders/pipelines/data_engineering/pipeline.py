@@ -26,12 +26,12 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(
                 keep_core,
                 inputs=["clean_ratings", "params:core"],
-                outputs={"core_ratings": "core_ratings", "core_report": "core_report"},
+                outputs={name: name for name in ("core_ratings", "other_ratings", "core_report")},
                 name="keep_core",
             ),
             Node(
                 index_ids,
-                inputs="core_ratings",
+                inputs=["core_ratings", "other_ratings"],
                 outputs={"user_ids": "user_ids", "item_ids": "item_ids"},
                 name="index_ids",
             ),
@@ -45,6 +45,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 describe_data,
                 inputs=[
                     "core_ratings",
+                    "other_ratings",
                     "core_report",
                     "data_source",
                     "params:core",
@@ -62,7 +63,10 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 split_ratings,
-                inputs=["core_ratings", "user_ids", "item_ids", "params:split", "params:core"],
+                inputs=[
+                    *("core_ratings", "other_ratings", "user_ids", "item_ids"),
+                    *("params:split", "params:core"),
+                ],
                 outputs={name: name for name in ("train", "validation", "test", "split_report")},
                 name="split_ratings",
             ),

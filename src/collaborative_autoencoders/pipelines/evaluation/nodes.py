@@ -48,8 +48,9 @@ def evaluate_model(
     refuse_leak(test, train=train, validation=validation)
     if fitted.model is None:
         return nothing_evaluated(evaluation)._asdict()
-    fitted.model.catalogue.check(train=train, validation=validation, test=test)
-    known = known_of(fitted, train=train, validation=validation, fold_in=test.fold_in)
+    parts = {"train": train, "validation": validation}
+    fitted.model.catalogue.check(fitted.model.learns_from, **parts, test=test)
+    known = known_of(fitted, **parts, fold_in=test.fold_in)
     return evaluate(fitted.model, known, test, count_owners(train), evaluation)._asdict()
 
 
@@ -203,7 +204,8 @@ def register_model(
     if fitted.model is None:
         return {NOT_REGISTERED: fitted.left_out}
     known = known_of(fitted, train=train, validation=validation, fold_in=test.fold_in)
-    return register(Recommender.of(fitted, lookup, known), metrics)
+    of_model = lookup.seen_by(fitted.model.learns_from)
+    return register(Recommender.of(fitted, of_model, known), metrics)
 
 
 def list_registered(**registrations: dict[str, Any]) -> pd.DataFrame:

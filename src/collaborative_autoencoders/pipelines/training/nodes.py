@@ -12,6 +12,7 @@ from collaborative_autoencoders.learning.options import (
     TrainingOptions,
 )
 from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.models.registry import model_class
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +34,10 @@ def fit_model(
     from collaborative_autoencoders.learning.curves import curves_of
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
 
-    catalogue = Catalogue.of(data_facts)
+    view = model_class(options.name).learns_from
+    catalogue = Catalogue.of(data_facts, view)
     parts = {"train": train, "validation": validation}
-    catalogue.check(**parts)
+    catalogue.check(view, **parts)
     started = perf_counter()
     outcome = fit(options, training.refit, running, catalogue, **parts)
     for remark in outcome.remarks:

@@ -33,7 +33,7 @@ def search_options(
     from collaborative_autoencoders.tuning.search import run_search
 
     model = options.name
-    Catalogue.of(data_facts).check(train=train, validation=validation)
+    Catalogue.of(data_facts, "ratings").check("ratings", train=train, validation=validation)
     space = search_spaces.of(tuning.space, model)
     if not type(options.model).model_fields:
         return not_searched(model, "it has no options")

@@ -26,7 +26,7 @@ from collaborative_autoencoders.interactions.unseen_users import (
     refuse_split_by_users,
     without_users,
 )
-from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.models.model import Fitted
 
 
 def hold_out_users(
@@ -44,12 +44,15 @@ def hold_out_users(
     unseen_users = choose_users(user_ids, options)
     held_out_H = unseen_users[USER_INDEX].to_numpy()
     remaining = without_users(train, held_out_H)
-    catalogue = Catalogue.of(data_facts)
+    users, items = remaining.shape
+    core_users, core_items = remaining.core_shape
+    sizes = {"users": users, "items": items, "core_users": core_users, "core_items": core_items}
+    scale = {name: data_facts[name] for name in ("lowest_rating", "highest_rating")}
     return {
         "unseen_users": unseen_users,
         "train_without_unseen": remaining,
         "validation_without_unseen": without_users(validation, held_out_H),
-        "data_facts_without_unseen": catalogue._replace(users=remaining.shape[0])._asdict(),
+        "data_facts_without_unseen": sizes | scale,
     }
 
 
@@ -75,9 +78,9 @@ def evaluate_unseen_users(
     refuse_leak(test, train=train, validation=validation)
     if fitted.model is None or fitted_without_unseen.model is None:
         return pd.DataFrame({ANSWERED_AS: []})
-    fitted.model.catalogue.check(train=train, validation=validation, test=test)
     users_H = unseen_users[USER_INDEX].to_numpy()
     parts = {"train": train, "validation": validation}
+    fitted.model.catalogue.check(fitted.model.learns_from, **parts, test=test)
     remaining = {name: without_users(part, users_H) for name, part in parts.items()}
     known_of(fitted_without_unseen, **remaining)
     answers = {
