@@ -28,6 +28,15 @@ def test_a_fit_that_is_larger_than_the_machine_names_the_model(monkeypatch, chan
         fit_model(options_of("cdae", **changes), True, RUNNING, WORLD.catalogue, **WORLD.parts)
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"), [("autorec", "sizes or core.ratings: core"), ("cdae", "sizes$")]
+)
+def test_only_for_a_model_of_ratings_fewer_users_are_a_way_out(monkeypatch, name, fix):
+    monkeypatch.setattr(memory, "machine_memory", lambda: 1)
+    with pytest.raises(ValueError, match=f"set smaller {fix}"):
+        fit_model(options_of(name), True, RUNNING, WORLD.catalogue, **WORLD.parts)
+
+
 def test_the_memory_of_a_container_counts(monkeypatch, tmp_path):
     (tmp_path / "memory.max").write_text("12345\n")
     monkeypatch.setattr(machine, "CONTAINER_LIMIT", tmp_path / "memory.max")
