@@ -164,13 +164,13 @@ def heading(measure: str) -> str:
 
 
 def digits(value: float) -> str:
-    """Return the value with four digits, without the zero before the point."""
-    return f"{value:.4f}".replace("0.", ".", 1)
+    """Return the value with four digits, without the zero before the point: `.3371`, `−.0019`."""
+    return f"{value:.4f}".replace("0.", ".", 1).replace("-", "−")
 
 
 def signed(value: float) -> str:
     """Return the same with a sign."""
-    return f"{value:+.4f}".replace("0.", ".", 1).replace("-", "−")
+    return digits(value) if value < 0 else f"+{digits(value)}"
 
 
 def span(mean: Mean) -> str:

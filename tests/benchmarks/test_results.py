@@ -88,6 +88,7 @@ def test_a_row_without_runs_is_an_error_that_names_it():
 
 def test_numbers_have_four_digits_and_no_zero_before_the_point():
     assert [digits(value) for value in (0.82764, 1.5, 0)] == [".8276", "1.5000", ".0000"]
+    assert digits(-0.0019) == "−.0019"  # the minus of `signed`, also at the ends of an interval
     assert [signed(value) for value in (0.00312, -0.00312)] == ["+.0031", "−.0031"]
 
 

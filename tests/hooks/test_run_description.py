@@ -39,6 +39,32 @@ def test_without_a_model_there_is_no_best_one():
     assert "is best" not in about_models(nothing, HEADLINE)
 
 
+RATINGS = pd.DataFrame(
+    {
+        "model": ["bias", "autorec", "mf"],
+        "ndcg_at_10": [0.3, 0.2, None],
+        "rmse": [0.95, 0.85, None],
+        "fit_seconds": [0.25, 2.0, None],
+        "rmse_low": [0.94, 0.84, None],
+        "rmse_high": [0.96, 0.86, None],
+        "left_out": [None, None, "too large"],
+    }
+)
+
+
+def test_of_models_for_ratings_the_best_one_is_best_by_rmse():
+    text = about_models(RATINGS, HEADLINE)
+    assert best_row(RATINGS)["model"] == "autorec"
+    assert "**autorec** is best: RMSE 0.850, 95 % interval 0.840 to 0.860." in text
+    assert text.index("| autorec&ensp;") < text.index("| bias&ensp;")
+
+
+def test_beside_models_of_lists_the_best_one_is_best_by_the_primary_metric():
+    popularity = {"model": "popularity", "ndcg_at_10": 0.1, "rmse": None, "left_out": None}
+    both = pd.concat([RATINGS, pd.DataFrame([popularity])], ignore_index=True)
+    assert best_row(both)["model"] == "bias"
+
+
 def test_a_run_says_its_command_and_its_start():
     tags = {"command": "kedro run --params `x`=1"}
     info = SimpleNamespace(start_time=1_700_000_000_000)

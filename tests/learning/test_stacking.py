@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from model_options import RUNNING, options_of
 
+from collaborative_autoencoders.evaluation import rows_at_once
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.learning.fit_model import fit_model
-from collaborative_autoencoders.learning.stacking import fit_stack, shares_of
+from collaborative_autoencoders.learning.stacking import Member, fit_stack
+from collaborative_autoencoders.learning.weighing import candidates_of
 from collaborative_autoencoders.models import MODELS, model_class
-from collaborative_autoencoders.models.stack import standardized
+from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
+from collaborative_autoencoders.models.ease import EASE
+from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.models.stack import Blend, standardized
 
 WORLD = checkerboard()
 USERS = np.arange(WORLD.catalogue.users)
@@ -89,6 +94,26 @@ def test_a_member_that_is_left_out_leaves_the_stack_out_with_its_reason(members)
     assert stack.left_out == "ease was left out: no likes"
 
 
+@pytest.mark.parametrize("weights", [{"cdae": 2}, {"cdae": 2, "ease": 0}])
+def test_a_member_without_a_weight_may_be_left_out(members, weights):
+    cdae = members["stack"]["cdae"]
+    nothing = Member(Fitted("ease", None, "it would exceed the memory", parts="any"), None)
+    stack = stacked("stack", {"cdae": cdae, "ease": nothing}, model__weights=weights)
+    assert list(stack.model.members) == ["cdae"]
+    assert stack.model.weights_M.tolist() == [1]
+    again = model_from_bytes(model_to_bytes(stack)).model
+    assert np.array_equal(scores_of(again), scores_of(stack.model))
+
+
+def test_the_only_member_with_a_weight_is_named_if_it_is_left_out(members):
+    nothing = Member(
+        members["stack"]["ease"].fitted._replace(model=None, left_out="no likes"), None
+    )
+    given = members["stack"] | {"ease": nothing}
+    stack = stacked("stack", given, model__weights={"ease": 1})
+    assert stack.left_out == "ease was left out: no likes"
+
+
 def test_without_validation_weights_must_be_given():
     none = {"fitting__validation_metric": None, "fitting__patience": None, "fitting__epochs": 1}
     members = fits.members_of("stack", WORLD, **none)
@@ -134,11 +159,66 @@ def test_a_network_is_kept_as_fitted_on_train_with_its_refit_and_without():
     assert not np.allclose(kept[0], scores_of(fits_of[0].fitted.model))
 
 
-@given(st.integers(1, 3))
-def test_candidates_are_all_shares_of_so_many_members(members):
-    shares = list(shares_of(members))
-    assert {sum(share) for share in shares} == {20}
-    assert len(set(shares)) == len(shares) == {1: 1, 2: 21, 3: 231}[members]
+@pytest.mark.parametrize(
+    ("members", "steps", "candidates"), [(1, 20, 1), (2, 20, 21), (3, 10, 66), (4, 5, 56)]
+)
+def test_candidates_are_all_shares_of_so_many_members_and_few(members, steps, candidates):
+    shares = candidates_of(members) * steps
+    assert np.array_equal(shares, shares.round())
+    assert np.array_equal(shares.sum(axis=1), [steps] * candidates)
+    assert len(np.unique(shares, axis=0)) == candidates
+
+
+@given(st.integers(2, 12))
+def test_there_are_never_more_than_some_tens_of_candidates(members):
+    assert members <= len(candidates_of(members)) <= 70
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-50, 1e39, 8e307])
+def test_the_unit_of_given_weights_does_not_matter(members, unit):
+    weights = {"autorec": 2 * unit, "autorec_user": unit}
+    changed, plain = (
+        stacked("blend", members["blend"], model__weights=each).model
+        for each in (weights, {"autorec": 2.0, "autorec_user": 1.0})
+    )
+    assert np.array_equal(changed.weights_M, plain.weights_M)
+
+
+def test_a_large_catalogue_is_weighed_in_small_batches_with_the_same_weights(members, monkeypatch):
+    sizes = []
+
+    def score(model, histories_UI, users_U):
+        sizes.append(len(users_U))
+        return scores(model, histories_UI, users_U)
+
+    scores = EASE.score
+    monkeypatch.setattr(EASE, "score", score)
+    whole = stacked("stack", members["stack"]).model.chosen
+    assert sizes == [35]  # users with held-out likes
+    monkeypatch.setattr(rows_at_once, "CELLS_AT_ONCE", 7 * WORLD.catalogue.items)
+    assert stacked("stack", members["stack"]).model.chosen == whole
+    assert sizes[1:] == [7] * 5
+
+
+def test_a_weight_that_is_not_finite_is_refused():
+    with pytest.raises(ValueError, match="weights"):
+        options_of("stack", model__weights={"cdae": float("inf"), "ease": 1})
+
+
+class Highest:
+    """Predicts 100, the highest rating, for everything."""
+
+    catalogue = Catalogue(3, 4, 0, 100)
+
+    def predict(self, histories_UI, users_U):
+        return np.full(histories_UI.shape, 100, dtype=np.float32)
+
+
+def test_a_mean_of_the_highest_rating_is_within_the_scale():
+    blend = Blend(options_of("blend").model, {"one": Highest(), "other": Highest()})
+    blend.weights_M = np.array([1, 2], dtype=np.float32) / np.float32(3)
+    assert blend.weights_M @ np.float32([100, 100]) > 100  # by a rounding
+    assert (blend.predict(np.zeros((3, 4)), USERS[:3]) == 100).all()
 
 
 scores = arrays(np.float32, (3, 7), elements=st.integers(-50, 50).map(np.float32))

@@ -68,7 +68,7 @@ HUGE = {"users": 2**31 - 1, "items": 2**31 - 1, "lowest_rating": 1.0, "highest_r
         ("cdae", {"more": 3}, "more"),
         ("cdae", {"members": {}}, r"cdae has the members \[\]"),
         ("stack", {"members": 2}, "stack is a stack, and its members have no names"),
-        ("stack", {"members": {}}, r"stack has the members \[\], not \('cdae', 'ease'\)"),
+        ("stack", {"members": {}}, r"stack has the members \[\], not \['cdae', 'ease'\]"),
         ("stack", {"options": {}}, "weights"),
     ],
 )

@@ -1,5 +1,9 @@
 """EASE by hand and by its laws: Steck's equation, the dual form, weights, the relaxed diagonal."""
 
+import math
+import tracemalloc
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +13,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.models import ease
 from collaborative_autoencoders.models.ease import EASE
+from collaborative_autoencoders.models.local_ease import gib_of_neighbours
 from collaborative_autoencoders.models.model import Catalogue
 
 STECK = {
@@ -137,20 +142,39 @@ def test_the_form_that_keeps_the_memory_limit_is_chosen_and_named(caplog):
     ]
 
 
+@contextmanager
+def too_many_pairs():
+    """Lets pairs take more memory than there is, as in a large catalogue."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ease, "gib_of_pairs", lambda size: math.inf)
+        yield
+
+
+def test_the_memory_of_a_fit_over_neighbours_is_what_it_allocates():
+    """A block of cosines, weights by column and by row, and the likes, at their worst at once."""
+    likes = likes_of(0, 100, 200)
+    with too_many_pairs():
+        fitted(likes_of(0, 5, 5))  # what is imported at first use
+        tracemalloc.start()
+        fitted(likes, model__neighbours=20)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert 0.6 < peak / 2**30 / gib_of_neighbours(200, 20, likes.nnz) <= 1.05
+
+
 def test_a_large_catalogue_is_fitted_over_the_neighbours_of_each_item(caplog):
-    """Pairs of 12 users take 3,456 bytes, and 2 neighbours of 20 items 960."""
     likes = likes_of(5, 12, 20)
-    with caplog.at_level("INFO"):
-        local = fitted(likes, model__memory_limit_gb=1000 / 2**30, model__neighbours=2)
+    with caplog.at_level("INFO"), too_many_pairs():
+        local = fitted(likes, model__neighbours=2)
     assert caplog.records[-1].getMessage().startswith("ease: over neighbours of each item")
     again = EASE(local.options, local.catalogue)
     again.load_state(local.state())
     assert (local.weight_II.toarray() != 0).sum(axis=0).max() <= 3
     assert np.array_equal(scores_of(again, likes), scores_of(local, likes))
-    with pytest.raises(
-        ValueError, match=r"2 neighbours of 20 items need .* lower ease\.model\.neigh"
-    ):
-        fitted(likes, model__memory_limit_gb=900 / 2**30, model__neighbours=2)
+    needed = gib_of_neighbours(20, 2, likes.nnz)
+    message = r"2 neighbours of 20 items need .* lower ease\.model\.neigh"
+    with too_many_pairs(), pytest.raises(ValueError, match=message):
+        fitted(likes, model__memory_limit_gb=0.9 * needed, model__neighbours=2)
 
 
 @settings(max_examples=25)
@@ -168,8 +192,8 @@ def test_with_all_items_as_neighbours_it_is_ease(seed, size, exponent, scale, re
         "model__item_exponent": scale,
         "model__relaxation": relaxation,
     }
-    between = 20 * size**2 / 2**30  # of 24 bytes for a pair and 16 for a neighbour
-    local = fitted(likes, **changes, model__memory_limit_gb=between)
+    with too_many_pairs():
+        local = fitted(likes, **changes)
     assert isinstance(local.weight_II, csr_array)
     assert scores_of(local, likes) == pytest.approx(
         scores_of(fitted(likes, **changes), likes), abs=1e-4
@@ -180,7 +204,7 @@ def test_an_item_without_likes_has_no_score_in_any_form():
     likes = likes_of(6, 8, 8).tolil()
     likes[:, 3] = 0
     likes = csr_array(likes)
-    for limit in (1, 20 * 64 / 2**30):
-        assert scores_of(fitted(likes, model__memory_limit_gb=limit), likes)[:, 3] == pytest.approx(
-            0
-        )
+    with too_many_pairs():
+        local = fitted(likes)
+    for model in (fitted(likes), local):
+        assert scores_of(model, likes)[:, 3] == pytest.approx(0)

@@ -8,13 +8,13 @@ import pytest
 from model_options import options_of
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.evaluation import rows_at_once
 from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.sparse import likes_of
 from collaborative_autoencoders.models.itemknn import ItemKNN
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.popularity import Popularity
-from collaborative_autoencoders.serving import recommender as module
 from collaborative_autoencoders.serving import stored
 from collaborative_autoencoders.serving.limits import Limits
 from collaborative_autoencoders.serving.recommender import Recommender, Stopped
@@ -190,7 +190,7 @@ def test_an_answer_that_would_be_too_long_is_refused(popular):
 
 
 def test_work_stops_before_the_next_batch_when_the_client_is_gone(popular, monkeypatch):
-    monkeypatch.setattr(module, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(rows_at_once, "ROWS_AT_ONCE", 2)
     asked = iter([False, False, True])
     with pytest.raises(Stopped, match="the client has left"):
         popular.answer(
@@ -202,7 +202,7 @@ def test_work_stops_before_the_next_batch_when_the_client_is_gone(popular, monke
 def test_a_large_catalogue_is_scored_in_smaller_batches_with_the_same_lists(popular, monkeypatch):
     users = pd.DataFrame({"user_id": ["ann", "bob", "eve"] * 3})
     expected = popular.answer(users, Wanted())
-    monkeypatch.setattr(module, "CELLS_AT_ONCE", 8)  # two rows of four items
+    monkeypatch.setattr(rows_at_once, "CELLS_AT_ONCE", 8)  # two rows of four items
     pd.testing.assert_frame_equal(popular.answer(users, Wanted()), expected)
 
 

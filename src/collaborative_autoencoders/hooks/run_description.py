@@ -10,9 +10,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from collaborative_autoencoders.columns import MODEL
-from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT
+from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
 from collaborative_autoencoders.markdown import code, escaped, table
-from collaborative_autoencoders.metrics.table import measure
+from collaborative_autoencoders.metrics.table import measure, metrics_of
 from collaborative_autoencoders.serving.description import NOTE, about_data
 from collaborative_autoencoders.tracking.logged import log_metrics
 from collaborative_autoencoders.tracking.masking import mask
@@ -70,10 +70,10 @@ def about_models(leaderboard: pd.DataFrame, headline: Sequence[str]) -> str:
 
     The table has the metrics of the terminal: a wider one pushes MLflow's tags off the page.
     """
-    primary, k = str(leaderboard.columns[1]), length_of(headline)
+    primary, k = deciding_metric(leaderboard), length_of(headline)
     wanted = [name for name in headline if name == primary or measure(name).metric.on_terminal]
     names = [name for name in (*wanted, FIT_SECONDS) if name in leaderboard]
-    shown = leaderboard[leaderboard[LEFT_OUT].isna()]
+    shown = sort_by(leaderboard[leaderboard[LEFT_OUT].isna()], primary)
     headings = [MODEL, *(heading(name, k) for name in names)]
     rows = [
         [escaped(row[MODEL]), *(cell(name, row[name]) for name in names)]
@@ -86,7 +86,7 @@ def about_models(leaderboard: pd.DataFrame, headline: Sequence[str]) -> str:
 
 def best_in_words(shown: pd.DataFrame, k: int | None) -> str:
     """Return which model is best, by which metric; empty if none has the primary metric."""
-    best, primary = best_row(shown), str(shown.columns[1])
+    best, primary = best_row(shown), deciding_metric(shown)
     if best is None:
         return ""
     low, high = (best.get(f"{primary}_{end}", float("nan")) for end in ("low", "high"))
@@ -99,10 +99,24 @@ def best_in_words(shown: pd.DataFrame, k: int | None) -> str:
 
 
 def best_row(leaderboard: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the row of the best model; None if no model has the primary metric."""
-    first = leaderboard.head(1).to_dict(orient="records")
-    found = [row for row in first if not pd.isna(row[str(leaderboard.columns[1])])]
+    """Return the row of the best model; None if no model has the deciding metric."""
+    metric = deciding_metric(leaderboard)
+    first = sort_by(leaderboard, metric).head(1).to_dict(orient="records")
+    found = [row for row in first if not pd.isna(row[metric])]
     return {str(name): value for name, value in found[0].items()} if found else None
+
+
+def deciding_metric(leaderboard: pd.DataFrame) -> str:
+    """Return the metric by which a model is best.
+
+    It is the primary metric, or RMSE in a run of models for ratings only: the primary metric may be
+    one of lists, which is not what they are fitted for.
+    """
+    primary, of_ratings = str(leaderboard.columns[1]), metrics_of("ratings")[0].name
+    fitted = leaderboard[leaderboard[LEFT_OUT].isna()]
+    if measure(primary).k is None or fitted.empty or of_ratings not in fitted:
+        return primary
+    return of_ratings if fitted[of_ratings].notna().all() else primary
 
 
 def heading(name: str, k: int | None) -> str:

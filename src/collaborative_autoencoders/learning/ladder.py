@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import log
 from typing import Any, cast
 
 import numpy as np
@@ -33,43 +34,54 @@ def fit_formula(
 ) -> ClosedFormModel:
     """Return the model that the options describe, fitted by its formula on `part`.
 
-    Of a ladder, the factor is chosen first, by fits on train.
-    """
-    factor = factor_of(options, catalogue, train=train, validation=validation)
-    if factor is None:
-        return fitted_on(part, options, catalogue)
-    formula: Any = fitted_on(part, with_factor(options, factor), catalogue)
-    formula.chosen[FACTOR] = factor
-    return cast(ClosedFormModel, formula)
-
-
-def factor_of(
-    options: TrainingOptions, catalogue: Catalogue, *, train: Interactions, validation: Interactions
-) -> float | None:
-    """Return the factor nearest to 1 that is not worse than the best of the ladder on validation.
-
-    None without a ladder. Without a validation part, it is the one nearest to 1.
+    Of a ladder, the factor is chosen first, by fits on train, and is among what the fit has chosen.
+    If nothing can choose, it is the factor nearest to 1.
     """
     ladder: Any = getattr(options.model, FACTOR, None)
     if not isinstance(ladder, list) or getattr(options.model, PENALTY) != "auto":
+        return fitted_on(part, options, catalogue)
+    chosen = chosen_of(ladder, options, catalogue, train=train, validation=validation)
+    factor = min(ladder, key=distance) if chosen is None else chosen
+    formula: Any = fitted_on(part, with_factor(options, factor), catalogue)
+    if chosen is not None:
+        formula.chosen[FACTOR] = chosen
+    return cast(ClosedFormModel, formula)
+
+
+def chosen_of(
+    ladder: list[float],
+    options: TrainingOptions,
+    catalogue: Catalogue,
+    *,
+    train: Interactions,
+    validation: Interactions,
+) -> float | None:
+    """Return the factor nearest to 1 that is not worse than the best of the ladder on validation.
+
+    None if there is one factor only, or, with a warning, without a validation part.
+    """
+    if len(ladder) == 1:
         return None
     metric = str(getattr(options.model, METRIC))
-    distance_C = np.abs(np.log(ladder))
-    reason = why_not_computed(metric, validation, f"{options.name}.model.{METRIC}")
-    if len(ladder) == 1 or reason:
-        factor = float(ladder[distance_C.argmin()])
-        if reason:
-            message = "%s: %s %g of %s, without validation: %s"
-            logger.warning(message, options.name, FACTOR, factor, ladder, reason)
-        return factor
+    if reason := why_not_computed(metric, validation, f"{options.name}.model.{METRIC}"):
+        message = "%s: %s %g of %s, without validation: %s"
+        factor = min(ladder, key=distance)
+        logger.warning(message, options.name, FACTOR, factor, ladder, reason)
+        return None
     measure, owners_I = measure_of_users(metric), count_owners(train)
     shown = train.with_fold_in_of(validation)
     with quiet_models():
         fits = (fitted_on(train, with_factor(options, factor), catalogue) for factor in ladder)
         values_CV = [list_values(fit, measure, shown, validation, owners_I) for fit in fits]
-    factor = float(ladder[choose(np.array(values_CV), distance_C)])
+    distance_C = np.array([distance(factor) for factor in ladder])
+    factor = ladder[choose(np.array(values_CV), distance_C)]
     logger.info("%s: %s %g of %s, by validation", options.name, FACTOR, factor, ladder)
     return factor
+
+
+def distance(factor: float) -> float:
+    """Return how far a factor is from 1, where 2 is as far as 1/2."""
+    return abs(log(factor))
 
 
 @contextmanager

@@ -13,12 +13,11 @@ from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
+from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import Lists, Measure, measure_of_users
 from collaborative_autoencoders.models.model import Model, RatingModel
-
-USERS_AT_ONCE = 1024
 
 METRIC_OPTION = "fitting.validation_metric"
 """Option of a network's validation metric."""
@@ -93,8 +92,9 @@ def list_values(
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
     known = Known(shown.view(model.learns_from), shown.seen_by(model.learns_from).ratings)
-    n_users, n_items = shown.core_shape
-    item_UK, _ = rank_items(model, known, measure.k or 1, USERS_AT_ONCE, users_U, n_items)
+    n_users, n_listed = shown.core_shape
+    batch_size = rows_at_once(known.seen_UI.shape[1])
+    item_UK, _ = rank_items(model, known, measure.k or 1, batch_size, users_U, n_listed)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
     lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
@@ -117,7 +117,7 @@ def rating_values(
         cast(RatingModel, model),
         histories_UI=shown.view(model.learns_from),
         wanted_UI=validation.ratings,
-        batch_size=USERS_AT_ONCE,
+        batch_size=rows_at_once(validation.shape[1]),
     )
     error_N = predicted_UI.data.astype(np.float64) - validation.ratings.data
     return cast(NDArray[np.float64], measure.metric.function(error_N))

@@ -162,8 +162,10 @@ def prepared_stack(
 ) -> Model:
     """Return the stack, which can load this state."""
     make = model_class(name)
-    if not issubclass(make, Stack) or tuple(members) != MODELS[name].members:
-        raise ValueError(f"{name} has the members {list(members)}, not {MODELS[name].members}")
+    checked = make.options_class.model_validate(options)
+    expected = [each for each in MODELS[name].members if checked.adds(each)]
+    if not expected or list(members) != expected:
+        raise ValueError(f"{name} has the members {list(members)}, not {expected}")
     known = {key for member in members for key in state if key.startswith(f"{member}.")}
     if state.keys() - known != {"weights"}:
         raise ValueError(f"its tensors {sorted(state)} are not those of {list(members)}")
@@ -171,7 +173,7 @@ def prepared_stack(
         member: prepared(member, about.options, about.members, catalogue, within(state, member))
         for member, about in members.items()
     }
-    return make(make.options_class.model_validate(options), added)
+    return make(checked, added)
 
 
 def about_model(data: bytes) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class EASE:
         Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
         """
         users_UI = train_UI[np.diff(train_UI.indptr) > 0]
-        form = self._form(users_UI.shape[0])
+        form = self._form(users_UI)
         penalty, factor_I = self._penalty(train_UI), self._factors(train_UI)
         weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent / 2)
         scaled_UI = (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
@@ -203,8 +203,10 @@ class EASE:
             )
         except LinAlgError:
             raise too_small(penalty) from None
-        factors = diags_array(self.factor_I), diags_array(self._divisor_I())
-        self.weight_II = (factors[0] @ weight_II @ factors[1]).tocsr().astype(np.float32)
+        # in place: a product with a diagonal matrix would be one more matrix
+        weight_II.data *= np.repeat(self.factor_I, np.diff(weight_II.indptr))
+        weight_II.data *= self._divisor_I()[weight_II.indices]
+        self.weight_II = weight_II
 
     def _inverse(self, gram: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return (G + λI)⁻¹. G is overwritten."""
@@ -239,13 +241,13 @@ class EASE:
     def _divisor_I(self) -> NDArray[np.float32]:
         return self.factor_I**-self.options.score_exponent
 
-    def _form(self, users: int) -> str:
+    def _form(self, users_UI: csr_array) -> str:
         """Choose the form. Raises ValueError if none keeps the memory limit."""
-        items, limit = self.catalogue.items, self.options.memory_limit_gb
+        (users, items), limit = users_UI.shape, self.options.memory_limit_gb
         needed = {
             ITEMS: gib_of_pairs(items),
             USERS: gib_of_pairs(users),
-            NEIGHBOURS: gib_of_neighbours(items, self.options.neighbours),
+            NEIGHBOURS: gib_of_neighbours(items, self.options.neighbours, users_UI.nnz),
         }
         order = [USERS, ITEMS] if users * FEWER < items else [ITEMS, USERS]
         form = next((each for each in (*order, NEIGHBOURS) if needed[each] <= limit), None)

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.linalg import solve
 from scipy.sparse import csr_array
+from torch import Tensor
 
 Values = NDArray[np.float64]
 
@@ -76,13 +77,20 @@ def fold_in(
 def ridge(x_NH: Values, target_N: Values, penalty_H: Values) -> Values:
     """Return argmin_w ‖target − x w‖² + Σ_h p_h w_h², shape (H,).
 
-    Solves a system of size N or H, whichever is smaller.
+    Solves a system of size N or H, whichever is smaller. With torch, because the threads of NumPy's
+    BLAS take ten times as long for products as small as these.
     """
-    scaled_NH = x_NH / penalty_H
+    x, penalty, target_N1 = map(torch.from_numpy, (x_NH, penalty_H, target_N[:, None]))
     if len(x_NH) < len(penalty_H):
-        weight_N = solve(scaled_NH @ x_NH.T + np.eye(len(x_NH)), target_N, assume_a="pos")
-        return scaled_NH.T @ weight_N
-    return solve(x_NH.T @ x_NH + np.diag(penalty_H), x_NH.T @ target_N, assume_a="pos")
+        scaled = x / penalty
+        return (scaled.T @ solved(scaled @ x.T, torch.ones(()), target_N1))[:, 0].numpy()
+    return solved(x.T @ x, penalty, x.T @ target_N1)[:, 0].numpy()
+
+
+def solved(gram: Tensor, penalty: Tensor, right_side: Tensor) -> Tensor:
+    """Return (G + diag p)⁻¹ times the right side. G is overwritten."""
+    gram.diagonal().add_(penalty)
+    return torch.cholesky_solve(right_side, torch.linalg.cholesky(gram))
 
 
 def gauss_newton(x_NH: Values, target_N: Values, penalty_H: Values, curve: Curve) -> Values:

@@ -26,7 +26,8 @@ class StackOptions(Options):
     """Options of a stack. Its members are named in `MODELS`."""
 
     weights: Literal["auto"] | Shares
-    """Share of each member by name, such as {cdae: 3, ease: 1}; 0 for a member that is not named.
+    """Share of each member by name, such as {cdae: 3, ease: 1}. A member that is not named, or has
+    0, is not part of the stack, and may be left out of the run.
     `auto`: chosen on the validation part, with the members as fitted on train alone."""
     validation_metric: ListMetric
     """Metric that chooses the weights."""
@@ -37,6 +38,10 @@ class StackOptions(Options):
         if weights != "auto" and not sum(weights.values()):
             raise ValueError("no weight is above 0: set auto, or a share of each member")
         return weights
+
+    def adds(self, member: str) -> bool:
+        """Return whether the stack reads this member: weights are `auto`, or it has one above 0."""
+        return self.weights == "auto" or self.weights.get(member, 0) > 0
 
 
 class BlendOptions(StackOptions):
@@ -119,12 +124,13 @@ class Blend(Stack):
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the weighted mean of the predicted ratings, within the scale, shape (U, I)."""
-        return self.add(
-            [
-                cast(RatingModel, member).predict(histories_UI, users_U)
-                for member in self.members.values()
-            ]
-        )
+        predicted = [
+            cast(RatingModel, member).predict(histories_UI, users_U)
+            for member in self.members.values()
+        ]
+        # a mean of ratings at an end of the scale may be past it by a rounding
+        scale = self.catalogue.lowest_rating, self.catalogue.highest_rating
+        return np.clip(self.add(predicted), *scale)
 
 
 def standardized(scores_UI: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """Promotion: whether a challenger becomes the champion, and why."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import pandas as pd
 from annotated_types import Ge
@@ -15,6 +15,9 @@ from collaborative_autoencoders.options import Count, Options
 
 from . import model_versions
 from .rivals import CurrentData, load_rivals
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 SIGNIFICANT = "significant"
 
@@ -122,35 +125,44 @@ def promote(
     if champion is None:
         model_versions.make_champion(name, challenger, model_versions.FIRST)
         return Decision(model_versions.PROMOTED, model_versions.FIRST, None, challenger)
-    if (
-        rival.tags.get(model_versions.DECISION) == model_versions.ROLLED_BACK
-        and promotion.policy != "always"
-    ):
+    refused = refused_before(rival, champion, promotion.policy)
+    if refused is not None:
+        return refused  # the version keeps its tag with the reason
+    decision = decide(name, champion, challenger, data, promotion, evaluation)
+    keep(name, decision, champion, challenger, promotion.policy)
+    return decision
+
+
+def refused_before(rival: "ModelVersion", champion: int, policy: str) -> Decision | None:
+    """Return the refusal of a version that an earlier decision rules out; None if none does."""
+    challenger = int(rival.version)
+    if rival.tags.get(model_versions.DECISION) == model_versions.ROLLED_BACK and policy != "always":
         reason = (
             f"version {challenger} was rolled back: register a new version, or set "
             "promotion.policy: always"
         )
-        # the version keeps its tag `rolled back`
         return Decision(model_versions.REFUSED, reason, champion, challenger)
     earlier = model_versions.remembered_no_gain(rival, champion)
-    if earlier is not None and promotion.policy == SIGNIFICANT:
+    if earlier is not None and policy == SIGNIFICANT:
         reason = (
             f"version {challenger} was compared with version {champion} before, and comparing it "
             "again until it wins would let luck decide. Register a new version, or set "
             f"promotion.policy: better. The first comparison: {earlier.reason}"
         )
-        # the version keeps its tag with the reason
         return Decision(model_versions.REFUSED, reason, champion, challenger, earlier.comparison)
-    decision = decide(name, champion, challenger, data, promotion, evaluation)
+    return None
+
+
+def keep(name: str, decision: Decision, champion: int, challenger: int, policy: str) -> None:
+    """Keep the decision in the registry: as an alias or tags of the challenger."""
     if decision.decision == model_versions.PROMOTED:
         model_versions.make_champion(name, challenger, decision.reason)
     else:
         model_versions.tag_decision(name, challenger, decision.decision, decision.reason)
     found = decision.comparison
-    if found is not None and promotion.policy == SIGNIFICANT and shows_no_gain(found):
+    if found is not None and policy == SIGNIFICANT and shows_no_gain(found):
         no_gain = model_versions.NoGain(decision.reason, found)
         model_versions.remember_no_gain(name, challenger, champion, no_gain)
-    return decision
 
 
 def decide(

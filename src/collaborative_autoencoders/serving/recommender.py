@@ -32,6 +32,7 @@ from collaborative_autoencoders.evaluation.known import (
     fitted_model,
 )
 from collaborative_autoencoders.evaluation.ranking import rank_batch
+from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.npz import matrix_from_bytes, matrix_to_bytes
 from collaborative_autoencoders.interactions.sparse import likes_of, rows_of, update
@@ -42,12 +43,6 @@ from collaborative_autoencoders.models.model import Fitted, Model
 from . import stored
 from .limits import IN_PROCESS, Limits, passed
 from .requests import BadRequest, IdLookup, Request, Taste, Wanted, excluded_items, read_request
-
-ROWS_AT_ONCE = 1024
-"""Maximum rows of a request that are scored at once, as dense arrays."""
-
-CELLS_AT_ONCE = 2**24
-"""Maximum cells of such an array (64 MB), which a catalogue of more than 16,384 items reaches."""
 
 MODEL_FILE, USERS_FILE, ITEMS_FILE = "model.safetensors", "users.parquet", "items.parquet"
 HISTORY_FILE, SEEN_FILE = "history.npz", "seen.npz"
@@ -183,7 +178,7 @@ class Recommender:
             what = f"{len(table)} rows of {k} items are up to {lines:,} lines"
             fix = "send fewer rows at once, or a smaller n"
             raise BadRequest(passed(what, "max_lines", limits, fix))
-        size = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(1, len(self.items))))
+        size = rows_at_once(len(self.items))
         blocks = []
         for start in range(0, max(1, len(table)), size):
             if is_gone():

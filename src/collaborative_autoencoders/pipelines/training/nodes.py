@@ -70,7 +70,8 @@ def add_models(
     """Add the scores of models that are fitted already, as one model, in the form of `fit_model`.
 
     `results` holds `<model>.fitted` and `<model>.fit_facts` of each model, and
-    `<model>.fitted_on_train` of each network. The seconds of the fit include those of its members.
+    `<model>.fitted_on_train` of each network. The seconds of the fit include those of the models
+    it adds.
     """
     from collaborative_autoencoders.learning.stacking import Member, fit_stack
 
@@ -84,7 +85,9 @@ def add_models(
     parts = {"train": train, "validation": validation}
     started = perf_counter()
     fitted = fit_stack(options, running, members, **parts)
-    seconds = sum(results[f"{name}.fit_facts"]["fit_seconds"] for name in members)
+    stack: Any = options.model
+    added = [results[f"{name}.fit_facts"] for name in members if stack.adds(name)]
+    seconds = sum(facts["fit_seconds"] for facts in added)
     return {
         "fitted": fitted._replace(parts=fingerprint(**parts)),
         "history": {},

@@ -1,0 +1,12 @@
+"""How many users are scored at once, as dense rows of the catalogue."""
+
+ROWS_AT_ONCE = 1024
+"""Maximum rows that are scored at once, as dense arrays."""
+
+CELLS_AT_ONCE = 2**24
+"""Maximum cells of such an array (64 MB), which a catalogue of more than 16,384 items reaches."""
+
+
+def rows_at_once(items: int) -> int:
+    """Return how many rows of so many items keep both limits; at least one."""
+    return max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(1, items)))
