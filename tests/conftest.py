@@ -1,20 +1,42 @@
 """The environment of every test, and finished runs for the tests that only read."""
 
+import gc
 import os
+import sqlite3
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine, event
 
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests write to stores of their own
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in settings.py: before torch is imported
 
+# As in settings.py, which is imported later: what is imported is never garbage.
+gc.set_threshold(50_000)
+
 # A deadline per example fails on a machine that does other work.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+@event.listens_for(Engine, "connect")
+def do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
+    """Let a commit to a store of this process return at once: a run has hundreds of them.
+
+    What was committed is lost only if the machine stops, not if a process is killed.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and tests, which stay until the end, out of every later collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

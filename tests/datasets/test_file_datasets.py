@@ -15,7 +15,7 @@ from collaborative_autoencoders.datasets.file_dataset import FileDataset
 from collaborative_autoencoders.datasets.fitted_model import FittedModelDataset
 from collaborative_autoencoders.datasets.interactions import InteractionsDataset
 from collaborative_autoencoders.datasets.json_file import JsonFileDataset
-from collaborative_autoencoders.datasets.reports import TextDataset
+from collaborative_autoencoders.datasets.reports import FigureDataset, TextDataset
 from collaborative_autoencoders.datasets.table import TableDataset
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models.model import Catalogue, Fitted
@@ -279,3 +279,27 @@ def test_a_text_comes_back_and_shows_what_its_yaml_holds(tmp_path: Path) -> None
     assert json.loads(dataset.preview()) == {"cdae": {"model": {"hidden_size": 3}}}
     (tmp_path / "proposal.yml").write_bytes(b"\xff\xfe")
     assert_broken_is_named(dataset, tmp_path / "proposal.yml")
+
+
+def test_a_figure_of_plotly_5_is_drawn_without_the_defaults_of_charts_that_are_no_more(
+    tmp_path: Path,
+) -> None:
+    template = {
+        "data": {"heatmapgl": [{"type": "heatmapgl"}], "scatter": [{"type": "scatter"}]},
+        "layout": {"mapbox": {"style": "light"}, "font": {"color": "#2a3f5f"}},
+    }
+    figure = {"data": [{"type": "scatter", "y": [3]}], "layout": {"template": template}}
+    (tmp_path / "curves.json").write_text(json.dumps(figure), encoding="utf-8")
+    shown = FigureDataset(filepath=str(tmp_path / "curves.json")).preview()
+    assert shown["data"] == figure["data"]
+    assert shown["layout"]["template"] == {
+        "data": {"scatter": [{"type": "scatter"}]},
+        "layout": {"font": {"color": "#2a3f5f"}},
+    }
+
+
+def test_a_figure_with_a_chart_that_is_no_more_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "map.json").write_text('{"data": [{"type": "heatmapgl"}]}', encoding="utf-8")
+    assert_broken_is_named(
+        FigureDataset(filepath=str(tmp_path / "map.json")), tmp_path / "map.json"
+    )

@@ -45,11 +45,28 @@ class FigureDataset(FileDataset[Any]):
         """Return the saved figure; raise ValueError if the bytes are truncated."""
         import plotly.io
 
-        return plotly.io.from_json(data.decode(), **self._load_args)
+        return plotly.io.from_json(with_known_defaults(data.decode()), **self._load_args)
 
     def preview(self) -> PlotlyPreview:
         """Return the figure for kedro-viz; empty if there is no file yet."""
         return PlotlyPreview(json.loads(self.to_bytes(self.load())) if self.exists() else {})
+
+
+def with_known_defaults(figure: str) -> str:
+    """Return a figure's JSON without what its template holds for charts that plotly has no more.
+
+    A figure is stored with its whole template. plotly 7 refuses that of plotly 5, which has
+    defaults for `heatmapgl`. A trace of a kind that was removed is still refused.
+    """
+    from plotly.graph_objects import Layout, layout
+
+    content = json.loads(figure)
+    template = content.get("layout", {}).get("template", {})
+    for part, known in {"data": layout.template.Data(), "layout": Layout()}.items():
+        defaults = template.get(part, {})
+        for name in [name for name in defaults if name not in known]:
+            del defaults[name]
+    return json.dumps(content)
 
 
 class TextDataset(FileDataset[str]):

@@ -359,9 +359,10 @@ def headline_of(parameters: dict[str, Any]) -> tuple[str, ...]:
 
 def protocol_of(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that all models share: how data are made, fitted and evaluated."""
-    from collaborative_autoencoders.pipeline_registry import from_data_to_leaderboard
+    from collaborative_autoencoders.pipeline_registry import register_pipelines
 
-    read = keys_read_by({"all": from_data_to_leaderboard(MODELS)}) - MODELS.keys()
+    whole = register_pipelines()["__default__"]  # built once, and not for every run
+    read = keys_read_by({"all": whole}) - MODELS.keys()
     return {key: value for key, value in parameters.items() if key in read}
 
 
