@@ -92,6 +92,7 @@ def how_to_ask(recommender: Recommender, number: int, store: str) -> str:
             f"  -H 'Content-Type: application/json' \\\n  -d {body}\n```",
             f"The answer to a new user who likes {titles}:",
             table((RANK, ITEM, TITLE, SCORE), rows),
+            "&nbsp;",
             "What a row takes (each column may be left out, but not both of the first two):",
             row_table(recommender),
         ]
