@@ -78,6 +78,10 @@ class Client:
         headers = {} if content_type is None else {"Content-Type": content_type}
         return _request(self.port, "POST", "/invocations", body, headers)
 
+    def get(self, path: str) -> Answer:
+        """Get a page of the server."""
+        return _request(self.port, "GET", path, b"", {})
+
 
 @dataclass(frozen=True)
 class Server(Client):

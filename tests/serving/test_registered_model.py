@@ -6,10 +6,14 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import projects
+import pytest
 from lists import evaluated_lists
+from mlflow.exceptions import MlflowException
+from mlflow.models import validate_schema
+from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Schema
 
 from collaborative_autoencoders.models import MODELS
-from collaborative_autoencoders.serving.registration import row_schema
+from collaborative_autoencoders.serving.request_schema import row_schema, row_table
 
 
 def store_of(project: Path) -> str:
@@ -54,6 +58,31 @@ def test_a_version_says_the_types_of_a_request(numbered):
             "items": {"type": "number", "minimum": 1.0, "maximum": 5.0},
         },
     }
+
+
+def test_the_page_of_a_version_has_the_columns_of_a_request_with_their_types(numbered):
+    lines = row_table(numbered).replace("&ensp;", "").splitlines()
+    assert "| user_id | integer or null |" in lines[2]
+    assert "| history | list of integers or null |" in lines[3]
+    assert "| ratings | list of numbers from 1 to 5 or null |" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("narrower", "cells"),
+    [
+        (DataType.long, [7, None]),
+        (DataType.string, [float("nan")]),
+        (Array(DataType.long), [float("nan"), [10, 20]]),
+        (Array(DataType.long), [(10, 20)]),
+        (Array(DataType.double), [[4, 5]]),
+    ],
+)
+def test_every_narrower_type_of_mlflow_refuses_what_is_right(narrower, cells):
+    """A column whose case no longer fails can have that type in `signature_of`."""
+    table = pd.DataFrame({"column": cells})
+    validate_schema(table, Schema([ColSpec(AnyType(), "column", required=False)]))
+    with pytest.raises(MlflowException):
+        validate_schema(table, Schema([ColSpec(narrower, "column", required=False)]))
 
 
 def test_the_first_version_is_champion_and_challenger_with_the_reason(registered):

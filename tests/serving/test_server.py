@@ -425,6 +425,17 @@ def test_no_random_request_has_status_500_or_stops_the_server(server):
 # --- the server ---
 
 
+def test_the_openapi_page_has_the_types_of_a_request_and_an_example_that_is_answered(server):
+    page = json.loads(server.get("/openapi.json").text)["paths"]["/invocations"]["post"]
+    body = page["requestBody"]["content"]["application/json"]["schema"]
+    row = body["properties"]["dataframe_records"]["items"]["properties"]
+    assert row["user_id"] == {"type": ["string", "null"]}
+    assert row["history"] == {"type": ["array", "null"], "items": {"type": "string"}}
+    lines = server.send(body["example"]).lines
+    answer = page["responses"]["200"]["content"]["application/json"]["schema"]
+    assert [*answer["properties"]["predictions"]["items"]["properties"]] == [*lines[0]]
+
+
 def test_concurrent_clients_each_have_their_own_answer(server):
     def request_of(number):
         history = [FILMS[number % 40], FILMS[number * 7 % 40]]

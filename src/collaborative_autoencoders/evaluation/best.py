@@ -31,7 +31,7 @@ def take_best(
     1 ≤ k ≤ I.
     """
     n_users, n_items = scores_UI.shape
-    block = max(1, CELLS_AT_ONCE // n_items)
+    block = max(1, min(CELLS_AT_ONCE // n_items, n_users))
     keys_BI = np.empty((block, n_items), dtype=np.int64)
     tie_break_BI = np.tile(np.arange(n_items - 1, -1, -1), (block, 1))
     keys_UK = np.empty((n_users, k), dtype=np.int64)

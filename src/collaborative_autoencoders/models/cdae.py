@@ -200,13 +200,13 @@ class CDAE(Network):
         if not self.options.user_node:
             return 0.0
         # the node of a user without likes in the fit has no gradient, so it is still 0
-        is_fitted_U = self.user_UH.any(1)
-        is_fitted_B = (users_B >= 0) & is_fitted_U[users_B]
+        user_BH = self.user_UH[users_B]
+        is_fitted_B = (users_B >= 0) & user_BH.any(1)
         if is_fitted_B.all():
-            return self.user_UH[users_B]
-        mean_H = self.user_UH.sum(0) / is_fitted_U.sum().clamp(min=1)
+            return user_BH
+        mean_H = self.user_UH.sum(0) / self.user_UH.any(1).sum().clamp(min=1)
         unseen_H = mean_H * (self.options.unseen_user_node == "mean")
-        return torch.where(is_fitted_B[:, None], self.user_UH[users_B], unseen_H)
+        return torch.where(is_fitted_B[:, None], user_BH, unseen_H)
 
     def _decode(self, hidden_BH: Tensor) -> Tensor:
         return torch.addmm(self.output_bias_I, hidden_BH, self.decoder_HI)

@@ -16,6 +16,7 @@ from collaborative_autoencoders.metrics.table import METRICS, Measure, length_sh
 from collaborative_autoencoders.models.registry import MODELS
 
 from .recommender import Recommender
+from .request_schema import row_table
 from .requests import Wanted
 
 NOTE = "mlflow.note.content"
@@ -99,6 +100,9 @@ def how_to_ask(recommender: Recommender, number: int, store: str) -> str:
             f"  -H 'Content-Type: application/json' \\\n  -d {body}\n```",
             f"The answer to a new user who likes {titles}:",
             table((RANK, ITEM, TITLE, SCORE), rows),
+            "&nbsp;",
+            "What a row takes (each column may be left out, but not both of the first two):",
+            row_table(recommender),
         ]
     )
 

@@ -8,11 +8,11 @@ import asyncio
 import json
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from functools import partial
 from http import HTTPStatus
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from .limits import MEGABYTE, Limits, passed, variable_of
@@ -165,6 +165,9 @@ class Visit:
 
     async def _turn(self, leaving: "asyncio.Task[None]") -> None:
         """Wait for a turn. Raises Gone if the client leaves, and Refused after the timeout."""
+        if not self.guard.turns.locked():
+            await self.guard.turns.acquire()  # at once
+            return
         turn = asyncio.create_task(self.guard.turns.acquire())
         await asyncio.wait(
             {turn, leaving}, timeout=self.guard.timeout, return_when=asyncio.FIRST_COMPLETED
@@ -227,23 +230,30 @@ class GuardedModule(ModuleType):
     """MLflow's module of the app, which gives the server the guarded app."""
 
     limits: Limits
+    operation: Mapping[str, Any]
 
     @property
     def app(self) -> Guard:
-        """The app of MLflow behind a guard."""
+        """The app of MLflow behind a guard, with the model's types on its OpenAPI page."""
         from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
 
-        timeout = float(MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.get())
-        return Guard(vars(self)["app"], self.limits, timeout)
+        app, timeout = vars(self)["app"], float(MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.get())
+        for route in getattr(app, "routes", ()):
+            if route.path == PATH:
+                route.openapi_extra = dict(self.operation)
+        return Guard(app, self.limits, timeout)
 
 
-def guard_mlflow_server(limits: Limits) -> None:
+def guard_mlflow_server(
+    limits: Limits, operation: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Guard the app that MLflow's server is about to make; do nothing in any other process.
 
+    `operation` is what the server's OpenAPI page says of a request to the model.
     The server imports a module of MLflow, which loads the model and then makes the app `app`. A
     model has no other place in which it can add to the server that it is loaded by.
     """
     module = sys.modules.get(MLFLOW_APP)
     if module is not None and "app" not in vars(module):
         module.__class__ = GuardedModule
-        vars(module)["limits"] = limits
+        vars(module).update(limits=limits, operation=operation)

@@ -13,6 +13,7 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from collaborative_autoencoders.serving.http_guard import Served, guard_mlflow_server, served
 from collaborative_autoencoders.serving.limits import IN_PROCESS, Limits
 from collaborative_autoencoders.serving.recommender import Recommender, Stopped
+from collaborative_autoencoders.serving.request_schema import operation
 from collaborative_autoencoders.serving.requests import BadRequest, wanted_of
 
 IN_PYTHON = Served(IN_PROCESS, lambda: False)
@@ -25,8 +26,9 @@ class RecommenderModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the recommender from the artifacts, and guard the server, if there is one."""
-        guard_mlflow_server(Limits.of(os.environ))
+        limits = Limits.of(os.environ)
         self.recommender = Recommender.load(Path(context.artifacts["recommender"]))
+        guard_mlflow_server(limits, operation(self.recommender))
 
     def predict(
         self,

@@ -47,6 +47,9 @@ from .requests import BadRequest, IdLookup, Request, Taste, Wanted, excluded_ite
 MODEL_FILE, USERS_FILE, ITEMS_FILE = "model.safetensors", "users.parquet", "items.parquet"
 HISTORY_FILE, SEEN_FILE = "history.npz", "seen.npz"
 
+SOURCES = pd.array([BY_POPULARITY, BY_MODEL], dtype="str")
+"""What ranks a list, at the index `by_model`."""
+
 
 class Stopped(Exception):
     """Error for a request whose client has left before its answer was complete."""
@@ -210,7 +213,8 @@ class Recommender:
     def _history(self, users_B: NDArray[np.int64], newer_BI: csr_array) -> csr_array:
         """Return what the model reads: the stored histories, updated with the newer ratings."""
         stored_BI = rows_of(self.history_UI, users_B)
-        if self.model.learns_from == "ratings" or self.like_threshold is None:
+        has_none = newer_BI.nnz == 0
+        if has_none or self.model.learns_from == "ratings" or self.like_threshold is None:
             return update(stored_BI, newer_UI=newer_BI)
         is_like_BI = newer_BI.copy()
         is_like_BI.data = (newer_BI.data >= np.float32(self.like_threshold)).astype(np.float32)
@@ -228,22 +232,22 @@ class Recommender:
     ) -> pd.DataFrame:
         in_list_RK = item_RK >= 0
         row_L, place_L = np.nonzero(in_list_RK)
-        item_L = item_RK[in_list_RK]
+        item_L, user_ids = item_RK[in_list_RK], of_one_type(request.user_ids)
         return pd.DataFrame(
             {
                 ROW: row_L,
-                USER: of_one_type(request.user_ids).take(row_L).reset_index(drop=True),
+                USER: pd.Series(user_ids.array.take(row_L), dtype=user_ids.dtype),
                 RANK: place_L + 1,
-                ITEM: self.items[ITEM].to_numpy()[item_L],
-                TITLE: self.items[TITLE].to_numpy()[item_L],
+                ITEM: self.items[ITEM].array.take(item_L),
+                TITLE: self.items[TITLE].array.take(item_L),
                 SCORE: score_RK[in_list_RK],
-                SOURCE: np.where(by_model_R, BY_MODEL, BY_POPULARITY)[row_L],
+                SOURCE: SOURCES.take(by_model_R.astype(np.intp)[row_L]),
                 UNKNOWN_ITEMS: request.unknown_R[row_L],
-            }
+            },
+            copy=False,
         )
 
 
 def of_one_type(ids: list[Any]) -> pd.Series:
     """Return the ids as a column. Beside a null, integers stay integers."""
-    column = pd.Series(ids, dtype=object)
-    return column if column.isna().any() else column.infer_objects()
+    return pd.Series(ids, dtype=object if None in ids else None)

@@ -19,6 +19,7 @@ from collaborative_autoencoders.state.content import Stored, digest_of
 from .description import NOTE, about_model, describe, how_to_ask
 from .model_versions import CONTENT, add_challenger, describe_version, version_with
 from .recommender import Recommender
+from .request_schema import row_schema
 from .requests import Wanted
 
 logger = logging.getLogger(__name__)
@@ -138,9 +139,11 @@ def example_of(recommender: Recommender) -> pd.DataFrame:
 def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
     """Return the signature: input columns, output columns and params.
 
-    Input columns have type Any: MLflow's `long` refuses null, and its arrays refuse tuples, sets,
-    Arrow's lists and whole numbers among ratings. The recommender checks the values itself, with a
-    message per row; `row_schema` has the types. In an answer, `user_id` may be null.
+    Input columns have the type Any, and each may be left out. Any other type of MLflow refuses
+    requests that are right: `long` refuses null, `string` a column of nulls from pandas, and an
+    array refuses the rows without one in a request of several kinds. The recommender checks the
+    values itself, with a message per row; `row_schema` has the types. In an answer, `user_id` may
+    be null.
     """
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -162,24 +165,6 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
         ColSpec(column.type, column.name, required=column.name != USER) for column in outputs
     ]
     return ModelSignature(Schema(columns), Schema(answered), ParamSchema(params))
-
-
-def row_schema(recommender: Recommender) -> dict[str, Any]:
-    """Return the JSON Schema of a row of a request, with the types of the ids of these data."""
-    names = {int: "integer", str: "string"}
-    taste = recommender.taste
-    scale = {"minimum": taste.lowest, "maximum": taste.highest}
-    rating = {"type": "number"} | {end: at for end, at in scale.items() if at is not None}
-    item = {"type": names[recommender.item_ids.kind]}
-    return {
-        "type": "object",
-        "properties": {
-            USER: {"type": [names[recommender.user_ids.kind], "null"]},
-            HISTORY: {"type": ["array", "null"], "items": item},
-            RATINGS: {"type": ["array", "null"], "items": rating},
-        },
-        "additionalProperties": False,
-    }
 
 
 def public(installed: str) -> str:

@@ -129,7 +129,7 @@ def read_request(
     ]
     row_N = np.repeat(np.arange(len(table)), [len(own) for own in items_of])
     item_N = items.indices(
-        checked_id(raw, items.kind, HISTORY, row)
+        raw if type(raw) is items.kind else checked_id(raw, items.kind, HISTORY, row)
         for own, row in zip(items_of, where, strict=True)
         for raw in own
     )

@@ -1,0 +1,117 @@
+"""What a request and its answer hold, with the types of these data: as JSON, and as a table."""
+
+from http import HTTPStatus
+from typing import Any
+
+from collaborative_autoencoders.columns import (
+    HISTORY,
+    ITEM,
+    RANK,
+    RATINGS,
+    ROW,
+    SCORE,
+    SOURCE,
+    TITLE,
+    UNKNOWN_ITEMS,
+    USER,
+)
+from collaborative_autoencoders.evaluation.known import BY_MODEL, BY_POPULARITY
+from collaborative_autoencoders.markdown import table
+
+from .recommender import Recommender
+from .requests import Wanted
+
+NAMES = {int: "integer", str: "string"}
+JSON = "application/json"
+MEANING = {
+    USER: "null or left out: an unknown user",
+    HISTORY: "ids of items, newest last; beside a known user, they are added to the stored history",
+    RATINGS: "one per item of the history; null or left out: the items are liked",
+}
+REFUSALS = {
+    HTTPStatus.BAD_REQUEST: "a row, column or param is not valid; the message names it and the fix",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is too large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the content type is missing or not known",
+    HTTPStatus.SERVICE_UNAVAILABLE: "the server is busy",
+    HTTPStatus.GATEWAY_TIMEOUT: "the answer took too long",
+}
+
+
+def row_schema(recommender: Recommender) -> dict[str, Any]:
+    """Return the JSON Schema of a row of a request, with the types of the ids of these data."""
+    taste = recommender.taste
+    scale = {"minimum": taste.lowest, "maximum": taste.highest}
+    rating = {"type": "number"} | {end: at for end, at in scale.items() if at is not None}
+    item = {"type": NAMES[recommender.item_ids.kind]}
+    return {
+        "type": "object",
+        "properties": {
+            USER: {"type": [NAMES[recommender.user_ids.kind], "null"]},
+            HISTORY: {"type": ["array", "null"], "items": item},
+            RATINGS: {"type": ["array", "null"], "items": rating},
+        },
+        "additionalProperties": False,
+    }
+
+
+def row_table(recommender: Recommender) -> str:
+    """Return the columns of a row, with type and meaning, as a Markdown table."""
+    rows = []
+    for name, column in row_schema(recommender)["properties"].items():
+        kind = column["type"][0]
+        if kind == "array":
+            item = column["items"]
+            ends = f" from {item['minimum']:g} to {item['maximum']:g}" if "minimum" in item else ""
+            kind = f"list of {item['type']}s{ends}"
+        rows.append((name, f"{kind} or null", MEANING[name]))
+    return table(("column", "type", "meaning"), rows)
+
+
+def line_schema(recommender: Recommender) -> dict[str, Any]:
+    """Return the JSON Schema of a line of an answer: one place of the list of one row."""
+    types: dict[str, dict[str, Any]] = {
+        ROW: {"type": "integer", "minimum": 0},
+        USER: {"type": [NAMES[recommender.user_ids.kind], "null"]},
+        RANK: {"type": "integer", "minimum": 1},
+        ITEM: {"type": NAMES[recommender.item_ids.kind]},
+        TITLE: {"type": "string"},
+        SCORE: {"type": "number"},
+        SOURCE: {"type": "string", "enum": [BY_MODEL, BY_POPULARITY]},
+        UNKNOWN_ITEMS: {"type": "integer", "minimum": 0},
+    }
+    return {"type": "object", "properties": types, "required": [*types]}
+
+
+def params_schema(recommender: Recommender) -> dict[str, Any]:
+    """Return the JSON Schema of the params of a request, with their defaults."""
+    defaults = Wanted()
+    ids = {"type": "array", "items": {"type": NAMES[recommender.item_ids.kind]}, "default": []}
+    types = {
+        "n": {"type": "integer", "minimum": 1, "default": defaults.n},
+        "exclude_seen": {"type": "boolean", "default": defaults.exclude_seen},
+        "exclude_items": ids,
+        "only_items": ids,
+    }
+    return {"type": "object", "properties": types, "additionalProperties": False}
+
+
+def operation(recommender: Recommender) -> dict[str, Any]:
+    """Return what OpenAPI says of a request to the model: its body, its answer, its refusals."""
+    rows = {"type": "array", "items": row_schema(recommender)}
+    example = {"dataframe_records": [{HISTORY: recommender.items[ITEM].head(2).tolist()}]}
+    body = {
+        "type": "object",
+        "properties": {"dataframe_records": rows, "params": params_schema(recommender)},
+        "required": ["dataframe_records"],
+        "example": example | {"params": {"n": 3}},
+    }
+    lines = {"type": "array", "items": line_schema(recommender)}
+    answer = {"type": "object", "properties": {"predictions": lines}, "required": ["predictions"]}
+    refusals = {str(status.value): {"description": what} for status, what in REFUSALS.items()}
+    return {
+        "summary": f"The best items for each row, by {recommender.fitted.name}",
+        "description": "One line per row and place, best first.",
+        "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
+        "responses": refusals
+        | {"200": {"description": "The lists", "content": {JSON: {"schema": answer}}}},
+    }
