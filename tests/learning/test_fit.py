@@ -4,6 +4,7 @@ import math
 import os
 import re
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from collaborative_autoencoders.models.batch import Rows
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.cdae import CDAE
 from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.models.network import Penalised
 
 WORLD = checkerboard()
 
@@ -71,6 +73,24 @@ def test_a_step_has_the_learning_rate_of_its_middle():
         optimizer.step()
         scheduler.step()
     assert rates == [8 * 0.25 / 2, 8 * 0.75 / 2, 8 * 1.25 / 2, 8 * 1.75 / 2]
+
+
+@pytest.mark.parametrize("factor", [None, torch.tensor([1.0, 3.0])])
+def test_a_step_has_the_gradient_of_the_penalty_with_its_factor(factor):
+    weights = torch.nn.Parameter(torch.tensor([[1.0, 1.0], [2.0, 2.0]]))
+    network = SimpleNamespace(penalties=lambda n_rows: [Penalised([weights], 0.5, factor)])
+    options = options_of("cdae").fitting.model_copy(
+        update={"optimizer": "sgd", "learning_rate": 0.1, "warmup_fraction": 0}
+    )
+    optimizer, _ = make_optimizer(network, 40, options)
+    (weights * torch.tensor([5.0, 7.0])).sum().backward()
+    rate = optimizer.param_groups[0]["lr"]
+    optimizer.step()
+    one, three = (1, 1) if factor is None else (1, 3)
+    wanted = [
+        [w - rate * (5 + 0.5 * one * w), w - rate * (7 + 0.5 * three * w)] for w in (1.0, 2.0)
+    ]
+    assert np.allclose(weights.detach(), wanted)
 
 
 def test_averaged_weights_are_the_mean_over_the_epochs_after_the_schedule():

@@ -14,7 +14,7 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models.cdae import CDAE
 from collaborative_autoencoders.models.model import Catalogue
-from collaborative_autoencoders.models.penalty import noise_of
+from collaborative_autoencoders.models.penalty import item_noise, noise_of
 
 #                  three items have ratings, 4 ratings in all: n̄ = 4 / 3
 LIKES = csr_array(np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]], dtype=np.float32))
@@ -22,16 +22,24 @@ AUTO = {f"model__{name}_penalty": "auto" for name in ("encoder", "user", "decode
 WORLD = checkerboard()
 
 
-def strengths_of(likes_UI, **changes):
+def penalty_groups(likes_UI, **changes):
     network = CDAE(options_of("cdae", **AUTO | changes).model, Catalogue(*likes_UI.shape, 1, 5))
     network.start(likes_UI, torch.Generator())
-    users = np.count_nonzero(np.diff(likes_UI.indptr))
-    return [group.strength * users for group in network.penalties(users)][:3]
+    return list(network.penalties(users_with_likes(likes_UI)))
+
+
+def strengths_of(likes_UI, **changes):
+    groups = penalty_groups(likes_UI, **changes)[:3]
+    return [group.strength * users_with_likes(likes_UI) for group in groups]
+
+
+def users_with_likes(likes_UI):
+    return np.count_nonzero(np.diff(likes_UI.indptr))
 
 
 def test_automatic_penalties_by_hand():
     assert noise_of(LIKES) == pytest.approx((4 / 3) ** 0.5)
-    wanted = np.array([0.64, 2.87, 51]) * (4 / 3) ** 0.5
+    wanted = np.array([0.64, 2.87, 41]) * (4 / 3) ** 0.5
     assert strengths_of(LIKES) == pytest.approx(wanted)
     assert strengths_of(LIKES, model__penalty_factor=3.0) == pytest.approx(3 * wanted)
 
@@ -45,6 +53,25 @@ def test_a_number_is_a_number_whatever_the_data():
 def test_twice_as_many_users_have_a_penalty_on_the_sum_of_root_two():
     twice = csr_array(vstack([LIKES, LIKES]))
     assert strengths_of(twice) == pytest.approx(2**0.5 * np.array(strengths_of(LIKES)))
+
+
+def test_the_noise_of_items_by_hand():
+    likes = np.array([0, 1, 4])  # of 7 users; the mean of the items that have any is 2.5
+    share = np.array([0.5, 1, 4]) / 8
+    assert item_noise(likes, 7) == pytest.approx([(7 * p * (1 - p) / 2.5) ** 0.5 for p in share])
+
+
+@given(st.lists(st.integers(1, 50), min_size=1))
+def test_the_noise_of_rare_items_is_the_root_of_their_likes(likes):
+    found = item_noise(np.array(likes), 10**7)
+    assert found == pytest.approx(np.sqrt(likes / np.mean(likes)), rel=1e-3)
+
+
+def test_an_automatic_penalty_of_the_decoder_follows_the_noise_of_each_item():
+    *others, decoder, biases = penalty_groups(LIKES)
+    assert decoder.factor.tolist() == pytest.approx(item_noise(np.array([2, 1, 1, 0]), 2).tolist())
+    assert all(group.factor is None for group in (*others, biases))
+    assert penalty_groups(LIKES, model__decoder_penalty=0.5)[2].factor is None
 
 
 @given(st.integers(1, 10**6))

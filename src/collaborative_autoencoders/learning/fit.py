@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 
 from collaborative_autoencoders.models.batch import Batch, Rows
-from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.models.network import Network, Penalised
 
 from .options import FittingOptions
 from .validation import Validate
@@ -146,14 +146,29 @@ def make_optimizer(
     """Return the named optimizer, each group of parameters with its penalty, and its schedule.
 
     The penalty is torch's `weight_decay`: it adds the gradient of strength/2 · ‖θ‖² to that of
-    the loss.
+    the loss. `weight_decay` is a number, so a strength with a factor is added by a hook.
     """
-    groups = [
-        {"params": group.parameters, "weight_decay": group.strength}
-        for group in network.penalties(n_rows)
-    ]
+    groups = []
+    for group in network.penalties(n_rows):
+        has_factor = group.factor is not None
+        groups.append(
+            {"params": group.parameters, "weight_decay": 0.0 if has_factor else group.strength}
+        )
+        if has_factor:
+            for weights in group.parameters:
+                weights.register_post_accumulate_grad_hook(penalty_of(group))
     optimizer = OPTIMIZERS[options.optimizer](groups, lr=options.learning_rate)
     return optimizer, make_scheduler(optimizer, n_rows, options)
+
+
+def penalty_of(group: Penalised) -> Callable[[Tensor], None]:
+    """Return a hook that adds the gradient of a penalty with a factor to that of the loss."""
+    strength = group.strength * cast(Tensor, group.factor)
+
+    def add(weights: Tensor) -> None:
+        cast(Tensor, weights.grad).addcmul_(strength, weights.detach())
+
+    return add
 
 
 def make_scheduler(

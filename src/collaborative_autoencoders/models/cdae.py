@@ -23,14 +23,14 @@ from .batch import Batch, Rows, thin_out
 from .layers import Layer
 from .model import Catalogue
 from .network import Network, Penalised, Units, numbers
-from .penalty import Penalty, noise_of
+from .penalty import Penalty, item_noise, noise_of
 
 POINTWISE: dict[str, losses.Pointwise] = {"square": losses.square, "logistic": losses.logistic}
 START_AT = {"square": lambda p: p, "logistic": torch.logit, "multinomial": torch.log}
 """The output whose expected loss is lowest if a share p of the users likes the item."""
 
 
-AUTO = {"encoder_penalty": 0.64, "user_penalty": 2.87, "decoder_penalty": 51.0}
+AUTO = {"encoder_penalty": 0.64, "user_penalty": 2.87, "decoder_penalty": 41.0}
 """Constants of the penalties `auto`, for a loss that is summed over the users."""
 
 
@@ -72,7 +72,8 @@ class CDAEOptions(Options):
     """λ of V. Every step penalises the nodes of all users, not only those of the batch. `auto` is
     2.87 √n̄ / U."""
     decoder_penalty: Penalty
-    """λ of W', the decoder weights. `auto` is 51 √n̄ / U."""
+    """λ of W', the decoder weights. `auto` is 41 √(n (1 − n / U)) / U for an item with n likes, so
+    that popular items have a stronger penalty than rare ones. A number is the λ of all items."""
     penalty_factor: Annotated[float, Gt(0)]
     """Factor of the penalties that are `auto`."""
 
@@ -100,6 +101,8 @@ class CDAE(Network):
     """Mean number of likes of the users with likes in the train part."""
     item_weight_I: Tensor
     """Weight of each item in the loss of users who do not like it."""
+    item_noise_I: Tensor
+    """Factor of the automatic decoder penalty for each item."""
 
     def __init__(self, options: CDAEOptions, catalogue: Catalogue) -> None:
         """Create weights of zeros; `start` initialises them."""
@@ -114,6 +117,7 @@ class CDAE(Network):
         # only used in the fit, so not part of the state
         self.register_buffer("mean_count", torch.ones(()), persistent=False)
         self.register_buffer("item_weight_I", torch.ones(catalogue.items), persistent=False)
+        self.register_buffer("item_noise_I", torch.ones(catalogue.items), persistent=False)
 
     @classmethod
     def layers(cls, options: CDAEOptions, catalogue: Catalogue) -> list[Layer]:
@@ -142,6 +146,7 @@ class CDAE(Network):
         self.mean_count.fill_(train_UI.nnz / users)
         weight_I = ((likes_I + 1) / (likes_I + 1.0).mean()) ** self.options.popularity_exponent
         self.item_weight_I.copy_(weight_I)
+        self.item_noise_I.copy_(torch.from_numpy(item_noise(likes_I.numpy(), users)))
         if self.options.start_at_frequency:
             share_I = (likes_I + 0.5) / (users + 1)  # never 0 or 1
             with torch.no_grad():
@@ -164,11 +169,12 @@ class CDAE(Network):
             ("user_penalty", self.user_UH),
             ("decoder_penalty", self.decoder_HI),
         ):
-            penalty = getattr(self.options, name)
+            penalty, factor = getattr(self.options, name), None
             if penalty == "auto":
                 penalty = self.options.penalty_factor * AUTO[name] * self.noise / n_rows
                 self.chosen[name] = penalty
-            yield Penalised([weights], penalty)
+                factor = self.item_noise_I if weights is self.decoder_HI else None
+            yield Penalised([weights], penalty, factor)
         yield Penalised([self.hidden_bias_H, self.output_bias_I], 0.0)
 
     @torch.inference_mode()

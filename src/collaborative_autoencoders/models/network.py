@@ -27,6 +27,8 @@ class Penalised(NamedTuple):
 
     parameters: list[nn.Parameter]
     strength: float
+    factor: Tensor | None = None
+    """Multiplies the strength of each weight: a tensor that is broadcast over the parameters."""
 
 
 class Network(nn.Module, ABC):

@@ -7,6 +7,7 @@ standard deviation ∝ √n_i, and weights follow it wherever the penalty's own 
 smaller. λ = c √n̄ keeps the two in the same proportion, whatever the size and density of the table.
 In the same way, the largest singular value of random counts is about √n̄, and λ/2 (‖W‖² + ‖W'‖²)
 removes the singular values of W W' that are below λ (Srebro et al. 2004).
+CDAE's decoder has the same argument for each item: `item_noise`.
 Measured: docs/other-data.md.
 """
 
@@ -14,6 +15,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, MaxLen, MinLen
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 Auto = Literal["auto"]
@@ -29,3 +31,14 @@ def noise_of(train_UI: csr_array) -> float:
     """Return √n̄, where n̄ is the mean number of ratings of the items that have any."""
     items = len(np.unique(train_UI.indices))
     return float(np.sqrt(train_UI.nnz / max(1, items)))
+
+
+def item_noise(likes_I: NDArray[np.integer], users: int) -> NDArray[np.float64]:
+    """Return √(n (1 − p)) of each item, over √n̄ of `noise_of`.
+
+    It is the standard deviation of the number of likes n if each of the users likes the item with
+    the probability p = n / users. An item without likes counts as one with half a like.
+    """
+    share_I = np.maximum(likes_I, 0.5) / (users + 1)  # never 0 or 1
+    mean = likes_I.sum() / max(1, np.count_nonzero(likes_I))
+    return np.sqrt(users * share_I * (1 - share_I) / max(1.0, mean))
