@@ -11,7 +11,13 @@ from rich.console import Console
 from collaborative_autoencoders.evaluation.differences import BETTER, NO_DIFFERENCE, WORSE
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.hooks.commands import on_all_ratings
-from collaborative_autoencoders.hooks.leaderboard import measures_ratings, show_leaderboard
+from collaborative_autoencoders.hooks.leaderboard import (
+    measures_ratings,
+    show_leaderboard,
+    takes_all_ratings,
+)
+from collaborative_autoencoders.interactions.core import CoreOptions
+from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.metrics.table import at, metrics_of
 from collaborative_autoencoders.models import MODELS, models_for
 
@@ -116,3 +122,13 @@ def test_a_single_model_for_ratings_has_both_tables():
     text = printed(single, pairs, 80)
     assert "sorted by ndcg_at_10" in text
     assert "Ratings, sorted by rmse" in text
+
+
+@pytest.mark.parametrize(
+    ("env", "takes"), [("base", False), ("cdae-article", True), ("strong-generalisation", False)]
+)
+def test_all_ratings_are_proposed_only_if_the_split_takes_them(env, takes):
+    parameters = parameters_of(env)
+    core = CoreOptions.model_validate(parameters["core"])
+
+    assert takes_all_ratings(core, SplitOptions.model_validate(parameters["split"])) is takes

@@ -51,6 +51,14 @@ def test_ratings_outside_the_core_are_kept_for_models_of_ratings():
     assert others.empty and len(core) < len(likes_only)
 
 
+def test_the_report_counts_users_and_items_that_have_a_row():
+    only_rare = make_ratings((0, 0, 5), (1, 0, 5), (2, 1, 5))  # nothing is left of user 2
+    core, _, report = keep_core(only_rare, make_options(k=0, item_k=2))
+
+    assert pairs_of(core) == {(0, 0), (1, 0)}
+    assert report.after == (2, 1, 2, 2, 1.0)
+
+
 def test_the_report_reads_as_one_line():
     _, _, report = keep_core(DRAWN, make_options())
 

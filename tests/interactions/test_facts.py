@@ -58,6 +58,13 @@ def test_ratings_that_the_core_left_out_are_named():
     assert about_core(older) is None
 
 
+def test_facts_without_the_size_of_the_core_are_of_the_core_alone():
+    facts = describe(RATINGS, like_threshold=4, scale=SCALE, ratings_before_core=3)._asdict()
+    older = {key: value for key, value in facts.items() if not key.startswith("core_")}
+
+    assert about_core(older) is None
+
+
 def test_the_scale_is_the_one_declared_whatever_was_given():
     facts = describe(RATINGS, like_threshold=4, scale=SCALE, ratings_before_core=3)
 

@@ -69,6 +69,13 @@ def test_a_user_outside_the_core_has_a_list_of_the_core(bias):
     assert set(answer["source"]) == {"model"} and not answer["unknown_items"].any()
 
 
+def test_likes_are_counted_in_the_core_as_evaluation_counts_them(bias):
+    known = histories_for(bias.fitted, **WORLD.parts)
+
+    assert bias.likes_I.tolist() == known.likes_I.tolist()
+    assert not bias.likes_I[ITEMS:].any()
+
+
 def test_it_comes_back_from_its_folder(bias, tmp_path):
     bias.save(tmp_path)
 

@@ -25,6 +25,7 @@ from collaborative_autoencoders.evaluation.differences import (
 from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.facts import about_core
+from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.metrics.table import Measure, length_shown, measure, metrics_of
 
 from .commands import on_all_ratings
@@ -63,7 +64,8 @@ class LeaderboardHook:
         show_next(console, to_activate(), "once in this shell")
         show_next(console, to_look_at_the_pipeline(), "look at the pipeline")
         core = CoreOptions.model_validate(catalog.load("params:core"))
-        if about_ratings and core.ratings == "core" and measures_ratings(leaderboard):
+        split = SplitOptions.model_validate(catalog.load("params:split"))
+        if about_ratings and takes_all_ratings(core, split) and measures_ratings(leaderboard):
             show_next(console, [on_all_ratings(run_params)], "RMSE of all ratings")
         columns = metrics_shown(leaderboard, differences)
         ascending = not measure(columns[0]).metric.higher_is_better
@@ -97,6 +99,11 @@ def show_leaderboard(
             console.print()
     for model, reason in reasons_of(leaderboard).items():
         console.print(f"{model} is left out: {reason}", markup=False)
+
+
+def takes_all_ratings(core: CoreOptions, split: SplitOptions) -> bool:
+    """Return whether `core.ratings: all` would add ratings and the split would take them."""
+    return core.ratings == "core" and split.kind != "users"
 
 
 def measures_ratings(leaderboard: pd.DataFrame) -> bool:

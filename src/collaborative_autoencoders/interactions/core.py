@@ -10,7 +10,7 @@ from pydantic import Field
 from collaborative_autoencoders.columns import ITEM, RATING, USER
 from collaborative_autoencoders.options import MOST, Options
 
-from .ids import encode
+from .ids import encode, sizes_of
 
 K = Annotated[int, Field(ge=0, le=MOST)]
 
@@ -141,7 +141,7 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> Kept:
     is_other_N = ~kept_N & (options.ratings == "all" and RATING in ratings)
     others = ratings[is_other_N].reset_index(drop=True)
     before = _size(len(user_ids), len(item_ids), liked_N)
-    after = _size(int(remaining.users_U.sum()), int(remaining.items_I.sum()), liked_N[kept_N])
+    after = _size(*sizes_of(core), liked_N[kept_N])
     return Kept(core, others, CoreReport(before, after, remaining.rounds))
 
 

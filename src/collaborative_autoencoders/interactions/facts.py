@@ -11,6 +11,7 @@ from collaborative_autoencoders.interactions.column_types import RatingScale
 
 from .core import likes_in
 from .ids import encode, sizes_of
+from .lookup import core_shape_of
 from .time_splits import tied_share
 
 
@@ -126,7 +127,7 @@ def about_core(facts: Mapping[str, Any]) -> str | None:
     if not facts["rated"] or before is None:
         return None
     if kept == before:
-        users, items = facts["core_users"], facts["core_items"]
+        users, items = core_shape_of(facts)
         if (users, items) == (facts["users"], facts["items"]):
             return None
         return (

@@ -35,7 +35,7 @@ from collaborative_autoencoders.evaluation.ranking import rank_batch
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.npz import matrix_from_bytes, matrix_to_bytes
-from collaborative_autoencoders.interactions.sparse import likes_of, rows_of, update
+from collaborative_autoencoders.interactions.sparse import rows_of, update
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted, Model
@@ -82,8 +82,7 @@ class Recommender:
     ) -> "Recommender":
         """Return the recommender of a model that was fitted on these data."""
         threshold = lookup.like_threshold if lookup.facts["rated"] else None
-        likes_UI = known.seen_UI if threshold is None else likes_of(known.seen_UI, threshold)
-        likes_I = np.bincount(likes_UI.indices, minlength=len(lookup.items))
+        likes_I = stored.likes_of_items(known.seen_UI, threshold, lookup.facts)
         items = lookup.items.assign(**{LIKES: likes_I})
         histories = known.histories_UI, known.seen_UI
         return cls(fitted, lookup.users, items, *histories, threshold, lookup.facts)

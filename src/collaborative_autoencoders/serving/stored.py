@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.checksum import PLACEHOLDER, check_checksum, with_checksum
@@ -23,7 +24,8 @@ from collaborative_autoencoders.interactions.claims import (
     check_titles,
     strict_json,
 )
-from collaborative_autoencoders.interactions.sparse import likes_of
+from collaborative_autoencoders.interactions.lookup import core_shape_of
+from collaborative_autoencoders.interactions.sparse import first_cells, likes_of
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.options import Options, read_options
 
@@ -123,11 +125,22 @@ def check_matrices(
     values_N = seen_UI.data
     if lowest is not None and not ((values_N >= lowest) & (values_N <= highest)).all():
         raise ValueError(f"a rating lies outside the scale from {lowest} to {highest}")
-    threshold = about.like_threshold
-    likes_UI = seen_UI if threshold is None else likes_of(seen_UI, threshold)
-    likes_I = np.bincount(likes_UI.indices, minlength=shape.items)
+    likes_I = likes_of_items(seen_UI, about.like_threshold, about.data)
     if LIKES not in items or not np.array_equal(items[LIKES].to_numpy(), likes_I):
         raise ValueError("the likes of the items are not those of the ratings")
+
+
+def likes_of_items(
+    seen_UI: csr_array, threshold: float | None, facts: dict[str, Any]
+) -> NDArray[np.int64]:
+    """Return the number of users of the core who like each item, 0 outside the core; shape (I,).
+
+    It ranks lists by popularity as evaluation does, also beside a model that knows all ratings.
+    """
+    users, items = seen_UI.shape
+    core_UI = first_cells(seen_UI, core_shape_of({"users": users, "items": items} | facts))
+    likes_UI = core_UI if threshold is None else likes_of(core_UI, threshold)
+    return np.bincount(likes_UI.indices, minlength=seen_UI.shape[1])
 
 
 def _broken(file: Path, error: Exception) -> str:
