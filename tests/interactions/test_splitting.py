@@ -293,3 +293,29 @@ def test_ids_of_another_run_are_refused():
 
     with pytest.raises(ValueError, match="item_id 2 .* has no index"):
         split_interactions(make_ratings([(0, 2)]), Ids(users, items), make_options(), 4)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), unique=True, min_size=1),
+    st.integers(1, 5),
+    st.integers(1, 10),
+    st.sampled_from(["rest", "all"]),
+)
+def test_the_split_of_the_core_does_not_depend_on_other_ratings(pairs, users, items, validation_of):
+    options = make_options(validation_of=validation_of)
+    in_core_N = np.array([user < users and item < items for user, item in pairs])
+    user_N, item_N = np.array(pairs).T
+    ids = Ids(
+        pd.DataFrame({"user_index": range(5), "user_id": range(5)}),
+        pd.DataFrame({"item_index": range(10), "item_id": range(10)}),
+    )
+    parts_N = split_parts(user_N, item_N, ids, options, in_core_N)
+
+    alone_N = split_parts(user_N[in_core_N], item_N[in_core_N], ids, options)
+    assert parts_N[in_core_N].tolist() == alone_N.tolist()
+    together_N = split_parts(user_N, item_N, ids, options)
+    for user in range(5):
+        mine = user_N == user
+        assert (parts_N[mine] == 2).sum() == (together_N[mine] == 2).sum()
+        if validation_of == "rest":
+            assert (parts_N[mine] == 1).sum() == (together_N[mine] == 1).sum()

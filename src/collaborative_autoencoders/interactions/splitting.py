@@ -42,7 +42,9 @@ def split_interactions(
     """
     user_index_N = known_indices(ids.users, ratings[USER])
     item_index_N = known_indices(ids.items, ratings[ITEM])
-    part_N = parts_of(ratings, user_index_N, item_index_N, ids, options)
+    core_users, core_items = core_shape or (len(ids.users), len(ids.items))
+    in_core_N = (user_index_N < core_users) & (item_index_N < core_items)
+    part_N = parts_of(ratings, user_index_N, item_index_N, ids, options, in_core_N)
     ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
     times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
     shape = (len(ids.users), len(ids.items))
@@ -78,20 +80,24 @@ def parts_of(
     item_index_N: NDArray[np.integer],
     ids: Ids,
     options: SplitOptions,
+    in_core_N: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int8]:
     """Return the part of each row of the table by `options.kind`, shape (N,).
+
+    `in_core_N` marks the rows of the core; None means all.
 
     Raises ValueError if the table lacks what the kind needs, or has parts that it does not read.
     """
     if options.kind == "own":
-        return _with_validation(own_parts(ratings), user_index_N, item_index_N, ids, options)
+        own_N = own_parts(ratings)
+        return _with_validation(own_N, user_index_N, item_index_N, ids, options, in_core_N)
     if PART in ratings:
         raise ValueError(
             f"cleaning.columns.part names a column of parts, and split.kind: {options.kind} does "
             "not read it. Set split.kind: own, or cleaning.columns.part: null."
         )
     if options.kind == "hash":
-        return split_parts(user_index_N, item_index_N, ids, options)
+        return split_parts(user_index_N, item_index_N, ids, options, in_core_N)
     if options.kind == "users":
         held_out = {"test_fraction": 1 - (options.fold_in or 0), "validation_fraction": 0.0}
         share = options.model_copy(update=held_out)
@@ -123,13 +129,15 @@ def _with_validation(
     item_index_N: NDArray[np.integer],
     ids: Ids,
     options: SplitOptions,
+    in_core_N: NDArray[np.bool_] | None,
 ) -> NDArray[np.int8]:
     """Return the parts; without validation rows, a share of the train rows becomes validation."""
     if (parts_N == VALIDATION).any():
         return parts_N
     train = np.flatnonzero(parts_N == TRAIN)
     no_test = options.model_copy(update={"test_fraction": 0.0})
-    parts_N[train] = split_parts(user_index_N[train], item_index_N[train], ids, no_test)
+    in_core = None if in_core_N is None else in_core_N[train]
+    parts_N[train] = split_parts(user_index_N[train], item_index_N[train], ids, no_test, in_core)
     return parts_N
 
 
@@ -145,6 +153,7 @@ def split_parts(
     item_index_N: NDArray[np.integer],
     ids: Ids,
     options: SplitOptions,
+    in_core_N: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int8]:
     """Return the part of each row: 0 train, 1 validation, 2 test; shape (N,).
 
@@ -155,6 +164,9 @@ def split_parts(
 
     floor(10 x 0.2) = 2 rows are test, and floor(8 x 0.25) = 2 of the rest are validation. Ties
     between hashes are broken by the item's digest. The result does not depend on other users.
+    A user's rows of the core are split by themselves, as if there were no others, so that lists are
+    of the same split whether models of ratings use the others or not; the others then get what is
+    left of the parts of all the user's rows. `in_core_N` marks the rows of the core.
 
     `within: global`, with the same fractions, by the value of hash / 2^32:
 
@@ -166,11 +178,24 @@ def split_parts(
     hash_N = hash_rows(user_index_N, item_index_N, users, items, options.seed)
     if options.within == "global":
         return _parts_by_fraction(hash_N, options)
-    order = _by_user_and_hash(user_index_N, item_index_N, hash_N, items)
-    n_rows_U = np.bincount(user_index_N, minlength=len(users.high))
+    in_core_N = np.ones(len(hash_N), dtype=np.bool_) if in_core_N is None else in_core_N
+    group_N = 2 * user_index_N.astype(np.int64) + ~in_core_N
+    order = _by_user_and_hash(group_N, item_index_N, hash_N, items)
+    n_rows_U2 = np.bincount(group_N, minlength=2 * len(users.high)).reshape(-1, 2)
     parts_N = np.empty(len(order), dtype=np.int8)
-    parts_N[order] = parts_in_order(sizes_of(n_rows_U, options))
+    parts_N[order] = parts_in_order(_sizes_of_both(n_rows_U2, options))
     return parts_N
+
+
+def _sizes_of_both(n_rows_U2: NDArray[np.integer], options: SplitOptions) -> NDArray[np.int64]:
+    """Return the sizes of the parts of each user's rows in the core and of the others, (2 U, 3)."""
+    n_core_U, n_others_U = n_rows_U2.T
+    core_U3, all_U3 = sizes_of(n_core_U, options), sizes_of(n_core_U + n_others_U, options)
+    n_test_U, n_validation_U, _ = (all_U3 - core_U3).T
+    n_validation_U = np.minimum(n_validation_U, n_others_U - n_test_U)
+    n_train_U = n_others_U - n_test_U - n_validation_U
+    others_U3 = np.stack([n_test_U, n_validation_U, n_train_U], axis=1)
+    return np.stack([core_U3, others_U3], axis=1).reshape(-1, 3)
 
 
 def _rank_by_hash(
