@@ -11,7 +11,7 @@ run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 	$(BIN)/kedro run
 
 test: $(VENV)/.installed-dev  ## the whole test suite
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: $(VENV)/.installed-dev  ## lint, format, types, import contracts
 	$(BIN)/ruff check .

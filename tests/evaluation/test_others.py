@@ -87,6 +87,13 @@ def test_the_tables_and_the_breakdown_agree_with_the_parts(model, results):
         check_scores_of_lists(lists, wrong, WORLD.test, count_owners(WORLD.train), 5)
 
 
+def test_users_outside_the_core_before_others_are_refused():
+    fitted = fit("bias", seen_by("bias"))
+    known, owners_I = histories_for(fitted, **WORLD.parts), count_owners(WORLD.train)
+    with pytest.raises(ValueError, match="do not come first"):
+        evaluate(fitted.model, known, WORLD.test, owners_I, OPTIONS, np.array([41, 3]))
+
+
 def test_the_core_of_a_part_is_the_smaller_world():
     for part, core in zip(WORLD[:3], CORE[:3], strict=True):
         for view in ("ratings", "likes"):

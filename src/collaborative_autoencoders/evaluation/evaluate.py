@@ -59,15 +59,18 @@ def evaluate(
     """Rank the longest list for each user, predict the held-out ratings, and score both.
 
     Lists are of the items of the core, for its users; ratings are predicted for all. `users` are
-    indices, ascending; None means all users. `owners_I` is the number of users of each item in
-    training, both of the core. Ranking reads `known` only. Prediction also reads which ratings the
-    test part has, but not their values.
+    indices, those of the core first; None means all users. `owners_I` is the number of users of
+    each item in training, both of the core. Ranking reads `known` only. Prediction also reads which
+    ratings the test part has, but not their values.
 
-    Raises ValueError if a score or prediction is not finite, or if a list is not valid.
+    Raises ValueError if users of the core do not come first, a score or prediction is not finite,
+    or a list is not valid.
     """
     users_U = np.arange(test.shape[0]) if users is None else np.asarray(users, dtype=np.int64)
     n_users, n_items = test.core_shape
     users_L = users_U[users_U < n_users]
+    if not np.array_equal(users_U[: len(users_L)], users_L):
+        raise ValueError("the users of the core do not come first")
     lists = rank_items(model, known, max(options.k), options.batch_size, users_L, n_items)
     check_lists(*lists, known.seen_UI[users_L], users_L)
     by_popularity_L = ~known.by_model_U[users_L]
