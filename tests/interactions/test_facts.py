@@ -44,7 +44,7 @@ def test_ratings_outside_the_core_are_counted_and_their_likes_are_not():
     assert sizes == (2, 3, 3, 1)
     assert (facts.core_users, facts.core_items) == (1, 2)
     line = (
-        "RMSE and MAE are of a part of all 3 ratings; lists are of the core of likes, "
+        "RMSE and MAE are of ratings held out from all 3; lists are of the core of likes, "
         "1 users x 2 items."
     )
     assert about_core(facts._asdict()) == line

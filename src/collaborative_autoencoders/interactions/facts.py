@@ -131,8 +131,8 @@ def about_core(facts: Mapping[str, Any]) -> str | None:
         if (users, items) == (facts["users"], facts["items"]):
             return None
         return (
-            f"RMSE and MAE are of a part of all {kept:,} ratings; lists are of the core of likes, "
-            f"{users:,} users x {items:,} items."
+            f"RMSE and MAE are of ratings held out from all {kept:,}; lists are of the core of "
+            f"likes, {users:,} users x {items:,} items."
         )
     return f"RMSE and MAE are of the {kept:,} ratings in the core of likes, not of all {before:,}."
 
