@@ -12,6 +12,7 @@ import numpy as np
 from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.user_order import places_of
 from collaborative_autoencoders.models.model import Catalogue, Model
 
 
@@ -44,6 +45,7 @@ def checkerboard(n_users: int = 40, n_items: int = 30, seed: int = 0) -> World:
     rating = np.where(liked, 5, 1) + np.where(liked, -1, 1) * (random.random(len(user)) < 0.3)
     part = random.choice(3, size=len(user), p=[0.6, 0.2, 0.2])
     time = random.permutation(len(user))
+    order = places_of(user, time, np.arange(len(user)), liked)
 
     def interactions_of(number: int) -> Interactions:
         rows = part == number
@@ -54,6 +56,7 @@ def checkerboard(n_users: int = 40, n_items: int = 30, seed: int = 0) -> World:
             ratings=rating[rows],
             times=time[rows],
             like_threshold=4,
+            order=order[rows],
         )
 
     catalogue = Catalogue(n_users, n_items, 1, 5)
@@ -81,6 +84,7 @@ def with_others(world: World, n_users: int = 6, n_items: int = 5) -> World:
                 times=None,
                 like_threshold=4,
                 core_shape=core_shape,
+                order=np.concatenate([part.order[core.row, core.col], np.zeros(len(user))]),
             )
         )
     return World(*parts, Catalogue(*shape, 1, 5))

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from functools import cache
+from typing import get_args
 
 from kedro.pipeline import Pipeline
 
 from .models import MODELS, models_for
-from .models.registry import Entry, single_models
+from .models.registry import Entry, Family, default_models, models_beside, single_models
 from .pipelines import (
     data_engineering,
     evaluation,
@@ -28,16 +29,18 @@ def register_pipelines() -> dict[str, Pipeline]:
 def _pipelines_of(models: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
     """Build the pipelines once for these models: the hooks and Kedro ask for them again."""
     return {
-        "__default__": from_data_to_leaderboard(MODELS),
+        "__default__": from_data_to_leaderboard(default_models()),
         "ranking": from_data_to_leaderboard(models_for("ranking")),
         "rating": from_data_to_leaderboard(models_for("rating")),
+        "all_models": from_data_to_leaderboard(MODELS),
+        **{family: from_data_to_leaderboard(models_beside(family)) for family in get_args(Family)},
         "data_engineering": data_engineering.create_pipeline(),
-        "training": in_box(training.create_pipeline(MODELS)),
-        "evaluation": in_box(evaluation.create_pipeline(MODELS)),
+        "training": in_box(training.create_pipeline(default_models())),
+        "evaluation": in_box(evaluation.create_pipeline(default_models())),
         "inference": inference.create_pipeline(),
         "promotion": promotion.create_pipeline(),
         "tuning": tuning.create_pipeline(single_models()),
-        "unseen_users": on_unseen_users(MODELS),
+        "unseen_users": on_unseen_users(default_models()),
     }
 
 

@@ -1,10 +1,14 @@
 """The registered pipelines, each run alone."""
 
+from typing import get_args
+
 import pandas as pd
 import projects
+import pytest
 import tracked
 
 from collaborative_autoencoders.models import MODELS, models_for, networks
+from collaborative_autoencoders.models.registry import Family, default_models
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 
@@ -16,6 +20,8 @@ def test_the_registered_pipelines_have_these_names():
         "evaluation",
         "ranking",
         "rating",
+        "sequential",
+        "all_models",
         "inference",
         "promotion",
         "tuning",
@@ -29,7 +35,21 @@ def test_the_default_pipeline_is_ranking_and_rating_together():
         for name, pipeline in register_pipelines().items()
     }
     assert nodes["__default__"] == nodes["ranking"] | nodes["rating"]
-    assert {*models_for("ranking"), *models_for("rating")} == set(MODELS)
+    assert {*models_for("ranking"), *models_for("rating")} == set(default_models())
+
+
+@pytest.mark.parametrize("family", get_args(Family))
+def test_a_family_is_beside_baselines_and_all_models_are_all(family):
+    pipelines = register_pipelines()
+    fitted = {
+        name: {output.split(".")[0] for output in pipeline.outputs() | pipeline.all_outputs()}
+        & MODELS.keys()
+        for name, pipeline in pipelines.items()
+    }
+    of_family = {name for name, entry in MODELS.items() if entry.family == family}
+    assert fitted[family] == of_family | {"popularity", "ease"}
+    assert not of_family & fitted["__default__"]
+    assert fitted["all_models"] == MODELS.keys()
 
 
 QUICK = {network: {"fitting": {"epochs": 1}} for network in networks()}

@@ -17,6 +17,7 @@ from collaborative_autoencoders.interactions.part_bytes import (
     part_to_bytes,
 )
 from collaborative_autoencoders.interactions.sparse import cells_of, to_matrix
+from collaborative_autoencoders.interactions.user_order import places_of
 
 SHAPE = (4, 5)
 WHOLE = st.integers(-(2**62), 2**62)
@@ -30,13 +31,19 @@ DRAWN = {(0, 0): (5, 70), (0, 2): (0, 90), (1, 1): (4, 80)}
 def make_part(cells, dtype=np.int64, shape=(2, 3), like_threshold=4) -> Interactions:
     """The part with these (rating, time) at (user, item); without times if `dtype` is None."""
     pairs = np.array(list(cells), dtype=np.int64).reshape(-1, 2)
+    ratings = np.array([rating for rating, _ in cells.values()], dtype=np.float64)
+    times = None if dtype is None else np.array([time for _, time in cells.values()], dtype)
+    order = None
+    if times is not None:
+        order = places_of(pairs[:, 0], times, pairs @ [5, 1], ratings >= like_threshold)
     return Interactions.from_rows(
         pairs[:, 0],
         pairs[:, 1],
         shape,
-        ratings=np.array([rating for rating, _ in cells.values()], dtype=np.float64),
-        times=None if dtype is None else np.array([time for _, time in cells.values()], dtype),
+        ratings=ratings,
+        times=times,
         like_threshold=like_threshold,
+        order=order,
     )
 
 
@@ -54,7 +61,7 @@ parts = st.one_of(
 
 
 def assert_same(one: Interactions, other: Interactions) -> None:
-    for name in ("ratings", "likes", "times"):
+    for name in ("ratings", "likes", "times", "order"):
         mine, theirs = getattr(one, name), getattr(other, name)
         if theirs is None:
             assert mine is None
@@ -283,7 +290,7 @@ def test_a_file_of_an_older_version_is_an_older_layout():
 @pytest.mark.parametrize(
     ("name", "values", "reason"),
     [
-        ("layout", 3, "another layout"),
+        ("layout", 4, "another layout"),
         ("layout", [2], "another layout"),
         ("indices", [0, 9, 1], "no sparse matrix"),
         ("indices", [0, 0, 1], "duplicated"),
@@ -295,6 +302,9 @@ def test_a_file_of_an_older_version_is_an_older_layout():
         ("liked", [1, 0, 1], "whether it is a like"),
         ("liked", [True], "whether it is a like"),
         ("liked", [True, True, False], "a rating of 0 is a like and one of 4 is none"),
+        ("order", np.float32([1]), "one place per like"),
+        ("order", np.float32([1, 1.5]), "not 1, 2, 3"),
+        ("order", np.float32([0, 1]), "not 1, 2, 3"),
         ("times", [70, 90], "one time per rating"),
         ("times", [70, 90, np.inf], "not a finite number"),
         ("times", [70, 90, 80j], "not a finite number"),

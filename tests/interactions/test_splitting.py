@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model_options import parameters_of
 from pydantic import ValidationError
 
+from collaborative_autoencoders.columns import ROW
 from collaborative_autoencoders.interactions import row_hash, splitting
 from collaborative_autoencoders.interactions.ids import Ids, index_ids, known_indices
 from collaborative_autoencoders.interactions.split_options import (
@@ -104,7 +105,7 @@ times_of_rows = st.one_of(
 def test_the_parts_are_the_table_and_share_nothing(pairs, within, times):
     ratings = make_ratings(pairs)
     if times:
-        ratings["timestamp"] = times[: len(pairs)]
+        ratings["timestamp"], ratings[ROW] = times[: len(pairs)], np.arange(len(pairs))
 
     split = split_interactions(ratings, index_ids(ratings), make_options(within), like_threshold=4)
 
@@ -120,8 +121,12 @@ def test_the_parts_are_the_table_and_share_nothing(pairs, within, times):
     if times:
         assert whole.times.dtype == ratings["timestamp"].dtype
         assert whole.times.data.tolist() == ratings["timestamp"].tolist()
+        assert sorted(whole.order.data) == sorted(
+            place + 1 for n in np.diff(whole.likes.indptr) for place in range(n)
+        )
     else:
         assert whole.times is None
+        assert whole.order is None
 
 
 def test_dates_become_seconds_since_1970():

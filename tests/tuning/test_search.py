@@ -9,7 +9,7 @@ import pytest
 from small_search import GRID, POINTS_OF_GRID, RANGE, WORLD, small_search
 
 from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.interactions.sparse import to_matrix
+from collaborative_autoencoders.interactions.sparse import ones_in, to_matrix
 from collaborative_autoencoders.pipelines.tuning.nodes import propose_parameters, search_options
 from collaborative_autoencoders.tuning import trial as trial_module
 from collaborative_autoencoders.tuning.options import SearchSpaces
@@ -230,15 +230,18 @@ def test_the_proposal_names_the_origin_of_the_best_trial(grid_result):
 def test_a_table_without_ratings_leaves_out_a_network_that_learns_from_them(storage):
     search = small_search(storage, {"fitting": {"epochs": [2, 3]}}, "autorec")
     spaces = SearchSpaces.model_validate({"small": {"autorec": {"fitting": {"epochs": [2, 3]}}}})
+    parts = {
+        name: replace(part, ratings=ones_in(part.ratings)) for name, part in search.parts.items()
+    }
     result = search_options(
         search.options,
         search.tuning,
         spaces,
         search.running,
-        **search.parts,
-        data_facts=search.facts | {"rated": False},
+        **parts,
+        data_facts=search.facts | dict.fromkeys(("rated", "lowest_rating", "highest_rating")),
     )
-    reason = "autorec is fitted on ratings, and the table has none"
+    reason = "it is fitted on ratings, and the table has no ratings"
     assert result == {"model": "autorec", "left_out": reason}
 
 

@@ -1,4 +1,4 @@
-"""Fabricated checkerboard ratings: even users like even items, odd users like odd items."""
+"""Fabricated checkerboard ratings: even users like even items, odd users odd items, in order."""
 
 from typing import Any, Literal
 
@@ -24,8 +24,9 @@ def fabricate_ratings(
         user 1     2  4  .  5          A dot is not rated. By default half of the cells are rated.
 
     Low item numbers are popular: the share of item i decreases like 1/sqrt(i). Ids are integers
-    from 0, timestamps are Unix seconds within the year 2000, and rows are in random order. The same
-    arguments give the same table. Raises ValueError if there are fewer cells than `n_ratings`.
+    from 0, and rows are in random order. Timestamps are Unix seconds within the year 2000, in which
+    each user goes from item to next higher item. The same arguments give the same table. Raises
+    ValueError if there are fewer cells than `n_ratings`.
     """
     n_ratings = round(_SHARE_RATED * n_users * n_items) if n_ratings is None else n_ratings
     if n_ratings > n_users * n_items:
@@ -36,14 +37,29 @@ def fabricate_ratings(
     random = np.random.default_rng(seed)
     user, item = np.divmod(_distinct_cells(n_users, n_items, n_ratings, random), n_items)
     likes = (user + item) % 2 == 0
+    rating = np.where(likes, 4, 1) + random.integers(0, 2, n_ratings)
     return pd.DataFrame(
         {
             USER: user,
             ITEM: item,
-            RATING: np.where(likes, 4, 1) + random.integers(0, 2, n_ratings),
-            TIMESTAMP: random.integers(_FIRST_SECOND, _LAST_SECOND, n_ratings),
+            RATING: rating,
+            TIMESTAMP: _seconds(user, item, n_users, n_items, random),
         }
     )
+
+
+def _seconds(
+    user_R: np.ndarray, item_R: np.ndarray, n_users: int, n_items: int, random: np.random.Generator
+) -> np.ndarray:
+    """Return the time of each rating: a user goes through the year from item to next higher item.
+
+    From a first item that is the user's own, and after the last item with item 0. So the item that
+    comes next can be told from the latest one, and not from the set of items alone.
+    """
+    first_U = random.integers(0, n_items, n_users)
+    step_R = (item_R - first_U[user_R]) % n_items
+    year_R = (step_R + random.random(len(item_R))) / n_items
+    return _FIRST_SECOND + (year_R * (_LAST_SECOND - _FIRST_SECOND)).astype(np.int64)
 
 
 def _distinct_cells(

@@ -1,7 +1,8 @@
 """One part of a split – train, validation or test – as one value.
 
-    ratings  5 . 2      likes  1 . .      times  70  . 90     Three matrices of one shape,
-             . 4 .             . 1 .              . 80  .     users x items, CSR.
+    ratings  5 . 2      likes  1 . .      times  70  . 90     order  1 . .     Four matrices of one
+             . 4 .             . 1 .              . 80  .            . 1 .     shape, users x items,
+                                                                               CSR.
 
 If models of ratings use ratings outside the core, likes are those of the core: its users and items
 are the first rows and columns.
@@ -31,6 +32,7 @@ from .sparse import (
     cells_of,
     first_cells,
     join,
+    join_known,
     likes_of,
     take_cells,
     to_matrix,
@@ -38,7 +40,7 @@ from .sparse import (
     with_shape,
 )
 
-View = Literal["likes", "ratings"]
+View = Literal["likes", "ratings", "order"]
 """The matrix that a model is fitted on and reads as a user's history."""
 
 
@@ -61,8 +63,12 @@ class Interactions:
     """Further ratings of the same users, if the split is by users: a model may read them as
     history, and they are not held out. None for other splits."""
 
+    order: csr_array | None = None
+    """The place of each like among all likes of its user, in every part, by time: 1, 2, 3, …, in
+    the cells of `likes`; float32. None if the table has no timestamps."""
+
     def __post_init__(self) -> None:
-        """Raise ValueError if shapes differ or ratings and times are in different cells.
+        """Raise ValueError if shapes differ or views that belong together are in different cells.
 
         With fold-in ratings, every user with ratings must have some of them.
         """
@@ -76,13 +82,8 @@ class Interactions:
                 f"ratings {self.ratings.shape}, likes {self.likes.shape} and times {times.shape} "
                 "differ in shape"
             )
-        if times.nnz != self.ratings.nnz:
-            raise ValueError(f"{self.ratings.nnz} ratings have {times.nnz} times")
-        if not (
-            np.array_equal(times.indptr, self.ratings.indptr)
-            and np.array_equal(times.indices, self.ratings.indices)
-        ):
-            raise ValueError("ratings and times are in different cells")
+        _check_cells(ratings=self.ratings, times=times)
+        _check_cells(likes=self.likes, order=self.likes if self.order is None else self.order)
 
     @classmethod
     def from_rows(
@@ -95,10 +96,12 @@ class Interactions:
         times: NDArray[np.number] | None,
         like_threshold: float,
         core_shape: tuple[int, int] | None = None,
+        order: NDArray[np.floating] | None = None,
     ) -> Self:
         """Return a part from one rating per row. Without ratings every row is a like.
 
-        `core_shape` is the number of users and items in the core; None means all.
+        `core_shape` is the number of users and items in the core; None means all. `order` has the
+        place of each like, and 0 for any other row.
 
         Raises ValueError if a pair of user and item is duplicated.
         """
@@ -107,9 +110,15 @@ class Interactions:
             times_UI = to_matrix(user_index, item_index, times, shape, dtype=times.dtype)
         if ratings is None:
             ones_UI = to_matrix(user_index, item_index, 1.0, shape)
-            return cls(ones_UI, first_cells(ones_UI, core_shape or shape), times_UI)
-        ratings_UI = to_matrix(user_index, item_index, ratings, shape)
-        return cls.of(ratings_UI, like_threshold, times_UI, core_shape)
+            part = cls(ones_UI, first_cells(ones_UI, core_shape or shape), times_UI)
+        else:
+            ratings_UI = to_matrix(user_index, item_index, ratings, shape)
+            part = cls.of(ratings_UI, like_threshold, times_UI, core_shape)
+        if order is None:
+            return part
+        rows = np.flatnonzero(order)
+        order_UI = to_matrix(user_index[rows], item_index[rows], order[rows], shape)
+        return replace(part, order=first_cells(order_UI, part.core_shape))
 
     @classmethod
     def of(
@@ -145,15 +154,23 @@ class Interactions:
             return self
         shape, fold_in = self.core_shape, None if self.fold_in is None else self.fold_in.core
         times = None if self.times is None else first_cells(self.times, shape)
-        return Interactions(first_cells(self.ratings, shape), self.likes, times, fold_in)
+        return Interactions(
+            first_cells(self.ratings, shape), self.likes, times, fold_in, self.order
+        )
 
     def view(self, name: View) -> csr_array:
-        """Return the likes or the ratings, by name."""
-        return self.likes if name == "likes" else self.ratings
+        """Return the likes, the ratings or the order of the likes, by name.
+
+        Raises ValueError for the order of a table without timestamps.
+        """
+        view_UI: csr_array | None = getattr(self, name)
+        if view_UI is None:
+            raise ValueError("the table has no timestamps, so its likes have no order")
+        return view_UI
 
     def seen_by(self, view: View) -> "Interactions":
-        """Return what a model of this view knows of: the core, or the whole part."""
-        return self.core if view == "likes" else self
+        """Return what a model of this view knows of: the whole part if ratings, else the core."""
+        return self if view == "ratings" else self.core
 
     def of_users(self, users: NDArray[np.integer]) -> Self:
         """Return these users' rows, in this order.
@@ -166,7 +183,8 @@ class Interactions:
             raise ValueError("users of the core do not come first")
         times = None if self.times is None else self.times[users]
         fold_in = None if self.fold_in is None else self.fold_in.of_users(users)
-        return type(self)(self.ratings[users], self.likes[of_core], times, fold_in)
+        order = None if self.order is None else self.order[of_core]
+        return type(self)(self.ratings[users], self.likes[of_core], times, fold_in, order)
 
     def without_cells(self, cells_UI: csr_array) -> "Interactions":
         """Return the part without the cells that `cells_UI` stores; same shape.
@@ -194,11 +212,9 @@ class Interactions:
         first, second = self.whole, other.whole
         if (first.times is None) != (second.times is None):
             raise ValueError("one part has times and the other has none: they come from two runs")
-        times = None
-        if first.times is not None and second.times is not None:
-            times = join(first.times, second.times)
         ratings, likes = join(first.ratings, second.ratings), join(first.likes, second.likes)
-        return Interactions(ratings, likes, times)
+        times, order = join_known(first.times, second.times), join_known(first.order, second.order)
+        return Interactions(ratings, likes, times, order=order)
 
     @property
     def whole(self) -> "Interactions":
@@ -219,12 +235,15 @@ class Interactions:
         return replace(self.without_cells(fold_in_UI), fold_in=self.without_cells(held_out_UI))
 
     def _keep(self, marks: Callable[[csr_array], NDArray[np.bool_]]) -> "Interactions":
-        times = None if self.times is None else take_cells(self.times, marks(self.times))
+        def kept(view_UI: csr_array) -> csr_array:
+            return take_cells(view_UI, marks(view_UI))
+
         return Interactions(
-            take_cells(self.ratings, marks(self.ratings)),
-            take_cells(self.likes, marks(self.likes)),
-            times,
+            kept(self.ratings),
+            kept(self.likes),
+            None if self.times is None else kept(self.times),
             self.fold_in,
+            None if self.order is None else kept(self.order),
         )
 
 
@@ -233,11 +252,22 @@ def fingerprint(*, train: Interactions, validation: Interactions) -> str:
     digest = hashlib.blake2b(digest_size=16)
     parts = (train, validation, train.fold_in, validation.fold_in)
     for part in (part for part in parts if part is not None):
-        for matrix_UI in (part.ratings, part.likes, part.times):
+        for matrix_UI in (part.ratings, part.likes, part.times, part.order):
             if matrix_UI is not None:
                 for array in (matrix_UI.indptr, matrix_UI.indices, matrix_UI.data):
                     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _check_cells(**views: csr_array) -> None:
+    """Raise ValueError if two views, given by name, are not in the same cells."""
+    (first, one), (second, other) = views.items()
+    if one.nnz != other.nnz:
+        raise ValueError(f"{one.nnz} {first} have {other.nnz} {second}")
+    if not (
+        np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)
+    ):
+        raise ValueError(f"{first} and {second} are in different cells")
 
 
 def _check_fold_in(ratings_UI: csr_array, fold_in: Interactions) -> None:

@@ -1,9 +1,10 @@
 """Conversion between a part of a split and the bytes of one `.npz` file.
 
 The file stores the ratings as CSR, and for each rating whether it is a like and its time. Its
-arrays are `layout`, `shape`, `indptr`, `indices`, `ratings`, `liked` and, if known, `times`. In a
-split by users, `fold_in` says for each rating whether it is to be folded in or held out. If the
-part has ratings outside the core, `core` is the shape of the core.
+arrays are `layout`, `shape`, `indptr`, `indices`, `ratings`, `liked` and, if known, `times` and
+`order`, the place of each like. In a split by users, `fold_in` says for each rating whether it is
+to be folded in or held out. If the part has ratings outside the core, `core` is the shape of the
+core.
 Dimension key: N stored ratings.
 """
 
@@ -15,13 +16,13 @@ from collaborative_autoencoders.checksum import NoChecksum
 
 from .npz import arrays_from_bytes, arrays_to_bytes, checked_csr, refuse_other_names
 from .part import Interactions
-from .sparse import cells_of, first_cells, where, with_shape
+from .sparse import cells_of, first_cells, user_of_cells, where, with_shape
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the file's layout. Files of another layout are refused."""
 
 REQUIRED = frozenset({"layout", "shape", "indptr", "indices", "ratings", "liked"})
-TIMES, FOLD_IN, CORE = "times", "fold_in", "core"
+TIMES, ORDER, FOLD_IN, CORE = "times", "order", "fold_in", "core"
 
 
 class OlderLayout(ValueError):
@@ -44,6 +45,7 @@ def part_to_bytes(part: Interactions) -> bytes:
     if liked_N.sum() < len(like_cells):
         raise ValueError("a like is not among the ratings of its part")
     times = {} if part.times is None else {TIMES: part.times.sorted_indices().data}
+    order = {} if part.order is None else {ORDER: part.order.sorted_indices().data}
     return arrays_to_bytes(
         layout=np.asarray(LAYOUT),
         shape=np.asarray(ratings_UI.shape),
@@ -52,6 +54,7 @@ def part_to_bytes(part: Interactions) -> bytes:
         ratings=ratings_UI.data,
         liked=liked_N,
         **times,
+        **order,
         **marks,
         **core,
     )
@@ -70,7 +73,7 @@ def part_from_bytes(content: bytes) -> Interactions:
     layout = arrays.get("layout", np.asarray(0))
     if layout.shape != () or layout.item() != LAYOUT:
         raise OlderLayout("another version of this project wrote the file, with another layout")
-    refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES, FOLD_IN, CORE}))
+    refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES, ORDER, FOLD_IN, CORE}))
     ratings_UI = checked_csr(arrays["ratings"], arrays)
     core_shape = _checked_core(arrays.get(CORE), ratings_UI.shape)
     liked_N, is_core_N = arrays["liked"], _in_core(ratings_UI, core_shape)
@@ -80,7 +83,12 @@ def part_from_bytes(content: bytes) -> Interactions:
         times_N = _checked_times(arrays[TIMES], ratings_UI.nnz)
         cells = (times_N, ratings_UI.indices, ratings_UI.indptr)
         times_UI = csr_array(cells, shape=ratings_UI.shape)
-    part = Interactions(ratings_UI, first_cells(likes_UI, core_shape), times_UI)
+    likes_UI = first_cells(likes_UI, core_shape)
+    order_UI = None
+    if ORDER in arrays:
+        places_N = _checked_order(arrays[ORDER], likes_UI)
+        order_UI = csr_array((places_N, likes_UI.indices, likes_UI.indptr), shape=likes_UI.shape)
+    part = Interactions(ratings_UI, likes_UI, times_UI, order=order_UI)
     if FOLD_IN not in arrays:
         return part
     is_fold_in_N = arrays[FOLD_IN]
@@ -122,6 +130,18 @@ def _checked_likes(
         if like <= other:
             raise ValueError(f"a rating of {like:g} is a like and one of {other:g} is none")
     return liked_N
+
+
+def _checked_order(places_N: NDArray, likes_UI: csr_array) -> NDArray:
+    """Return the places of the likes. Raises ValueError if they are not distinct whole numbers."""
+    if places_N.dtype != np.float32 or places_N.shape != (likes_UI.nnz,):
+        raise ValueError("the npz does not hold one place per like")
+    if not (np.isfinite(places_N) & (places_N >= 1) & (places_N == np.floor(places_N))).all():
+        raise ValueError("the npz holds a place in the order of likes that is not 1, 2, 3, …")
+    key_N = np.sort(user_of_cells(likes_UI) << 32 | places_N.astype(np.int64))
+    if (key_N[1:] == key_N[:-1]).any():
+        raise ValueError("the npz holds two likes of a user at one place of their order")
+    return places_N
 
 
 def _checked_times(times_N: NDArray, n_ratings: int) -> NDArray:

@@ -49,6 +49,12 @@ def where(matrix_UI: csr_array, keep_N: NDArray[np.bool_]) -> csr_array:
     return csr_array((ones_N, indices_N, indptr_U), shape=matrix_UI.shape)
 
 
+def ones_in(matrix_UI: csr_array) -> csr_array:
+    """Return a one in every stored cell; the structure is shared, not copied."""
+    ones_N = np.ones(matrix_UI.nnz, dtype=np.float32)
+    return csr_array((ones_N, matrix_UI.indices, matrix_UI.indptr), shape=matrix_UI.shape)
+
+
 def user_of_cells(matrix_UI: csr_array) -> NDArray[np.int64]:
     """Return the row of every stored cell, shape (N,)."""
     return np.repeat(np.arange(matrix_UI.shape[0]), np.diff(matrix_UI.indptr))
@@ -78,6 +84,11 @@ def join(first_UI: csr_array, second_UI: csr_array) -> csr_array:
         first_UI.shape,
         dtype=np.result_type(first.data, second.data),
     )
+
+
+def join_known(first_UI: csr_array | None, second_UI: csr_array | None) -> csr_array | None:
+    """Return the union of two matrices, or None if one of them is not known."""
+    return None if first_UI is None or second_UI is None else join(first_UI, second_UI)
 
 
 def update(older_UI: csr_array, *, newer_UI: csr_array) -> csr_array:

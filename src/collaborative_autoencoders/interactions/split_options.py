@@ -36,7 +36,7 @@ READ_BY: dict[str, tuple[Kind, ...]] = {
     "test_from": ("date",),
     "validation_from": ("date",),
     "fold_in": ("users",),
-    "ties": ("last", "time"),
+    "ties": KINDS,
     "seed": ("hash", "last", "time", "users", "own"),
 }
 """The kinds that read a key. If only one kind does, the others require null."""
@@ -81,8 +81,8 @@ class SplitOptions(Options):
     held out (kind users)."""
 
     ties: Literal["table", "hash"]
-    """Order of a user's rows with one timestamp (kinds last and time): as in the raw table, or by
-    hash."""
+    """Order of a user's rows with one timestamp, in splits within a user and in the order that
+    sequential models read: as in the raw table, or by hash."""
 
     seed: int = Field(ge=0, lt=2**32)
 

@@ -15,6 +15,7 @@ from .part import Interactions
 from .row_hash import Digests, digests_of, hash_rows
 from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
 from .time_splits import parts_by_date, parts_by_user_time
+from .user_order import places_of
 from .user_split import parts_by_users
 
 
@@ -47,6 +48,11 @@ def split_interactions(
     part_N = parts_of(ratings, user_index_N, item_index_N, ids, options, in_core_N)
     ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
     times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
+    order_N = None
+    if times_N is not None:
+        is_like_N = True if ratings_N is None else ratings_N >= np.float32(like_threshold)
+        tie_N = ties_of(ratings, user_index_N, item_index_N, ids, options)
+        order_N = places_of(user_index_N, times_N, tie_N, in_core_N & is_like_N)
     shape = (len(ids.users), len(ids.items))
     if options.kind == "users" and core_shape not in (None, shape):
         raise ValueError(
@@ -64,6 +70,7 @@ def split_interactions(
             times=None if times_N is None else times_N[rows],
             like_threshold=like_threshold,
             core_shape=core_shape,
+            order=None if order_N is None else order_N[rows],
         )
 
     def held_out(part: int) -> Interactions:
@@ -111,16 +118,30 @@ def parts_of(
     times_N = as_numbers(ratings[TIMESTAMP])
     if options.kind == "date":
         return parts_by_date(times_N, options)
-    if options.ties == "table":
-        if ROW not in ratings:
-            raise ValueError(
-                "core_ratings has no numbers of the raw rows, which split.ties: table reads: an "
-                "earlier version made the file. Make it again with `kedro run --pipelines "
-                "data_engineering`, or set split.ties: hash."
-            )
-        return parts_by_user_time(user_index_N, times_N, ratings[ROW].to_numpy(), options)
-    by_hash = _rank_by_hash(user_index_N, item_index_N, ids, options.seed)
-    return parts_by_user_time(user_index_N, times_N, by_hash, options)
+    tie_N = ties_of(ratings, user_index_N, item_index_N, ids, options)
+    return parts_by_user_time(user_index_N, times_N, tie_N, options)
+
+
+def ties_of(
+    ratings: pd.DataFrame,
+    user_index_N: NDArray[np.integer],
+    item_index_N: NDArray[np.integer],
+    ids: Ids,
+    options: SplitOptions,
+) -> NDArray[np.int64]:
+    """Return the number that orders a user's rows of one time, by `options.ties`, shape (N,).
+
+    Raises ValueError if the table lacks the numbers of the raw rows.
+    """
+    if options.ties == "hash":
+        return _rank_by_hash(user_index_N, item_index_N, ids, options.seed)
+    if ROW not in ratings:
+        raise ValueError(
+            "core_ratings has no numbers of the raw rows, which split.ties: table reads: an "
+            "earlier version made the file. Make it again with `kedro run --pipelines "
+            "data_engineering`, or set split.ties: hash."
+        )
+    return ratings[ROW].to_numpy()
 
 
 def _with_validation(

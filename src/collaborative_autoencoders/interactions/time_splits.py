@@ -17,6 +17,7 @@ from .split_options import (
     seconds_of,
     sizes_of,
 )
+from .user_order import by_user_and_time
 
 
 def parts_by_user_time(
@@ -37,7 +38,7 @@ def parts_by_user_time(
     With `kind: last`, a user with no more rows than are held out keeps all of them for training.
     No row is earlier than a row of the same user in an earlier part: train, validation, test.
     """
-    latest_first = np.lexsort((tie_N, times_N, user_index_N))[::-1]
+    latest_first = by_user_and_time(user_index_N, times_N, tie_N)[::-1]
     n_rows_U = np.bincount(user_index_N)
     parts_N = np.empty(len(user_index_N), dtype=np.int8)
     parts_N[latest_first] = parts_in_order(sizes_of(n_rows_U, options)[::-1])

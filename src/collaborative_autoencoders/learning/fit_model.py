@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.models.ensemble import as_one, members_of
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.network import Network
@@ -139,13 +139,22 @@ def why_left_out(
 ) -> str | None:
     """Return why a model cannot be fitted on these data, or None if it can."""
     view = model_class(options.name).learns_from
-    if view == "ratings" and catalogue.lowest_rating is None:
-        return "it is fitted on ratings, and the table has no ratings"
+    if lacking := what_is_lacking(view, catalogue, train):
+        return lacking
     if train.view(view).nnz == 0:
         return f"the train part has no {view}: lower split.test_fraction and validation_fraction"
     if options.fitting is None or options.fitting.validation_metric is None:
         return None
     return why_not_computed(options.fitting.validation_metric, validation)
+
+
+def what_is_lacking(view: View, catalogue: Catalogue, train: Interactions) -> str | None:
+    """Return why a table lacks what models of this view are fitted on, or None if it has it."""
+    if view == "ratings" and catalogue.lowest_rating is None:
+        return "it is fitted on ratings, and the table has no ratings"
+    if view == "order" and train.order is None:
+        return "it is fitted on the order of likes, and the table has no timestamps"
+    return None
 
 
 class Member(NamedTuple):

@@ -5,6 +5,11 @@ from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 Task = Literal["ranking", "rating"]
+Family = Literal["sequential"]
+"""Models of a family are in a pipeline of its name and not among the default models."""
+
+BASELINES = ("popularity", "ease")
+"""Default models that the pipeline of every family fits too, to compare with."""
 
 
 class Entry(NamedTuple):
@@ -20,6 +25,9 @@ class Entry(NamedTuple):
 
     members: tuple[str, ...] = ()
     """The models whose scores it adds, if it is a stack. They have the same task."""
+
+    family: Family | None = None
+    """Family of a model that is not in the default pipeline."""
 
     about: str = ""
     """What it is, in one line with its paper, for the pages of MLflow."""
@@ -57,6 +65,13 @@ MODELS: dict[str, Entry] = {
         "ranking",
         members=("cdae", "ease"),
         about="The weighted sum of the scores of CDAE and EASE, with weights from validation.",
+    ),
+    "sequential_ease": Entry(
+        ".sequential_ease",
+        "SequentialEASE",
+        "ranking",
+        family="sequential",
+        about="Ridge regression of the next item on the latest ones, in closed form, after EASE.",
     ),
     "bias": Entry(
         ".bias",
@@ -106,8 +121,18 @@ def model_class(name: str) -> Any:
 
 
 def models_for(task: Task) -> list[str]:
-    """Return the names of the models for a task."""
-    return [name for name, entry in MODELS.items() if entry.task == task]
+    """Return the names of the default models for a task."""
+    return [name for name in default_models() if MODELS[name].task == task]
+
+
+def default_models() -> list[str]:
+    """Return the names of the models of the default pipeline: those without a family."""
+    return [name for name, entry in MODELS.items() if entry.family is None]
+
+
+def models_beside(family: Family) -> list[str]:
+    """Return the names of the models of a family, and of the baselines to compare them with."""
+    return [name for name, entry in MODELS.items() if entry.family == family or name in BASELINES]
 
 
 def single_models() -> list[str]:

@@ -29,18 +29,21 @@ def search_options(
     reason.
     Raises ValueError if the search cannot start or if none of its trials is complete.
     """
+    from collaborative_autoencoders.learning.fit_model import what_is_lacking
+    from collaborative_autoencoders.models import model_class
     from collaborative_autoencoders.tuning.results import result_of
     from collaborative_autoencoders.tuning.search import run_search
 
     model = options.name
-    Catalogue.of(data_facts, "ratings").check("ratings", train=train, validation=validation)
+    catalogue = Catalogue.of(data_facts, "ratings")
+    catalogue.check("ratings", train=train, validation=validation)
     space = search_spaces.of(tuning.space, model)
     if not type(options.model).model_fields:
         return not_searched(model, "it has no options")
     if space is None:
         return not_searched(model, f"search_spaces.{tuning.space} has no space for {model}")
-    if learns_from_ratings(model) and not data_facts["rated"]:
-        return not_searched(model, f"{model} is fitted on ratings, and the table has none")
+    if lacking := what_is_lacking(model_class(model).learns_from, catalogue, train):
+        return not_searched(model, lacking)
     search = Search(
         options=options,
         space=space,
@@ -56,13 +59,6 @@ def search_options(
 def not_searched(model: str, reason: str) -> SearchResult:
     """Return the result for a model that is not searched."""
     return {"model": model, "left_out": reason}
-
-
-def learns_from_ratings(model: str) -> bool:
-    """Return whether the model is fitted on ratings, not on likes."""
-    from collaborative_autoencoders.models import model_class
-
-    return bool(model_class(model).learns_from == "ratings")
 
 
 def summarise_search(search: SearchResult) -> dict[str, Any]:
