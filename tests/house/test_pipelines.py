@@ -4,7 +4,7 @@ import pandas as pd
 import projects
 import tracked
 
-from collaborative_autoencoders.models import MODELS, models_for, networks
+from collaborative_autoencoders.models import default_models, models_for, networks
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 
@@ -16,6 +16,7 @@ def test_the_registered_pipelines_have_these_names():
         "evaluation",
         "ranking",
         "rating",
+        "variational",
         "inference",
         "promotion",
         "tuning",
@@ -29,7 +30,7 @@ def test_the_default_pipeline_is_ranking_and_rating_together():
         for name, pipeline in register_pipelines().items()
     }
     assert nodes["__default__"] == nodes["ranking"] | nodes["rating"]
-    assert {*models_for("ranking"), *models_for("rating")} == set(MODELS)
+    assert {*models_for("ranking"), *models_for("rating")} == set(default_models())
 
 
 QUICK = {network: {"fitting": {"epochs": 1}} for network in networks()}

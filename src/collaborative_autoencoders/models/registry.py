@@ -24,6 +24,9 @@ class Entry(NamedTuple):
     about: str = ""
     """What it is, in one line with its paper, for the pages of MLflow."""
 
+    in_default: bool = True
+    """Whether a run of all models has it. Others are in a pipeline of their own."""
+
 
 MODELS: dict[str, Entry] = {
     "popularity": Entry(
@@ -50,6 +53,14 @@ MODELS: dict[str, Entry] = {
         "ranking",
         is_network=True,
         about="Denoising autoencoder of likes, with a node per user (CDAE; Wu et al., WSDM 2016).",
+    ),
+    "vae": Entry(
+        ".vae",
+        "VAE",
+        "ranking",
+        is_network=True,
+        about="CDAE with a random code per user (variational autoencoder; Liang et al., WWW 2018).",
+        in_default=False,
     ),
     "stack": Entry(
         ".stack",
@@ -105,9 +116,14 @@ def model_class(name: str) -> Any:
     return getattr(import_module(entry.module, __package__), entry.class_name)
 
 
+def default_models() -> list[str]:
+    """Return the names of the models in a run of all models."""
+    return [name for name, entry in MODELS.items() if entry.in_default]
+
+
 def models_for(task: Task) -> list[str]:
-    """Return the names of the models for a task."""
-    return [name for name, entry in MODELS.items() if entry.task == task]
+    """Return the names of the models for a task, in a run of all models."""
+    return [name for name in default_models() if MODELS[name].task == task]
 
 
 def single_models() -> list[str]:
