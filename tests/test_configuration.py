@@ -1,12 +1,16 @@
 """What an environment's parameters and catalog resolve to."""
 
+import numpy as np
 import pytest
 import yaml
 from model_options import CONF, ENVIRONMENTS, configuration_of, parameters_of
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader, with_shared_fitting
+from collaborative_autoencoders.datasets.movielens_sets import MOVIELENS
 from collaborative_autoencoders.hooks.parameters import check_parameters, problems_with_the_split
+from collaborative_autoencoders.interactions.split_options import SplitOptions, sizes_of
 from collaborative_autoencoders.models import MODELS, networks
+from collaborative_autoencoders.models.ease import gib_of_pairs
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 MOVIELENS_1M = ["autorec", "cdae-article", "leave-one-out", "ml-1m", "recbole"]
@@ -22,6 +26,10 @@ every_environment = pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.fixture(scope="module")
 def pipelines():
     return register_pipelines()
+
+
+def movielens_of(env: str) -> str | None:
+    return configuration_of(env)["catalog"]["ratings"].get("name")
 
 
 def yaml_of(path: str) -> dict:
@@ -148,11 +156,30 @@ def test_movielens_1m_is_one_line_of_globals_in_each_environment(env):
     assert not list((CONF / env).glob("catalog*"))
 
 
-def test_other_environments_use_movielens_100k_or_tables_of_their_own():
+def test_other_environments_use_another_movielens_or_tables_of_their_own():
     own = ("test", "lastfm", "flixster", "steam")
     others = set(ENVIRONMENTS) - set(MOVIELENS_1M)
-    names = {env: configuration_of(env)["catalog"]["ratings"].get("name") for env in others}
-    assert names == {"base": "ml-100k", "d2l": "ml-100k"} | dict.fromkeys(own)
+    names = {env: movielens_of(env) for env in others}
+    movielens = {"base": "ml-100k", "d2l": "ml-100k", "ml-20m": "ml-20m"}
+    assert names == movielens | dict.fromkeys(own)
+
+
+def test_the_scale_of_each_environment_is_that_of_its_movielens_set():
+    names = {env: name for env in ENVIRONMENTS if (name := movielens_of(env)) is not None}
+    declared = {env: parameters_of(env)["cleaning"]["rating_scale"] for env in names}
+    scales = {env: MOVIELENS[name].ratings.scale for env, name in names.items()}
+    assert {env: tuple(scale.values()) for env, scale in declared.items()} == scales
+
+
+def test_movielens_20m_has_the_protocol_of_strong_generalisation_and_the_papers_users():
+    small, large = parameters_of("strong-generalisation"), parameters_of("ml-20m")
+    for block in ("core", "evaluation"):
+        assert large[block] == small[block]
+    split = SplitOptions.model_validate(large["split"])
+    assert sizes_of(np.array([136_677]), split).tolist() == [[10_000, 10_000, 116_677]]
+    fractions = {"test_fraction", "validation_fraction"}
+    assert large["split"] | dict.fromkeys(fractions) == small["split"] | dict.fromkeys(fractions)
+    assert gib_of_pairs(20_720) < large["ease"]["model"]["memory_limit_gb"]
 
 
 def test_options_that_several_environments_share_are_written_once():

@@ -1,5 +1,6 @@
 """MovieLens arrives by itself, whole or not at all, and is checked whoever brought it."""
 
+import dataclasses
 import hashlib
 import io
 import os
@@ -15,24 +16,54 @@ import pytest
 from kedro.io import DatasetError
 
 from collaborative_autoencoders.datasets import fetching
-from collaborative_autoencoders.datasets.movielens import MOVIELENS, MovieLensDataset, MovieLensSet
-from collaborative_autoencoders.datasets.raw_files import ItemsFile, RatingsFile
+from collaborative_autoencoders.datasets.movielens import MovieLensDataset
+from collaborative_autoencoders.datasets.movielens_sets import MOVIELENS, MovieLensSet
+from collaborative_autoencoders.datasets.raw_forms import ItemsFile, RatingsFile
 
 RATINGS = b"1::1::5::978300760\n1::2::3::978302109\n2::1::4::0\n"
 ITEMS = "1::Misérables, Les (1995)::Drama\n2::NA::Comedy\n".encode("latin-1")
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+DAT = {
+    "ratings.dat": b"1::2::3.5::1112486027\n1::29::0.5::1112484676\n2::2::5::0\n",
+    "movies.dat": (
+        '2::Misérables, Les (1995)::Drama\n29::"Great Performances" Cats (1998)::Musical\n'
+    ).encode(),
+}
+CSV = {
+    "ratings.csv": (
+        b"userId,movieId,rating,timestamp\r\n"
+        b"1,2,3.5,1112486027\r\n1,29,0.5,1112484676\r\n2,2,5.0,0\r\n"
+    ),
+    "movies.csv": (
+        'movieId,title,genres\r\n2,"Misérables, Les (1995)",Drama\r\n'
+        '29,"""Great Performances"" Cats (1998)",Musical\r\n'
+    ).encode(),
+}
+"""The same ratings and films, as GroupLens writes them in one form and in the other."""
+
+FORMS = {
+    "ml-10m": ("ml-10M100K", DAT),
+    "ml-20m": ("ml-20m", CSV),
+    "ml-25m": ("ml-25m", CSV),
+    "ml-32m": ("ml-32m", CSV),
+    "ml-latest-small": ("ml-latest-small", CSV),
+}
+"""The folder in the archive of each data set of half stars, and files of its form."""
+
+
+def zipped(files: dict[str, bytes], folder: str = "tiny") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            archive.writestr(f"tiny/{name}", data)
+            archive.writestr(f"{folder}/{name}", data)
     return buffer.getvalue()
 
 
 WHOLE = zipped({"ratings.dat": RATINGS, "movies.dat": ITEMS})
 NO_MOVIES = zipped({"ratings.dat": RATINGS})
 ANSWERS = {"/whole.zip": WHOLE, "/no_movies.zip": NO_MOVIES, "/no_zip.zip": b"<html>Moved</html>"}
+ANSWERS |= {f"/{name}.zip": zipped(files, folder) for name, (folder, files) in FORMS.items()}
 
 
 class _GroupLens(BaseHTTPRequestHandler):
@@ -78,7 +109,7 @@ def tiny(url: str, archive: bytes = WHOLE) -> MovieLensSet:
     """A third data set takes one row: this one."""
     return MovieLensSet(
         url=url,
-        md5=hashlib.md5(archive).hexdigest(),
+        checksum=f"md5:{hashlib.md5(archive).hexdigest()}",
         ratings=RatingsFile(
             name="ratings.dat",
             separator="::",
@@ -194,6 +225,54 @@ def test_ratings_that_are_not_the_official_ones_are_not_taken_from_anywhere(
     row = tiny(f"{server}/absent.zip")
     known("tiny", row._replace(other_ways=(("a mirror", lambda: changed),)))
     with pytest.raises(DatasetError, match=r"a mirror: its ratings.dat is not the official file"):
+        dataset(tmp_path).load()
+    assert files_below(tmp_path) == []
+
+
+# Half stars, in an archive of each form
+
+
+def small(name: str, url: str) -> MovieLensSet:
+    """The row of the data set, with the sizes and the checksum of a fabricated archive."""
+    row, ratings = MOVIELENS[name], next(iter(FORMS[name][1].values()))
+    algorithm = row.checksum.split(":")[0]
+    return row._replace(
+        url=url,
+        checksum=f"{algorithm}:{hashlib.new(algorithm, ANSWERS[f'/{name}.zip']).hexdigest()}",
+        ratings=dataclasses.replace(row.ratings, rows=3, size=len(ratings)),
+        items=dataclasses.replace(row.items, rows=2),
+    )
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_half_stars_and_quoted_titles_arrive_from_each_archive_and_by_hand(
+    name: str, by_hand: bool, server: str, known: partial[None], tmp_path: Path
+) -> None:
+    known(name, small(name, f"{server}/{'absent' if by_hand else name}.zip"))
+    if by_hand:
+        place(tmp_path / name, FORMS[name][1])
+    ratings = dataset(tmp_path, name=name).load()
+    assert ratings.to_numpy().tolist() == [
+        [1, 2, 3.5, 1112486027],
+        [1, 29, 0.5, 1112484676],
+        [2, 2, 5, 0],
+    ]
+    assert ratings.attrs["checksum_is_official"] is None, "GroupLens has none of this file"
+    assert dataset(tmp_path, "items", name).load().to_numpy().tolist() == [
+        [2, "Misérables, Les (1995)"],
+        [29, '"Great Performances" Cats (1998)'],
+    ]
+    assert dataset(tmp_path, name=name).preview(nrows=1)["data"] == [[1, 2, 3.5, 1112486027]]
+    assert files_below(tmp_path) == sorted(FORMS[name][1])
+
+
+def test_an_archive_with_another_sha256_is_refused(
+    server: str, known: partial[None], tmp_path: Path
+) -> None:
+    url = f"{server}/ml-latest-small.zip"
+    known("tiny", MOVIELENS["ml-latest-small"]._replace(url=url))
+    with pytest.raises(DatasetError, match="does not match the known hash"):
         dataset(tmp_path).load()
     assert files_below(tmp_path) == []
 

@@ -8,12 +8,11 @@ import pytest
 from kedro.io import DatasetError
 
 from collaborative_autoencoders.datasets.raw_files import (
-    ItemsFile,
-    RatingsFile,
     first_rows,
     read_items,
     read_ratings,
 )
+from collaborative_autoencoders.datasets.raw_forms import ItemsFile, RatingsFile
 
 RATINGS = b"1::1::5::978300760\n1::2::3::978302109\n2::1::4::0\n"
 ITEMS = "1::Misérables, Les (1995)::Drama\n2::NA::Comedy\n".encode("latin-1")
@@ -26,6 +25,10 @@ RATINGS_FORM = RatingsFile(
     sha256=hashlib.sha256(RATINGS).hexdigest(),
 )
 ITEMS_FORM = ItemsFile(name="movies.dat", separator="::", rows=2)
+CSV_ITEMS = 'movieId,title,genres\n1,"Misérables, Les (1995)",Drama\n2,NA,Comedy\n'
+CSV_FORM = ItemsFile(
+    name="movies.csv", separator=",", rows=2, header="movieId,title,genres", encoding="utf-8"
+)
 
 
 @pytest.fixture
@@ -57,6 +60,34 @@ def test_items_are_latin_1_and_a_film_may_be_called_na(path: Path) -> None:
     path.write_bytes(ITEMS)
     items = read_items(path, ITEMS_FORM)
     assert items.to_numpy().tolist() == [[1, "Misérables, Les (1995)"], [2, "NA"]]
+
+
+def test_first_rows_of_a_csv_file_are_those_below_its_header(path: Path) -> None:
+    path.write_bytes(CSV_ITEMS.encode())
+    assert first_rows(path, CSV_FORM, 1).to_numpy().tolist() == [[1, "Misérables, Les (1995)"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (
+            CSV_ITEMS.split("\n", 1)[1].encode(),
+            "line 1: '1,\"Mis.*' is not the header movieId,title",
+        ),
+        (CSV_ITEMS.replace(",genres", ",year").encode(), "line 1: 'movieId,title,year' is not the"),
+        (CSV_ITEMS.replace("2,NA", "02,NA").encode(), "row 2: item_id '02' is not a whole number"),
+        (CSV_ITEMS.replace('(1995)"', "(1995)").encode(), "EOF inside string"),
+        (CSV_ITEMS.encode("latin-1"), "'utf-8' codec can't decode byte 0xe9"),
+    ],
+)
+def test_a_bad_csv_file_is_named_with_its_place_and_the_mend(
+    data: bytes, reason: str, path: Path
+) -> None:
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match=reason) as caught:
+        read_items(path, CSV_FORM)
+    assert str(path) in str(caught.value)
+    assert "Delete file.dat and run again to download it" in str(caught.value)
 
 
 def test_line_ends_of_windows_change_nothing(path: Path) -> None:

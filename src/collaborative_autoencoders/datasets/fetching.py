@@ -18,12 +18,13 @@ class FetchError(Exception):
     """A failed download; the message is the reason."""
 
 
-def files_of_archive(url: str, md5: str, names: tuple[str, ...]) -> dict[str, bytes]:
+def files_of_archive(url: str, checksum: str, names: tuple[str, ...]) -> dict[str, bytes]:
     """Return the bytes of the named files of the zip at `url`, by name without folder.
 
-    A progress bar is shown on a terminal. Raises FetchError if the host cannot be reached or does
-    not answer in time, answers with an error, sends a truncated body or a file with another MD5, or
-    if the archive is not a valid zip or does not contain a file.
+    `checksum` is `md5:…` or `sha256:…`. A progress bar is shown on a terminal. Raises FetchError if
+    the host cannot be reached or does not answer in time, answers with an error, sends a truncated
+    body or a file with another checksum, or if the archive is not a valid zip or does not contain a
+    file.
     """
     import pooch  # takes 0.3 s with requests, and most runs download nothing
 
@@ -40,9 +41,7 @@ def files_of_archive(url: str, md5: str, names: tuple[str, ...]) -> dict[str, by
             chunk_size=2**16,
         )
         try:
-            archive = pooch.retrieve(
-                url, known_hash=f"md5:{md5}", path=folder, downloader=downloader
-            )
+            archive = pooch.retrieve(url, known_hash=checksum, path=folder, downloader=downloader)
         except (OSError, ValueError) as error:  # requests raises OSErrors, pooch ValueErrors
             raise FetchError(str(error)) from error
         return _unzip(Path(archive), names)

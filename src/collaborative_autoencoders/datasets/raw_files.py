@@ -1,11 +1,8 @@
 """MovieLens files as tables; every row is checked, and an error shows the first bad row."""
 
 import csv
-import hashlib
 import io
-from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
 
 import pandas as pd
 from kedro.io import DatasetError
@@ -13,52 +10,10 @@ from kedro.io import DatasetError
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
 from collaborative_autoencoders.datasets.own_csv import TEXT
 from collaborative_autoencoders.datasets.places import FileIn
+from collaborative_autoencoders.datasets.raw_forms import ItemsFile, RatingsFile, checksum
 from collaborative_autoencoders.interactions.text_ids import integers_of
 
 _LARGEST = 2**53  # of ids and seconds: larger integers are not exact as floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class RatingsFile:
-    """The format of a file of ratings, and facts about the official file."""
-
-    columns: ClassVar = (USER, ITEM, RATING, TIMESTAMP)
-    more_columns: ClassVar = False
-
-    name: str
-    separator: str
-    rows: int
-    """Number of ratings, one per row; there is no header."""
-    scale: tuple[float, float]
-    """Lowest and highest rating."""
-    size: int
-    """Size of the official file in bytes."""
-    sha256: str | None
-    """SHA-256 of the official file in hexadecimal; None if it is not published."""
-
-    def is_official(self, data: bytes) -> bool | None:
-        """Return whether these are the bytes of the official file; None if it cannot be checked."""
-        if len(data) != self.size:
-            return False
-        return None if self.sha256 is None else checksum(data) == self.sha256
-
-
-@dataclass(frozen=True, kw_only=True)
-class ItemsFile:
-    """The format of a file of items. Columns after the title, such as genres, are not read."""
-
-    columns: ClassVar = (ITEM, TITLE)
-    more_columns: ClassVar = True
-
-    name: str
-    separator: str
-    rows: int
-    """Number of items, one per row; there is no header."""
-
-
-def checksum(data: bytes) -> str:
-    """Return the SHA-256 of the bytes in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def read_ratings(path: FileIn, form: RatingsFile) -> pd.DataFrame:
@@ -99,7 +54,7 @@ def read_items(path: FileIn, form: ItemsFile) -> pd.DataFrame:
 def first_rows(path: FileIn, form: RatingsFile | ItemsFile, nrows: int) -> pd.DataFrame:
     """Return the first rows of a file of ratings or items, unchecked; the rest is not read."""
     with path.open("rb") as file:
-        rows = _parse(b"".join(islice(file, nrows)), path, form)
+        rows = _parse(b"".join(islice(file, nrows + _lines_of_header(form))), path, form)
     for name in {USER, ITEM} & set(rows):
         numbers = integers_of(rows[name])
         rows[name] = rows[name].astype("str") if numbers is None else numbers
@@ -118,20 +73,29 @@ def _parse(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> pd.DataF
             names=list(form.columns),
             usecols=range(len(form.columns)) if form.more_columns else None,
             dtype=dict.fromkeys({USER, ITEM} & set(form.columns), TEXT),
-            encoding="latin-1",
-            quoting=csv.QUOTE_NONE,
+            encoding=form.encoding,
+            skiprows=_lines_of_header(form),
+            quoting=csv.QUOTE_NONE if form.header is None else csv.QUOTE_MINIMAL,
             keep_default_na=False,  # a film may be called "NA"
-            skip_blank_lines=False,  # so that row numbers are line numbers
+            skip_blank_lines=False,  # so that rows are counted as in the file
             low_memory=False,
         )
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: {error}. {_fix(path)}") from error
 
 
+def _lines_of_header(form: RatingsFile | ItemsFile) -> int:
+    return 0 if form.header is None else 1
+
+
 def _refuse_other_columns(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> None:
-    if not data.strip():
+    if not data or data.isspace():
         raise DatasetError(f"{path} is empty. {_fix(path)}")
-    first_line = data.split(b"\n", 1)[0].decode("latin-1").rstrip("\r")
+    first_line = io.BytesIO(data).readline().decode("latin-1").rstrip("\r\n")
+    if form.header not in (None, first_line):
+        raise DatasetError(
+            f"{path}, line 1: {first_line[:80]!r} is not the header {form.header}. {_fix(path)}"
+        )
     n_fields, n_columns = len(first_line.split(form.separator)), len(form.columns)
     if n_fields < n_columns or (n_fields > n_columns and not form.more_columns):
         raise DatasetError(
