@@ -23,6 +23,7 @@ from .plan import PLAN, TUNING_SEED, Job, jobs_of, read_plan
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "results.md"
+TITLE = "Published results, and ours"
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
         run_all(
             [job for job in jobs_of(plan, asked.seeds) if job.name not in done], benchmark, asked
         )
-    publishing.publish(benchmark, plan, asked.page)
+    publishing.publish(benchmark, plan, asked)
     print(f"{asked.page} is written; the MLflow run is {benchmark}")
 
 
@@ -84,6 +85,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--page-only", action="store_true", help="run nothing")
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--title", default=TITLE, help="of the page")
     parser.add_argument("--project", type=Path, default=ROOT)
     asked = parser.parse_args()
     if TUNING_SEED in asked.seeds:

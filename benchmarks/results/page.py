@@ -8,7 +8,7 @@ import pandas as pd
 from .means import Mean, by_seed, has, mean_of, reached
 from .plan import TUNING_SEED, Protocol, Row, Target
 
-HEAD = """# Published results, and ours
+HEAD = """# {title}
 
 This page is written by `make benchmark`; do not edit it. Figures are comparable only under the same
 protocol. Each protocol is an environment, `conf/<name>/`, with the committed settings, and each row
@@ -19,11 +19,13 @@ evaluated for this page only. Intervals over users and all other metrics are in 
 """
 
 
-def page_of(plan: Mapping[str, Protocol], figures: pd.DataFrame, about: Mapping[str, str]) -> str:
+def page_of(
+    title: str, plan: Mapping[str, Protocol], figures: pd.DataFrame, about: Mapping[str, str]
+) -> str:
     """Return the whole page in Markdown."""
     evaluated = figures[~figures["ablation"]]
     seeds = ", ".join(map(str, sorted(evaluated["split_seed"].unique())))
-    parts = [HEAD.format(seeds=seeds, tuning=TUNING_SEED)]
+    parts = [HEAD.format(title=title, seeds=seeds, tuning=TUNING_SEED)]
     for name, protocol in plan.items():
         of_protocol = figures["protocol"] == name
         parts += protocol_part(

@@ -56,7 +56,7 @@ class Protocol(Options):
     source: str
     """Where the figures were published."""
     models: list[Row]
-    """Rows of the whole pipeline, with the options of the environment."""
+    """Rows of the whole pipeline, with the options of the environment. If empty, it is not run."""
     variants: list[Row]
     """Rows with a run each: one model with changes."""
     notes: list[str] = Field(default_factory=list)
@@ -101,10 +101,11 @@ def read_plan(path: Path = PLAN) -> dict[str, Protocol]:
 
 
 def jobs_of(plan: dict[str, Protocol], split_seeds: list[int]) -> list[Job]:
-    """Return every run of the plan: whole pipelines, then ablations, then variants."""
+    """Return every run of the plan: whole pipelines with rows, then ablations, then variants."""
     whole = [
         Job(name, block.pipeline, split_seed, {row.model: row.name for row in block.models})
         for name, block in plan.items()
+        if block.models
         for split_seed in split_seeds
     ]
     variants = [

@@ -18,7 +18,7 @@ from collaborative_autoencoders.tracking.provenance import git_state
 from .collecting import commits_of, figures_of, finished_jobs, seconds_of
 from .means import by_seed, has, mean_of
 from .page import page_of
-from .plan import Protocol, slug
+from .plan import PLAN, Protocol, slug
 from .running import EXPERIMENT
 
 __all__ = ["finished_jobs", "open_run", "open_store", "publish"]
@@ -48,11 +48,11 @@ def open_run(go_on: str | None, asked: argparse.Namespace) -> str:
     return str(run.info.run_id)
 
 
-def publish(benchmark: str, plan: Mapping[str, Protocol], page: Path) -> None:
+def publish(benchmark: str, plan: Mapping[str, Protocol], asked: argparse.Namespace) -> None:
     """Write the page, and log it with its means and the figures behind them."""
     figures = figures_of(benchmark)
-    text = page_of(plan, figures, about(benchmark, figures))
-    write_beside_and_rename(page, text.encode())
+    text = page_of(asked.title, plan, figures, about(benchmark, figures, asked.plan))
+    write_beside_and_rename(asked.page, text.encode())
     client = mlflow.MlflowClient()
     client.log_text(benchmark, text, "results.md")
     client.log_text(benchmark, figures.to_csv(index=False), "figures.csv")
@@ -76,15 +76,16 @@ def means(plan: Mapping[str, Protocol], figures: pd.DataFrame) -> dict[str, floa
     return found
 
 
-def about(benchmark: str, figures: pd.DataFrame) -> dict[str, str]:
+def about(benchmark: str, figures: pd.DataFrame, plan: Path) -> dict[str, str]:
     """Return what is needed to reproduce the page: commit, machine, versions, MLflow run."""
     run = mlflow.get_run(benchmark)
     params = run.data.params
     packages = ("torch", "numpy", "scipy", "pandas", "kedro", "mlflow")
     minutes = seconds_of(benchmark) / 60
     seeds = " ".join(map(str, sorted(figures.loc[~figures["ablation"], "split_seed"].unique())))
+    chosen = "" if plan == PLAN else f" --plan benchmarks/results/{plan.name}"
     return {
-        "command": f"`python -m benchmarks.results --seeds {seeds}`",
+        "command": f"`python -m benchmarks.results --seeds {seeds}{chosen}`",
         "commit": ", ".join(f"`{commit}`" for commit in commits_of(benchmark)) or "unknown",
         "machine": f"{processor()}, {os.cpu_count()} cores, no GPU used",
         "versions": ", ".join(

@@ -6,8 +6,8 @@ from typing import get_args
 
 from kedro.pipeline import Pipeline
 
-from .models import MODELS, models_for
-from .models.registry import Entry, Family, default_models, models_beside, single_models
+from .models import MODELS, default_models, models_for
+from .models.registry import Entry, Family, models_beside, single_models
 from .pipelines import (
     data_engineering,
     evaluation,

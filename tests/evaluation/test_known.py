@@ -1,5 +1,7 @@
 """What a model may know: the view and the parts it was fitted on, and no test rating."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evaluation.small_world import (
@@ -39,6 +41,26 @@ def test_a_model_reads_the_view_and_the_parts_it_was_fitted_on(model, refitted, 
         Fitted("model", model(), None, refitted, PARTS), train=TRAIN, validation=VALIDATION
     )
     assert np.array_equal(known.histories_UI.toarray(), history)
+
+
+class InOrder(LowerFirst):
+    learns_from = "order"
+
+
+@pytest.mark.parametrize("refitted", [False, True])
+def test_a_model_of_order_reads_the_latest_items_though_it_was_fitted_on_train_alone(refitted):
+    train, validation = (
+        replace(each, order=likes_in_order)
+        for each, likes_in_order in (
+            (TRAIN, matrix([1, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 0])),
+            (VALIDATION, matrix([0, 0, 2, 0, 0], *[[0] * 5] * 3)),
+        )
+    )
+    fitted = Fitted("model", InOrder(), refitted=refitted)
+
+    known = histories_for(fitted, train=train, validation=validation)
+
+    assert known.histories_UI.toarray()[0].tolist() == [1, 0, 2, 0, 0]
 
 
 def test_seen_are_all_ratings_of_train_and_validation_whatever_the_model_reads():

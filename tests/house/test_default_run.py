@@ -13,7 +13,7 @@ import tracked
 import yaml
 from model_options import CONF
 
-from collaborative_autoencoders.models import MODELS, models_for
+from collaborative_autoencoders.models import default_models, models_for
 
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
 AT_EVERY_K = [f"{name}_at_{k}" for name in (*LISTS, "capped_recall") for k in (1, 5, 10)]
@@ -37,7 +37,7 @@ def differences(finished_world: Path) -> dict[str, pd.DataFrame]:
 
 
 def test_the_leaderboard_has_a_row_per_model_and_every_metric_at_every_k(leaderboard):
-    assert sorted(leaderboard.index) == sorted(MODELS)
+    assert sorted(leaderboard.index) == sorted(default_models())
     columns = [*AT_EVERY_K, "users_judged", "fit_seconds"]
     assert leaderboard[columns].notna().all(axis=None)
     assert leaderboard["left_out"].isna().all()
@@ -60,7 +60,7 @@ def test_means_lie_within_their_intervals(leaderboard):
 
 
 def test_every_pair_of_models_is_compared_in_the_metrics_that_sort_the_two_tables(differences):
-    pairs = set(permutations(MODELS, 2))
+    pairs = set(permutations(default_models(), 2))
     assert set(differences) == {"ndcg_at_10", "rmse"}
     assert all(set(table.index) == pairs for table in differences.values())
     assert differences["ndcg_at_10"].loc[("cdae", "popularity"), "verdict"] == "better"
@@ -87,7 +87,7 @@ def test_networks_learn_the_pattern_that_baselines_cannot_represent(leaderboard)
     assert leaderboard.loc["autorec", "rmse"] < 0.5 * leaderboard.loc["bias", "rmse"]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_ranked_items_are_lists_of_ten_with_ranks_from_one(finished_world, model):
     folder = finished_world / "data/07_model_output/test"
     ranked = pd.read_parquet(folder / model / "ranked_items.parquet")
@@ -98,7 +98,7 @@ def test_ranked_items_are_lists_of_ten_with_ranks_from_one(finished_world, model
     assert lists["score"].is_monotonic_decreasing.all()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_metrics_are_the_means_of_user_scores(finished_world, model):
     folder = finished_world / "data/08_reporting/test" / model
     scores = pd.read_parquet(folder / "user_scores.parquet")
@@ -120,7 +120,7 @@ def test_a_typed_run_ends_with_the_leaderboard_and_the_next_commands(typed_world
     assert typed_world.done.returncode == 0
     _, _, tables = typed_world.done.stdout.partition("Lists of 10, sorted by ndcg_at_10")
     lists, _, ratings = tables.partition("Ratings, sorted by rmse")
-    assert [model for model in MODELS if model in lists] == list(MODELS)
+    assert [model for model in default_models() if model in lists] == default_models()
     assert set(models_for("rating")) <= set(ratings.split())
     assert "kedro mlflow ui" in ratings
     assert "kedro viz run" in ratings

@@ -7,8 +7,8 @@ import projects
 import pytest
 import tracked
 
-from collaborative_autoencoders.models import MODELS, models_for, networks
-from collaborative_autoencoders.models.registry import Family, default_models
+from collaborative_autoencoders.models import MODELS, default_models, models_for, networks
+from collaborative_autoencoders.models.registry import BESIDE, Family
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 
@@ -21,6 +21,7 @@ def test_the_registered_pipelines_have_these_names():
         "ranking",
         "rating",
         "sequential",
+        "variational",
         "all_models",
         "inference",
         "promotion",
@@ -47,7 +48,7 @@ def test_a_family_is_beside_baselines_and_all_models_are_all(family):
         for name, pipeline in pipelines.items()
     }
     of_family = {name for name, entry in MODELS.items() if entry.family == family}
-    assert fitted[family] == of_family | {"popularity", "ease"}
+    assert fitted[family] == of_family | set(BESIDE[family])
     assert not of_family & fitted["__default__"]
     assert fitted["all_models"] == MODELS.keys()
 

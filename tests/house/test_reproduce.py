@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
 from collaborative_autoencoders.cli import cli
-from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.reproduce.comparison import compare_histories, distance, family
 from collaborative_autoencoders.tracking.provenance import selection, versions_and_machine
 
@@ -103,13 +103,13 @@ def test_the_typed_command_reproduces_a_run_and_its_models_to_the_last_digit(pro
     assert done.exit_code == 0, done.output
     rows = [line.split() for line in done.stdout.partition("to the last digit")[2].splitlines()]
     found = {row[-4]: row for row in rows if row and row[-1] == "–"}
-    assert set(found) == {"run", *MODELS}  # the first row is that of the parent run
+    assert set(found) == {"run", *default_models()}  # the first row is that of the parent run
     assert all(row[-3] == row[-2] for row in found.values())
-    assert all(int(found[model][-2]) > 10 for model in MODELS)
+    assert all(int(found[model][-2]) > 10 for model in default_models())
     assert "metrics are the same at every step" in done.stdout
     parent, children = tracked.last_run(project)
     assert parent.data.tags["reproduces"] == whole
-    assert set(children) == set(MODELS)
+    assert set(children) == set(default_models())
     assert user_files(project) == before
     assert (project / f"data/08_reporting/reproduce/{whole[:8]}/leaderboard.csv").is_file()
 

@@ -8,10 +8,10 @@ from kedro.pipeline.node import Node
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.tracking.sqlite import sqlite_url
 
-FINISHED = dict.fromkeys(["", *MODELS], "FINISHED")
+FINISHED = dict.fromkeys(["", *default_models()], "FINISHED")
 
 
 class PlantedError(Exception):
@@ -89,7 +89,7 @@ def test_a_model_whose_fit_fails_has_a_failed_run_with_the_reason(project, fail_
 
 
 def test_a_failing_model_leaves_the_runs_of_complete_models_finished(finished, fail_at):
-    first, *_, last = sorted(MODELS)  # the order of the run
+    first, *_, last = sorted(default_models())  # the order of the run
     nodes = [f"{model}.{node}" for model in (first, last) for node in ("break_down", "draw_curves")]
     fail_at(f"{last}.break_down")
     run_and_fail(finished, node_names=nodes)

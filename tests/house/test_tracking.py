@@ -12,13 +12,13 @@ import yaml
 
 from collaborative_autoencoders.hooks.dataset_logging import rounded
 from collaborative_autoencoders.markdown import escaped
-from collaborative_autoencoders.models import MODELS, model_class
+from collaborative_autoencoders.models import MODELS, default_models, model_class
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.serving.description import NOTE
 from collaborative_autoencoders.tracking.metric_names import plain_metrics
 from collaborative_autoencoders.tracking.provenance import code_of, git, git_state
 
-NETWORKS = [model for model in MODELS if issubclass(model_class(model), Network)]
+NETWORKS = [model for model in default_models() if issubclass(model_class(model), Network)]
 LISTS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "gini", "coverage", "novelty")
 OF_TWO_MODELS = ["difference", "difference_low", "difference_high", "compared_with_above"]
 """Columns of the leaderboard that are no metrics of one model."""
@@ -37,8 +37,8 @@ def children(finished_world):
 
 def test_a_run_is_one_parent_and_one_child_per_model(finished_world, parent, children):
     assert parent.info.run_name == "test: default"
-    assert sorted(children) == sorted(MODELS)
-    assert len(tracked.all_runs(finished_world)) == 1 + len(MODELS)
+    assert sorted(children) == sorted(default_models())
+    assert len(tracked.all_runs(finished_world)) == 1 + len(default_models())
     assert set(tracked.statuses(finished_world).values()) == {"FINISHED"}
 
 
@@ -50,7 +50,7 @@ def test_networks_have_the_same_parameters_except_for_their_model_block(children
     assert all(names == shared[0] for names in shared)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_options_of_a_model_are_flat_and_without_its_name(children, model):
     params = children[model].data.params
     groups = {name.split(".")[0] for name in params}
@@ -89,10 +89,10 @@ def test_the_parent_has_the_headline_of_the_best_model_and_the_leaderboard(paren
     note = parent.data.tags[NOTE]
     assert note.startswith("`")
     assert "Data: fabricated" in note
-    assert all(f"| {escaped(model)}&ensp; |" in note for model in MODELS)
+    assert all(f"| {escaped(model)}&ensp; |" in note for model in default_models())
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_a_child_says_what_it_is_and_how_to_ask_it(finished_world, children, model):
     note = children[model].data.tags[NOTE]
     version = tracked.store(finished_world).get_model_version(model, "1")
@@ -102,13 +102,13 @@ def test_a_child_says_what_it_is_and_how_to_ask_it(finished_world, children, mod
     assert str(finished_world) not in note
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_a_child_has_every_metric_at_every_k(children, model):
     names = {f"{name}_at_{k}" for name in LISTS for k in (1, 5, 10)}
     assert names | {"fit_seconds", "users_judged"} <= plain_metrics(children[model]).keys()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_the_metrics_of_a_child_are_its_row_of_the_leaderboard(finished_world, children, model):
     board = pd.read_csv(finished_world / REPORTS / "leaderboard.csv").set_index("model")
     row = board.loc[model].drop(["left_out", *OF_TWO_MODELS]).dropna().astype(float)
@@ -116,7 +116,7 @@ def test_the_metrics_of_a_child_are_its_row_of_the_leaderboard(finished_world, c
     assert logged == pytest.approx(row.to_dict())
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_the_metrics_of_groups_are_metrics_of_the_child(finished_world, children, model):
     written = json.loads((finished_world / REPORTS / model / "group_metrics.json").read_text())
     assert {"ndcg_at_10_fifth_1", "recall_at_10_head", "recall_at_10_tail"} < set(written)
@@ -135,7 +135,7 @@ def test_curves_have_a_point_per_epoch(finished_world, children, model):
         assert [point.step for point in points] == list(range(1, facts["epochs"] + 1))
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", default_models())
 def test_a_child_has_its_curves_as_a_figure(children, model):
     drawn = tracked.artifact(children[model], "curves.svg")
     page = tracked.artifacts(children[model]) / "curves.html"
@@ -176,7 +176,7 @@ def test_a_rounded_table_keeps_counts_and_the_digits_of_small_numbers():
 def test_the_parent_has_the_figures_of_all_models(parent, figure):
     for ending in ("html", "svg"):
         content = tracked.artifact(parent, f"{figure}.{ending}")
-        assert [model for model in MODELS if model in content] == list(MODELS)
+        assert [model for model in default_models() if model in content] == default_models()
 
 
 def test_every_run_has_its_data_as_input(parent, children):

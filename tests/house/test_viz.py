@@ -10,7 +10,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro_viz.integrations.deployment.deployer_factory import DeployerFactory
 from kedro_viz.server import load_and_populate_data
 
-from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models import default_models
 
 LAYERS = [path.name for path in sorted((projects.REPOSITORY / "data").glob("0*")) if path.is_dir()]
 
@@ -48,7 +48,11 @@ def at_first_sight(answer: dict) -> set[str]:
 
 def test_each_model_is_a_box_in_the_box_of_all_models(built):
     boxes = set(pipeline(built)["modular_pipelines"]) - {"__root__"}
-    assert boxes == {"data_engineering", "models", *(f"models.{model}" for model in MODELS)}
+    assert boxes == {
+        "data_engineering",
+        "models",
+        *(f"models.{model}" for model in default_models()),
+    }
 
 
 @pytest.mark.parametrize(("name", "most"), [("__default__", 30), ("ranking", 20), ("rating", 20)])

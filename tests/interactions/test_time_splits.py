@@ -236,3 +236,20 @@ def test_the_row_of_the_raw_table_is_kept_and_is_not_content():
     assert clean["row"].tolist() == [2, 3, 1]
     assert reversed_clean["row"].tolist() == [2, 1, 3]
     assert checksum_of(clean) == checksum_of(reversed_clean)
+
+
+def test_users_whose_test_row_is_decided_by_a_tie_are_counted():
+    #                 tied across        not tied         tied in the test part only
+    rows = [(0, 0, 5), (0, 1, 7), (0, 2, 7), (1, 0, 1), (1, 1, 2), (2, 0, 1), (2, 1, 2), (2, 2, 2)]
+    ratings = make_ratings(rows)
+    options = make_options(kind="last", test_last=1, validation_last=0)
+    two_last = make_options(kind="last", test_last=2, validation_last=0)
+
+    report, of_two = (
+        report_split(split_interactions(ratings, index_ids(ratings), each, 4), each)
+        for each in (options, two_last)
+    )
+
+    assert (report.tied_users, of_two.tied_users) == (2, 0)
+    assert "split.ties=hash" in report.about_ties
+    assert of_two.about_ties is None

@@ -52,6 +52,16 @@ def test_the_schedule_rises_then_falls_along_a_cosine():
     assert found == pytest.approx([1 / 2, 1, 0.5 * (1 + math.cos(math.pi / 2)), 0])
 
 
+def test_a_network_is_told_the_share_of_the_steps_that_are_done(monkeypatch):
+    told, loss = [], CDAE.loss
+    monkeypatch.setattr(
+        CDAE, "loss", lambda self, *given: told.append(self.done) or loss(self, *given)
+    )
+    outcome_of(refit=False, fitting__epochs=2, fitting__batch_size=20)
+    steps = 2 * 2  # 40 users in batches of 20
+    assert told == pytest.approx([(step + 0.5) / steps for step in range(steps)])
+
+
 def test_a_constant_schedule_stays_after_its_warm_up():
     assert factors(1, 2, 9, schedule="constant", warmup_fraction=0.2) == [0.5, 1, 1]
 

@@ -129,7 +129,7 @@ def test_a_model_says_whether_a_known_user_s_history_is_read(models, name):
     assert follows == (model.reads_histories and name != "bias")
 
 
-@pytest.mark.parametrize("name", ["cdae", "autorec", "stack", "blend"])
+@pytest.mark.parametrize("name", ["cdae", "vae", "autorec", "stack", "blend"])
 def test_a_model_that_learns_tastes_puts_the_right_kind_of_item_first(models, name):
     assert share_of_right_kind(models[name].model, WORLD) > 0.95
 

@@ -19,7 +19,7 @@ from collaborative_autoencoders.interactions.unseen_users import (
     choose_users,
     without_users,
 )
-from collaborative_autoencoders.models import MODELS, models_for, networks
+from collaborative_autoencoders.models import default_models, models_for, networks
 from collaborative_autoencoders.models.bytes import model_from_bytes
 
 PARTS = ("train", "validation")
@@ -189,7 +189,7 @@ def test_a_rating_of_an_unseen_user_is_predicted_from_the_history_alone(project,
     np.testing.assert_allclose(scores(project, name)["rmse_sum"], squared, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", default_models())
 def test_the_same_users_as_known_users_have_the_scores_of_the_evaluation(project, name):
     evaluated = pd.read_parquet(project / REPORTS / name / "user_scores.parquet")
     expected = evaluated.iloc[held_out(project)].reset_index(drop=True)
@@ -199,7 +199,7 @@ def test_the_same_users_as_known_users_have_the_scores_of_the_evaluation(project
 
 def test_the_comparison_has_the_means_and_paired_differences_of_every_model(project):
     table = comparison(project).set_index(["model", "metric"])
-    for name in MODELS:
+    for name in default_models():
         row = table.loc[(name, "ndcg_at_10")]
         unseen, known = (scores(project, name, kind)["ndcg_at_10"] for kind in ("unseen", "known"))
         assert row["unseen"] == pytest.approx(unseen.mean())
@@ -219,8 +219,8 @@ def test_in_a_world_with_two_tastes_cdae_is_better_than_popularity_for_unseen_us
 def test_the_figures_are_metrics_of_one_run_per_model(project):
     parent, children = tracked.last_run(project)
     assert parent.info.run_name == "test: unseen_users"
-    assert sorted(children) == sorted(MODELS)
-    for name in MODELS:
+    assert sorted(children) == sorted(default_models())
+    for name in default_models():
         metrics = children[name].data.metrics
         kept = json.loads((project / REPORTS / name / "unseen_metrics.json").read_text())
         assert metrics["unseen/unseen_ndcg_at_10"] == pytest.approx(kept["unseen_ndcg_at_10"])
@@ -236,7 +236,7 @@ def test_the_table_on_the_terminal_has_at_most_80_characters_a_line(ran):
     lines = [line.rstrip() for line in printed.splitlines()]
     table = lines[lines.index("18 users that the fit has not seen") :]
     assert max(map(len, table)) <= 80
-    assert set(MODELS) < {line.split()[0] for line in table if line}
+    assert set(default_models()) < {line.split()[0] for line in table if line}
 
 
 def test_in_data_without_ratings_rating_models_are_left_out(project, tmp_path):

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import validate_schema
 from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Schema
 
-from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.serving.request_schema import row_schema, row_table
 
 
@@ -33,7 +33,7 @@ def test_every_model_is_registered_with_signature_example_and_alias(registered):
     mlflow.set_tracking_uri(store_of(registered))
     client = mlflow.MlflowClient()
     names = {model.name for model in client.search_registered_models()}
-    assert names == set(MODELS)
+    assert names == set(default_models())
     for name in names:
         version = client.get_model_version_by_alias(name, "champion")
         run = client.get_run(version.run_id)
@@ -87,7 +87,7 @@ def test_every_narrower_type_of_mlflow_refuses_what_is_right(narrower, cells):
 
 def test_the_first_version_is_champion_and_challenger_with_the_reason(registered):
     client = mlflow.MlflowClient(store_of(registered))
-    for name in MODELS:
+    for name in default_models():
         first = client.get_model_version(name, "1")
         assert first.tags["promotion"] == "promoted"
         assert "no champion yet" in first.tags["promotion_reason"]

@@ -24,7 +24,8 @@ class Known(NamedTuple):
     """
 
     histories_UI: csr_array
-    """What the model reads, (U, I): its view, ratings or likes, of the parts it was fitted on."""
+    """What the model reads, (U, I): its view of the parts it was fitted on. Of a model that learns
+    from order, of train and validation: without its latest items it would be another history."""
 
     seen_UI: csr_array
     """Items that are not recommended, (U, I): every rating in train or validation, and every
@@ -82,11 +83,12 @@ def histories_for(
 
     The parts may contain other users than those the model was fitted on.
     """
+    view = fitted_model(fitted).learns_from
     both = seen = train.joined(validation)
-    histories = both if fitted.refitted else train.with_fold_in_of(validation)
+    reads_both = fitted.refitted or view == "order"
+    histories = both if reads_both else train.with_fold_in_of(validation)
     if fold_in is not None:
         histories, seen = histories.joined(fold_in), both.joined(fold_in)
-    view = fitted_model(fitted).learns_from
     likes_I = count_likes(both.seen_by(view))
     return Known(histories.view(view), seen.seen_by(view).ratings, likes_I)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from .sparse import user_of_cells
 from .split_options import Kind, SplitOptions
 from .splitting import Split
 
@@ -51,6 +52,9 @@ class SplitReport(NamedTuple):
     short_users: int
     """Users of whom some rows are to be held out (kinds last and users) and who have too few."""
 
+    tied_users: int
+    """Users with a test rating at the time of one that is not test (kinds last and time)."""
+
     def __str__(self) -> str:
         return (
             f"Split: {self.train:,} ratings in train, {self.validation:,} in validation, "
@@ -66,6 +70,17 @@ class SplitReport(NamedTuple):
         return (
             f"{self.short_users:,} users have too few ratings to hold any out: all of theirs "
             f"{where}, and they have no metrics."
+        )
+
+    @property
+    def about_ties(self) -> str | None:
+        """How many users' test ratings are decided by ties; None if there is none."""
+        if not self.tied_users:
+            return None
+        return (
+            f"{self.tied_users:,} users have a test rating at the time of one that is not test, so "
+            "split.ties decides which of them is test. What hangs on it: run again with --params "
+            "split.ties=hash (or table), and outputs=NAME to keep these files."
         )
 
     @property
@@ -106,6 +121,7 @@ def report_split(split: Split, options: SplitOptions) -> SplitReport:
         items_not_in_train=int(not_in_train_I.sum()),
         shown=sum(part.whole.ratings.nnz - part.ratings.nnz for part in split),
         short_users=count_short_users(split, options),
+        tied_users=count_tied_users(split, options),
     )
 
 
@@ -120,6 +136,18 @@ def count_short_users(split: Split, options: SplitOptions) -> int:
     else:
         return 0
     return int(((n_kept_U > 0) & (n_held_out_U == 0)).sum())
+
+
+def count_tied_users(split: Split, options: SplitOptions) -> int:
+    """Return the number of users of whom ties in time decide which rows are test."""
+    known_UI, test_UI = split.train.joined(split.validation).times, split.test.times
+    if options.kind not in ("last", "time") or known_UI is None or test_UI is None:
+        return 0
+    latest_U = np.full(known_UI.shape[0], -np.inf)
+    np.maximum.at(latest_U, user_of_cells(known_UI), known_UI.data)
+    earliest_U = np.full(known_UI.shape[0], np.inf)
+    np.minimum.at(earliest_U, user_of_cells(test_UI), test_UI.data)
+    return int((latest_U == earliest_U).sum())
 
 
 def _per_user(part_UI: csr_array) -> NDArray[np.integer]:

@@ -118,6 +118,7 @@ def one_epoch(
     total = torch.zeros((), device=rows.device)
     n_batches = options.n_batches(len(rows.observed()))
     for batch in shuffled_batches(rows, n_batches, generator):
+        network.done = (scheduler.last_epoch + 0.5) / (n_batches * options.epochs)
         loss = network.loss(batch, generator)
         optimizer.zero_grad()
         loss.backward()

@@ -1,5 +1,5 @@
 """The models: definition, scoring and serialisation."""
 
-from .registry import MODELS, model_class, models_for, networks
+from .registry import MODELS, default_models, model_class, models_for, networks
 
-__all__ = ["MODELS", "model_class", "models_for", "networks"]
+__all__ = ["MODELS", "default_models", "model_class", "models_for", "networks"]

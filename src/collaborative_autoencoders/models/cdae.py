@@ -95,7 +95,7 @@ class CDAE(Network):
     """CDAE: ŷ = f(W'ᵀ h(Wᵀ ỹ + V_u + b) + b') (equations 9 and 10), from likes to scores."""
 
     learns_from: ClassVar[View] = "likes"
-    options_class = CDAEOptions
+    options_class: ClassVar[type[CDAEOptions]] = CDAEOptions
     options: CDAEOptions
     mean_count: Tensor
     """Mean number of likes of the users with likes in the train part."""
@@ -195,8 +195,13 @@ class CDAE(Network):
         return batch._replace(value_N=scale_B[batch.row_N])
 
     def _encode(self, rows: Batch, user_BH: Tensor | float) -> Tensor:
-        activate = ACTIVATIONS[self.options.hidden_activation]
-        return activate(rows.times(self.encoder_IH) + user_BH + self.hidden_bias_H)
+        return self._activate(self._code(rows, user_BH))
+
+    def _code(self, rows: Batch, user_BH: Tensor | float) -> Tensor:
+        return rows.times(self.encoder_IH) + user_BH + self.hidden_bias_H
+
+    def _activate(self, code_BH: Tensor) -> Tensor:
+        return ACTIVATIONS[self.options.hidden_activation](code_BH)
 
     def _fitted_nodes(self, users_B: Tensor) -> Tensor | float:
         return self.user_UH[users_B] if self.options.user_node else 0.0

@@ -174,3 +174,12 @@ def multinomial(logit_BI: Tensor, batch: Batch, temperature: float) -> Tensor:
     """
     log_share_BI = F.log_softmax(logit_BI / temperature, dim=1)
     return -log_share_BI[batch.row_N, batch.column_N].sum() / len(logit_BI)
+
+
+def divergence_from_normal(mean_BH: Tensor, log_variance_BH: Tensor) -> Tensor:
+    """Return KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²), averaged over the users.
+
+    Source: Kingma & Welling 2014, appendix B.
+    """
+    divergence_BH = mean_BH.square() + log_variance_BH.exp() - 1 - log_variance_BH
+    return 0.5 * divergence_BH.sum(dim=1).mean()

@@ -47,6 +47,8 @@ class Network(nn.Module, ABC):
         self.catalogue = catalogue
         self.chosen: dict[str, float] = {}
         """What an option `auto` was in the fit, by the option's name."""
+        self.done = 0.0
+        """Share of the steps of a fit that are done. The fit sets it before each step."""
 
     @classmethod
     def layers(cls, options: Any, catalogue: Catalogue) -> list[Layer]:

@@ -5,11 +5,14 @@ from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 Task = Literal["ranking", "rating"]
-Family = Literal["sequential"]
+Family = Literal["sequential", "variational"]
 """Models of a family are in a pipeline of its name and not among the default models."""
 
-BASELINES = ("popularity", "ease")
-"""Default models that the pipeline of every family fits too, to compare with."""
+BESIDE: dict[Family, tuple[str, ...]] = {
+    "sequential": ("popularity", "ease"),
+    "variational": ("popularity", "ease", "cdae"),
+}
+"""Default models that the pipeline of a family fits too, to compare with."""
 
 
 class Entry(NamedTuple):
@@ -58,6 +61,14 @@ MODELS: dict[str, Entry] = {
         "ranking",
         is_network=True,
         about="Denoising autoencoder of likes, with a node per user (CDAE; Wu et al., WSDM 2016).",
+    ),
+    "vae": Entry(
+        ".vae",
+        "VAE",
+        "ranking",
+        is_network=True,
+        about="CDAE with a random code per user (variational autoencoder; Liang et al., WWW 2018).",
+        family="variational",
     ),
     "stack": Entry(
         ".stack",
@@ -144,19 +155,20 @@ def model_class(name: str) -> Any:
     return getattr(import_module(entry.module, __package__), entry.class_name)
 
 
-def models_for(task: Task) -> list[str]:
-    """Return the names of the default models for a task."""
-    return [name for name in default_models() if MODELS[name].task == task]
-
-
 def default_models() -> list[str]:
     """Return the names of the models of the default pipeline: those without a family."""
     return [name for name, entry in MODELS.items() if entry.family is None]
 
 
+def models_for(task: Task) -> list[str]:
+    """Return the names of the default models for a task."""
+    return [name for name in default_models() if MODELS[name].task == task]
+
+
 def models_beside(family: Family) -> list[str]:
-    """Return the names of the models of a family, and of the baselines to compare them with."""
-    return [name for name, entry in MODELS.items() if entry.family == family or name in BASELINES]
+    """Return the names of the models of a family, and of those to compare them with."""
+    beside = BESIDE[family]
+    return [name for name, entry in MODELS.items() if entry.family == family or name in beside]
 
 
 def single_models() -> list[str]:

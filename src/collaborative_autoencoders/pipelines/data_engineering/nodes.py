@@ -115,6 +115,6 @@ def split_ratings(
         )
     report = split_report.report_split(split, split_options)
     logger.info("%s", report)
-    for line in filter(None, (report.about_new, report.about_short)):
+    for line in filter(None, (report.about_new, report.about_short, report.about_ties)):
         logger.warning("%s", line)
     return {**split._asdict(), "split_report": report._asdict()}
