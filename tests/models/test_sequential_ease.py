@@ -134,12 +134,13 @@ def share_of_next(model, order_UI, world, held_out) -> float:
     return float((items == np.array(held_out)[:, None]).any(axis=1).mean())
 
 
-def test_a_planted_order_is_learned_and_lost_when_it_is_read_backwards():
+@pytest.mark.parametrize("name", ["sequential_ease", "sequential_dae", "sasrec"])
+def test_a_planted_order_is_learned_and_lost_when_it_is_read_backwards(name):
     world, held_out = fabricated_world()
     order_UI = world.known.view("order")
     backwards_UI = order_UI.copy()
     backwards_UI.data = order_UI.data.max() + 1 - order_UI.data
-    model = fits.fit("sequential_ease", world).model
+    model = fits.fit(name, world).model
     ease = fits.fit("ease", world).model
 
     by_order = share_of_next(model, order_UI, world, held_out)

@@ -50,6 +50,13 @@ class Batch(NamedTuple):
             self.value_N[by_column_N],
         )
 
+    def only(self, is_kept_N: Tensor) -> "Batch":
+        """Return the same rows with these non-zeros only. The others leave the structure."""
+        kept_N = is_kept_N.nonzero().squeeze(1)
+        row_N = self.row_N[kept_N]
+        count_B = torch.bincount(row_N, minlength=len(self.rows_B))
+        return Batch(self.rows_B, count_B, row_N, self.column_N[kept_N], self.value_N[kept_N])
+
     def cells(self, n_columns: int) -> Tensor:
         """Return the flat index of each non-zero in the dense form (B, C) of the batch, shape (N,).
 
@@ -160,15 +167,8 @@ def thin_out(batch: Batch, probability: float, generator: torch.Generator) -> Ba
     """
     if probability == 0:
         return batch
-    kept_N = _keep_mask(batch.value_N, probability, generator).nonzero().squeeze(1)
-    row_N = batch.row_N[kept_N]
-    return Batch(
-        batch.rows_B,
-        torch.bincount(row_N, minlength=len(batch.rows_B)),
-        row_N,
-        batch.column_N[kept_N],
-        batch.value_N[kept_N] / (1 - probability),
-    )
+    kept = batch.only(_keep_mask(batch.value_N, probability, generator))
+    return kept._replace(value_N=kept.value_N / (1 - probability))
 
 
 def drop(values: Tensor, probability: float, generator: torch.Generator) -> Tensor:

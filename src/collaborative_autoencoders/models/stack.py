@@ -110,6 +110,12 @@ class Stack:
             member.load_state(within(state, name))
 
 
+class SequentialStack(Stack):
+    """Adds scores of models of the order of likes."""
+
+    learns_from: ClassVar[View] = "order"
+
+
 class Blend(Stack):
     """Adds predicted ratings of models of ratings."""
 
