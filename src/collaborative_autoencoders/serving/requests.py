@@ -92,6 +92,12 @@ class Request(NamedTuple):
     unknown_R: NDArray[np.int64]
     """Number of items in the history that are not in the catalogue, shape (R,)."""
 
+    def part(self, rows: slice) -> tuple[NDArray[np.int64], csr_array]:
+        """Return the user indices and the histories of these rows, without a copy of all."""
+        users_B = self.users_R[rows]
+        whole = len(users_B) == len(self.users_R)
+        return users_B, self.history_RI if whole else self.history_RI[rows]
+
 
 def read_request(
     table: pd.DataFrame,
@@ -106,15 +112,16 @@ def read_request(
     counts once, with its last rating. Cells may hold scalars and lists of Python, NumPy, pandas and
     Arrow. Raises BadRequest, with the row, if a value is not valid or if a limit is passed.
     """
-    if not {USER, HISTORY} & set(table.columns):
+    columns = dict(table.items())
+    if not {USER, HISTORY} & columns.keys():
         raise BadRequest(f"no column {USER} and no column {HISTORY}: send at least one of them")
-    if table.columns.duplicated().any():
+    if len(columns) < len(table.columns):
         raise BadRequest("duplicate column: send each column once")
     if len(table) > limits.max_rows:
         raise BadRequest(too_many_rows(len(table), limits))
     nothing = [None] * len(table)
     user_ids, histories, ratings = (
-        elements(table[name]) if name in table else nothing for name in (USER, HISTORY, RATINGS)
+        elements(columns[name]) if name in columns else nothing for name in (USER, HISTORY, RATINGS)
     )
     where = [f"row {row}: " for row in range(len(table))]
     user_ids = [
