@@ -36,7 +36,7 @@ from collaborative_autoencoders.evaluation.ranking import rank_batch
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.npz import matrix_from_bytes, matrix_to_bytes
-from collaborative_autoencoders.interactions.sparse import rows_of, update
+from collaborative_autoencoders.interactions.sparse import rows_of, update, user_of_cells
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted, Model
@@ -183,7 +183,8 @@ class Recommender:
         Raises BadRequest if a row or parameter is not valid, or if the request or its answer passes
         a limit, and Stopped as soon as the client is gone, which is asked before every batch.
         """
-        request = read_request(table, self.user_ids, self.item_ids, self.taste, limits)
+        in_order = self.model.learns_from == "order"
+        request = read_request(table, self.user_ids, self.item_ids, self.taste, limits, in_order)
         excluded_I = excluded_items(wanted, self.item_ids) | self.unlisted_I
         k = min(wanted.n, len(self.items))
         lines = len(table) * min(k, int(np.count_nonzero(~excluded_I)))
@@ -209,8 +210,9 @@ class Recommender:
         excluded_I: NDArray[np.bool_],
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
         """Return items and scores of these rows, shape (B, K), and which rows the model ranks."""
-        users_B, newer_BI = request.part(rows)
-        history_BI = self._history(users_B, newer_BI)
+        part = request.part(rows)
+        users_B, newer_BI = part.users_R, part.history_RI
+        history_BI = self._history(part)
         if wanted.exclude_seen:
             seen_BI = updated_rows(self.seen_UI, users_B, newer_BI)
         else:
@@ -220,14 +222,19 @@ class Recommender:
         known = Known(history_BI, seen_BI, self.likes_I)
         return *rank_batch(self.model, known, users_B, k, excluded_I), known.by_model_U
 
-    def _history(self, users_B: NDArray[np.int64], newer_BI: csr_array) -> csr_array:
+    def _history(self, part: Request) -> csr_array:
         """Return what the model reads: the stored histories, updated with the newer ratings."""
-        has_none = newer_BI.nnz == 0
-        if has_none or self.model.learns_from == "ratings" or self.like_threshold is None:
+        users_B, newer_BI = part.users_R, part.history_RI
+        if newer_BI.nnz == 0 or self.model.learns_from == "ratings":
             return updated_rows(self.history_UI, users_B, newer_BI)
-        is_like_BI = newer_BI.copy()
-        is_like_BI.data = (newer_BI.data >= np.float32(self.like_threshold)).astype(np.float32)
-        history_BI = updated_rows(self.history_UI, users_B, is_like_BI)
+        is_like_N = newer_BI.data >= np.float32(self.like_threshold or 0)
+        if part.place_RI is None:
+            newer_BI = with_values(newer_BI, is_like_N)
+        else:
+            last_B = last_places(rows_of(self.history_UI, users_B))
+            places_N = last_B[user_of_cells(newer_BI)] + part.place_RI.data
+            newer_BI = with_values(newer_BI, places_N * is_like_N)
+        history_BI = updated_rows(self.history_UI, users_B, newer_BI)
         # removes ratings below the threshold, also of items that were liked before
         history_BI.eliminate_zeros()
         return history_BI
@@ -256,6 +263,19 @@ class Recommender:
             index=pd.RangeIndex(len(row_L)),
             copy=False,
         )
+
+
+def with_values(matrix_BI: csr_array, values_N: NDArray[Any]) -> csr_array:
+    """Return a matrix with other values, as float32, in the stored cells of this one."""
+    cells = (matrix_BI.indices.copy(), matrix_BI.indptr.copy())
+    return csr_array((values_N.astype(np.float32), *cells), shape=matrix_BI.shape)
+
+
+def last_places(order_BI: csr_array) -> NDArray[np.float32]:
+    """Return the last place in the order of each row, shape (B,); 0 in an empty row."""
+    last_B = np.zeros(order_BI.shape[0], dtype=np.float32)
+    np.maximum.at(last_B, user_of_cells(order_BI), order_BI.data)
+    return last_B
 
 
 def updated_rows(
