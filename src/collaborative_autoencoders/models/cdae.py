@@ -165,7 +165,6 @@ class CDAE(Network):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss of reconstructing all likes from the corrupted input."""
-        self.nodes = None
         corrupted = thin_out(self._input(batch), self.options.corruption, generator)
         hidden_BH = self._encode(corrupted, self._fitted_nodes(batch.rows_B))
         return self._reconstruction_loss(hidden_BH, batch)
@@ -224,6 +223,7 @@ class CDAE(Network):
         return ACTIVATIONS[self.options.hidden_activation](code_BH)
 
     def _fitted_nodes(self, users_B: Tensor) -> Tensor | float:
+        self.nodes = None  # the step that follows moves them
         return self.user_UH[users_B] if self.options.user_node else 0.0
 
     def _user_nodes(self, users_U: NDArray[np.int64]) -> Tensor | float:

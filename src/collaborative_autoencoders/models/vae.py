@@ -71,7 +71,7 @@ class VAE(CDAE):
     ) -> NDArray[np.float32]:
         """Return the scores of one random code of each user, shape (U, I); see `score`."""
         rows = self._input(Rows(histories_UI, self.device).all())
-        mean_BH = self._code(rows, self._user_nodes(torch.as_tensor(users_U, device=self.device)))
+        mean_BH = self._code(rows, self._user_nodes(users_U))
         hidden_BH = self._activate(drawn(mean_BH, self._log_variance(rows), generator))
         return numbers(self._decode(hidden_BH))
 
