@@ -90,8 +90,8 @@ def figure(evaluated: pd.DataFrame, row: Row, measure: str) -> str:
 
 
 def differing(variants: list[Row]) -> str:
-    """Return a list of what each variant changes in the committed settings."""
-    return "\n".join(f"- *{row.name}*: {changes_of(row)}" for row in variants)
+    """Return a list of what each variant changes in the committed settings, if anything."""
+    return "\n".join(f"- *{row.name}*: {changes_of(row)}" for row in variants if row.changes)
 
 
 def changes_of(row: Row) -> str:

@@ -19,6 +19,7 @@ from scipy import stats
 from benchmarks.results import __main__ as command
 from benchmarks.results.means import mean_of, reached
 from benchmarks.results.page import digits, signed
+from benchmarks.results.plan import PLAN as COMMITTED
 from benchmarks.results.plan import TUNING_SEED, Row, Target, jobs_of, read_plan
 from benchmarks.results.running import parameters_of
 from collaborative_autoencoders import pipeline_registry
@@ -99,15 +100,22 @@ def test_the_seed_of_the_tuning_is_only_validated_and_every_run_has_its_own_file
     assert {job.split_seed for job in jobs if job.validation_metric} <= {TUNING_SEED}
 
 
-def test_every_row_of_the_plan_has_valid_options():
+@pytest.mark.parametrize("name", ["plan.yml", "variational.yml"])
+def test_every_row_of_a_plan_has_valid_options(name):
     """Each row's block of parameters is merged as for a run, and validated."""
-    plan = read_plan()
+    plan = read_plan(COMMITTED.with_name(name))
     committed = {protocol: committed_parameters(protocol) for protocol in plan}
     for job in jobs_of(plan, [1]):
         given = parameters_of(job, threads=1)
         for row in [job.row] if job.row else plan[job.protocol].models:
             block = OmegaConf.merge(committed[job.protocol][row.model], given.get(row.model, {}))
             TrainingOptions.of(row.model).model_validate(OmegaConf.to_container(block))
+
+
+def test_a_protocol_without_models_runs_its_variants_alone():
+    plan = read_plan(COMMITTED.with_name("variational.yml"))
+    jobs = jobs_of({"recbole": plan["recbole"]}, [1])
+    assert {job.row is None for job in jobs} == {False}
 
 
 def test_a_row_of_an_unknown_model_is_refused():

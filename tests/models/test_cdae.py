@@ -56,6 +56,26 @@ def test_an_unseen_user_gets_the_mean_of_the_nodes():
     assert by_hand().score(LIKES[[0]], np.array([-1]))[0] == pytest.approx([z, -z, 2 * z + 1])
 
 
+def test_all_nodes_are_read_by_the_first_score_only():
+    network = by_hand()
+    network.score(LIKES, np.array([0, -1]))
+    kept = network.nodes
+    network.score(LIKES, np.array([1, -1]))
+    assert network.nodes is kept is not None
+
+
+def test_an_unseen_user_gets_the_mean_of_the_present_nodes_after_more_training():
+    network, batch = by_hand(), Rows(LIKES, CPU).all()
+    first = network.score(LIKES[[0]], np.array([-1]))
+    network.loss(batch, torch.Generator()).backward()
+    with torch.no_grad():
+        network.user_UH -= 10  # the first user is left without a node: zeros
+    z = 1 + 2 + 10 + 0.5
+    second = network.score(LIKES[[0, 0]], np.array([-1, 0]))
+    assert second == pytest.approx(np.array([[z, -z, 2 * z + 1]] * 2))
+    assert first[0, 0] == z + 5
+
+
 def test_a_normalised_row_has_the_length_of_the_scale():
     network = by_hand(model__normalize_input=True, model__input_scale=4)
     z = 4 / math.sqrt(2) * (1 + 2) + 10 + 0.5

@@ -62,6 +62,19 @@ def test_the_code_is_random_in_a_fit_and_its_mean_in_a_score():
     assert np.array_equal(vae.score(LIKES, USERS), started(CDAE, "cdae").score(LIKES, USERS))
 
 
+def test_drawn_scores_have_the_mean_and_the_spread_of_the_code():
+    options = {"hidden_size": 1, "hidden_activation": "identity"}
+    vae = started(VAE, "vae", **{f"model__{name}": value for name, value in options.items()})
+    with torch.no_grad():
+        vae.spread_IH[:] = 0.5
+    likes, user = LIKES[[3] * 20_000], np.full(20_000, 3)
+    drawn = vae.draw(likes, user, torch.Generator().manual_seed(0))[:, 0]
+    log_variance = -2 + 0.5 * 1.75 * LIKES[[3]].nnz ** 0.5  # the row has the length 1.75
+    deviation = math.exp(log_variance / 2) * abs(vae.decoder_HI[0, 0].item())
+    assert drawn.mean() == pytest.approx(vae.score(likes, user)[0, 0], abs=0.03 * deviation)
+    assert drawn.std() == pytest.approx(deviation, rel=0.03)
+
+
 def test_the_weight_of_the_divergence_rises_over_its_share_of_the_fit():
     vae = started(VAE, "vae", model__kl_weight=0.2, model__kl_warmup=0.4)
     found = []

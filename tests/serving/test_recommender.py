@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from model_options import options_of
 from scipy.sparse import csr_array
 
@@ -166,6 +168,51 @@ def test_rows_of_all_kinds_in_one_request_do_not_affect_each_other(neighbours):
         own = together[together["row"] == row].reset_index(drop=True).assign(row=0)
         pd.testing.assert_frame_equal(own, alone, check_dtype=False)
     assert together.loc[together["row"] == 2, "user_id"].tolist() == [None] * 4
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["ann", "bob", "cat", "eve", None]),
+        st.none() | st.lists(st.tuples(st.sampled_from([10, 20, 30, 40, 99]), st.integers(1, 5))),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(rows=ROWS, exclude_seen=st.booleans())
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_answer_to_one_row_is_equal_to_its_lines_in_the_answer_to_many(
+    neighbours, rows, exclude_seen
+):
+    asked = [
+        (
+            user,
+            None if rated is None else [item for item, _ in rated],
+            [rating for _, rating in rated] if rated and has_ratings else None,
+        )
+        for user, rated, has_ratings in rows
+    ]
+    together = ask(neighbours, asked, n=4, exclude_seen=exclude_seen)
+    alone = [ask(neighbours, [row], n=4, exclude_seen=exclude_seen) for row in asked]
+    numbered = [answer.assign(row=row) for row, answer in enumerate(alone)]
+    expected = pd.concat(numbered, ignore_index=True)
+    pd.testing.assert_frame_equal(together, expected, check_dtype=False)
+
+
+@pytest.mark.parametrize("ids", [[1], [1, None], [2**63], [2**63, -1], [2**70, 1]])
+def test_integer_ids_of_any_size_are_the_type_that_pandas_gives_them(popular, ids):
+    numbered = Recommender.of(
+        popular.fitted,
+        Lookup(pd.DataFrame({"user_id": [1, 2, 3]}), TITLES, DATA, 4),
+        Known(LIKES, RATINGS),
+    )
+    answer = numbered.answer(pd.DataFrame({"user_id": ids}, dtype=object), Wanted(n=1))
+    expected = pd.Series(ids, dtype=object if None in ids else None, name="user_id")
+    pd.testing.assert_series_equal(answer["user_id"], expected)
 
 
 def test_user_ids_beside_a_null_stay_integers(popular):

@@ -33,12 +33,12 @@ def take_best(
     n_users, n_items = scores_UI.shape
     block = max(1, min(CELLS_AT_ONCE // n_items, n_users))
     keys_BI = np.empty((block, n_items), dtype=np.int64)
-    tie_break_BI = np.tile(np.arange(n_items - 1, -1, -1), (block, 1))
+    tie_break_I = np.arange(n_items - 1, -1, -1)
     keys_UK = np.empty((n_users, k), dtype=np.int64)
     for start in range(0, n_users, block):
         rows = slice(start, min(start + block, n_users))
         size = rows.stop - rows.start
-        _write_keys(scores_UI[rows], tie_break_BI[:size], keys_BI[:size])
+        _write_keys(scores_UI[rows], tie_break_I, keys_BI[:size])
         keys_BI[:size].partition(n_items - k, axis=1)
         keys_UK[rows] = keys_BI[:size, n_items - k :]
     keys_UK.sort(axis=1)
@@ -46,13 +46,13 @@ def take_best(
 
 
 def _write_keys(
-    scores_BI: NDArray[np.float32], tie_break_BI: NDArray[np.int64], keys_BI: NDArray[np.int64]
+    scores_BI: NDArray[np.float32], tie_break_I: NDArray[np.int64], keys_BI: NDArray[np.int64]
 ) -> None:
     # writes into the same memory for every block: new memory costs as much as the arithmetic.
     # adding 0 turns −0.0 into 0.0, so that the two zeros tie
     keys_BI[:] = _flip((scores_BI + np.float32(0)).view(np.int32))
     keys_BI <<= ITEM_BITS
-    keys_BI |= tie_break_BI
+    keys_BI |= tie_break_I
 
 
 def _flip(bits: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -46,7 +46,8 @@ class Known(NamedTuple):
         A user whose history in the model's view is empty, such as a known user who has only
         disliked items and a model of likes, gives the model nothing to rank by.
         """
-        has_history_U = np.diff(self.histories_UI.indptr) > 0
+        start_U = self.histories_UI.indptr
+        has_history_U = start_U[1:] > start_U[:-1]
         return has_history_U | (self.likes_I is None)
 
 

@@ -4,9 +4,13 @@ Dimension key: U users, I items, B users of one batch, N stored cells.
 A cell is observed if the sparse structure stores it, even if its value is 0.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy.sparse import csr_array, get_index_dtype
+from scipy.sparse import csr_array
+
+INT32_MAX = np.iinfo(np.int32).max
 
 
 def to_matrix(
@@ -28,10 +32,20 @@ def to_matrix(
         if (cell_N[order][1:] == cell_N[order][:-1]).any():
             raise ValueError("duplicate pair of user and item: clean the ratings first")
         user_index, item_index, values_N = user_index[order], item_index[order], values_N[order]
-    index_dtype = get_index_dtype(maxval=max(len(cell_N), *shape))  # int32 if it is large enough
-    indptr_U = np.zeros(shape[0] + 1, dtype=index_dtype)
-    np.cumsum(np.bincount(user_index, minlength=shape[0]), out=indptr_U[1:])
-    return csr_array((values_N.copy(), item_index.astype(index_dtype), indptr_U), shape=shape)
+    return _of_sorted(user_index, item_index, values_N.copy(), shape)
+
+
+def _of_sorted(
+    row_N: NDArray[np.integer],
+    column_N: NDArray[np.integer],
+    values_N: NDArray[Any],
+    shape: tuple[int, int],
+) -> csr_array:
+    """Return a CSR matrix of distinct cells that are sorted by row and column."""
+    index_dtype = np.int32 if max(len(row_N), *shape) <= INT32_MAX else np.int64
+    start_R = np.zeros(shape[0] + 1, dtype=index_dtype)
+    np.cumsum(np.bincount(row_N, minlength=shape[0]), out=start_R[1:])
+    return csr_array((values_N, column_N.astype(index_dtype), start_R), shape=shape)
 
 
 def likes_of(ratings_UI: csr_array, like_threshold: float) -> csr_array:
@@ -114,11 +128,12 @@ def last_of_each(
 ) -> csr_array:
     """Return a CSR matrix as `to_matrix` does, but keep the last value of a duplicate pair."""
     if not len(row_N):
-        return to_matrix(row_N, column_N, values_N, shape)
+        return _of_sorted(row_N, column_N, values_N.astype(np.float32), shape)
     cell_N = row_N.astype(np.int64) * shape[1] + column_N
     cells, position_from_end = np.unique(cell_N[::-1], return_index=True)
     rows, columns = np.divmod(cells, shape[1])
-    return to_matrix(rows, columns, values_N[::-1][position_from_end], shape)
+    last_N = values_N[::-1][position_from_end].astype(np.float32, copy=False)
+    return _of_sorted(rows, columns, last_N, shape)
 
 
 def with_shape(matrix_UI: csr_array, shape: tuple[int, int]) -> csr_array:

@@ -4,7 +4,7 @@ Dimension key: U users, I items, B users of a batch, N their likes, H hidden uni
 """
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -91,6 +91,15 @@ class CDAEOptions(Options):
         return self
 
 
+class Nodes(NamedTuple):
+    """What a score reads of the nodes of all users. Computing it takes longer than a score."""
+
+    is_fitted: NDArray[np.bool_]
+    """Whether each user has a fitted node; the last, at index −1, is an unseen user."""
+    unseen_H: Tensor
+    """The node of a user without one."""
+
+
 class CDAE(Network):
     """CDAE: ŷ = f(W'ᵀ h(Wᵀ ỹ + V_u + b) + b') (equations 9 and 10), from likes to scores."""
 
@@ -118,6 +127,8 @@ class CDAE(Network):
         self.register_buffer("mean_count", torch.ones(()), persistent=False)
         self.register_buffer("item_weight_I", torch.ones(catalogue.items), persistent=False)
         self.register_buffer("item_noise_I", torch.ones(catalogue.items), persistent=False)
+        self.nodes: Nodes | None = None
+        """Kept from the first score until the weights move."""
 
     @classmethod
     def layers(cls, options: CDAEOptions, catalogue: Catalogue) -> list[Layer]:
@@ -154,6 +165,7 @@ class CDAE(Network):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss of reconstructing all likes from the corrupted input."""
+        self.nodes = None
         corrupted = thin_out(self._input(batch), self.options.corruption, generator)
         hidden_BH = self._encode(corrupted, self._fitted_nodes(batch.rows_B))
         return self._reconstruction_loss(hidden_BH, batch)
@@ -177,6 +189,15 @@ class CDAE(Network):
             yield Penalised([weights], penalty, factor)
         yield Penalised([self.hidden_bias_H, self.output_bias_I], 0.0)
 
+    def finish(self, train_UI: csr_array) -> None:
+        """Forget what was computed from earlier weights."""
+        self.nodes = None
+
+    def load_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Load the weights; see `Network.load_state`."""
+        super().load_state(state)
+        self.nodes = None
+
     @torch.inference_mode()
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the output of the network before the output activation, shape (U, I).
@@ -185,13 +206,12 @@ class CDAE(Network):
         create ties. `unseen_user_node` defines the node of an unseen user.
         """
         rows = self._input(Rows(histories_UI, self.device).all())
-        users_B = torch.as_tensor(users_U, device=self.device)
-        return numbers(self._decode(self._encode(rows, self._user_nodes(users_B))))
+        return numbers(self._decode(self._encode(rows, self._user_nodes(users_U))))
 
     def _input(self, batch: Batch) -> Batch:
-        scale_B = torch.full(batch.count_B.shape, self.options.input_scale, device=self.device)
+        scale_B = torch.full_like(batch.count_B, self.options.input_scale, dtype=torch.float32)
         if self.options.normalize_input:
-            scale_B = scale_B / batch.count_B.clamp(min=1).sqrt()
+            scale_B = scale_B / batch.count_B.sqrt()  # a row without likes reads no scale
         return batch._replace(value_N=scale_B[batch.row_N])
 
     def _encode(self, rows: Batch, user_BH: Tensor | float) -> Tensor:
@@ -206,18 +226,26 @@ class CDAE(Network):
     def _fitted_nodes(self, users_B: Tensor) -> Tensor | float:
         return self.user_UH[users_B] if self.options.user_node else 0.0
 
-    def _user_nodes(self, users_B: Tensor) -> Tensor | float:
+    def _user_nodes(self, users_U: NDArray[np.int64]) -> Tensor | float:
         """Return the nodes of users who may be unseen."""
         if not self.options.user_node:
             return 0.0
+        nodes = self.nodes = self.nodes or self._nodes()
+        is_fitted_U, device = nodes.is_fitted[users_U], self.user_UH.device
+        if not is_fitted_U.any():
+            return nodes.unseen_H
+        user_UH = self.user_UH[torch.as_tensor(users_U, device=device)]
+        if is_fitted_U.all():
+            return user_UH
+        is_fitted_U1 = torch.as_tensor(is_fitted_U[:, None], device=device)
+        return torch.where(is_fitted_U1, user_UH, nodes.unseen_H)
+
+    def _nodes(self) -> Nodes:
         # the node of a user without likes in the fit has no gradient, so it is still 0
-        user_BH = self.user_UH[users_B]
-        is_fitted_B = (users_B >= 0) & user_BH.any(1)
-        if is_fitted_B.all():
-            return user_BH
-        mean_H = self.user_UH.sum(0) / self.user_UH.any(1).sum().clamp(min=1)
+        is_fitted_U = self.user_UH.any(1)
+        mean_H = self.user_UH.sum(0) / is_fitted_U.sum().clamp(min=1)
         unseen_H = mean_H * (self.options.unseen_user_node == "mean")
-        return torch.where(is_fitted_B[:, None], user_BH, unseen_H)
+        return Nodes(np.append(numbers(is_fitted_U), False), unseen_H)
 
     def _decode(self, hidden_BH: Tensor) -> Tensor:
         return torch.addmm(self.output_bias_I, hidden_BH, self.decoder_HI)

@@ -6,16 +6,19 @@ Dimension key: U users, I items, B users of a batch, H hidden units.
 from collections.abc import Iterator
 from typing import Annotated
 
+import numpy as np
 import torch
 from annotated_types import Ge, Le
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from . import losses
-from .batch import Batch, thin_out
+from .batch import Batch, Rows, thin_out
 from .cdae import CDAE, CDAEOptions
 from .layers import Layer
 from .model import Catalogue
-from .network import Penalised
+from .network import Penalised, numbers
 
 FIRST_LOG_VARIANCE = -2.0
 """Every unit of every code has a standard deviation of e^−1 = 0.37 before the fit."""
@@ -57,11 +60,20 @@ class VAE(CDAE):
         """Return CDAE's loss for a random code, plus the weighted divergence of the codes."""
         corrupted = thin_out(self._input(batch), self.options.corruption, generator)
         mean_BH = self._code(corrupted, self._fitted_nodes(batch.rows_B))
-        log_variance_BH = corrupted.times(self.spread_IH) + self.spread_bias_H
-        noise_BH = torch.randn(mean_BH.shape, generator=generator, device=self.device)
-        hidden_BH = self._activate(mean_BH + (log_variance_BH / 2).exp() * noise_BH)
+        log_variance_BH = self._log_variance(corrupted)
+        hidden_BH = self._activate(drawn(mean_BH, log_variance_BH, generator))
         divergence = losses.divergence_from_normal(mean_BH, log_variance_BH)
         return self._reconstruction_loss(hidden_BH, batch) + self.kl_weight * divergence
+
+    @torch.inference_mode()
+    def draw(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], generator: torch.Generator
+    ) -> NDArray[np.float32]:
+        """Return the scores of one random code of each user, shape (U, I); see `score`."""
+        rows = self._input(Rows(histories_UI, self.device).all())
+        mean_BH = self._code(rows, self._user_nodes(torch.as_tensor(users_U, device=self.device)))
+        hidden_BH = self._activate(drawn(mean_BH, self._log_variance(rows), generator))
+        return numbers(self._decode(hidden_BH))
 
     @property
     def kl_weight(self) -> float:
@@ -73,3 +85,12 @@ class VAE(CDAE):
         """Yield the penalties of CDAE. The divergence alone holds W₂ and b₂."""
         yield from super().penalties(n_rows)
         yield Penalised([self.spread_IH, self.spread_bias_H], 0.0)
+
+    def _log_variance(self, rows: Batch) -> Tensor:
+        return rows.times(self.spread_IH) + self.spread_bias_H
+
+
+def drawn(mean_BH: Tensor, log_variance_BH: Tensor, generator: torch.Generator) -> Tensor:
+    """Return μ + σ ε with ε ~ N(0, 1)."""
+    noise_BH = torch.randn(mean_BH.shape, generator=generator, device=mean_BH.device)
+    return mean_BH + (log_variance_BH / 2).exp() * noise_BH

@@ -75,6 +75,8 @@ def is_deeper(value: Any, levels: int) -> bool:
     """Return whether lists and dicts are nested in more than this number of levels."""
     level = [value] if isinstance(value, (list, dict)) else []
     for _ in range(levels):
+        if not level:
+            return False
         level = [
             inner
             for outer in level

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import (
@@ -35,7 +36,7 @@ from collaborative_autoencoders.evaluation.ranking import rank_batch
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.npz import matrix_from_bytes, matrix_to_bytes
-from collaborative_autoencoders.interactions.sparse import rows_of, update
+from collaborative_autoencoders.interactions.sparse import rows_of, update, user_of_cells
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted, Model
@@ -131,6 +132,16 @@ class Recommender:
         return self.items[LIKES].to_numpy(dtype=np.float32)
 
     @cached_property
+    def ids_I(self) -> ExtensionArray:
+        """The raw id of each item."""
+        return self.items[ITEM].array
+
+    @cached_property
+    def titles_I(self) -> ExtensionArray:
+        """The title of each item."""
+        return self.items[TITLE].array
+
+    @cached_property
     def unlisted_I(self) -> NDArray[np.bool_]:
         """The items outside the core, of which a model for ratings has learned and no list is."""
         return np.arange(len(self.items)) >= self.data.get("core_items", len(self.items))
@@ -172,7 +183,8 @@ class Recommender:
         Raises BadRequest if a row or parameter is not valid, or if the request or its answer passes
         a limit, and Stopped as soon as the client is gone, which is asked before every batch.
         """
-        request = read_request(table, self.user_ids, self.item_ids, self.taste, limits)
+        in_order = self.model.learns_from == "order"
+        request = read_request(table, self.user_ids, self.item_ids, self.taste, limits, in_order)
         excluded_I = excluded_items(wanted, self.item_ids) | self.unlisted_I
         k = min(wanted.n, len(self.items))
         lines = len(table) * min(k, int(np.count_nonzero(~excluded_I)))
@@ -198,26 +210,31 @@ class Recommender:
         excluded_I: NDArray[np.bool_],
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
         """Return items and scores of these rows, shape (B, K), and which rows the model ranks."""
-        users_B, newer_BI = request.users_R[rows], request.history_RI[rows]
-        history_BI = self._history(users_B, newer_BI)
-        unknown_B = np.full_like(users_B, -1)
-        seen_BI = rows_of(self.seen_UI, users_B if wanted.exclude_seen else unknown_B)
+        part = request.part(rows)
+        users_B, newer_BI = part.users_R, part.history_RI
+        history_BI = self._history(part)
         if wanted.exclude_seen:
-            seen_BI = update(seen_BI, newer_UI=newer_BI)
+            seen_BI = updated_rows(self.seen_UI, users_B, newer_BI)
+        else:
+            seen_BI = rows_of(self.seen_UI, np.full_like(users_B, -1))
         if not self.model.reads_histories:
             users_B = np.where(np.diff(newer_BI.indptr) > 0, -1, users_B)
         known = Known(history_BI, seen_BI, self.likes_I)
         return *rank_batch(self.model, known, users_B, k, excluded_I), known.by_model_U
 
-    def _history(self, users_B: NDArray[np.int64], newer_BI: csr_array) -> csr_array:
+    def _history(self, part: Request) -> csr_array:
         """Return what the model reads: the stored histories, updated with the newer ratings."""
-        stored_BI = rows_of(self.history_UI, users_B)
-        has_none = newer_BI.nnz == 0
-        if has_none or self.model.learns_from == "ratings" or self.like_threshold is None:
-            return update(stored_BI, newer_UI=newer_BI)
-        is_like_BI = newer_BI.copy()
-        is_like_BI.data = (newer_BI.data >= np.float32(self.like_threshold)).astype(np.float32)
-        history_BI = update(stored_BI, newer_UI=is_like_BI)
+        users_B, newer_BI = part.users_R, part.history_RI
+        if newer_BI.nnz == 0 or self.model.learns_from == "ratings":
+            return updated_rows(self.history_UI, users_B, newer_BI)
+        is_like_N = newer_BI.data >= np.float32(self.like_threshold or 0)
+        if part.place_RI is None:
+            newer_BI = with_values(newer_BI, is_like_N)
+        else:
+            last_B = last_places(rows_of(self.history_UI, users_B))
+            places_N = last_B[user_of_cells(newer_BI)] + part.place_RI.data
+            newer_BI = with_values(newer_BI, places_N * is_like_N)
+        history_BI = updated_rows(self.history_UI, users_B, newer_BI)
         # removes ratings below the threshold, also of items that were liked before
         history_BI.eliminate_zeros()
         return history_BI
@@ -231,22 +248,54 @@ class Recommender:
     ) -> pd.DataFrame:
         in_list_RK = item_RK >= 0
         row_L, place_L = np.nonzero(in_list_RK)
-        item_L, user_ids = item_RK[in_list_RK], of_one_type(request.user_ids)
+        item_L = item_RK[in_list_RK]
         return pd.DataFrame(
             {
                 ROW: row_L,
-                USER: pd.Series(user_ids.array.take(row_L), dtype=user_ids.dtype),
+                USER: of_one_type(request.user_ids, self.user_ids.kind, row_L),
                 RANK: place_L + 1,
-                ITEM: self.items[ITEM].array.take(item_L),
-                TITLE: self.items[TITLE].array.take(item_L),
+                ITEM: self.ids_I.take(item_L),
+                TITLE: self.titles_I.take(item_L),
                 SCORE: score_RK[in_list_RK],
                 SOURCE: SOURCES.take(by_model_R.astype(np.intp)[row_L]),
                 UNKNOWN_ITEMS: request.unknown_R[row_L],
             },
+            index=pd.RangeIndex(len(row_L)),
             copy=False,
         )
 
 
-def of_one_type(ids: list[Any]) -> pd.Series:
-    """Return the ids as a column. Beside a null, integers stay integers."""
-    return pd.Series(ids, dtype=object if None in ids else None)
+def with_values(matrix_BI: csr_array, values_N: NDArray[Any]) -> csr_array:
+    """Return a matrix with other values, as float32, in the stored cells of this one."""
+    cells = (matrix_BI.indices.copy(), matrix_BI.indptr.copy())
+    return csr_array((values_N.astype(np.float32), *cells), shape=matrix_BI.shape)
+
+
+def last_places(order_BI: csr_array) -> NDArray[np.float32]:
+    """Return the last place in the order of each row, shape (B,); 0 in an empty row."""
+    last_B = np.zeros(order_BI.shape[0], dtype=np.float32)
+    np.maximum.at(last_B, user_of_cells(order_BI), order_BI.data)
+    return last_B
+
+
+def updated_rows(
+    stored_UI: csr_array, users_B: NDArray[np.int64], newer_BI: csr_array
+) -> csr_array:
+    """Return the stored rows of these users, updated with the newer ratings, shape (B, I)."""
+    if users_B.max(initial=-1) < 0:  # nothing is stored
+        return newer_BI
+    return update(rows_of(stored_UI, users_B), newer_UI=newer_BI)
+
+
+def of_one_type(
+    ids: list[Any], kind: type, row_L: NDArray[np.int64]
+) -> NDArray[Any] | ExtensionArray | pd.Series:
+    """Return the ids of these rows as a column. Beside a null, integers stay integers."""
+    has_null = None in ids
+    if kind is int:
+        ids_R = np.array(ids, dtype=object if has_null else None)
+        if ids_R.dtype != np.float64:  # no rows, or integers that have no type in common
+            return ids_R[row_L]
+    if has_null:  # a Series, because pandas makes texts of an array of texts and nulls
+        return pd.Series(np.array(ids, dtype=object)[row_L], dtype=object)
+    return pd.Series(ids).array.take(row_L)

@@ -91,6 +91,17 @@ class Request(NamedTuple):
     """The ratings of the histories, shape (R, I); `like_rating` in a history without ratings."""
     unknown_R: NDArray[np.int64]
     """Number of items in the history that are not in the catalogue, shape (R,)."""
+    place_RI: csr_array | None = None
+    """The place in the history, from 1, of each rating of `history_RI`, if the model reads it."""
+
+    def part(self, rows: slice) -> "Request":
+        """Return the request of these rows, without a copy of all, but for the raw ids."""
+        if rows.start == 0 and len(self.users_R) <= rows.stop:
+            return self
+        place_RI = None if self.place_RI is None else self.place_RI[rows]
+        return self._replace(
+            users_R=self.users_R[rows], history_RI=self.history_RI[rows], place_RI=place_RI
+        )
 
 
 def read_request(
@@ -99,22 +110,25 @@ def read_request(
     items: IdLookup,
     taste: Taste,
     limits: Limits = IN_PROCESS,
+    in_order: bool = False,
 ) -> Request:
     """Return the request in a table with the columns `user_id`, `history` and `ratings`.
 
     Each column may be missing, but not both `user_id` and `history`. A duplicate item in a history
-    counts once, with its last rating. Cells may hold scalars and lists of Python, NumPy, pandas and
-    Arrow. Raises BadRequest, with the row, if a value is not valid or if a limit is passed.
+    counts once, with its last rating and in its last place; places are read for a model that reads
+    histories `in_order`. Cells may hold scalars and lists of Python, NumPy, pandas and Arrow.
+    Raises BadRequest, with the row, if a value is not valid or if a limit is passed.
     """
-    if not {USER, HISTORY} & set(table.columns):
+    columns = dict(table.items())
+    if not {USER, HISTORY} & columns.keys():
         raise BadRequest(f"no column {USER} and no column {HISTORY}: send at least one of them")
-    if table.columns.duplicated().any():
+    if len(columns) < len(table.columns):
         raise BadRequest("duplicate column: send each column once")
     if len(table) > limits.max_rows:
         raise BadRequest(too_many_rows(len(table), limits))
     nothing = [None] * len(table)
     user_ids, histories, ratings = (
-        elements(table[name]) if name in table else nothing for name in (USER, HISTORY, RATINGS)
+        elements(columns[name]) if name in columns else nothing for name in (USER, HISTORY, RATINGS)
     )
     where = [f"row {row}: " for row in range(len(table))]
     user_ids = [
@@ -122,7 +136,7 @@ def read_request(
     ]
     items_of = [list_in(cell, HISTORY, row) for cell, row in zip(histories, where, strict=True)]
     check_lengths(items_of, limits)
-    check_order(histories, ratings)
+    check_order(histories, ratings, in_order)
     rated = [
         ratings_beside(cell, own, taste, row)
         for cell, own, row in zip(ratings, items_of, where, strict=True)
@@ -135,11 +149,14 @@ def read_request(
     )
     known_N = item_N >= 0
     rating_N = np.fromiter(chain.from_iterable(rated), dtype=np.float32, count=len(row_N))
-    history_RI = last_of_each(
-        row_N[known_N], item_N[known_N], rating_N[known_N], (len(table), len(items.index_of))
-    )
+    shape = len(table), len(items.index_of)
+    history_RI = last_of_each(row_N[known_N], item_N[known_N], rating_N[known_N], shape)
+    place_RI = None
+    if in_order:
+        place_N = np.concatenate([[], *(np.arange(1, len(own) + 1) for own in items_of)])
+        place_RI = last_of_each(row_N[known_N], item_N[known_N], place_N[known_N], shape)
     unknown_R = np.bincount(row_N[~known_N], minlength=len(table))
-    return Request(user_ids, users.indices(user_ids), history_RI, unknown_R)
+    return Request(user_ids, users.indices(user_ids), history_RI, unknown_R, place_RI)
 
 
 def too_many_rows(rows: int, limits: Limits) -> str:
@@ -155,10 +172,13 @@ def check_lengths(items_of: list[list[Any]], limits: Limits) -> None:
             raise BadRequest(passed(what, "max_history", limits, "send the newest ones"))
 
 
-def check_order(histories: list[Any], ratings: list[Any]) -> None:
-    """Raise BadRequest, with the row, for ratings of or beside a set, which has no order."""
+def check_order(histories: list[Any], ratings: list[Any], in_order: bool) -> None:
+    """Raise BadRequest, with the row, for a set, which has no order, where the order counts.
+
+    That is of or beside ratings, and for a model that reads histories `in_order`.
+    """
     for row, (history, own) in enumerate(zip(histories, ratings, strict=True)):
-        if not is_null(own) and (isinstance(history, Set) or isinstance(own, Set)):
+        if (in_order or not is_null(own)) and (isinstance(history, Set) or isinstance(own, Set)):
             raise BadRequest(f"row {row}: {HISTORY} and {RATINGS} must be lists, not sets")
 
 
