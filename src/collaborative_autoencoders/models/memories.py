@@ -71,7 +71,10 @@ class Chunks(NamedTuple):
         return sum_GCH.flatten(0, 1).index_select(0, self.place_N)
 
     def _until(self, decay: float, value_GC: Tensor, item_GCH: Tensor) -> Tensor:
-        """Return the memory at the first item of each chunk, shape (G, H)."""
+        """Return the memory before the first item of each chunk, shape (G, H).
+
+        The matrix of chunks × chunks is small: 64 histories of 165 items have about 400 chunks.
+        """
         left_C = torch.arange(CHUNK, device=value_GC.device).flip(0)
         at_end_GH = ((powers(decay, left_C) * value_GC)[:, None] @ item_GCH).squeeze(1)
         apart_GG = self.number_G[:, None] - self.number_G - 1

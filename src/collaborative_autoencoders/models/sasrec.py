@@ -133,12 +133,12 @@ class SASRec(NextItemNetwork):
         return self.item_IH
 
     def start_weights(self, generator: torch.Generator) -> None:
-        """Initialise Glorot weights, and embeddings of a length of about 1."""
+        """Initialise Glorot weights, and embeddings near 0, so that scores start at the bias."""
         for weight in self.blocks.parameters():
             if weight.dim() == 2:
                 nn.init.xavier_uniform_(weight, generator=generator)
         for embedding in (self.item_IH, self.start_1H, self.place_LH):
-            nn.init.normal_(embedding, std=self.options.hidden_size**-0.5, generator=generator)
+            nn.init.normal_(embedding, std=0.02, generator=generator)
 
     def before_items(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Batch]:
         """Return h before each of the newest items, and these items, from short to long."""
