@@ -34,13 +34,14 @@ from collaborative_autoencoders.interactions import core, splitting
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
 from collaborative_autoencoders.interactions.ids import index_ids
 from collaborative_autoencoders.interactions.row_hash import digests_of, hash_rows
+from collaborative_autoencoders.interactions.split_options import floor_share
 
 N_USERS, N_ITEMS = 160_000, 60_000
 LIKE_THRESHOLD, K, TEST_FRACTION, VALIDATION_FRACTION, SEED = 4, 5, 0.2, 0.2, 42
 
 CLEANING = CleaningOptions.model_validate(
     {
-        "columns": {name: name for name in (USER, ITEM, RATING, TIMESTAMP)},
+        "columns": {name: name for name in (USER, ITEM, RATING, TIMESTAMP)} | {"part": None},
         "rating_scale": {"lowest": 1, "highest": 5},
         "duplicates": "refuse",
     }
@@ -64,6 +65,7 @@ SPLIT = splitting.SplitOptions(
     validation_last=None,
     test_from=None,
     validation_from=None,
+    fold_in=None,
     ties="table",
     seed=SEED,
 )
@@ -130,8 +132,8 @@ def pandas_split(ratings: pd.DataFrame) -> list[csr_array]:
     ).sort_values("place", ignore_index=True)
     by_user = rows.groupby("user")["place"]
     rank, n_rows = by_user.cumcount(), by_user.transform("size")
-    n_test = splitting.floor_share(n_rows, TEST_FRACTION)
-    n_validation = splitting.floor_share(n_rows - n_test, VALIDATION_FRACTION)
+    n_test = floor_share(n_rows, TEST_FRACTION)
+    n_validation = floor_share(n_rows - n_test, VALIDATION_FRACTION)
     is_test = rank < n_test
     is_validation = ~is_test & (rank < n_test + n_validation)
     shape = (len(user_ids), len(item_ids))
