@@ -137,9 +137,9 @@ def test_what_is_only_in_validation_is_new_to_a_fit_on_train_alone():
 
     assert (report.new_users, report.new_items) == (0, 0)
     assert (report.users_not_in_train, report.items_not_in_train) == (1, 1)
-    assert "training.refit: false, which fits on train alone, it is 1 users and 1 items" in str(
-        report.about_new
-    )
+    said = str(report.about_new)
+    assert "no user and no item of the test part. With training.refit: false" in said
+    assert "which fits on train alone, it is 1 users and 1 items" in said
 
 
 def test_nothing_is_said_where_all_is_known():

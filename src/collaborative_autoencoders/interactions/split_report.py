@@ -88,12 +88,17 @@ class SplitReport(NamedTuple):
         """How users and items without training are evaluated; None if there is none."""
         if not (self.users_not_in_train or self.items_not_in_train):
             return None
+        new = "no user and no item of the test part"
+        if self.new_users or self.new_items:
+            new = (
+                f"{self.new_users:,} users of the test part ({self.ratings_of_new_users:,} "
+                f"ratings), whose lists are by popularity, and {self.new_items:,} items "
+                f"({self.ratings_of_new_items:,} ratings)"
+            )
         return (
-            f"Not in train or validation: {self.new_users:,} users of the test part "
-            f"({self.ratings_of_new_users:,} ratings), whose lists are by popularity, and "
-            f"{self.new_items:,} items ({self.ratings_of_new_items:,} ratings). With "
-            f"training.refit: false, which fits on train alone, it is {self.users_not_in_train:,} "
-            f"users and {self.items_not_in_train:,} items. All of them count in every metric."
+            f"Not in train or validation: {new}. With training.refit: false, which fits on train "
+            f"alone, it is {self.users_not_in_train:,} users and {self.items_not_in_train:,} "
+            "items. All of them count in every metric."
         )
 
 
