@@ -18,7 +18,7 @@ from scipy import stats
 
 from benchmarks.results import __main__ as command
 from benchmarks.results.means import mean_of, reached
-from benchmarks.results.page import digits, signed
+from benchmarks.results.page import digits, signed, span
 from benchmarks.results.plan import PLAN as COMMITTED
 from benchmarks.results.plan import TUNING_SEED, Row, Target, jobs_of, read_plan
 from benchmarks.results.running import parameters_of
@@ -54,7 +54,9 @@ def test_the_interval_is_students_t():
 
 
 def test_one_seed_has_no_interval():
-    assert mean_of(pd.Series([0.5])) == (0.5, 0.5, 0.5)
+    mean = mean_of(pd.Series([0.5]))
+    assert mean == (0.5, 0.5, 0.5)
+    assert span(mean) == ".5000"
 
 
 FIGURES = pd.DataFrame(
