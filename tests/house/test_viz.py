@@ -1,6 +1,9 @@
 """The pipeline in Kedro-Viz, as `kedro viz build --include-previews` writes it."""
 
 import json
+import re
+import shutil
+import subprocess
 from contextlib import chdir
 from pathlib import Path
 
@@ -33,6 +36,24 @@ def pipeline(built: Path) -> dict:
 def preview_of(built: Path, name: str) -> object:
     node = next(node for node in pipeline(built)["nodes"] if node["name"] == name)
     return json.loads((built / "api" / "nodes" / node["id"]).read_text()).get("preview")
+
+
+def test_the_site_asks_no_other_host_for_anything(built, tmp_path):
+    (tmp_path / "kedro").write_text("#!/bin/sh\n")  # `built` is what it would write
+    (tmp_path / "kedro").chmod(0o755)
+    shutil.copytree(built, tmp_path / "build")
+    before, after = (tmp_path / "build" / page for page in ("404.html", "index.html"))
+    assert addresses_in(before) == {"https://fonts.googleapis.com", "https://fonts.gstatic.com"}
+    makefile = projects.REPOSITORY / "Makefile"
+    arguments = ["viz-site", "VENV=.", "BIN=.", "--assume-old=./.installed"]
+    subprocess.run(["make", f"--file={makefile}", *arguments], cwd=tmp_path, check=True)
+    assert addresses_in(after) == addresses_in(before) == set()
+    assert 'rel="stylesheet"' in after.read_text()
+    assert not list(tmp_path.rglob("*.bak"))
+
+
+def addresses_in(page: Path) -> set[str]:
+    return set(re.findall(r"https?://[^/\"]+", page.read_text()))
 
 
 def test_the_layers_are_the_folders_of_data(built):

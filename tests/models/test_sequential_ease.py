@@ -15,6 +15,7 @@ from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.user_order import places_of
+from collaborative_autoencoders.models import inverse
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.sequences import ages_of, sequences_of
 from collaborative_autoencoders.models.sequential_ease import SequentialEASE, gib_of
@@ -94,6 +95,17 @@ def test_the_history_as_a_whole_adds_the_scores_of_ease():
     added = with_history.score(order_UI, users) - without.score(order_UI, users)
 
     np.testing.assert_allclose(added, with_history.history.score(likes_UI, users) / 2, atol=1e-6)
+
+
+def test_a_matrix_too_large_for_one_call_of_lapack_gives_the_same_weights(monkeypatch):
+    order_UI = in_order(np.random.default_rng(1).integers(0, 4, (N_USERS, N_ITEMS)))
+    whole, by_blocks = model_of(penalty=1.0), model_of(penalty=1.0)
+    whole.fit(order_UI)
+
+    monkeypatch.setattr(inverse, "LARGEST", 4)
+    by_blocks.fit(order_UI)
+
+    np.testing.assert_allclose(by_blocks.weight_WII, whole.weight_WII, atol=1e-7)
 
 
 def test_a_penalty_of_zero_is_too_small_and_the_key_is_named():

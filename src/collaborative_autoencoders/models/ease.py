@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError
 from scipy.sparse import csr_array, diags_array
 
 from collaborative_autoencoders.interactions import View
@@ -17,6 +17,7 @@ from collaborative_autoencoders.interactions.npz import checked_csr, refuse_othe
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
+from .inverse import inverse_of
 from .local_ease import gib_of_neighbours, local_weights
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, noise_of
@@ -172,7 +173,7 @@ class EASE:
         self.factor_I, self.gamma_I = state["factor_I"], state["gamma_I"]
 
     def _fit_primal(self, scaled_UI: csr_array, penalty: float) -> None:
-        gram_II = (scaled_UI.T @ scaled_UI).toarray().astype(np.float64)
+        gram_II = (scaled_UI.T @ scaled_UI).toarray().astype(np.float64, copy=False)
         weight_II = self._inverse(gram_II, penalty)
         diagonal_I = np.diag(weight_II).copy()
         gamma_I = self._gammas(diagonal_I, penalty)
@@ -184,7 +185,7 @@ class EASE:
         self.weight_II = np.ascontiguousarray(weight_II, dtype=np.float32)
 
     def _fit_dual(self, scaled_UI: csr_array, penalty: float) -> None:
-        gram_UU = (scaled_UI @ scaled_UI.T).toarray().astype(np.float64)
+        gram_UU = (scaled_UI @ scaled_UI.T).toarray().astype(np.float64, copy=False)
         kernel_UU = self._inverse(gram_UU, penalty)
         explained_I = np.zeros(self.catalogue.items)
         np.add.at(explained_I, scaled_UI.indices, scaled_UI.data * sampled(kernel_UU, scaled_UI))
@@ -214,10 +215,9 @@ class EASE:
             raise too_small(penalty)
         gram[np.diag_indices_from(gram)] += penalty
         try:
-            factor = cho_factor(gram, overwrite_a=True, check_finite=False)
+            return inverse_of(gram)
         except LinAlgError:
             raise too_small(penalty) from None
-        return cho_solve(factor, np.eye(len(gram)), overwrite_b=True, check_finite=False)
 
     def _gammas(self, diagonal_I: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return γ of each item, given the diagonal of P."""

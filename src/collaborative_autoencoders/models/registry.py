@@ -104,9 +104,9 @@ MODELS: dict[str, Entry] = {
         ".stack",
         "SequentialStack",
         "ranking",
-        members=("sequential_dae", "sequential_ease"),
+        members=("sasrec", "sequential_dae", "sequential_ease"),
         family="sequential",
-        about="The weighted sum of both sequential autoencoders, with weights from validation.",
+        about="The weighted sum of the three sequential models, with weights from validation.",
     ),
     "bias": Entry(
         ".bias",

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_solve
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
@@ -20,6 +20,7 @@ from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
 from .ease import EASE, EASEOptions
+from .inverse import factor_of
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, noise_of
 from .sequences import Sequences, ages_of, sequences_of
@@ -112,7 +113,7 @@ class SequentialEASE:
         penalty = self._penalty(train_UI)
         gram[np.diag_indices_from(gram)] += penalty
         try:
-            factor = cho_factor(gram.T, lower=True, overwrite_a=True, check_finite=False)
+            factor = factor_of(gram)
         except LinAlgError:
             raise ValueError(
                 f"sequential_ease.model.penalty: {penalty:g} is too small for these data: the Gram "

@@ -1,0 +1,55 @@
+"""The inverse of a symmetric positive definite matrix, of any size.
+
+Dimension key: N rows.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+
+LARGEST = 8_192
+"""Rows that LAPACK factors in one call. OpenBLAS on two threads writes outside its buffers from
+some 15,000 rows on (seen with 0.3.30), which ends the process without a message:
+https://github.com/OpenMathLib/OpenBLAS/issues/2562."""
+
+
+def inverse_of(matrix_NN: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the inverse of a symmetric positive definite matrix, which is overwritten.
+
+    Raises LinAlgError if the matrix is not positive definite.
+    """
+    factor = factor_of(matrix_NN)
+    identity_NN = np.eye(len(matrix_NN), order="F")  # in LAPACK's order: overwritten, not copied
+    return cho_solve(factor, identity_NN, overwrite_b=True, check_finite=False)
+
+
+def factor_of(matrix_NN: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
+    """Return the Cholesky factor as `cho_solve` takes it. The upper triangle is read.
+
+    The matrix is overwritten. Raises LinAlgError if it is not positive definite.
+    """
+    if len(matrix_NN) <= LARGEST:
+        factor: tuple[NDArray[np.float64], bool] = cho_factor(
+            matrix_NN, overwrite_a=True, check_finite=False
+        )
+        return factor
+    return factor_by_blocks(matrix_NN.T, LARGEST), True  # the same matrix, in LAPACK's order
+
+
+def factor_by_blocks(matrix_NN: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Return the matrix with its Cholesky factor in the lower triangle, so many columns at once.
+
+    With L the finished columns, for the columns J of a block and the rows R below them:
+
+        A[J ∪ R, J] −= L[J ∪ R] L[J]ᵀ,   A[J, J] = cholesky(A[J, J]),   A[R, J] = A[R, J] A[J, J]⁻ᵀ
+    """
+    for start in range(0, len(matrix_NN), rows):
+        done, this = slice(start), slice(start, start + rows)
+        below = slice(start + rows, None)
+        matrix_NN[start:, this] -= matrix_NN[start:, done] @ matrix_NN[this, done].T
+        triangle = cholesky(matrix_NN[this, this], lower=True, check_finite=False)
+        matrix_NN[this, this] = triangle
+        matrix_NN[below, this] = solve_triangular(
+            triangle, matrix_NN[below, this].T, lower=True, check_finite=False
+        ).T
+    return matrix_NN

@@ -1,0 +1,29 @@
+"""A matrix too large for one call of LAPACK is inverted by blocks."""
+
+import numpy as np
+import pytest
+from scipy.linalg import LinAlgError
+
+from collaborative_autoencoders.models import inverse
+
+ROWS_NN = np.random.default_rng(1).normal(size=(11, 7))
+GRAM_NN = ROWS_NN.T @ ROWS_NN + 0.5 * np.eye(7)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 6, 7, 8])
+def test_the_factor_by_blocks_is_the_factor(rows: int) -> None:
+    factor_NN = np.tril(inverse.factor_by_blocks(GRAM_NN.copy(), rows))
+    np.testing.assert_allclose(factor_NN, np.linalg.cholesky(GRAM_NN), rtol=1e-12)
+
+
+@pytest.mark.parametrize("largest", [3, 7])
+def test_the_inverse_is_the_same_by_blocks_and_in_one_call(
+    largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inverse, "LARGEST", largest)
+    np.testing.assert_allclose(inverse.inverse_of(GRAM_NN.copy()) @ GRAM_NN, np.eye(7), atol=1e-12)
+
+
+def test_a_matrix_that_is_not_positive_definite_is_an_error_by_blocks_too() -> None:
+    with pytest.raises(LinAlgError):
+        inverse.factor_by_blocks(GRAM_NN - 50 * np.eye(7), 3)
