@@ -1,5 +1,7 @@
 """What an environment's parameters and catalog resolve to."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import yaml
@@ -28,8 +30,13 @@ def pipelines():
     return register_pipelines()
 
 
+@cache
+def catalog_of(env: str) -> dict:
+    return configuration_of(env)["catalog"]
+
+
 def movielens_of(env: str) -> str | None:
-    return configuration_of(env)["catalog"]["ratings"].get("name")
+    return catalog_of(env)["ratings"].get("name")
 
 
 def yaml_of(path: str) -> dict:
@@ -144,14 +151,14 @@ def test_every_environments_parameters_are_valid(env, pipelines):
 
 @every_environment
 def test_every_environments_catalog_resolves(env):
-    catalog = configuration_of(env)["catalog"]
+    catalog = catalog_of(env)
     assert {"ratings", "items", "train", "validation", "test"} <= catalog.keys()
     assert f"05_model_input/{env}/train.npz" in catalog["train"]["filepath"]
 
 
 @pytest.mark.parametrize("env", MOVIELENS_1M)
 def test_movielens_1m_is_one_line_of_globals_in_each_environment(env):
-    catalog = configuration_of(env)["catalog"]
+    catalog = catalog_of(env)
     assert catalog["ratings"]["name"] == catalog["items"]["name"] == "ml-1m"
     assert not list((CONF / env).glob("catalog*"))
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from .plan import Target
 
@@ -20,7 +20,7 @@ class Mean(NamedTuple):
 def mean_of(values: pd.Series) -> Mean:
     """Return mean ± t(0.975, n − 1) · s / √n; the mean alone for one value or for equal values."""
     mean, spread = float(values.mean()), float(values.std()) if len(values) > 1 else 0.0
-    reach = stats.t.ppf(0.975, max(1, len(values) - 1)) * spread / np.sqrt(len(values))
+    reach = stdtrit(max(1, len(values) - 1), 0.975) * spread / np.sqrt(len(values))
     return Mean(mean, mean - reach, mean + reach)
 
 

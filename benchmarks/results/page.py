@@ -176,7 +176,9 @@ def signed(value: float) -> str:
 
 
 def span(mean: Mean) -> str:
-    """Return the mean with its interval: `.0046 [.0031, .0061]`."""
+    """Return the mean with its interval, `.0046 [.0031, .0061]`; the mean alone of one split."""
+    if mean.low == mean.high:
+        return digits(mean.mean)
     return f"{digits(mean.mean)} [{digits(mean.low)}, {digits(mean.high)}]"
 
 

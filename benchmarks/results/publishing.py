@@ -51,7 +51,7 @@ def open_run(go_on: str | None, asked: argparse.Namespace) -> str:
 def publish(benchmark: str, plan: Mapping[str, Protocol], asked: argparse.Namespace) -> None:
     """Write the page, and log it with its means and the figures behind them."""
     figures = figures_of(benchmark)
-    text = page_of(asked.title, plan, figures, about(benchmark, figures, asked.plan))
+    text = page_of(asked.title, plan, figures, about(benchmark, figures, asked))
     write_beside_and_rename(asked.page, text.encode())
     client = mlflow.MlflowClient()
     client.log_text(benchmark, text, "results.md")
@@ -76,14 +76,19 @@ def means(plan: Mapping[str, Protocol], figures: pd.DataFrame) -> dict[str, floa
     return found
 
 
-def about(benchmark: str, figures: pd.DataFrame, plan: Path) -> dict[str, str]:
+def about(benchmark: str, figures: pd.DataFrame, asked: argparse.Namespace) -> dict[str, str]:
     """Return what is needed to reproduce the page: commit, machine, versions, MLflow run."""
     run = mlflow.get_run(benchmark)
     params = run.data.params
     packages = ("torch", "numpy", "scipy", "pandas", "kedro", "mlflow")
     minutes = seconds_of(benchmark) / 60
     seeds = " ".join(map(str, sorted(figures.loc[~figures["ablation"], "split_seed"].unique())))
-    chosen = "" if plan == PLAN else f" --plan benchmarks/results/{plan.name}"
+    chosen = ""
+    if asked.plan != PLAN:
+        chosen = (
+            f" --plan benchmarks/results/{asked.plan.name} --page docs/{asked.page.name}"
+            f' --title "{asked.title}"'
+        )
     return {
         "command": f"`python -m benchmarks.results --seeds {seeds}{chosen}`",
         "commit": ", ".join(f"`{commit}`" for commit in commits_of(benchmark)) or "unknown",

@@ -14,11 +14,11 @@ import tracked
 from model_options import parameters_of as committed_parameters
 from omegaconf import OmegaConf
 from pydantic import ValidationError
-from scipy import stats
+from scipy.special import stdtrit
 
 from benchmarks.results import __main__ as command
 from benchmarks.results.means import mean_of, reached
-from benchmarks.results.page import digits, signed
+from benchmarks.results.page import digits, signed, span
 from benchmarks.results.plan import PLAN as COMMITTED
 from benchmarks.results.plan import TUNING_SEED, Row, Target, jobs_of, read_plan
 from benchmarks.results.running import parameters_of
@@ -49,12 +49,14 @@ test:
 
 def test_the_interval_is_students_t():
     mean = mean_of(pd.Series([1.0, 2.0, 3.0]))
-    reach = stats.t.ppf(0.975, 2) * 1 / 3**0.5
+    reach = stdtrit(2, 0.975) * 1 / 3**0.5
     assert mean == pytest.approx((2, 2 - reach, 2 + reach))
 
 
 def test_one_seed_has_no_interval():
-    assert mean_of(pd.Series([0.5])) == (0.5, 0.5, 0.5)
+    mean = mean_of(pd.Series([0.5]))
+    assert mean == (0.5, 0.5, 0.5)
+    assert span(mean) == ".5000"
 
 
 FIGURES = pd.DataFrame(

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_ind
 
 from collaborative_autoencoders.evaluation.fits import (
     half_width_of_fits,
@@ -32,6 +31,8 @@ def test_the_mean_of_fits_is_that_of_each_user():
 def test_the_luck_of_the_fit_is_that_of_welchs_test():
     first, second = [0.31, 0.35, 0.32], [0.30, 0.28, 0.29, 0.33]
     found = half_width_of_fits(fits(*first), fits(*second), NDCG)
+    from scipy.stats import ttest_ind  # takes 0.6 s, and every worker imports this file
+
     interval = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
     assert found == pytest.approx((interval.high - interval.low) / 2)
 

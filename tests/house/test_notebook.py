@@ -4,16 +4,15 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
 import projects
 import pytest
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbformat import NotebookNode
 
 from collaborative_autoencoders.models import default_models
+
+if TYPE_CHECKING:  # Jupyter takes 2 s, and every worker imports this file
+    from nbformat import NotebookNode
 
 NOTEBOOK = projects.REPOSITORY / "notebooks" / "explore.ipynb"
 START = "%load_ext kedro.ipython"
@@ -36,15 +35,17 @@ KERNEL = {
 """The metadata of a committed notebook."""
 
 
-def committed() -> NotebookNode:
+def committed() -> "NotebookNode":
+    import nbformat
+
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+def code_cells(notebook: "NotebookNode") -> "list[NotebookNode]":
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def traces_of_a_run(notebook: NotebookNode) -> list[str]:
+def traces_of_a_run(notebook: "NotebookNode") -> list[str]:
     """Return the outputs, counts and metadata that a run leaves in the file, with their cells."""
     traces = [] if notebook.metadata == KERNEL else ["metadata of the notebook"]
     traces += [f"metadata in {cell.id}" for cell in notebook.cells if cell.metadata]
@@ -54,27 +55,34 @@ def traces_of_a_run(notebook: NotebookNode) -> list[str]:
     return traces
 
 
-def cells_that_read_files(notebook: NotebookNode) -> list[str]:
+def cells_that_read_files(notebook: "NotebookNode") -> list[str]:
     """Return the cells that read a file themselves, without the catalog."""
     return [cell.id for cell in code_cells(notebook) if READS_FILES.search(cell.source)]
 
 
 def test_the_committed_notebook_is_valid_and_has_no_traces_of_a_run():
-    nbformat.validate(committed())
+    from nbformat import validate
+
+    validate(committed())
     assert traces_of_a_run(committed()) == []
 
 
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"outputs": [nbformat.v4.new_output("stream", text="x")]}, "outputs in kedro"),
+        (
+            {"outputs": [{"output_type": "stream", "name": "stdout", "text": "x"}]},
+            "outputs in kedro",
+        ),
         ({"execution_count": 1}, "a count in kedro"),
         ({"metadata": {"scrolled": True}}, "metadata in kedro"),
     ],
 )
 def test_traces_of_a_run_would_be_found(change, found):
+    from nbformat import from_dict
+
     notebook = committed()
-    code_cells(notebook)[0].update(nbformat.from_dict(change))
+    code_cells(notebook)[0].update(from_dict(change))
     assert traces_of_a_run(notebook) == [found]
 
 
@@ -111,8 +119,13 @@ def shown(finished_world: Path) -> dict[str, str]:
     return json.loads((folder / "cells.json").read_text(encoding="utf-8"))
 
 
-def run_whole(file: Path, project: Path) -> NotebookNode:
+def run_whole(file: Path, project: Path) -> "NotebookNode":
     """Return the notebook with its outputs, run in its folder by the Python of the tests."""
+    import nbformat
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+
     environment = projects.in_project(project)["env"] | {
         "KEDRO_ENV": "test",
         # with rich, Kedro's default, an error in a cell is printed and not raised here
@@ -125,7 +138,7 @@ def run_whole(file: Path, project: Path) -> NotebookNode:
     return client.execute(cwd=str(file.parent), env=environment, cleanup_kc=True)
 
 
-def text_of(output: NotebookNode) -> str:
+def text_of(output: "NotebookNode") -> str:
     if output.output_type == "stream":
         return output.text
     return output.data.get("text/html", output.data.get("text/plain", ""))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from collaborative_autoencoders.metrics import bootstrap
 from collaborative_autoencoders.metrics.bootstrap import (
@@ -38,8 +38,8 @@ def test_the_interval_of_a_share_is_that_of_clopper_and_pearson(hits, users):
     values_U1 = (np.arange(users) < hits).astype(np.float64)[:, None]
     low_M, high_M = interval(values_U1, resamples=40_000)
     exact = (
-        beta(hits, users - hits + 1).ppf(0.025) if hits else 0,
-        beta(hits + 1, users - hits).ppf(0.975) if hits < users else 1,
+        betaincinv(hits, users - hits + 1, 0.025) if hits else 0,
+        betaincinv(hits + 1, users - hits, 0.975) if hits < users else 1,
     )
     assert (low_M[0], high_M[0]) == pytest.approx(exact, abs=0.01)
 

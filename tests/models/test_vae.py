@@ -63,6 +63,17 @@ def test_the_code_is_random_in_a_fit_and_its_mean_in_a_score():
     assert np.array_equal(vae.score(LIKES, USERS), started(CDAE, "cdae").score(LIKES, USERS))
 
 
+def test_a_score_after_a_step_reads_the_nodes_of_that_step():
+    vae, unseen = started(VAE, "vae"), np.array([-1])
+    vae.score(LIKES[[0]], unseen)
+    loss_of(vae)
+    with torch.no_grad():
+        vae.user_UH += 1
+    other = started(VAE, "vae")
+    other.load_state(vae.state())
+    assert np.array_equal(vae.score(LIKES[[0]], unseen), other.score(LIKES[[0]], unseen))
+
+
 def test_drawn_scores_have_the_mean_and_the_spread_of_the_code():
     options = {"hidden_size": 1, "hidden_activation": "identity"}
     vae = started(VAE, "vae", **{f"model__{name}": value for name, value in options.items()})
