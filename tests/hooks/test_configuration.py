@@ -38,7 +38,7 @@ def test_a_folder_without_configuration_is_named_with_the_option(elsewhere):
 
 def test_an_unknown_namespace_is_named_with_those_that_the_pipelines_have():
     every = register_pipelines()
-    says = r"tuning has no 'eese'; did you mean 'ease'\? \(it has autorec, .*, popularity\)"
+    says = r"tuning has no 'eese'; did you mean 'ease'\? \(it has autorec, .*, vae\)"
     with pytest.raises(ValueError, match=says):
         refuse_unknown_namespaces(every, pipelines=["tuning"], namespaces=["cdae", "eese"])
     refuse_unknown_namespaces(every, pipelines=["tuning"], namespaces=["cdae", "ease"], env="test")
