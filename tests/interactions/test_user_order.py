@@ -28,6 +28,16 @@ def test_the_order_is_that_of_a_sort_by_user_time_and_tie(rows, random):
     assert order.tolist() == np.lexsort((tie_N, time_N, user_N)).tolist()
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint64])
+def test_times_of_any_integer_type_keep_their_order(dtype):
+    ends = np.iinfo(dtype)
+    times = np.array([ends.max, ends.min, ends.max // 2, ends.min + 1], dtype=dtype)
+
+    order = by_user_and_time(np.zeros(4, dtype=np.int64), times, np.arange(4))
+
+    assert order.tolist() == [1, 3, 2, 0]
+
+
 def test_places_are_those_of_the_drawing():
     user_N, time_N = np.array([0, 0, 0, 1, 1]), np.array([70, 90, 80, 60, 50])
     counted_N = np.array([True, True, False, True, True])

@@ -57,6 +57,18 @@ def test_a_fit_is_validated_on_what_is_shown_of_validation_users():
     assert found == 1  # item 0 is known, so the list is 1, 2
 
 
+def test_validation_ranks_users_without_a_history_by_popularity_as_the_evaluation_does():
+    train = part([0, 5, 0, 0], [0, 5, 4, 0], [0, 0, 0, 0])
+    validation = part([0, 0, 0, 0], [0, 0, 0, 4], [0, 0, 5, 0])
+    model = LowerFirst()
+
+    validate = validation_of("mrr_at_2", train=train, validation=validation)
+
+    # user 1 is not hit by items 0 and 3; user 2 has no history: popular are items 1, then 2
+    assert validate(model) == (1 / 2 + 1 / 2) / 2
+    assert [some.tolist() for some in model.histories] == [[[0, 1, 1, 0]]]
+
+
 @pytest.mark.parametrize(("refitted", "of_user_2"), [(False, [1, 0, 0, 0]), (True, [1, 0, 1, 0])])
 def test_a_model_reads_what_is_shown_and_popularity_counts_no_test_user(refitted, of_user_2):
     fitted = Fitted("model", LowerFirst(), refitted=refitted)

@@ -40,6 +40,11 @@ def test_a_ranking_network_with_dead_weights_is_no_better_than_popularity_or_bia
     assert "it is no better than" in first and "validation ndcg_at_5 is" in first
 
 
+@pytest.mark.parametrize("name", ["sequential_dae", "sasrec"])
+def test_a_network_without_penalties_is_not_compared_with_itself(name):
+    assert not [remark for remark in remarks_of_fit(name) if "its own biases" in remark]
+
+
 def test_a_best_epoch_that_is_the_last_asks_for_more():
     (remark,) = remarks_of_best(12, fitting__epochs=12)
     assert remark == "its best epoch, 12, is the last: try --params autorec.fitting.epochs=24"

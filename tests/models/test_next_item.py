@@ -7,7 +7,7 @@ from model_options import options_of
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.models import model_class
+from collaborative_autoencoders.models import memories, model_class
 from collaborative_autoencoders.models.batch import Rows
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.padded import offset_of
@@ -40,6 +40,18 @@ def histories(*rows):
 
 def scores(network, *rows):
     return network.score(histories(*rows), np.full(len(rows), -1))
+
+
+def test_a_memory_of_many_chunks_reaches_as_far_as_its_decay():
+    random = np.random.default_rng(0)
+    rows = [random.permutation(ITEMS)[:n].tolist() for n in (60, 3, 45)]
+    slow = network_of("sequential_dae", model__decays=[0, 0.999])
+    batch = Rows(slow.rows(histories(*rows)), CPU).all()
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+        whole = slow.before_items(batch, torch.Generator())[0]
+        patch.setattr(memories, "CHUNK", 2)  # 30 chunks of the first history
+        by_chunks = slow.before_items(batch, torch.Generator())[0]
+    assert torch.allclose(by_chunks, whole, atol=1e-5)
 
 
 @every_network

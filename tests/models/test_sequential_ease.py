@@ -3,11 +3,12 @@
 import fits
 import numpy as np
 import pytest
-from checkerboard import World
+from checkerboard import World, checkerboard
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from model_options import options_of
+from model_options import RUNNING, options_of
+from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.datasets.fabricated import fabricate_ratings
@@ -15,6 +16,7 @@ from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.user_order import places_of
+from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models import inverse
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.sequences import ages_of, sequences_of
@@ -118,6 +120,18 @@ def test_a_fit_over_the_memory_limit_is_refused_before_it_begins():
 
     with pytest.raises(ValueError, match=r"3 windows of 1,000,000 items need 1.\d+e\+05 GiB"):
         model.fit(csr_array((4, 10**6), dtype=np.float32))
+    options, world = options_of("sequential_ease", model__memory_limit_gb=1e-9), checkerboard()
+    fitted = fit_model(options, True, RUNNING, world.catalogue, **world.parts).fitted
+    assert "sequential_ease.model.memory_limit_gb: 1e-09" in fitted.left_out
+
+
+def test_the_history_has_one_factor_and_its_errors_name_its_own_block():
+    history = options_of("sequential_ease").model.history.model_dump()
+    with pytest.raises(ValidationError, match=r"history\n.*validation chooses no factor here"):
+        options_of("sequential_ease", model__history=history | {"penalty_factor": [1, 2]})
+    model = model_of(history=history | {"penalty": 0.0})
+    with pytest.raises(ValueError, match=r"^sequential_ease.model.history.penalty: 0 is too"):
+        model.fit(in_order(np.ones((N_USERS, N_ITEMS))))
     assert gib_of(1_000, 2) == pytest.approx(1_000**2 * (8 * 4 + 12 * 2) / 2**30)
 
 

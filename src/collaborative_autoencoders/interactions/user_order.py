@@ -54,5 +54,5 @@ def _in_32_bits(values_N: NDArray[np.number]) -> NDArray[np.int64]:
     if values_N.dtype.kind in "iu" and len(values_N):
         lowest = values_N.min()
         if int(values_N.max()) - int(lowest) < 2**32:
-            return (values_N - lowest).astype(np.int64)
+            return values_N.astype(np.int64) - lowest.astype(np.int64)
     return np.unique(values_N, return_inverse=True)[1].astype(np.int64)

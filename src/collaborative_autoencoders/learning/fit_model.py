@@ -78,9 +78,9 @@ def fit_model(
     fitted = Fitted(name, as_one([member.network for member in members]), refitted=refit)
     first = members[0].found
     remarks: list[str] = []
-    if (silent := members[0].silent) is not None:
+    if validate is not None:
         parts = {"train": train, "validation": validation}
-        remarks = remarks_of(options, first, catalogue, silent, **parts)
+        remarks = remarks_of(options, first, catalogue, members[0].silent, **parts)
     return Outcome(fitted, first.history, first.best_epoch, on_train_of(name, members), remarks)
 
 
@@ -143,9 +143,18 @@ def why_left_out(
         return lacking
     if train.view(view).nnz == 0:
         return f"the train part has no {view}: lower split.test_fraction and validation_fraction"
+    if reason := why_too_large(options, catalogue):
+        return reason
     if options.fitting is None or options.fitting.validation_metric is None:
         return None
     return why_not_computed(options.fitting.validation_metric, validation)
+
+
+def why_too_large(options: TrainingOptions, catalogue: Catalogue) -> str | None:
+    """Return why a model that can be too large for a catalogue is, or None."""
+    of_class = getattr(model_class(options.name), "why_too_large", None)
+    reason: str | None = of_class(options.model, catalogue) if of_class else None
+    return reason
 
 
 def what_is_lacking(view: View, catalogue: Catalogue, train: Interactions) -> str | None:
@@ -165,7 +174,7 @@ class Member(NamedTuple):
     """The network as fitted on train alone; None without validation."""
     found: Fit
     silent: float | None
-    """Validation without the penalised weights; None without validation."""
+    """Validation without the penalised weights; None without validation or such weights."""
 
 
 def on_train_of(name: str, members: Sequence[Member]) -> Fitted:
@@ -197,7 +206,8 @@ class Learner(NamedTuple):
             network, found = self.fit_new(seed, final, self.fitting.epochs)
             return Member(network, None, found, None)
         on_train, found = self.fit_new(seed, train, self.fitting.epochs, validate)
-        silent = validate(silent_copy(on_train))
+        without_weights = silent_copy(on_train)
+        silent = None if without_weights is None else validate(without_weights)
         network = on_train
         if final is not train and found.best_epoch is not None:
             network, _ = self.fit_new(seed, final, found.best_epoch)

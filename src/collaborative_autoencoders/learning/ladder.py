@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.table import measure_of_users
 from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel
@@ -68,11 +67,10 @@ def chosen_of(
         factor = min(ladder, key=distance)
         logger.warning(message, options.name, FACTOR, factor, ladder, reason)
         return None
-    measure, owners_I = measure_of_users(metric), count_owners(train)
-    shown = train.with_fold_in_of(validation)
+    measure, parts = measure_of_users(metric), {"train": train, "validation": validation}
     with quiet_models():
         fits = (fitted_on(train, with_factor(options, factor), catalogue) for factor in ladder)
-        values_CV = [list_values(fit, measure, shown, validation, owners_I) for fit in fits]
+        values_CV = [list_values(fit, measure, **parts) for fit in fits]
     distance_C = np.array([distance(factor) for factor in ladder])
     factor = ladder[choose(np.array(values_CV), distance_C)]
     logger.info("%s: %s %g of %s, by validation", options.name, FACTOR, factor, ladder)

@@ -22,19 +22,20 @@ def remarks_of(
     options: TrainingOptions,
     found: Fit,
     catalogue: Catalogue,
-    silent: float,
+    silent: float | None,
     *,
     train: Interactions,
     validation: Interactions,
 ) -> list[str]:
     """Return remarks on a validated fit, each with what to try; empty for a healthy one.
 
-    `silent` is the validation of the fitted network without its penalised weights.
+    `silent` is the validation of the fitted network without its penalised weights, None if it has
+    none.
     """
     fitting, best = options.fitting, found.history[(found.best_epoch or 1) - 1].validation
     assert fitting is not None and fitting.validation_metric is not None and best is not None
     metric, sign = fitting.validation_metric, 1 if fitting.higher_is_better else -1
-    references = {"its own biases": silent}
+    references = {} if silent is None else {"its own biases": silent}
     if measure_of_users(metric).k is not None:
         users, items = train.core_shape
         of_core = catalogue._replace(users=users, items=items)
@@ -51,13 +52,17 @@ def remarks_of(
     return [*remarks[:1], *_best_epoch(options, found)]
 
 
-def silent_copy(network: Network) -> Network:
-    """Return a copy whose penalised weights are 0, so that only its biases are left."""
+def silent_copy(network: Network) -> Network | None:
+    """Return a copy whose penalised weights are 0, so that only its biases are left.
+
+    None if no weight is penalised, which does not tell weights and biases apart.
+    """
     silent = deepcopy(network)
-    for group in silent.penalties(1):
-        for weights in group.parameters * (group.strength > 0):
+    penalised = [group for group in silent.penalties(1) if group.strength > 0]
+    for group in penalised:
+        for weights in group.parameters:
             weights.detach().zero_()
-    return silent
+    return silent if penalised else None
 
 
 def _best_epoch(options: TrainingOptions, found: Fit) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collaborative_autoencoders.evaluation.evaluate import count_owners
-from collaborative_autoencoders.evaluation.known import Known
+from collaborative_autoencoders.evaluation.known import Known, count_likes
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
@@ -35,11 +35,11 @@ def validation_of(
     """
     if reason := why_not_computed(name, validation, option):
         raise ValueError(reason)
-    measure, shown = measure_of_users(name), train.with_fold_in_of(validation)
+    measure = measure_of_users(name)
     if measure.k is None:
+        shown = train.with_fold_in_of(validation)
         return lambda network: rating_metric(network, measure, shown, validation)
-    owners_I = count_owners(train)
-    return lambda network: list_metric(network, measure, shown, validation, owners_I)
+    return lambda network: list_metric(network, measure, train=train, validation=validation)
 
 
 def why_not_computed(
@@ -69,35 +69,30 @@ def why_not_computed(
 
 
 def list_metric(
-    network: Model,
-    measure: Measure,
-    shown: Interactions,
-    validation: Interactions,
-    owners_I: NDArray[np.int64],
+    model: Model, measure: Measure, *, train: Interactions, validation: Interactions
 ) -> float:
     """Return the mean of a list metric over the users with held-out likes."""
-    return float(np.nanmean(list_values(network, measure, shown, validation, owners_I)))
+    return float(np.nanmean(list_values(model, measure, train=train, validation=validation)))
 
 
 def list_values(
-    model: Model,
-    measure: Measure,
-    shown: Interactions,
-    validation: Interactions,
-    owners_I: NDArray[np.int64],
+    model: Model, measure: Measure, *, train: Interactions, validation: Interactions
 ) -> NDArray[np.float64]:
     """Return a list metric of each user with held-out likes, shape (U,); NaN without a value.
 
-    `shown` has the histories: train, and the fold-in ratings of validation if there are any.
+    The histories are train, and the fold-in ratings of validation if there are any. As in the
+    evaluation, the list of a user without a history is by popularity.
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
-    known = Known(shown.view(model.learns_from), shown.seen_by(model.learns_from).ratings)
+    view, shown = model.learns_from, train.with_fold_in_of(validation)
+    likes_I = count_likes(train.seen_by(view))
+    known = Known(shown.view(view), shown.seen_by(view).ratings, likes_I)
     n_users, n_listed = shown.core_shape
     batch_size = rows_at_once(known.seen_UI.shape[1])
     item_UK, _ = rank_items(model, known, measure.k or 1, batch_size, users_U, n_listed)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
-    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
+    lists = Lists(item_UK, hits_UK, n_relevant_U, count_owners(train), n_users)
     return cast(NDArray[np.float64], measure.metric.function(lists))
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from collaborative_autoencoders.evaluation.best import take_best
 from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.evaluation.known import count_likes
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import exclude_seen, refuse_unrankable
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
@@ -82,17 +83,21 @@ def values_of_lists(weighing: Weighing, weights_WM: Floats) -> NDArray[np.float6
     stack, measure, train, validation = weighing
     users_V = np.flatnonzero(np.diff(validation.likes.indptr))
     shown, owners_I, k = weighing.shown, count_owners(train), measure.k or 1
+    likes_I = count_likes(train.seen_by(stack.learns_from))
     values_WV = np.empty((len(weights_WM), len(users_V)))
     seen_UI = shown.seen_by(stack.learns_from).ratings
     (n_users, n_listed), size = shown.core_shape, rows_at_once(seen_UI.shape[1])
     for start in range(0, len(users_V), size):
         rows = slice(start, start + size)
         users_B = users_V[rows]
-        arrays = stack.comparable_scores(shown.view(stack.learns_from)[users_B], users_B)
+        histories_BI = shown.view(stack.learns_from)[users_B]
+        by_popularity_B = np.diff(histories_BI.indptr) == 0  # as in the evaluation
+        arrays = stack.comparable_scores(histories_BI, users_B)
         seen_BI, held_out_BI = seen_UI[users_B], validation.likes[users_B]
         n_relevant_B = count_relevant(held_out_BI)
         for candidate, weights_M in enumerate(weights_WM):
             scores_BI = stack.add(arrays, weights_M)
+            scores_BI[by_popularity_B] = likes_I
             refuse_unrankable(scores_BI, users_B)
             exclude_seen(scores_BI, seen_BI)
             scores_BI[:, n_listed:] = -np.inf

@@ -94,9 +94,10 @@ class EASE:
     options_class: ClassVar = EASEOptions
     reads_histories: ClassVar[bool] = True
 
-    def __init__(self, options: EASEOptions, catalogue: Catalogue) -> None:
-        """Create an unfitted model."""
+    def __init__(self, options: EASEOptions, catalogue: Catalogue, key: str = "ease.model") -> None:
+        """Create an unfitted model; `key` is the block of its options, for errors."""
         self.options = options
+        self.key = key
         self.catalogue = catalogue
         self.weight_II: NDArray[np.float32] | csr_array = np.zeros((0, 0), dtype=np.float32)
         self.inverse: Inverse | None = None
@@ -203,7 +204,7 @@ class EASE:
                 lambda diagonal_I: self._gammas(diagonal_I, penalty),
             )
         except LinAlgError:
-            raise too_small(penalty) from None
+            raise too_small(self.key, penalty) from None
         # in place: a product with a diagonal matrix would be one more matrix
         weight_II.data *= np.repeat(self.factor_I, np.diff(weight_II.indptr))
         weight_II.data *= self._divisor_I()[weight_II.indices]
@@ -212,12 +213,12 @@ class EASE:
     def _inverse(self, gram: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return (G + λI)⁻¹. G is overwritten."""
         if penalty < SMALLEST * np.diag(gram).mean():
-            raise too_small(penalty)
+            raise too_small(self.key, penalty)
         gram[np.diag_indices_from(gram)] += penalty
         try:
             return inverse_of(gram)
         except LinAlgError:
-            raise too_small(penalty) from None
+            raise too_small(self.key, penalty) from None
 
     def _gammas(self, diagonal_I: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return γ of each item, given the diagonal of P."""
@@ -253,19 +254,19 @@ class EASE:
         form = next((each for each in (*order, NEIGHBOURS) if needed[each] <= limit), None)
         if form is None:
             raise ValueError(
-                f"ease.model.memory_limit_gb: {self.options.neighbours:,} neighbours of {items:,} "
+                f"{self.key}.memory_limit_gb: {self.options.neighbours:,} neighbours of {items:,} "
                 f"items need {needed[NEIGHBOURS]:.3g} GiB, more than the limit of {limit:g}. "
-                "Increase the limit, lower ease.model.neighbours, or raise core.k to keep fewer "
+                f"Increase the limit, lower {self.key}.neighbours, or raise core.k to keep fewer "
                 "items"
             )
         logger.info("ease: over %s, %.3g GiB", form, needed[form])
         return form
 
 
-def too_small(penalty: float) -> ValueError:
-    """Return the error of a penalty with which a matrix cannot be inverted."""
+def too_small(key: str, penalty: float) -> ValueError:
+    """Return the error of a penalty with which a matrix cannot be inverted; `key` is its block."""
     return ValueError(
-        f"ease.model.penalty: {penalty:g} is too small for these data: the Gram matrix cannot be "
+        f"{key}.penalty: {penalty:g} is too small for these data: the Gram matrix cannot be "
         "inverted. Raise it, to 1 or more"
     )
 

@@ -4,6 +4,7 @@ Dimension key: B sequences of a batch, N their items, G chunks of C items, H hid
 """
 
 from collections.abc import Sequence
+from math import log
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,9 @@ from .padded import offset_of
 CHUNK = 32
 """Items of a chunk. The products within chunks grow with it, those between them shrink."""
 
+NEGLIGIBLE = 1e-8
+"""Weight, as a share of the latest item's, that no float32 sum shows."""
+
 
 class Chunks(NamedTuple):
     """Sequences cut into chunks of C items. The last chunk of a sequence is padded."""
@@ -26,8 +30,6 @@ class Chunks(NamedTuple):
     """The value of each item; 0 in the padding."""
     is_item_GC: Tensor
     """1 for an item, 0 in the padding."""
-    row_G: Tensor
-    """Sequence of each chunk."""
     number_G: Tensor
     """Number of each chunk in its sequence, from 0."""
     place_N: Tensor
@@ -49,7 +51,7 @@ class Chunks(NamedTuple):
 
         ones_N = torch.ones_like(batch.value_N)
         filled_in = filled(batch.column_N), filled(batch.value_N), filled(ones_N)
-        return cls(*filled_in, row_G, number_G, place_N)
+        return cls(*filled_in, number_G, place_N)
 
     def memories(self, bias_H: Tensor, encoders: Sequence[tuple[float, Tensor]]) -> Tensor:
         """Return b + Σ_γ √(1 − γ) Σ_l γ^l W_γ[item] over the items before each item, shape (N, H).
@@ -58,7 +60,7 @@ class Chunks(NamedTuple):
         a factor, save in the memory γ = 0. The sum within a chunk is a product with a triangular
         matrix, to which the sum up to the chunk is added: products instead of a loop over items.
         """
-        sum_GCH, until_GDH = bias_H.expand(len(self.row_G), CHUNK, -1), []
+        sum_GCH, until_GDH = bias_H.expand(len(self.number_G), CHUNK, -1), []
         for decay, encoder_IH in encoders:
             item_GCH = F.embedding(self.column_GC, encoder_IH)
             value_GC = (self.value_GC if decay else self.is_item_GC) * scale_of(decay)
@@ -66,20 +68,28 @@ class Chunks(NamedTuple):
             until_GDH.append(self._until(decay, value_GC, item_GCH))
         age_C = torch.arange(CHUNK, device=bias_H.device)
         fading_CD = torch.stack([powers(decay, age_C) for decay, _ in encoders], 1)
-        fading_GCD = fading_CD.expand(len(self.row_G), -1, -1)
+        fading_GCD = fading_CD.expand(len(self.number_G), -1, -1)
         sum_GCH = torch.baddbmm(sum_GCH, fading_GCD, torch.stack(until_GDH, 1))
         return sum_GCH.flatten(0, 1).index_select(0, self.place_N)
 
     def _until(self, decay: float, value_GC: Tensor, item_GCH: Tensor) -> Tensor:
         """Return the memory before the first item of each chunk, shape (G, H).
 
-        The matrix of chunks × chunks is small: 64 histories of 165 items have about 400 chunks.
+        It is the sum over the chunks before it, as far back as they have a weight that counts.
         """
         left_C = torch.arange(CHUNK, device=value_GC.device).flip(0)
         at_end_GH = ((powers(decay, left_C) * value_GC)[:, None] @ item_GCH).squeeze(1)
-        apart_GG = self.number_G[:, None] - self.number_G - 1
-        is_same_GG = self.row_G[:, None] == self.row_G
-        return (powers(decay, CHUNK * apart_GG) * is_same_GG) @ at_end_GH
+        until_GH = torch.zeros_like(at_end_GH)
+        for back in range(1, 1 + min(int(self.number_G.max()), chunks_that_count(decay))):
+            earlier_GH = F.pad(at_end_GH[:-back], (0, 0, back, 0))
+            weight_G1 = decay ** (CHUNK * (back - 1)) * (self.number_G >= back)[:, None]
+            until_GH = until_GH + weight_G1 * earlier_GH
+        return until_GH
+
+
+def chunks_that_count(decay: float) -> int:
+    """Return after how many chunks the weight of an item is below the precision of a float32."""
+    return 1 + int(log(NEGLIGIBLE) / (CHUNK * log(decay))) if decay else 1
 
 
 def within(decay: float, value_GC: Tensor) -> Tensor:

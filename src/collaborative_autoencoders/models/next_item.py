@@ -9,13 +9,13 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.options import Count, Options
+from collaborative_autoencoders.options import Options
 
 from .batch import Batch, Rows
 from .model import Catalogue
@@ -27,7 +27,7 @@ from .sequences import sequences_of
 class NextItemOptions(Options):
     """Options of the loss of a network that predicts the next item."""
 
-    negatives: Count | None
+    negatives: Annotated[int, Gt(0), Le(1_000_000)] | None
     """Items that are drawn in each step. Their outputs stand for those of all items. null: the
     outputs of all items are computed."""
     negative_exponent: Annotated[float, Ge(0), Le(1)]

@@ -23,7 +23,7 @@ class Sequences(NamedTuple):
     @property
     def left_N(self) -> NDArray[np.int64]:
         """The number of later items of the same user, (N,): 0 at the latest."""
-        return np.repeat(self.start_U[1:], np.diff(self.start_U)) - 1 - np.arange(len(self.items_N))
+        return _left_of(self.start_U)
 
 
 def sequences_of(order_UI: csr_array) -> Sequences:
@@ -45,8 +45,12 @@ def ages_of(order_UI: csr_array) -> NDArray[np.int64]:
     """
     order = _by_place(order_UI)
     age_N = np.empty(len(order), dtype=np.int64)
-    age_N[order] = sequences_of(order_UI).left_N
+    age_N[order] = _left_of(order_UI.indptr)
     return age_N
+
+
+def _left_of(start_U: NDArray[np.integer]) -> NDArray[np.int64]:
+    return np.repeat(start_U[1:], np.diff(start_U)) - 1 - np.arange(start_U[-1])
 
 
 def _by_place(order_UI: csr_array) -> NDArray[np.int64]:

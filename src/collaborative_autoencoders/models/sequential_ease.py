@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from numpy.typing import NDArray
+from pydantic import field_validator
 from scipy.linalg import LinAlgError, cho_solve
 from scipy.sparse import csr_array
 
@@ -19,7 +20,7 @@ from collaborative_autoencoders.interactions.sparse import ones_in, take_cells
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
-from .ease import EASE, EASEOptions
+from .ease import EASE, EASEOptions, too_small
 from .inverse import factor_of
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, noise_of
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 AUTO = 12.0
 """Constant of the penalty `auto`."""
+
+KEY = "sequential_ease.model"
 
 OF_HISTORY = "history."
 """Prefix of the arrays of EASE in the state."""
@@ -65,7 +68,17 @@ class SequentialEASEOptions(Options):
     history: EASEOptions
     """Options of that EASE. Its factor is a number."""
     memory_limit_gb: Annotated[float, Gt(0)]
-    """Memory limit of the fit in GiB (2^30 bytes)."""
+    """Memory limit of the fit in GiB (2^30 bytes). Where it is passed, the model is left out."""
+
+    @field_validator("history")
+    @classmethod
+    def _one_factor_for_the_history(cls, history: EASEOptions) -> EASEOptions:
+        if isinstance(history.penalty_factor, list):
+            raise ValueError(
+                f"penalty_factor {history.penalty_factor}: validation chooses no factor here. Set "
+                "a number, such as 1"
+            )
+        return history
 
 
 class Pairs(NamedTuple):
@@ -99,15 +112,29 @@ class SequentialEASE:
         self.options = options
         self.catalogue = catalogue
         self.weight_WII = np.zeros((0, 0, 0), dtype=np.float32)
-        self.history = EASE(options.history, catalogue)
+        self.history = EASE(options.history, catalogue, f"{KEY}.history")
         self.chosen: dict[str, float] = {}
+
+    @classmethod
+    def why_too_large(cls, options: SequentialEASEOptions, catalogue: Catalogue) -> str | None:
+        """Return why a fit would exceed the memory limit, with what to change; None if not."""
+        items, windows = catalogue.items, len(options.windows)
+        needed, limit = gib_of(items, windows), options.memory_limit_gb
+        if needed <= limit:
+            return None
+        return (
+            f"{windows} windows of {items:,} items need {needed:.3g} GiB, more than "
+            f"{KEY}.memory_limit_gb: {limit:g}. Increase it, set fewer windows, or raise core.k to "
+            "keep fewer items"
+        )
 
     def fit(self, train_UI: csr_array) -> None:
         """Solve for the weights.
 
         Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
         """
-        self._check_memory()
+        if reason := self.why_too_large(self.options, self.catalogue):
+            raise ValueError(reason)
         sequences = sequences_of(train_UI)
         gram, target = self._moments(sequences)
         penalty = self._penalty(train_UI)
@@ -115,11 +142,9 @@ class SequentialEASE:
         try:
             factor = factor_of(gram)
         except LinAlgError:
-            raise ValueError(
-                f"sequential_ease.model.penalty: {penalty:g} is too small for these data: the Gram "
-                "matrix cannot be inverted. Raise it, to 1 or more"
-            ) from None
+            raise too_small(KEY, penalty) from None
         weight = cho_solve(factor, target, overwrite_b=True, check_finite=False)
+        del gram, factor  # before EASE takes memory of its own
         items = self.catalogue.items
         self.weight_WII = weight.astype(np.float32, order="C").reshape(-1, items, items)
         if self.options.history_weight:
@@ -193,16 +218,6 @@ class SequentialEASE:
         assert not isinstance(factor, list), "the fit chooses a factor first"
         self.chosen["penalty"] = factor * AUTO * noise_of(train_UI)
         return self.chosen["penalty"]
-
-    def _check_memory(self) -> None:
-        items, windows = self.catalogue.items, len(self.options.windows)
-        needed, limit = gib_of(items, windows), self.options.memory_limit_gb
-        if needed > limit:
-            raise ValueError(
-                f"sequential_ease.model.memory_limit_gb: {windows} windows of {items:,} items need "
-                f"{needed:.3g} GiB, more than the limit of {limit:g}. Increase the limit, set "
-                "fewer windows, or raise core.k to keep fewer items"
-            )
 
 
 def gib_of(items: int, windows: int) -> float:
