@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import yaml
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.datasets.table_batches import TableBatchesDataset
@@ -27,6 +28,7 @@ from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.serving.batches import InferenceOptions, RecommendationBatches
 from collaborative_autoencoders.serving.recommender import Recommender
 
+TRAINING = Path(__file__).resolve().parents[1] / "conf/base/parameters_training.yml"
 ITEMS, HISTORY = 2000, 50
 KB_PER_MB = 2**10
 """Linux reports the peak memory in kilobytes."""
@@ -85,7 +87,8 @@ def recommender_of(users: int) -> Recommender:
         (ones, indices, np.arange(0, len(indices) + 1, HISTORY)), shape=(users, ITEMS)
     )
     kind = model_class("ease")
-    options = kind.options_class(penalty=500, memory_limit_gb=1)
+    committed = yaml.safe_load(TRAINING.read_text())["ease"]["model"]
+    options = kind.options_class.model_validate(committed)
     model = kind(options, Catalogue(users, ITEMS, 1.0, 5.0))
     model.load_state({"weight_II": rng.normal(size=(ITEMS, ITEMS)).astype(np.float32)})
     titles = pd.DataFrame({"item_id": np.arange(ITEMS), "title": "a title"})

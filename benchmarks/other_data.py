@@ -1,14 +1,15 @@
 """One set of options on tables of other sizes and densities: thinned MovieLens, and your own.
 
-    python benchmarks/other_data.py [--csv NAME=ratings.csv ...] [--seeds 1 2 3] [--thin-to 0.25]
+    python benchmarks/other_data.py [--csv NAME=FOLDER ...] [--seeds 1 2 3] [--thin-to 0.25]
     python benchmarks/other_data.py --movielens ml-1m --thin-to --seeds 1 [--env ml-1m]
     python benchmarks/other_data.py --published data/01_raw/lastfm
 
 The committed options (conf/base, or --env) are used as they are. Each table is MovieLens 100K from
-data/01_raw with a share of its rows, users or items, or a CSV with the columns user_id, item_id
-and, if there are any, rating. It is cut to the core and split as conf/base says. Then every model
-is fitted as committed, and again with its penalties multiplied by each factor of a ladder. The
-factor with the best validation is the best that a user could have tuned.
+data/01_raw with a share of its rows, users or items, or all CSV files of a folder together (or one
+file), with the columns user, item and, if there are any, rating. It is cut to the core and split as
+conf/base says. Then every model is fitted as committed, and again with its penalties multiplied by
+each factor of a ladder. The factor with the best validation is the best that a user could have
+tuned.
 
 A line has the metric on the test part, mean over the seeds of the split: as committed, with half of
 the 95 % interval over users (or ratings) of one split, by the ladder's choice, and the ladder
@@ -77,8 +78,13 @@ def tables(arguments: argparse.Namespace) -> Iterator[tuple[str, pd.DataFrame]]:
     for share in arguments.thin_to:
         for kind in ("rows", "users", "items"):
             yield f"{share:g} of its {kind}", thinned(ratings, kind, share)
-    for name, file in arguments.csv:
-        yield name, pd.read_csv(file)
+    for name, path in arguments.csv:
+        yield name, pd.concat(map(read_csv, sorted(Path(path).glob("*.csv")) or [Path(path)]))
+
+
+def read_csv(file: Path) -> pd.DataFrame:
+    """The table of a file with the columns user and item, under the project's names."""
+    return pd.read_csv(file).rename(columns={"user": USER, "item": ITEM})
 
 
 def thinned(ratings: pd.DataFrame, kind: str, share: float) -> pd.DataFrame:
@@ -216,8 +222,7 @@ def compare_with_best(values: dict[str, list[Values]]) -> None:
 
 def compare_published(folder: Path, names: list[str], parameters: dict[str, Any]) -> None:
     """Print NDCG@20 of models on a published split of likes."""
-    columns = {"user": USER, "item": ITEM}
-    tables = [pd.read_csv(folder / f"{part}.csv").rename(columns=columns) for part in PARTS]
+    tables = [read_csv(folder / f"{part}.csv") for part in PARTS]
     known = ids.Ids(*ids.index_ids(pd.concat(tables)))
     shape = (len(known.users), len(known.items))
     train, held_out, test = (
@@ -247,7 +252,7 @@ def compare_published(folder: Path, names: list[str], parameters: dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--csv", nargs="*", default=[], type=lambda text: text.split("=", 1), metavar="NAME=FILE"
+        "--csv", nargs="*", default=[], type=lambda text: text.split("=", 1), metavar="NAME=FOLDER"
     )
     parser.add_argument("--movielens", default="ml-100k", choices=["ml-100k", "ml-1m"])
     parser.add_argument("--env", default="base", help="environment of the options")
