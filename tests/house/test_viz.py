@@ -19,14 +19,17 @@ LAYERS = [path.name for path in sorted((projects.REPOSITORY / "data").glob("0*")
 
 
 @pytest.fixture(scope="module")
-def built(finished_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(finished_world: Path) -> Path:
     """The folder that the command writes, made by the calls that its process makes."""
-    project = projects.copy_of(finished_world, tmp_path_factory.mktemp("viz") / "world")
-    bootstrap_project(project)
-    with chdir(project):
-        load_and_populate_data(project, env="test")
-        DeployerFactory.create_deployer("local").deploy(True)
-    return project / "build"
+
+    def make(folder: Path) -> None:
+        project = projects.copy_of(finished_world, folder / "world")
+        bootstrap_project(project)
+        with chdir(project):
+            load_and_populate_data(project, env="test")
+            DeployerFactory.create_deployer("local").deploy(True)
+
+    return projects.once("viz", make) / "world" / "build"
 
 
 def pipeline(built: Path) -> dict:

@@ -80,7 +80,8 @@ class Chunks(NamedTuple):
         left_C = torch.arange(CHUNK, device=value_GC.device).flip(0)
         at_end_GH = ((powers(decay, left_C) * value_GC)[:, None] @ item_GCH).squeeze(1)
         until_GH = torch.zeros_like(at_end_GH)
-        for back in range(1, 1 + min(int(self.number_G.max()), chunks_that_count(decay))):
+        most = int(self.number_G.max()) if len(self.number_G) else 0
+        for back in range(1, 1 + min(most, chunks_that_count(decay))):
             earlier_GH = F.pad(at_end_GH[:-back], (0, 0, back, 0))
             weight_G1 = decay ** (CHUNK * (back - 1)) * (self.number_G >= back)[:, None]
             until_GH = until_GH + weight_G1 * earlier_GH
