@@ -16,6 +16,9 @@ is a complete `kedro run` from the raw ratings. *Ours* is the mean over split se
 first `splits` of them) ± half the width of its 95 % t interval. All settings were chosen on the
 validation part of split seed {tuning}, which is not one of these seeds. The test parts were
 evaluated for this page only. Intervals over users and all other metrics are in MLflow.
+
+Protocols by page: [general models](results.md), [the variational autoencoder and strong
+generalisation](variational.md), [leave-one-out and one date for all users](sequential.md).
 """
 
 
