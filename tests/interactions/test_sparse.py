@@ -134,3 +134,15 @@ def test_marked_cells_are_taken_with_their_values():
 
     assert (taken.indices.tolist(), taken.data.tolist()) == ([1, 3], [0, 5])
     assert taken.indptr.tolist() == [0, 1, 1, 2]
+
+
+def test_the_row_of_one_user_is_a_copy_with_explicit_zeros():
+    matrix = to_matrix(np.array([0, 2, 2]), np.array([1, 0, 3]), [5.0, 0.0, 4.0], (3, 4))
+
+    row = rows_of(matrix, np.array([2]))
+
+    assert (row.shape, row.indices.tolist(), row.data.tolist()) == ((1, 4), [0, 3], [0, 4])
+    assert row.indptr.dtype == matrix.indptr.dtype
+    row.eliminate_zeros()
+    assert matrix.nnz == 3
+    assert rows_of(matrix, np.array([1])).nnz == rows_of(matrix, np.array([-1])).nnz == 0

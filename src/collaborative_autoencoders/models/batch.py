@@ -30,6 +30,8 @@ class Batch(NamedTuple):
     """Column of each non-zero."""
     value_N: Tensor
     """Value of each non-zero."""
+    first_B: Tensor | None = None
+    """Where the non-zeros of each row begin, if that is known without a sum of the counts."""
 
     def times(self, weight_CH: Tensor) -> Tensor:
         """Return the product of these rows with dense weights, shape (B, H).
@@ -122,7 +124,9 @@ class SampledProduct(torch.autograd.Function):
 
 def gather_and_sum(batch: Batch, weight: Tensor) -> Tensor:
     """Return Σ `value · weight[column]` over the non-zeros of each row, shape (B, H)."""
-    first_B = batch.count_B.cumsum(0) - batch.count_B
+    first_B = batch.first_B
+    if first_B is None:
+        first_B = batch.count_B.cumsum(0) - batch.count_B
     return F.embedding_bag(
         batch.column_N,
         weight.contiguous(),
@@ -156,7 +160,7 @@ class Rows:
         """Return all rows, in order."""
         rows_R = self._on_device(np.arange(self.matrix.shape[0]))
         row_N = self._on_device(user_of_cells(self.matrix))
-        return Batch(rows_R, self.count_R, row_N, self.column, self.value)
+        return Batch(rows_R, self.count_R, row_N, self.column, self.value, self.start_R)
 
     def observed(self) -> Tensor:
         """Return the indices of the rows that are not empty."""

@@ -4,7 +4,7 @@ Dimension key: U users, I items, B users of a batch, N their likes, H hidden uni
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -89,6 +89,9 @@ class CDAEOptions(Options):
                 "losses: set them to 0"
             )
         return self
+
+
+Counts = TypeVar("Counts", Tensor, NDArray[np.float32])
 
 
 class Nodes(NamedTuple):
@@ -204,14 +207,23 @@ class CDAE(Network):
         The activation is monotonic, so the ranking is the same, but a saturated sigmoid would
         create ties. `unseen_user_node` defines the node of an unseen user.
         """
-        rows = self._input(Rows(histories_UI, self.device).all())
+        # NumPy scales the few likes of one served user in a tenth of the time of torch
+        count_U = np.diff(histories_UI.indptr)
+        value_N = np.repeat(self._scale(count_U.astype(np.float32)), count_U)
+        rows = (
+            Rows(histories_UI, self.device)
+            .all()
+            ._replace(value_N=torch.as_tensor(value_N, device=self.device))
+        )
         return numbers(self._decode(self._encode(rows, self._user_nodes(users_U))))
 
     def _input(self, batch: Batch) -> Batch:
-        scale_B = torch.full_like(batch.count_B, self.options.input_scale, dtype=torch.float32)
-        if self.options.normalize_input:
-            scale_B = scale_B / batch.count_B.sqrt()  # a row without likes reads no scale
-        return batch._replace(value_N=scale_B[batch.row_N])
+        return batch._replace(value_N=self._scale(batch.count_B.float())[batch.row_N])
+
+    def _scale(self, count_B: Counts) -> Counts:
+        """Return the value of each like of a row with so many likes, in float32."""
+        count_B = count_B.clip(1)  # a row without likes reads no scale
+        return self.options.input_scale / count_B ** (0.5 * self.options.normalize_input)
 
     def _encode(self, rows: Batch, user_BH: Tensor | float) -> Tensor:
         return self._activate(self._code(rows, user_BH))
