@@ -53,8 +53,8 @@ def _seconds(
 ) -> np.ndarray:
     """Return the time of each rating: a user goes through the year from item to next higher item.
 
-    From a first item that is the user's own, and after the last item with item 0. So the item that
-    comes next can be told from the latest one, and not from the set of items alone.
+    From a first item that is the user's own, and after the last item with item 0. So the next item
+    depends on the latest one, not only on which items came before.
     """
     first_U = random.integers(0, n_items, n_users)
     step_R = (item_R - first_U[user_R]) % n_items

@@ -108,7 +108,7 @@ def tied_share(user_index_N: NDArray[np.integer], times_N: NDArray[np.number]) -
 
     times of a user   70 70 70 80 90 90   ->   3 of 6
     """
-    order = np.lexsort((times_N, user_index_N))
+    order = by_user_and_time(user_index_N, times_N, np.arange(len(times_N)))
     users_N, times_N = user_index_N[order], times_N[order]
     tied = (users_N[1:] == users_N[:-1]) & (times_N[1:] == times_N[:-1])
     return float(tied.sum() / max(len(order), 1))

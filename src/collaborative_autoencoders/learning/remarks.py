@@ -55,7 +55,7 @@ def remarks_of(
 def silent_copy(network: Network) -> Network | None:
     """Return a copy whose penalised weights are 0, so that only its biases are left.
 
-    None if no weight is penalised, which does not tell weights and biases apart.
+    None if no weight is penalised: nothing then says which of them are weights.
     """
     silent = deepcopy(network)
     penalised = [group for group in silent.penalties(1) if group.strength > 0]

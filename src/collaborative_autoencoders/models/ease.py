@@ -20,7 +20,7 @@ from collaborative_autoencoders.options import Count, Options
 from .inverse import inverse_of
 from .local_ease import gib_of_neighbours, local_weights
 from .model import Catalogue, check_state
-from .penalty import Factor, Ladder, Penalty, noise_of
+from .penalty import Factor, Ladder, Penalty, scaled_noise
 
 logger = logging.getLogger(__name__)
 
@@ -229,9 +229,7 @@ class EASE:
     def _penalty(self, train_UI: csr_array) -> float:
         if self.options.penalty != "auto":
             return self.options.penalty
-        factor = self.options.penalty_factor
-        assert not isinstance(factor, list), "the fit chooses a factor first"
-        self.chosen["penalty"] = factor * AUTO * noise_of(train_UI)
+        self.chosen["penalty"] = AUTO * scaled_noise(self.options.penalty_factor, train_UI)
         return self.chosen["penalty"]
 
     def _factors(self, train_UI: csr_array) -> NDArray[np.float64]:

@@ -33,6 +33,12 @@ def noise_of(train_UI: csr_array) -> float:
     return float(np.sqrt(train_UI.nnz / max(1, items)))
 
 
+def scaled_noise(factor: Factor | Ladder, train_UI: csr_array) -> float:
+    """Return `noise_of` times the factor. It is one number: a fit chooses from a ladder first."""
+    assert not isinstance(factor, list), "the fit chooses a factor first"
+    return factor * noise_of(train_UI)
+
+
 def item_noise(likes_I: NDArray[np.integer], users: int) -> NDArray[np.float64]:
     """Return √(n (1 − p)) of each item, over √n̄ of `noise_of`.
 

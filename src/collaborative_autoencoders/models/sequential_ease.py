@@ -6,7 +6,7 @@ Dimension key: U users, I items, N likes of all users, W windows.
 import logging
 from collections.abc import Iterator
 from itertools import combinations_with_replacement
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
@@ -21,9 +21,10 @@ from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
 from .ease import EASE, EASEOptions, too_small
+from .ensemble import states_of, within
 from .inverse import factor_of
-from .model import Catalogue, check_state
-from .penalty import Factor, Ladder, Penalty, noise_of
+from .model import Catalogue, Model, check_state
+from .penalty import Factor, Ladder, Penalty, scaled_noise
 from .sequences import Sequences, ages_of, sequences_of
 
 logger = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ AUTO = 12.0
 
 KEY = "sequential_ease.model"
 
-OF_HISTORY = "history."
-"""Prefix of the arrays of EASE in the state."""
+HISTORY = "history"
+"""Name of EASE in the state."""
 
 
 class Window(Options):
@@ -168,17 +169,13 @@ class SequentialEASE:
         """Return the weight from each item of a window (row) to each item, and those of EASE."""
         state: dict[str, NDArray[Any]] = {"weight_WII": self.weight_WII}
         if self.options.history_weight:
-            state |= {f"{OF_HISTORY}{name}": of for name, of in self.history.state().items()}
+            state |= states_of({HISTORY: cast(Model, self.history)})
         return state
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load the weights."""
-        of_history = {
-            name.removeprefix(OF_HISTORY): values
-            for name, values in state.items()
-            if name.startswith(OF_HISTORY)
-        }
-        own = {name: values for name, values in state.items() if not name.startswith(OF_HISTORY)}
+        of_history = within(state, HISTORY)
+        own = {name: values for name, values in state.items() if "." not in name}
         items = self.catalogue.items
         check_state(own, weight_WII=(len(self.options.windows), items, items))
         self.weight_WII = own["weight_WII"]
@@ -214,9 +211,7 @@ class SequentialEASE:
     def _penalty(self, train_UI: csr_array) -> float:
         if self.options.penalty != "auto":
             return self.options.penalty
-        factor = self.options.penalty_factor
-        assert not isinstance(factor, list), "the fit chooses a factor first"
-        self.chosen["penalty"] = factor * AUTO * noise_of(train_UI)
+        self.chosen["penalty"] = AUTO * scaled_noise(self.options.penalty_factor, train_UI)
         return self.chosen["penalty"]
 
 
