@@ -26,6 +26,7 @@ from .hooks import (
     ErrorsHook,
     LeaderboardHook,
     MaskingHook,
+    MemoryHook,
     ModelRunsHook,
     OwnDataHook,
     ProgressHook,
@@ -56,6 +57,7 @@ HOOKS = (
     ErrorsHook(),
     ReproductionHook(),
     MaskingHook(),
+    MemoryHook(),
 )
 
 # ModelRunsHook extends kedro-mlflow's hook. With both enabled, each run would be opened twice.

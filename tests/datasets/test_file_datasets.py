@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from kedro.io import DataCatalog, DatasetError
 from kedro.io.core import Version
@@ -58,6 +59,20 @@ def assert_broken_is_named(dataset: FileDataset[Any], path: Path) -> None:
     assert str(path) in str(caught.value)
     assert f"is not a valid {dataset.kind}" in str(caught.value)
     assert "Delete it, then run again with --only-missing-outputs" in str(caught.value)
+
+
+def test_whole_numbers_are_stored_by_their_differences_unless_the_entry_says_how(tmp_path):
+    table = pd.DataFrame({"user_id": np.arange(1000), "rating": np.arange(1000) / 7})
+    sizes = []
+    for save_args in ({}, {"use_dictionary": True}):
+        path = tmp_path / f"{len(sizes)}.parquet"
+        dataset = TableDataset(filepath=str(path), save_args=save_args)
+        dataset.save(table)
+        pd.testing.assert_frame_equal(dataset.load(), table)
+        sizes.append(path.stat().st_size)
+    column = pq.ParquetFile(tmp_path / "0.parquet").metadata.row_group(0).column(0)
+    assert "DELTA_BINARY_PACKED" in column.encodings
+    assert sizes[0] < sizes[1]
 
 
 @each_kind

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from collaborative_autoencoders.interactions import facts
 from collaborative_autoencoders.interactions.column_types import RatingScale
 from collaborative_autoencoders.interactions.facts import (
     about_core,
@@ -104,3 +105,9 @@ def test_lists_longer_than_the_catalogue_are_refused():
     check_list_lengths([1, 3], n_items=3)
     with pytest.raises(ValueError, match=r"evaluation.k: 20 .* 3 items"):
         check_list_lengths([1, 20], n_items=3)
+
+
+def test_the_checksum_is_the_same_however_many_rows_are_hashed_at_once(monkeypatch):
+    whole = checksum_of(RATINGS)
+    monkeypatch.setattr(facts, "ROWS_AT_ONCE", 2)
+    assert checksum_of(RATINGS) == whole

@@ -4,6 +4,7 @@ from .configuration import ConfigurationHook
 from .errors import ErrorsHook
 from .leaderboard import LeaderboardHook
 from .masking import MaskingHook
+from .memory import MemoryHook
 from .own_data import OwnDataHook
 from .progress import ProgressHook
 from .session import ProjectSession
@@ -18,6 +19,7 @@ __all__ = [
     "ErrorsHook",
     "LeaderboardHook",
     "MaskingHook",
+    "MemoryHook",
     "ModelRunsHook",
     "OwnDataHook",
     "ProgressHook",

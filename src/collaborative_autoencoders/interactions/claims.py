@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 import pandas as pd
 from annotated_types import Ge, Le
+from numpy.typing import NDArray
 from pandas.api import types
 from pydantic import ConfigDict, model_validator
 
@@ -130,11 +131,11 @@ def check_ratings(table: pd.DataFrame) -> None:
     """Raise ValueError unless the table has sorted, distinct pairs of ids and finite ratings."""
     for name in (USER, ITEM):
         check_id_column(table, name)
-    users, items = (encode(table[name]).codes.astype(np.int64) for name in (USER, ITEM))
-    cell_N = users * (int(items.max(initial=0)) + 1) + items
-    if (cell_N[1:] <= cell_N[:-1]).any():
+    user_N, item_N = (_in_order_of_ids(table[name]) for name in (USER, ITEM))
+    same_user_N, next_item_N = user_N[1:] == user_N[:-1], item_N[1:] > item_N[:-1]
+    if not ((user_N[1:] > user_N[:-1]) | (same_user_N & next_item_N)).all():
         raise ValueError("its pairs of user and item are not sorted or not distinct")
-    if ROW in table and not (table[ROW].dtype == np.int64 and table[ROW].is_unique):
+    if ROW in table and not _are_distinct(table[ROW]):
         raise ValueError(f"{ROW} holds {table[ROW].dtype} or a row twice")
     if PART in table and not table[PART].isin(PARTS).all():
         raise ValueError(f"{PART} is not always one of {', '.join(PARTS)}")
@@ -147,6 +148,18 @@ def check_ratings(table: pd.DataFrame) -> None:
             raise ValueError(f"{name} is not always a finite number")
         if not (types.is_numeric_dtype(values) or types.is_datetime64_any_dtype(values)):
             raise ValueError(f"{name} holds {values.dtype}")
+
+
+def _in_order_of_ids(column: pd.Series) -> NDArray[np.integer]:
+    """Return a number for each row, in the order of the ids: integers as they are, or codes."""
+    return column.to_numpy() if types.is_integer_dtype(column) else encode(column).codes
+
+
+def _are_distinct(row: pd.Series) -> bool:
+    """Return whether a column holds distinct integers."""
+    if row.dtype not in (np.int32, np.int64):
+        return False
+    return not len(row) or len(encode(row).ids) == len(row)
 
 
 def check_titles(items: pd.DataFrame) -> None:

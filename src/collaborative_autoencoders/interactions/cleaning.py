@@ -15,6 +15,7 @@ from .column_types import RatingScale, checked_ids
 from .duplicates import Duplicates, one_row_per_pair
 from .own_split import checked_parts
 from .rows import NAMES
+from .sparse import INT32_MAX
 from .value_types import checked_ratings, checked_timestamps
 
 
@@ -74,7 +75,8 @@ def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame
         clean[TIMESTAMP] = checked_timestamps(ratings)
     if PART in ratings:
         clean[PART] = checked_parts(ratings)
-    clean[ROW] = pd.Series(np.arange(1, len(ratings) + 1), index=ratings.index)
+    kind = np.int32 if len(ratings) <= INT32_MAX else np.int64
+    clean[ROW] = pd.Series(np.arange(1, len(ratings) + 1, dtype=kind), index=ratings.index)
     typed = pd.DataFrame(clean, copy=False)
     typed.attrs = ratings.attrs
     return one_row_per_pair(typed, options.duplicates)

@@ -125,24 +125,35 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> Kept:
     liked_N = likes_in(ratings, options.like_threshold)
     if not liked_N.any():
         raise ValueError(_empty_core(liked_N, options, _more_likes(ratings)))
+    kept_N, shape, rounds = _rows_kept(ratings, liked_N, options)
+    core = (ratings if kept_N.all() else ratings[kept_N]).reset_index(drop=True)
+    is_other_N = ~kept_N & (options.ratings == "all" and RATING in ratings)
+    others = ratings[is_other_N].reset_index(drop=True)
+    before, after = _size(*shape, liked_N), _size(*sizes_of(core), liked_N[kept_N])
+    return Kept(core, others, CoreReport(before, after, rounds))
+
+
+def _rows_kept(
+    ratings: pd.DataFrame, liked_N: NDArray[np.bool_], options: CoreOptions
+) -> tuple[NDArray[np.bool_], tuple[int, int], int]:
+    """Return whether each row is in the core, the users and items before it, and the rounds.
+
+    Raises ValueError if no row is.
+    """
     (users_N, user_ids), (items_N, item_ids) = encode(ratings[USER]), encode(ratings[ITEM])
     likes = np.flatnonzero(liked_N)  # taking rows by number is several times faster than by mask
     shape = (len(user_ids), len(item_ids))
     remaining = _peel(users_N[likes], items_N[likes], shape, options.likes_needed)
-    kept_N = remaining.users_U[users_N] & remaining.items_I[items_N]
-    if not kept_N.any():
-        most = max(options.likes_needed)
-        largest_k = _largest_k(users_N[likes], items_N[likes], shape, most)
-        fix = f"The largest core.k that leaves something is {largest_k}: set core.k: {largest_k}."
-        if options.likes_needed != (options.k, options.k):
-            fix += " Set core.user_k and core.item_k to null, or to at most it."
-        raise ValueError(_empty_core(liked_N, options, fix))
-    core = ratings[kept_N].reset_index(drop=True)
-    is_other_N = ~kept_N & (options.ratings == "all" and RATING in ratings)
-    others = ratings[is_other_N].reset_index(drop=True)
-    before = _size(len(user_ids), len(item_ids), liked_N)
-    after = _size(*sizes_of(core), liked_N[kept_N])
-    return Kept(core, others, CoreReport(before, after, remaining.rounds))
+    kept_N = remaining.users_U[users_N]
+    kept_N &= remaining.items_I[items_N]
+    if kept_N.any():
+        return kept_N, shape, remaining.rounds
+    most = max(options.likes_needed)
+    largest_k = _largest_k(users_N[likes], items_N[likes], shape, most)
+    fix = f"The largest core.k that leaves something is {largest_k}: set core.k: {largest_k}."
+    if options.likes_needed != (options.k, options.k):
+        fix += " Set core.user_k and core.item_k to null, or to at most it."
+    raise ValueError(_empty_core(liked_N, options, fix))
 
 
 def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:

@@ -26,8 +26,7 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
     pair differ in rating, `last` keeps the last of them in the table; `refuse` raises ValueError
     and shows two of them.
     """
-    cells = _sort_by_cell(ratings)
-    order_N, cell_N = cells.order_N, cells.cell_N
+    order_N, cell_N, item_bits, user_ids, item_ids = _sort_by_cell(ratings)
     is_last_N = np.append(cell_N[1:] != cell_N[:-1], True)
     if not is_last_N.all():
         repeated = np.flatnonzero(~is_last_N | np.append(False, ~is_last_N[:-1]))
@@ -37,10 +36,10 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
         order_N[repeated] = rows
         order_N, cell_N = order_N[is_last_N], cell_N[is_last_N]
     # taking ids from the table of distinct ids is much faster than reordering the id columns
-    columns = {
-        USER: cells.user_ids.take(cell_N >> cells.item_bits),
-        ITEM: cells.item_ids.take(cell_N & ((1 << cells.item_bits) - 1)),
-    }
+    columns = {USER: user_ids.take(cell_N >> item_bits)}
+    cell_N &= (1 << item_bits) - 1
+    columns[ITEM] = item_ids.take(cell_N)
+    del cell_N
     for name in ratings.columns.drop([USER, ITEM]):
         columns[name] = pd.Index(ratings[name].array[order_N], copy=False)
     return pd.DataFrame(columns, copy=False)
@@ -75,7 +74,8 @@ def _sort_by_cell(ratings: pd.DataFrame) -> _Cells:
     cell_N |= np.arange(len(ratings))
     cell_N.sort()
     order_N = cell_N & ((1 << row_bits) - 1)
-    return _Cells(order_N, cell_N >> row_bits, item_bits, users.ids, items.ids)
+    cell_N >>= row_bits
+    return _Cells(order_N, cell_N, item_bits, users.ids, items.ids)
 
 
 def _latest_last(

@@ -14,6 +14,9 @@ from .ids import encode, sizes_of
 from .lookup import core_shape_of
 from .time_splits import tied_share
 
+ROWS_AT_ONCE = 2**20
+"""Rows of a table whose hashes are in memory at once."""
+
 
 class Source(NamedTuple):
     """The source of a table."""
@@ -74,10 +77,12 @@ def checksum_of(clean: pd.DataFrame) -> str:
     The hash is taken over pandas' 64-bit hash of each row (`pandas.util.hash_pandas_object`), with
     rows sorted by user and item as `clean_ratings` returns them.
     """
-    hash_N = pd.util.hash_pandas_object(
-        clean.drop(columns=ROW, errors="ignore"), index=False
-    ).to_numpy()
-    return hashlib.sha256(hash_N.astype("<u8").tobytes()).hexdigest()
+    hashed, digest = clean.drop(columns=ROW, errors="ignore"), hashlib.sha256()
+    for start in range(0, len(hashed), ROWS_AT_ONCE):
+        rows = hashed.iloc[start : start + ROWS_AT_ONCE]
+        hash_N = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+        digest.update(hash_N.astype("<u8").tobytes())
+    return digest.hexdigest()
 
 
 def describe(
@@ -91,27 +96,31 @@ def describe(
 
     `others` are the ratings outside the core that models of ratings use.
     """
-    ratings = core if others is None or others.empty else pd.concat([core, others])
+    others = core.head(0) if others is None else others
+
+    def column(name: str) -> pd.Series:
+        return core[name] if others.empty else pd.concat([core[name], others[name]])
+
     core_users, core_items = sizes_of(core)
-    user_N, user_ids = encode(ratings[USER])
-    users, items = len(user_ids), len(encode(ratings[ITEM]).ids)
-    rated, times = RATING in ratings, ratings.get(TIMESTAMP)
+    (user_N, user_ids), n_ratings = encode(column(USER)), len(core) + len(others)
+    users, items = len(user_ids), len(encode(column(ITEM)).ids)
     lowest, highest = None, None
-    if rated and scale is not None:
-        lowest, highest = scale.lowest, scale.highest
-        refuse_outside(ratings[RATING], scale)
-    elif rated:
-        lowest, highest = float(ratings[RATING].min()), float(ratings[RATING].max())
+    if rated := RATING in core:
+        rating_N = column(RATING)
+        lowest, highest = float(rating_N.min()), float(rating_N.max())
+        if scale is not None:
+            refuse_outside(rating_N, scale)
+            lowest, highest = scale.lowest, scale.highest
     return DataFacts(
         rated=rated,
         users=users,
         items=items,
-        ratings=len(ratings),
+        ratings=n_ratings,
         likes=int(likes_in(core, like_threshold).sum()),
-        density=len(ratings) / (users * items),
+        density=n_ratings / (users * items),
         lowest_rating=lowest,
         highest_rating=highest,
-        tied_share=tied_share(user_N, times.to_numpy()) if times is not None else None,
+        tied_share=tied_share(user_N, column(TIMESTAMP).to_numpy()) if TIMESTAMP in core else None,
         ratings_before_core=ratings_before_core,
         core_users=core_users,
         core_items=core_items,

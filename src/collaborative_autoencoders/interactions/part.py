@@ -22,7 +22,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from .sparse import (
     join,
     join_known,
     likes_of,
+    ones_in,
     take_cells,
     to_matrix,
     where,
@@ -105,20 +106,28 @@ class Interactions:
 
         Raises ValueError if a pair of user and item is duplicated.
         """
-        times_UI = None
-        if times is not None:
-            times_UI = to_matrix(user_index, item_index, times, shape, dtype=times.dtype)
+        # the place of each row in the matrix, for the views that share its cells
+        numbers_UI = to_matrix(
+            user_index, item_index, np.arange(len(user_index)), shape, dtype=np.int64
+        )
+        row_N = numbers_UI.data
+
+        def view_of(values: NDArray[Any]) -> csr_array:
+            cells = (values[row_N], numbers_UI.indices, numbers_UI.indptr)
+            return csr_array(cells, shape=shape)
+
+        times_UI = None if times is None else view_of(times)
         if ratings is None:
-            ones_UI = to_matrix(user_index, item_index, 1.0, shape)
+            ones_UI = ones_in(numbers_UI)
             part = cls(ones_UI, first_cells(ones_UI, core_shape or shape), times_UI)
         else:
-            ratings_UI = to_matrix(user_index, item_index, ratings, shape)
+            ratings_UI = view_of(np.asarray(ratings, dtype=np.float32))
             part = cls.of(ratings_UI, like_threshold, times_UI, core_shape)
         if order is None:
             return part
-        rows = np.flatnonzero(order)
-        order_UI = to_matrix(user_index[rows], item_index[rows], order[rows], shape)
-        return replace(part, order=first_cells(order_UI, part.core_shape))
+        order_UI = first_cells(view_of(order), part.core_shape)
+        order_UI = take_cells(order_UI, order_UI.data > 0)
+        return replace(part, order=order_UI)
 
     @classmethod
     def of(

@@ -39,11 +39,7 @@ def part_to_bytes(part: Interactions) -> bytes:
     if fold_in is not None:
         marks = {FOLD_IN: np.isin(cells_of(part.ratings), cells_of(fold_in.ratings))}
     ratings_UI = part.ratings.sorted_indices()
-    rating_cells = cells_of(ratings_UI)
-    like_cells = cells_of(with_shape(part.likes.sorted_indices(), part.shape))
-    liked_N = np.isin(rating_cells, like_cells, assume_unique=True)
-    if liked_N.sum() < len(like_cells):
-        raise ValueError("a like is not among the ratings of its part")
+    liked_N = _liked(ratings_UI, with_shape(part.likes.sorted_indices(), part.shape))
     times = {} if part.times is None else {TIMES: part.times.sorted_indices().data}
     order = {} if part.order is None else {ORDER: part.order.sorted_indices().data}
     return arrays_to_bytes(
@@ -58,6 +54,17 @@ def part_to_bytes(part: Interactions) -> bytes:
         **marks,
         **core,
     )
+
+
+def _liked(ratings_UI: csr_array, likes_UI: csr_array) -> NDArray[np.bool_]:
+    """Return whether each rating is a like. Both matrices have sorted columns."""
+    rating_cells, like_cells = cells_of(ratings_UI), cells_of(likes_UI)
+    places = np.searchsorted(rating_cells, like_cells)
+    if (places == len(rating_cells)).any() or (rating_cells[places] != like_cells).any():
+        raise ValueError("a like is not among the ratings of its part")
+    liked_N = np.zeros(len(rating_cells), dtype=bool)
+    liked_N[places] = True
+    return liked_N
 
 
 def part_from_bytes(content: bytes) -> Interactions:

@@ -26,13 +26,17 @@ def to_matrix(
     by user and item is fastest. Raises ValueError if a pair of user and item is duplicated.
     """
     values_N = np.broadcast_to(np.asarray(values, dtype=dtype), user_index.shape)
-    cell_N = user_index.astype(np.int64) * shape[1] + item_index
-    if not (cell_N[1:] > cell_N[:-1]).all():
-        order = np.argsort(cell_N)
-        if (cell_N[order][1:] == cell_N[order][:-1]).any():
-            raise ValueError("duplicate pair of user and item: clean the ratings first")
-        user_index, item_index, values_N = user_index[order], item_index[order], values_N[order]
-    return _of_sorted(user_index, item_index, values_N.copy(), shape)
+    cell_N = user_index.astype(np.int64)
+    cell_N *= shape[1]
+    cell_N += item_index
+    if (cell_N[1:] > cell_N[:-1]).all():
+        return _of_sorted(user_index, item_index, values_N.copy(), shape)
+    order = np.argsort(cell_N)
+    cell_N = cell_N[order]
+    if (cell_N[1:] == cell_N[:-1]).any():
+        raise ValueError("duplicate pair of user and item: clean the ratings first")
+    del cell_N
+    return _of_sorted(user_index[order], item_index[order], values_N[order], shape)
 
 
 def _of_sorted(

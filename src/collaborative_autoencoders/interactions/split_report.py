@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from .part import Interactions
 from .sparse import user_of_cells
 from .split_options import Kind, SplitOptions
 from .splitting import Split
@@ -108,12 +109,12 @@ def report_split(split: Split, options: SplitOptions) -> SplitReport:
     A test user of a split by users is not new, because the fold-in ratings are a history.
     """
     train, validation, test = split
-    both = train.joined(validation)
     users_U, items_I = _per_user(test.ratings), _per_item(test.ratings)
-    new_U = (users_U > 0) & (_per_user(both.with_fold_in_of(test).ratings) == 0)
-    new_I = (items_I > 0) & (_per_item(both.ratings) == 0)
-    not_in_train_U = (users_U > 0) & (_per_user(train.with_fold_in_of(test).ratings) == 0)
-    not_in_train_I = (items_I > 0) & (_per_item(train.ratings) == 0)
+    known, shown = [train, validation, validation.fold_in], test.fold_in
+    new_U, not_in_train_U = (
+        (users_U > 0) & ~_has_users(*parts, shown) for parts in (known, [train])
+    )
+    new_I, not_in_train_I = ((items_I > 0) & ~_has_items(*parts) for parts in (known, [train]))
     return SplitReport(
         train=train.ratings.nnz,
         validation=validation.ratings.nnz,
@@ -124,7 +125,7 @@ def report_split(split: Split, options: SplitOptions) -> SplitReport:
         ratings_of_new_items=int(items_I[new_I].sum()),
         users_not_in_train=int(not_in_train_U.sum()),
         items_not_in_train=int(not_in_train_I.sum()),
-        shown=sum(part.whole.ratings.nnz - part.ratings.nnz for part in split),
+        shown=sum(part.fold_in.ratings.nnz for part in split if part.fold_in is not None),
         short_users=count_short_users(split, options),
         tied_users=count_tied_users(split, options),
     )
@@ -145,14 +146,27 @@ def count_short_users(split: Split, options: SplitOptions) -> int:
 
 def count_tied_users(split: Split, options: SplitOptions) -> int:
     """Return the number of users of whom ties in time decide which rows are test."""
-    known_UI, test_UI = split.train.joined(split.validation).times, split.test.times
-    if options.kind not in ("last", "time") or known_UI is None or test_UI is None:
+    times = [part.times for part in split]
+    if options.kind not in ("last", "time") or any(times_UI is None for times_UI in times):
         return 0
-    latest_U = np.full(known_UI.shape[0], -np.inf)
-    np.maximum.at(latest_U, user_of_cells(known_UI), known_UI.data)
-    earliest_U = np.full(known_UI.shape[0], np.inf)
+    *known, test_UI = [times_UI for times_UI in times if times_UI is not None]
+    latest_U, earliest_U = (np.full(test_UI.shape[0], end) for end in (-np.inf, np.inf))
+    for known_UI in known:
+        np.maximum.at(latest_U, user_of_cells(known_UI), known_UI.data)
     np.minimum.at(earliest_U, user_of_cells(test_UI), test_UI.data)
     return int((latest_U == earliest_U).sum())
+
+
+def _has_users(*parts: Interactions | None) -> NDArray[np.bool_]:
+    """Return whether each user has a rating in one of these parts."""
+    counts = [_per_user(part.ratings) > 0 for part in parts if part is not None]
+    return np.logical_or.reduce(counts)
+
+
+def _has_items(*parts: Interactions | None) -> NDArray[np.bool_]:
+    """Return whether each item has a rating in one of these parts."""
+    counts = [_per_item(part.ratings) > 0 for part in parts if part is not None]
+    return np.logical_or.reduce(counts)
 
 
 def _per_user(part_UI: csr_array) -> NDArray[np.integer]:

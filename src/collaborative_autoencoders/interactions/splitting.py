@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 
@@ -13,6 +13,7 @@ from .ids import Ids, known_indices
 from .own_split import own_parts
 from .part import Interactions
 from .row_hash import Digests, digests_of, hash_rows
+from .sparse import INT32_MAX
 from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
 from .time_splits import parts_by_date, parts_by_user_time
 from .user_order import places_of
@@ -33,16 +34,21 @@ def split_interactions(
     options: SplitOptions,
     like_threshold: float,
     core_shape: tuple[int, int] | None = None,
+    others: pd.DataFrame | None = None,
 ) -> Split:
     """Return the three parts of the table, each of shape (users, items).
 
     `core_shape` is the number of users and items in the core, which come first; None means all.
+    `others` are more rows of the table, those outside the core.
 
     Raises ValueError if a user or item of the table is not in `ids`, or if the table lacks a
     column that the kind of split needs.
     """
-    user_index_N = known_indices(ids.users, ratings[USER])
-    item_index_N = known_indices(ids.items, ratings[ITEM])
+    tables = [ratings] if others is None or others.empty else [ratings, others]
+    user_index_N = np.concatenate([known_indices(ids.users, table[USER]) for table in tables])
+    item_index_N = np.concatenate([known_indices(ids.items, table[ITEM]) for table in tables])
+    without_ids = [table.drop(columns=[USER, ITEM]) for table in tables]
+    ratings = pd.concat(without_ids, ignore_index=True) if len(tables) > 1 else without_ids[0]
     core_users, core_items = core_shape or (len(ids.users), len(ids.items))
     in_core_N = (user_index_N < core_users) & (item_index_N < core_items)
     part_N = parts_of(ratings, user_index_N, item_index_N, ids, options, in_core_N)
@@ -200,7 +206,8 @@ def split_parts(
     if options.within == "global":
         return _parts_by_fraction(hash_N, options)
     in_core_N = np.ones(len(hash_N), dtype=np.bool_) if in_core_N is None else in_core_N
-    group_N = 2 * user_index_N.astype(np.int64) + ~in_core_N
+    kind: DTypeLike = np.int32 if 2 * len(users.high) <= INT32_MAX else np.int64
+    group_N = 2 * user_index_N.astype(kind) + ~in_core_N
     order = _by_user_and_hash(group_N, item_index_N, hash_N, items)
     n_rows_U2 = np.bincount(group_N, minlength=2 * len(users.high)).reshape(-1, 2)
     parts_N = np.empty(len(order), dtype=np.int8)
@@ -238,13 +245,15 @@ def _by_user_and_hash(
     items: Digests,
 ) -> NDArray[np.int64]:
     """Return the positions of the rows sorted by user, then hash, then item digest."""
-    key_N = (user_index_N.astype(np.int64) << 32) | hash_N
+    key_N = user_index_N.astype(np.int64)
+    key_N <<= 32
+    key_N |= hash_N
     order = np.argsort(key_N)
-    ordered_N = key_N[order]
-    same_as_next = np.append(ordered_N[1:] == ordered_N[:-1], False)
+    key_N = key_N[order]
+    same_as_next = np.append(key_N[1:] == key_N[:-1], False)
     tied = np.flatnonzero(same_as_next | np.roll(same_as_next, 1))
     rows, item_of_row = order[tied], item_index_N[order[tied]]
-    order[tied] = rows[np.lexsort((items.low[item_of_row], items.high[item_of_row], key_N[rows]))]
+    order[tied] = rows[np.lexsort((items.low[item_of_row], items.high[item_of_row], key_N[tied]))]
     return order
 
 

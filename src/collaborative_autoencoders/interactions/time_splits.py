@@ -17,7 +17,7 @@ from .split_options import (
     seconds_of,
     sizes_of,
 )
-from .user_order import by_user_and_time
+from .user_order import by_user, by_user_and_time
 
 
 def parts_by_user_time(
@@ -108,7 +108,6 @@ def tied_share(user_index_N: NDArray[np.integer], times_N: NDArray[np.number]) -
 
     times of a user   70 70 70 80 90 90   ->   3 of 6
     """
-    order = by_user_and_time(user_index_N, times_N, np.arange(len(times_N)))
-    users_N, times_N = user_index_N[order], times_N[order]
-    tied = (users_N[1:] == users_N[:-1]) & (times_N[1:] == times_N[:-1])
-    return float(tied.sum() / max(len(order), 1))
+    key_N = by_user(user_index_N, times_N)
+    key_N.sort()
+    return float(np.count_nonzero(key_N[1:] == key_N[:-1]) / max(len(key_N), 1))

@@ -98,15 +98,13 @@ def split_ratings(
     core_options: core.CoreOptions,
 ) -> dict[str, Any]:
     """Split the ratings into train, validation and test, each users × items, and report it."""
-    core_shape = ids.sizes_of(core_ratings)
-    if len(other_ratings):
-        core_ratings = pd.concat([core_ratings, other_ratings], ignore_index=True)
     split = splitting.split_interactions(
         core_ratings,
         ids.Ids(user_ids, item_ids),
         split_options,
         core_options.like_threshold,
-        core_shape,
+        ids.sizes_of(core_ratings),
+        other_ratings,
     )
     if not split.test.ratings.nnz:
         logger.warning(

@@ -1,0 +1,40 @@
+"""Gives memory that a node does not use any more back to the system."""
+
+import ctypes
+import sys
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline.node import Node
+
+
+class MemoryHook:
+    """Gives memory back before each node: before its datasets are loaded, and before it runs.
+
+    What is freed stays with the process otherwise, as pyarrow and glibc keep it for themselves: at
+    30 million ratings it is more than a gigabyte, of every node so far.
+    """
+
+    def __init__(self) -> None:
+        """Create the hook."""
+        self._node = ""
+        library = ctypes.CDLL(None) if sys.platform == "linux" else None
+        self._trim: Any = getattr(library, "malloc_trim", None)  # of glibc only
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Give back what the last node has freed."""
+        if node.name != self._node:
+            self._node = node.name
+            self._give_back()
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Give back what reading its datasets has freed."""
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if pyarrow := sys.modules.get("pyarrow"):
+            pyarrow.default_memory_pool().release_unused()
+        if self._trim is not None:
+            self._trim(0)
