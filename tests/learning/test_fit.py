@@ -14,6 +14,7 @@ from model_options import RUNNING, options_of, raw_options
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.learning.fit import (
     BestEpoch,
     fit,
@@ -151,7 +152,10 @@ def test_an_ensemble_predicts_the_mean_of_its_members():
     two = outcome_of("autorec", fitting__ensemble=2).fitted.model
     users = np.arange(WORLD.catalogue.users)
     first, second = (member.predict(WORLD.train.ratings, users) for member in two.members)
-    assert np.allclose(two.predict(WORLD.train.ratings, users), (first + second) / 2, atol=1e-6)
+    dense, wanted = two.predict(WORLD.train.ratings, users), WORLD.validation.ratings
+    assert np.allclose(dense, (first + second) / 2, atol=1e-6)
+    at_cells = two.predict_at(WORLD.train.ratings, users, wanted)
+    assert np.allclose(at_cells, dense[user_of_cells(wanted), wanted.indices], atol=1e-5)
 
 
 def test_an_epoch_has_every_row_that_is_not_empty_once():
@@ -251,7 +255,10 @@ def test_the_final_fit_is_on_both_parts_and_stops_at_the_best_epoch():
     ("name", "batch_size"), [("cdae", 16), ("cdae", 128), ("autorec", 16)]
 )  # CDAE computes its loss over all outputs, or with the Gram matrix if batches are large
 def test_a_repeated_fit_with_two_threads_gives_the_same_bytes(name, batch_size):
-    wide, two = checkerboard(300, 200), RunningOptions(device="cpu", threads=2)
+    wide, two = (
+        checkerboard(300, 200),
+        RunningOptions(device="cpu", threads=2),
+    )
     changes = {"fitting__batch_size": batch_size, "fitting__epochs": 3}
     first, second = (outcome_of(name, world=wide, running=two, **changes) for _ in range(2))
     assert model_to_bytes(first.fitted) == model_to_bytes(second.fitted)

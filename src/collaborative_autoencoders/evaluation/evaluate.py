@@ -86,7 +86,6 @@ def evaluate(
             model,
             histories_UI=known.histories_UI,
             wanted_UI=test.ratings,
-            batch_size=options.batch_size,
             users=users_U,
         )
         actual_UI = test.ratings[users_U]
