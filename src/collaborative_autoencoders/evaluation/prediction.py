@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.models.cells import predict_at
 from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.threads import blas_threads
 
 STORED_AT_ONCE = 2**20
 """Maximum ratings of a batch, to predict and in the histories, of more than one user."""
@@ -19,6 +20,7 @@ USERS_AT_ONCE = 2**13
 """Maximum users of a batch. 500 hidden units of each take 16 MB."""
 
 
+@blas_threads(1)
 def predict_ratings(
     model: RatingModel,
     *,
