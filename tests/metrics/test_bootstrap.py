@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from peak import peak_of
 from scipy.special import betaincinv
 
 from collaborative_autoencoders.metrics import bootstrap
@@ -172,3 +173,11 @@ def test_many_users_are_resampled_some_at_a_time_with_the_same_intervals(monkeyp
     whole = np.stack(interval(VALUES))
     monkeypatch.setattr(bootstrap, "CELLS_AT_ONCE", 1)
     assert np.stack(interval(VALUES)) == pytest.approx(whole, rel=1e-6)
+
+
+def test_the_pairs_of_nine_models_are_compared_in_the_memory_of_their_columns(monkeypatch):
+    """36 differences and 36 marks of each user in float32, and as much again for the resamples."""
+    monkeypatch.setattr(bootstrap, "CELLS_AT_ONCE", 1)
+    values_UM = np.random.default_rng(0).random((10_000, 9))
+    peak = peak_of(lambda: paired_differences_of_means(values_UM, 40, 0, SHARE))
+    assert peak < 2 * 10_000 * 72 * 4
