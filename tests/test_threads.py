@@ -24,11 +24,21 @@ def numbers():
 
 
 def test_a_fit_has_the_threads_of_the_options_also_in_numpy_and_scipy():
-    with blas_threads(2):
+    with blas_threads(4):
         with running_on(RUNNING.model_copy(update={"threads": 3})):
             inside = numbers()
         assert set(inside) == {3}
-        assert set(numbers()) == {2}
+        assert set(numbers()) == {4}
+
+
+def test_blocks_that_end_in_another_order_leave_the_smallest_number_and_then_what_was_before():
+    before, of_fit, of_evaluation = numbers(), blas_threads(2), blas_threads(1)
+    of_fit.__enter__()
+    of_evaluation.__enter__()
+    of_fit.__exit__(None, None, None)
+    assert set(numbers()) == {1}
+    of_evaluation.__exit__(None, None, None)
+    assert numbers() == before
 
 
 class Noting(AlwaysThree):

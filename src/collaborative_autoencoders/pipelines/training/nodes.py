@@ -43,6 +43,7 @@ def fit_model(
     started = perf_counter()
     outcome = fit(options, training.refit, running, catalogue, **parts)
     sample = size_of_sample(validation, running.validation_users)
+    is_fitted = outcome.fitted.model is not None
     for remark in outcome.remarks:
         logger.warning("%s: %s", options.name, remark)
     print_of_parts = fingerprint(**parts)
@@ -56,7 +57,7 @@ def fit_model(
             "left_out": outcome.fitted.left_out,
             "remarks": list(outcome.remarks),
             "chosen": outcome.chosen,
-            "validation_users": sample if is_validated(options) else None,
+            "validation_users": sample if is_fitted and is_validated(options) else None,
         },
     }
     if outcome.on_train is not None:
