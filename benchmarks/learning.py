@@ -19,6 +19,10 @@ MovieLens 1M from data/01_raw, prepared by the project; `kedro run --env cdae-ar
     python benchmarks/learning.py --recbole ENV/bin/python
 """
 
+from collaborative_autoencoders.threads import let_waiting_threads_sleep
+
+let_waiting_threads_sleep()  # as in settings.py: before torch is imported
+
 import argparse
 import json
 import subprocess

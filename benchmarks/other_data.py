@@ -21,6 +21,10 @@ without a core, 90/10.
 fits on train, leaves out the items of train only, and prints NDCG@20.
 """
 
+from collaborative_autoencoders.threads import let_waiting_threads_sleep
+
+let_waiting_threads_sleep()  # as in settings.py: before torch is imported
+
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +37,6 @@ from numpy.typing import NDArray
 
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
-from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.interactions import Interactions, core, ids, splitting
 from collaborative_autoencoders.learning import validation
 from collaborative_autoencoders.learning.fit_model import fit_model
@@ -118,7 +121,7 @@ def values_of(model: Any, metric: str, history: Interactions, held_out: Interact
     measure = measure_of_users(metric)
     if measure.k is None:
         return validation.rating_values(model, measure, history, held_out)
-    return validation.list_values(model, measure, history, held_out, count_owners(history))
+    return validation.list_values(model, measure, train=history, validation=held_out)
 
 
 def measured(values_V: Values, metric: str) -> float:

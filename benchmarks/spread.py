@@ -15,6 +15,10 @@ the validation part. The test part is not read.
    fitted on half of the users and evaluated on the others.
 """
 
+from collaborative_autoencoders.threads import let_waiting_threads_sleep
+
+let_waiting_threads_sleep()  # as in settings.py: before torch is imported
+
 import argparse
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -23,7 +23,7 @@ def environments() -> list[str]:
 
 
 ENVIRONMENTS = environments()
-RUNNING = RunningOptions(device="cpu", threads=1)
+RUNNING = RunningOptions(device="cpu", threads=1, validation_users=None)
 
 
 def configuration_of(env: str, runtime_params: dict[str, Any] | None = None) -> ProjectConfigLoader:

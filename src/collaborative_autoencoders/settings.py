@@ -5,9 +5,9 @@ import gc
 import os
 import sys
 
-# Waiting threads of a matrix product sleep. If they spin on cores that other processes use, a fit
-# takes many times as long. torch reads this when it is imported, which is later.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from .threads import let_waiting_threads_sleep
+
+let_waiting_threads_sleep()
 
 # MLflow's progress bars for copying small files, one per model, break the output of a run.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from evaluation.small_world import OPTIONS, TEST, TRAIN, AlwaysThree, evaluated
 from kedro.io import DatasetError
+from peak import peak_of, size_of, table_of_many
 
 from collaborative_autoencoders.datasets.holds import HOLDS
 from collaborative_autoencoders.datasets.json_file import JsonFileDataset
 from collaborative_autoencoders.datasets.table import TableDataset
-from collaborative_autoencoders.evaluation import averages, claims
+from collaborative_autoencoders.evaluation import averages, claims, table_claims
 from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.evaluation.table_claims import (
     check_predictions,
@@ -198,6 +199,22 @@ def test_figures_that_are_not_the_means_of_the_scores_are_refused():
     for name in ("ndcg_at_2", "rmse"):
         with pytest.raises(ValueError, match=rf"cdae\.metrics has {name} .* kedro run"):
             claims.check_means("cdae", figures | {name: 0.123}, scores, OPTIONS)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_lists_are_checked_some_users_at_a_time_whatever_the_order_of_the_rows(monkeypatch, rows):
+    monkeypatch.setattr(table_claims, "ROWS_AT_ONCE", rows)
+    for lists in (MADE.ranked_items, MADE.ranked_items.iloc[::-1]):
+        table_claims.check_ranked_items(lists)
+        for row in (0, len(lists) - 1):
+            with pytest.raises(ValueError, match="ranks that are not 1, 2"):
+                table_claims.check_ranked_items(put(lists, row, "rank", 9))
+
+
+def test_the_check_of_lists_takes_less_memory_than_the_lists(monkeypatch):
+    monkeypatch.setattr(table_claims, "ROWS_AT_ONCE", 1000)
+    lists = table_of_many()
+    assert peak_of(lambda: table_claims.check_ranked_items(lists)) < size_of(lists)
 
 
 def test_tables_of_other_users_or_items_are_refused():

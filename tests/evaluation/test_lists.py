@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluation.small_world import matrix
+from peak import many_lists, peak_of, size_of, table_of_many
 
 from collaborative_autoencoders.evaluation.lists import (
     check_lists,
@@ -27,6 +28,11 @@ def test_a_table_has_a_row_per_item_and_none_for_padding():
         [6, 1, 5],
     ]
     assert table["score"].tolist() == np.float32([0.9, 0.4, 0.2]).tolist()
+
+
+def test_a_table_of_lists_is_made_in_the_memory_of_two():
+    lists, users = many_lists(), np.arange(2000)
+    assert peak_of(lambda: lists_to_table(*lists, users)) < 2 * size_of(table_of_many())
 
 
 def test_lists_come_back_from_the_table_whatever_the_order_of_its_rows():

@@ -39,6 +39,12 @@ def test_a_model_is_given_the_histories_of_unseen_users():
         assert answer.shape == (2, 5)
 
 
+def test_a_prediction_at_a_cell_is_that_of_an_unseen_user():
+    model = Noting()
+    assert as_unseen(model).predict_at(HISTORIES, np.array([3, 0]), HISTORIES).tolist() == [3, 3]
+    assert model.users == [-1, -1]
+
+
 def test_only_a_model_that_predicts_ratings_predicts_them_for_unseen_users():
     assert isinstance(as_unseen(AlwaysThree()), RatingModel)
     assert not isinstance(as_unseen(LowerFirst()), RatingModel)

@@ -19,7 +19,7 @@ from kedro.framework.startup import bootstrap_project
 from collaborative_autoencoders.cli import cli
 from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.reproduce.comparison import compare_histories, distance, family
-from collaborative_autoencoders.tracking.provenance import selection, versions_and_machine
+from collaborative_autoencoders.tracking.provenance import selection
 
 SMALL = ["data_facts", "autorec_user.metrics"]
 """The outputs of a run of one model, which takes seconds instead of half a minute."""
@@ -240,12 +240,6 @@ def test_kedros_commands_import_neither_mlflow_nor_torch(tmp_path):
         [sys.executable, "-c", light], capture_output=True, **projects.in_project(tmp_path)
     )
     assert done.stdout.endswith("set()\n"), done.stdout + done.stderr
-
-
-def test_the_threads_of_matrix_products_are_those_of_the_environment(monkeypatch):
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert versions_and_machine()["blas_threads"] == "3"
 
 
 def test_the_selection_has_the_options_that_were_given():

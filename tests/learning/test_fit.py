@@ -14,6 +14,7 @@ from model_options import RUNNING, options_of, raw_options
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.learning.fit import (
     BestEpoch,
     fit,
@@ -151,7 +152,10 @@ def test_an_ensemble_predicts_the_mean_of_its_members():
     two = outcome_of("autorec", fitting__ensemble=2).fitted.model
     users = np.arange(WORLD.catalogue.users)
     first, second = (member.predict(WORLD.train.ratings, users) for member in two.members)
-    assert np.allclose(two.predict(WORLD.train.ratings, users), (first + second) / 2, atol=1e-6)
+    dense, wanted = two.predict(WORLD.train.ratings, users), WORLD.validation.ratings
+    assert np.allclose(dense, (first + second) / 2, atol=1e-6)
+    at_cells = two.predict_at(WORLD.train.ratings, users, wanted)
+    assert np.allclose(at_cells, dense[user_of_cells(wanted), wanted.indices], atol=1e-5)
 
 
 def test_an_epoch_has_every_row_that_is_not_empty_once():
@@ -251,7 +255,7 @@ def test_the_final_fit_is_on_both_parts_and_stops_at_the_best_epoch():
     ("name", "batch_size"), [("cdae", 16), ("cdae", 128), ("autorec", 16)]
 )  # CDAE computes its loss over all outputs, or with the Gram matrix if batches are large
 def test_a_repeated_fit_with_two_threads_gives_the_same_bytes(name, batch_size):
-    wide, two = checkerboard(300, 200), RunningOptions(device="cpu", threads=2)
+    wide, two = checkerboard(300, 200), RUNNING.model_copy(update={"threads": 2})
     changes = {"fitting__batch_size": batch_size, "fitting__epochs": 3}
     first, second = (outcome_of(name, world=wide, running=two, **changes) for _ in range(2))
     assert model_to_bytes(first.fitted) == model_to_bytes(second.fitted)
@@ -344,7 +348,7 @@ def test_on_a_gpu_only_deterministic_algorithms_are_allowed(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    with running_on(RunningOptions(device="cuda", threads=1)) as device:
+    with running_on(RunningOptions(device="cuda", threads=1, validation_users=None)) as device:
         assert device == torch.device("cuda")
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
@@ -372,7 +376,7 @@ def test_a_wrong_fitting_option_is_an_error_that_names_it(key, value):
 
 def test_an_unknown_device_is_an_error():
     with pytest.raises(ValidationError, match="device"):
-        RunningOptions(device="tpu", threads=1)
+        RunningOptions(device="tpu", threads=1, validation_users=None)
 
 
 def test_a_formula_takes_no_fitting_block_and_a_network_needs_one():

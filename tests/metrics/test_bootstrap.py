@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from peak import peak_of
 from scipy.special import betaincinv
 
 from collaborative_autoencoders.metrics import bootstrap
@@ -13,6 +14,7 @@ from collaborative_autoencoders.metrics.bootstrap import (
     paired_differences_of_means,
 )
 from collaborative_autoencoders.metrics.intervals import Bounds
+from collaborative_autoencoders.threads import blas_threads
 
 SHARE = Bounds(0, 1)
 VALUES = np.random.default_rng(0).random((400, 3))
@@ -156,3 +158,26 @@ def test_the_mean_lies_in_the_interval_and_the_interval_in_the_bounds(values_UM)
     mean_M = values_UM.mean(axis=0)
     assert np.all((low_M >= 0) & (low_M <= mean_M + 1e-6))
     assert np.all((high_M <= 1 + 1e-6) & (high_M >= mean_M - 1e-6))
+
+
+def test_an_interval_does_not_depend_on_the_threads_of_products():
+    values_UM = np.random.default_rng(0).random((6040, 15))
+    ends = []
+    for number in (1, 2):
+        with blas_threads(number):
+            ends.append(np.stack(interval(values_UM, resamples=200)))
+    assert np.array_equal(*ends)
+
+
+def test_many_users_are_resampled_some_at_a_time_with_the_same_intervals(monkeypatch):
+    whole = np.stack(interval(VALUES))
+    monkeypatch.setattr(bootstrap, "CELLS_AT_ONCE", 1)
+    assert np.stack(interval(VALUES)) == pytest.approx(whole, rel=1e-6)
+
+
+def test_the_pairs_of_nine_models_are_compared_in_the_memory_of_their_columns(monkeypatch):
+    """36 differences and 36 marks of each user in float32, and as much again for the resamples."""
+    monkeypatch.setattr(bootstrap, "CELLS_AT_ONCE", 1)
+    values_UM = np.random.default_rng(0).random((10_000, 9))
+    peak = peak_of(lambda: paired_differences_of_means(values_UM, 40, 0, SHARE))
+    assert peak < 2 * 10_000 * 72 * 4

@@ -12,8 +12,10 @@ from collaborative_autoencoders.interactions.sparse import user_of_cells, where
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.models import MODELS, model_class, networks
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
+from collaborative_autoencoders.models.cells import CellModel
 from collaborative_autoencoders.models.model import RatingModel
 from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.models.registry import models_for
 
 WORLD = checkerboard()
 every_model = pytest.mark.parametrize("name", list(MODELS))
@@ -151,6 +153,18 @@ def test_predicted_ratings_stay_on_the_scale(models, name):
     ratings = model.predict(history, np.arange(WORLD.catalogue.users))
     assert ratings.min() >= 1
     assert ratings.max() <= 5
+
+
+@pytest.mark.parametrize("seen", ["all", "none", "some"])
+@pytest.mark.parametrize("name", models_for("rating"))
+def test_a_prediction_at_a_cell_is_that_of_all_items(models, name, seen):
+    model, wanted, users = models[name].model, WORLD.test.ratings, np.arange(WORLD.catalogue.users)
+    users = np.where({"all": True, "none": False, "some": users % 2 == 0}[seen], users, -1)
+    assert isinstance(model, CellModel)
+    dense = model.predict(history_of(model), users)[user_of_cells(wanted), wanted.indices]
+    found = model.predict_at(history_of(model), users, wanted)
+    assert found.dtype == np.float32
+    assert found == pytest.approx(dense, abs=0 if name == "bias" else 1e-5, rel=0)
 
 
 @every_model

@@ -59,6 +59,14 @@ def test_scores_and_ratings_are_in_the_order_of_the_other_data(numbered, transla
     np.testing.assert_allclose(ours[:, :5], theirs[:, SOME_ITEMS], atol=1e-5)
 
 
+def test_predictions_at_cells_are_those_of_all_items_in_the_order_of_the_other_data(translated):
+    history = in_our_items(KNOWN.ratings[SOME_USERS])
+    wanted = to_matrix(*np.ones((3, 6)).nonzero(), 1, (3, 6))
+    dense = translated.predict(history, np.arange(3))
+    found = translated.predict_at(history, np.arange(3), wanted)
+    np.testing.assert_allclose(found.reshape(3, 6), dense, atol=1e-5)
+
+
 def test_an_item_that_the_model_does_not_know_has_score_minus_infinity(translated):
     scores = translated.score(in_our_items(KNOWN.ratings[SOME_USERS]), np.arange(3))
     assert translated.knows_I.tolist() == [True] * 5 + [False]

@@ -45,6 +45,7 @@ class FitFacts(Options):
     left_out: str | None
     remarks: list[str] = Field(default=[])
     chosen: dict[str, Annotated[float, Ge(0)]] = Field(default={})
+    validation_users: Count | None = None
 
     @model_validator(mode="after")
     def _best_is_one_of_them(self) -> Self:

@@ -65,8 +65,9 @@ def break_down(
         return {}, {}
     k, (n_users, n_items) = options.shown_k, test.core_shape
     item_UK, _ = table_to_lists(ranked_items, n_users, max(options.k))
-    known = train.joined(validation).with_fold_in_of(test)
-    n_ratings_U = count_relevant(known.ratings)[:n_users]
+    known = (train, validation, train.fold_in, validation.fold_in, test.fold_in)
+    counts = [count_relevant(part.ratings) for part in known if part is not None]
+    n_ratings_U = np.sum(counts, axis=0)[:n_users]
     activity = by_activity(user_scores.head(n_users), n_ratings_U, k)
     predicted_ratings = predicted_ratings[predicted_ratings[ITEM_INDEX] < n_items]
     popularity = by_popularity(item_UK[:, :k], test, predicted_ratings, count_owners(train))

@@ -17,6 +17,7 @@ from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.rating import sum_by_user
 from collaborative_autoencoders.metrics.table import Lists, Metric, at, metrics_of
 from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.threads import blas_threads
 
 from .known import Known
 from .lists import NO_ITEM, check_lists, lists_to_table
@@ -86,7 +87,6 @@ def evaluate(
             model,
             histories_UI=known.histories_UI,
             wanted_UI=test.ratings,
-            batch_size=options.batch_size,
             users=users_U,
         )
         actual_UI = test.ratings[users_U]
@@ -114,6 +114,7 @@ def count_owners(train: Interactions) -> NDArray[np.int64]:
     return np.bincount(train.core.ratings.indices, minlength=train.core_shape[1])
 
 
+@blas_threads(1)
 def score_lists(
     item_UK: NDArray[np.integer],
     relevant_UI: csr_array,

@@ -24,14 +24,16 @@ def lists_to_table(
     item_UK: NDArray[np.integer], score_UK: NDArray[np.floating], users_U: NDArray[np.integer]
 ) -> pd.DataFrame:
     """Return one row per recommended item, in the order of the lists, without padding."""
-    row_L, place_L = np.nonzero(item_UK != NO_ITEM)
-    columns = (users_U[row_L], place_L + 1, item_UK[row_L, place_L], score_UK[row_L, place_L])
-    return pd.DataFrame(
-        {
-            name: values_L.astype(dtype)
-            for (name, dtype), values_L in zip(LIST_TYPES.items(), columns, strict=True)
-        }
-    )
+    shown_UK = item_UK != NO_ITEM
+    rank_K = np.arange(1, item_UK.shape[1] + 1, dtype=LIST_TYPES[RANK])
+    columns = {
+        USER_INDEX: np.repeat(users_U.astype(LIST_TYPES[USER_INDEX]), shown_UK.sum(axis=1)),
+        RANK: np.broadcast_to(rank_K, item_UK.shape)[shown_UK],
+        ITEM_INDEX: item_UK[shown_UK].astype(LIST_TYPES[ITEM_INDEX], copy=False),
+        SCORE: score_UK[shown_UK].astype(LIST_TYPES[SCORE], copy=False),
+    }
+    # not copied into blocks: the lists of 200,000 users are 20 million rows
+    return pd.DataFrame(columns, copy=False)
 
 
 def table_to_lists(

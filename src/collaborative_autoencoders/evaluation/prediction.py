@@ -3,45 +3,65 @@
 Dimension key: U users, I items, N ratings to predict, B users of one batch.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.models.cells import predict_at
 from collaborative_autoencoders.models.model import RatingModel
+from collaborative_autoencoders.threads import blas_threads
+
+STORED_AT_ONCE = 2**20
+"""Maximum ratings of a batch, to predict and in the histories, of more than one user."""
+
+USERS_AT_ONCE = 2**13
+"""Maximum users of a batch. 500 hidden units of each take 16 MB."""
 
 
+@blas_threads(1)
 def predict_ratings(
     model: RatingModel,
     *,
     histories_UI: csr_array,
     wanted_UI: csr_array,
-    batch_size: int,
     users: NDArray[np.integer] | None = None,
 ) -> csr_array:
     """Return the predicted rating at every cell that `wanted_UI` stores for `users`.
 
     Both matrices have one row per user. The result has the rows of `users` (None: all users), the
     stored cells of `wanted_UI` and float32 values. The values in `wanted_UI` are not read. Users
-    without a stored cell are skipped, and the others are predicted `batch_size` at once.
+    without a stored cell are skipped. The size of a batch of users follows the number of ratings,
+    not the size of the catalogue.
 
     Raises ValueError, with user and item, if a prediction is not finite.
     """
     users_U = np.arange(wanted_UI.shape[0]) if users is None else np.asarray(users, dtype=np.int64)
     wanted_UI = wanted_UI if users is None else wanted_UI[users_U]
-    n_wanted_U = np.diff(wanted_UI.indptr)
-    rows_U = np.flatnonzero(n_wanted_U)
+    rows_U = np.flatnonzero(np.diff(wanted_UI.indptr))
+    stored_U = np.diff(wanted_UI.indptr)[rows_U] + np.diff(histories_UI.indptr)[users_U[rows_U]]
     # skipped rows are empty, so the ratings of a batch are one contiguous slice of `data`
     predicted_N = np.empty(wanted_UI.nnz, dtype=np.float32)
-    for start in range(0, len(rows_U), batch_size):
-        rows_B = rows_U[start : start + batch_size]
+    for batch in batches_by_size(stored_U, STORED_AT_ONCE, USERS_AT_ONCE):
+        rows_B = rows_U[batch]
         users_B = users_U[rows_B]
-        ratings_BI = model.predict(histories_UI[users_B], users_B)
         cells = slice(wanted_UI.indptr[rows_B[0]], wanted_UI.indptr[rows_B[-1] + 1])
-        row_N = np.repeat(np.arange(len(rows_B)), n_wanted_U[rows_B])
-        predicted_N[cells] = ratings_BI[row_N, wanted_UI.indices[cells]]
+        predicted_N[cells] = predict_at(model, histories_UI[users_B], users_B, wanted_UI[rows_B])
     _refuse_not_finite(predicted_N, wanted_UI, users_U)
     structure = (wanted_UI.indices.copy(), wanted_UI.indptr.copy())
     return csr_array((predicted_N, *structure), shape=wanted_UI.shape)
+
+
+def batches_by_size(size_U: NDArray[np.integer], most: int, most_users: int) -> Iterator[slice]:
+    """Yield all users in turn, as many as have at most `most` in total, but at least one."""
+    total_U = np.cumsum(size_U, dtype=np.int64)
+    start = before = 0
+    while start < len(total_U):
+        fitting = int(np.searchsorted(total_U, before + most, side="right"))
+        stop = min(max(fitting, start + 1), start + most_users)
+        yield slice(start, stop)
+        start, before = stop, int(total_U[stop - 1])
 
 
 def _refuse_not_finite(

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.threads import blas_threads
+
 from .best import take_best
 from .known import Known
 
@@ -20,6 +22,7 @@ class Scorer(Protocol):
         """Return the scores of every item, shape (U, I). Higher is better."""
 
 
+@blas_threads(1)
 def rank_items(
     model: Scorer,
     known: Known,

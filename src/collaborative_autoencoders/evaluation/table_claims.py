@@ -3,7 +3,7 @@
 Dimension key: U users, L rows of a table of lists.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from collaborative_autoencoders.metrics.table import METRICS, SHARE, Lists, at, 
 from .claims import ROUNDING, bounds_of, metric_of
 from .evaluate import LIST_BY_POPULARITY, N_RATINGS, N_RELEVANT, PREDICTED, sum_column
 from .lists import table_to_lists
+
+ROWS_AT_ONCE = 2**20
+"""Rows of lists that are checked at once, and the rest of the last user's: some 100 MB."""
 
 
 def check_user_scores(scores: pd.DataFrame) -> None:
@@ -54,7 +57,26 @@ def check_user_scores(scores: pd.DataFrame) -> None:
 
 def check_ranked_items(lists: pd.DataFrame) -> None:
     """Raise ValueError unless the ranks of every user are 1, 2, …, by score, of distinct items."""
-    users, ranks, _ = (whole_numbers(lists, name) for name in (USER_INDEX, RANK, ITEM_INDEX))
+    for name in (USER_INDEX, RANK, ITEM_INDEX):
+        whole_numbers(lists.head(0), name)
+    if not lists[USER_INDEX].is_monotonic_increasing:
+        lists = lists.sort_values(USER_INDEX, kind="stable")
+    for some in pieces_by_user(lists):
+        _check_piece(some)
+
+
+def pieces_by_user(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield a table that is sorted by user in pieces, each with all rows of its users."""
+    user_L, start = table[USER_INDEX].to_numpy(), 0
+    while start < len(user_L):
+        last = min(start + ROWS_AT_ONCE, len(user_L)) - 1
+        stop = int(np.searchsorted(user_L, user_L[last], side="right"))
+        yield table.iloc[start:stop]
+        start = stop
+
+
+def _check_piece(lists: pd.DataFrame) -> None:
+    users, ranks, items = (whole_numbers(lists, name) for name in (USER_INDEX, RANK, ITEM_INDEX))
     order_L = np.lexsort((ranks, users))
     user_L, rank_L, score_L = users[order_L], ranks[order_L], numbers(lists, SCORE)[order_L]
     is_next_L = user_L[1:] == user_L[:-1]
@@ -64,7 +86,9 @@ def check_ranked_items(lists: pd.DataFrame) -> None:
     _refuse_user(~np.isfinite(score_L), user_L, "has a score that is not a finite number")
     rises_L = is_next_L & (score_L[1:] > score_L[:-1])
     _refuse_user(rises_L, user_L[1:], "is not ranked by score")
-    if lists.duplicated([USER_INDEX, ITEM_INDEX]).any():
+    by_item_L = np.lexsort((items, users))
+    same_L = (users[by_item_L][1:] == users[by_item_L][:-1]) & (np.diff(items[by_item_L]) == 0)
+    if same_L.any():
         raise ValueError("a list has a duplicate item")
 
 

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.metrics.table import Measure
+from collaborative_autoencoders.models.cells import predict_at
 from collaborative_autoencoders.models.model import Model, RatingModel
 
 from .averages import average_users, mean_of_users
@@ -55,6 +56,12 @@ class UnseenRatings(Unseen):
             histories_UI, np.full_like(users_U, -1)
         )
         return ratings_UI
+
+    def predict_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
+    ) -> NDArray[np.float32]:
+        """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
+        return predict_at(self.model, histories_UI, np.full_like(users_U, -1), wanted_UI)
 
 
 def as_unseen(model: Model) -> Scorer:

@@ -37,6 +37,7 @@ from .sparse import (
     ones_in,
     take_cells,
     to_matrix,
+    user_of_cells,
     where,
     with_shape,
 )
@@ -204,6 +205,13 @@ class Interactions:
         return self._keep(
             lambda view_UI: ~np.isin(cells_of(with_shape(view_UI, self.shape)), excluded)
         )
+
+    def without_users(self, drop_U: NDArray[np.bool_]) -> "Interactions":
+        """Return the part without the ratings of the users that `drop_U` marks; same shape.
+
+        The fold-in ratings stay.
+        """
+        return self._keep(lambda view_UI: ~drop_U[user_of_cells(view_UI)])
 
     def without_items(self, drop_I: NDArray[np.bool_]) -> "Interactions":
         """Return the part without the ratings of the items that `drop_I` marks; same shape.

@@ -13,13 +13,14 @@ from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Options
 
 from .fit import Epoch, Fit, OnEpoch, fit
-from .ladder import fit_formula
+from .ladder import fit_formula, ladder_of
 from .memory import refuse_too_large
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .remarks import remarks_of, silent_copy
 from .running import running_on
 from .validation import Validate, validation_of, why_not_computed
+from .validation_users import log_sample, sample_of
 
 
 class Outcome(NamedTuple):
@@ -60,17 +61,20 @@ def fit_model(
     data, device, versions and threads give the same weights, bit for bit.
     """
     name = options.name
-    left_out = why_left_out(options, catalogue, train=train, validation=validation)
+    parts = {"train": train, "validation": sample_of(validation, running.validation_users)}
+    left_out = why_left_out(options, catalogue, **parts)
     if left_out is not None:
         none = Fitted(name, None, left_out)
         return Outcome(none, [], None, none if MODELS[name].is_network else None)
+    if is_validated(options):
+        log_sample(name, validation, running.validation_users)
     final = train.joined(validation) if refit else train
     with running_on(running) as device:
         if options.fitting is None:
-            formula = fit_formula(options, catalogue, final, train=train, validation=validation)
+            formula = fit_formula(options, catalogue, final, **parts)
             return Outcome(Fitted(name, formula, refitted=refit), [], None)
         learner = Learner(name, options.model, options.fitting, device, catalogue)
-        validate = validation_for(options.fitting, train=train, validation=validation)
+        validate = validation_for(options.fitting, **parts)
         members = [
             learner.fit_member(seed, train=train, final=final, validate=validate)
             for seed in options.fitting.seeds
@@ -79,9 +83,15 @@ def fit_model(
     first = members[0].found
     remarks: list[str] = []
     if validate is not None:
-        parts = {"train": train, "validation": validation}
         remarks = remarks_of(options, first, catalogue, members[0].silent, **parts)
     return Outcome(fitted, first.history, first.best_epoch, on_train_of(name, members), remarks)
+
+
+def is_validated(options: TrainingOptions) -> bool:
+    """Return whether the fit reads the validation part: a network or the ladder of a formula."""
+    if options.fitting is None:
+        return len(ladder_of(options)) > 1
+    return options.fitting.validation_metric is not None
 
 
 def fit_with_validation(

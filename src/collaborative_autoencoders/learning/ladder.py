@@ -36,8 +36,8 @@ def fit_formula(
     Of a ladder, the factor is chosen first, by fits on train, and is among what the fit has chosen.
     If nothing can choose, it is the factor nearest to 1.
     """
-    ladder: Any = getattr(options.model, FACTOR, None)
-    if not isinstance(ladder, list) or getattr(options.model, PENALTY) != "auto":
+    ladder = ladder_of(options)
+    if not ladder:
         return fitted_on(part, options, catalogue)
     chosen = chosen_of(ladder, options, catalogue, train=train, validation=validation)
     factor = min(ladder, key=distance) if chosen is None else chosen
@@ -45,6 +45,13 @@ def fit_formula(
     if chosen is not None:
         formula.chosen[FACTOR] = chosen
     return cast(ClosedFormModel, formula)
+
+
+def ladder_of(options: TrainingOptions) -> list[float]:
+    """Return the factors that a fit chooses from; empty without a choice."""
+    ladder: Any = getattr(options.model, FACTOR, None)
+    is_ladder = isinstance(ladder, list) and getattr(options.model, PENALTY) == "auto"
+    return ladder if is_ladder else []
 
 
 def chosen_of(

@@ -97,7 +97,7 @@ class RefitOptions(Options):
 
 
 class RunningOptions(Options):
-    """Where networks run.
+    """Where networks run, and on how many users fits are validated.
 
     A repeated fit gives the same weights on the same device, versions and threads.
     """
@@ -105,7 +105,11 @@ class RunningOptions(Options):
     device: Literal["auto", "cpu", "cuda"]
     """`auto`: a GPU if there is one, else the CPU."""
     threads: Annotated[int, Gt(0), Le(1024)]
-    """CPU threads of torch."""
+    """CPU threads of a fit: of torch, NumPy and SciPy."""
+    validation_users: Count | None
+    """Most users on whose held-out ratings fits, weights and trials are validated. Where more have
+    some, it is a sample of so many: the same for every model, epoch and trial on one split. The
+    evaluation on the test part has all users. null: no limit."""
 
 
 class TrainingOptions(Options):

@@ -1,10 +1,12 @@
-"""The device and the number of threads that a network runs on."""
+"""The device and the number of threads that a fit runs on."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+from collaborative_autoencoders.threads import blas_threads
 
 from .options import RunningOptions
 
@@ -23,9 +25,9 @@ def choose_device(wanted: str) -> torch.device:
 
 @contextmanager
 def running_on(options: RunningOptions) -> Iterator[torch.device]:
-    """Yield the device, with torch set to `threads` threads and deterministic algorithms.
+    """Yield the device, with the products of torch, NumPy and SciPy set to `threads` threads.
 
-    Deterministic algorithms are set on a GPU only. On a CPU, the algorithms used here are
+    Algorithms are deterministic. They are set on a GPU only. On a CPU, the algorithms used here are
     deterministic anyway, and setting them imports torch's compiler, which takes longer than a
     small fit.
     """
@@ -37,7 +39,8 @@ def running_on(options: RunningOptions) -> Iterator[torch.device]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     try:
-        yield device
+        with blas_threads(options.threads):
+            yield device
     finally:
         torch.set_num_threads(threads)
         if device.type == "cuda":

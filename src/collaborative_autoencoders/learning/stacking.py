@@ -25,6 +25,7 @@ from .fit_model import fit_model
 from .options import RunningOptions, TrainingOptions
 from .running import running_on
 from .validation import why_not_computed
+from .validation_users import log_sample, sample_of
 from .weighing import Weighing, choose_weights
 
 Floats = NDArray[np.float32]
@@ -60,10 +61,13 @@ def fit_stack(
         return Fitted(options.name, None, reason)
     models = {name: cast(Model, fitted.model) for name, (fitted, _) in members.items()}
     stack: Stack = model_class(options.name)(options.model, models)
-    if reason := why_not_weighed(options.name, stack, members, validation):
+    sample = sample_of(validation, running.validation_users)
+    if reason := why_not_weighed(options.name, stack, members, sample):
         return Fitted(options.name, None, reason)
+    if wanted.weights == "auto":
+        log_sample(options.name, validation, running.validation_users)
     with running_on(running):
-        stack.weights_M = weights_of(stack, members, train=train, validation=validation)
+        stack.weights_M = weights_of(stack, members, train=train, validation=sample)
     refitted = all(fitted.refitted for fitted, _ in members.values())
     return Fitted(options.name, stack, refitted=refitted)
 

@@ -112,7 +112,6 @@ def rating_values(
         cast(RatingModel, model),
         histories_UI=shown.view(model.learns_from),
         wanted_UI=validation.ratings,
-        batch_size=rows_at_once(validation.shape[1]),
     )
     error_N = predicted_UI.data.astype(np.float64) - validation.ratings.data
     return cast(NDArray[np.float64], measure.metric.function(error_N))

@@ -117,7 +117,6 @@ def values_of_ratings(weighing: Weighing, weights_WM: Floats) -> NDArray[np.floa
                 cast(RatingModel, member),
                 histories_UI=weighing.shown.view(stack.learns_from),
                 wanted_UI=validation.ratings,
-                batch_size=rows_at_once(validation.shape[1]),
             ).data
             for member in stack.members.values()
         ]

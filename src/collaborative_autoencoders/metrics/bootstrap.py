@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from collaborative_autoencoders.threads import blas_threads
+
 from .intervals import (
     TAIL,
     Bounds,
@@ -32,7 +34,10 @@ from .intervals import (
 )
 
 CELLS_AT_ONCE = 2**20
-"""Number of weights in memory at once, whatever the number of users and resamples: 4 MB."""
+"""Number of weights in memory at once, whatever the number of resamples: 4 MB."""
+
+LEAST_AT_ONCE = 16
+"""Resamples in memory at once even if they are more: products of a few rows are slow."""
 
 Sums = NDArray[np.float32]
 
@@ -69,21 +74,36 @@ def paired_differences_of_means(
     """
     has_UM = ~np.isnan(values_UM)
     _refuse_outside(values_UM[has_UM], bounds)
-    first_P, second_P = all_pairs(values_UM.shape[1])
-    both_UP = has_UM[:, first_P] & has_UM[:, second_P]
-    first_UP, second_UP = (np.where(both_UP, values_UM[:, p], 0.0) for p in (first_P, second_P))
-    users_P = both_UP.sum(axis=0)
-    # row by row, so that a sum has the same last digit whatever models are beside it
-    sums_2P = np.ascontiguousarray(np.hstack([first_UP, second_UP])).sum(axis=0).reshape(2, -1)
-    with np.errstate(invalid="ignore"):  # no user in common
-        means_2P = sums_2P / users_P
-    of_any_U = both_UP.any(axis=1)
-    columns_UC = np.hstack([first_UP - second_UP, both_UP])[of_any_U]
+    of_pair_U = has_UM.sum(axis=1) > 1
+    columns_UC, difference_P = _columns_of_pairs(values_UM[of_pair_U], has_UM[of_pair_U])
     sums_RC, extra_R1 = _resample(columns_UC, resamples, seed)
     sums_RP, weights_RP = np.hsplit(sums_RC, 2)
     ends = _ends(sums_RP, weights_RP, extra_R1, bounds.of_differences)
-    low_P, high_P = (np.where(users_P > 0, end_P, np.nan) for end_P in ends)
-    return as_matrices(means_2P[0] - means_2P[1], low_P, high_P, has_UM)
+    low_P, high_P = (np.where(np.isnan(difference_P), np.nan, end_P) for end_P in ends)
+    return as_matrices(difference_P, low_P, high_P, has_UM)
+
+
+def _columns_of_pairs(
+    values_UM: Values, has_UM: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], Values]:
+    """Return each user's difference of every pair, then who has one; and the mean differences.
+
+    They are made pair by pair, in float32: nine models have 36 pairs.
+    """
+    first_P, second_P = all_pairs(values_UM.shape[1])
+    n_pairs = len(first_P)
+    columns_UC = np.empty((len(values_UM), 2 * n_pairs), dtype=np.float32)
+    difference_P = np.full(n_pairs, np.nan)
+    for place, (first, second) in enumerate(zip(first_P, second_P, strict=True)):
+        both_U = has_UM[:, first] & has_UM[:, second]
+        values_U2 = np.where(both_U[:, None], values_UM[:, [first, second]], 0.0)
+        columns_UC[:, place] = values_U2[:, 0] - values_U2[:, 1]
+        columns_UC[:, n_pairs + place] = both_U
+        if both_U.any():
+            # row by row, so that a sum has the same last digit whatever models are beside it
+            means_2 = np.ascontiguousarray(values_U2).sum(axis=0) / both_U.sum()
+            difference_P[place] = means_2[0] - means_2[1]
+    return columns_UC, difference_P
 
 
 def _refuse_outside(values: Values, bounds: Bounds) -> None:
@@ -110,12 +130,13 @@ def _ends(sums_RC: Sums, weights_RC: Sums, extra_R1: Sums, bounds: Bounds) -> In
     )
 
 
-def _resample(columns_UC: Values, resamples: int, seed: int) -> Resamples:
+@blas_threads(1)
+def _resample(columns_UC: NDArray[np.floating], resamples: int, seed: int) -> Resamples:
     # weights of an exponential distribution, divided by their sum, are uniform over all weightings
     n_users, n_columns = columns_UC.shape
-    values_UC = columns_UC.astype(np.float32)
+    values_UC = columns_UC.astype(np.float32, copy=False)
     generator = np.random.default_rng(seed)
-    block = max(1, CELLS_AT_ONCE // (n_users + 1))
+    block = max(LEAST_AT_ONCE, CELLS_AT_ONCE // (n_users + 1))
     sums_RC = np.empty((resamples, n_columns), dtype=np.float32)
     extra_R1 = np.empty((resamples, 1), dtype=np.float32)
     for start in range(0, resamples, block):

@@ -207,25 +207,51 @@ class AutoRec(Network):
         ratings. Users with ratings in training are known to the item-based model, all other users
         need a history.
         """
+        users_U, known_U = self._known(histories_UI, users_U)
+        known_UI = known_U[:, None] & self.rated_I.cpu().numpy()
+        biases_UI = self._biases(histories_UI)
+        return self._in_ratings(self._output(histories_UI, users_U), biases_UI, known_UI)
+
+    def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the predicted ratings, clipped to the scale, shape (U, I)."""
+        return self._clipped(self.score(histories_UI, users_U))
+
+    @torch.inference_mode()
+    def predict_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
+    ) -> NDArray[np.float32]:
+        """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
+        users_U, known_U = self._known(histories_UI, users_U)
+        user_N, item_N = user_of_cells(wanted_UI), wanted_UI.indices
+        known_N = known_U[user_N] & self.rated_I.cpu().numpy()[item_N]
+        output_N = self._output_at(histories_UI, users_U, Rows(wanted_UI, self.device).all())
+        biases_N = self._biases_at(histories_UI, user_N, item_N)
+        return self._clipped(self._in_ratings(output_N, biases_N, known_N))
+
+    def _known(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the users, −1 for those without ratings in the fit, and who has any ratings."""
         known_U = np.diff(histories_UI.indptr) > 0
         if self.by_item:
             is_fitted_U = (users_U >= 0) & self.rated_U.cpu().numpy()[users_U]
             users_U = np.where(is_fitted_U, users_U, -1)
             known_U |= is_fitted_U
-        known_UI = known_U[:, None] & self.rated_I.cpu().numpy()
-        biases_UI = self._biases(histories_UI)
-        output_UI = numbers(self._output(histories_UI, users_U) * self.unit[1])
-        is_residual = self.options.target == "minus_biases"
-        output_UI = output_UI + (biases_UI if is_residual else float(self._origin()))
-        fallback = self.options.fallback
-        return np.where(
-            known_UI, output_UI, biases_UI if fallback == "biases" else fallback
-        ).astype(np.float32)
+        return users_U, known_U
 
-    def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the predicted ratings, clipped to the scale, shape (U, I)."""
-        lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
-        return np.clip(self.score(histories_UI, users_U), lowest, highest)
+    def _in_ratings(
+        self, output: Tensor, biases: NDArray[np.float32], is_known: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Return an output of the network as ratings, and `fallback` where it knows nothing."""
+        is_residual = self.options.target == "minus_biases"
+        ratings = numbers(output * self.unit[1])
+        ratings = ratings + (biases if is_residual else float(self._origin()))
+        fallback = self.options.fallback
+        otherwise = biases if fallback == "biases" else fallback
+        return np.where(is_known, ratings, otherwise).astype(np.float32)
+
+    def _clipped(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.clip(ratings, self.catalogue.lowest_rating, self.catalogue.highest_rating)
 
     def _set_buffer(self, buffer: str, value: Tensor | NDArray | float) -> None:
         getattr(self, buffer).copy_(torch.as_tensor(value))
@@ -287,6 +313,16 @@ class AutoRec(Network):
         code_UH = self._encode(Rows(histories_UI, self.device).all())
         return self._decode(code_UH, self.decoder_CH, self.decoder_bias_C)
 
+    def _output_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted: Batch
+    ) -> Tensor:
+        """Return the output of the network at the cells of a batch of these users, shape (N,)."""
+        if self.by_item:
+            decoder_UH, bias_U = self._decoder_of(histories_UI, users_U)
+            linear_N = wanted.products_at(decoder_UH, self.code_RH)
+            return self._activated(linear_N + bias_U[wanted.row_N])
+        return self._decode_observed(self._encode(Rows(histories_UI, self.device).all()), wanted)
+
     def _decoder_of(
         self, histories_UI: csr_array, users_U: NDArray[np.int64]
     ) -> tuple[Tensor, Tensor]:
@@ -307,7 +343,7 @@ class AutoRec(Network):
         targets_UI = histories_UI.astype(np.float64)
         if self.options.target == "minus_biases":
             user_N = user_of_cells(histories_UI)
-            targets_UI.data -= self._biases(histories_UI)[user_N, histories_UI.indices]
+            targets_UI.data -= self._biases_at(histories_UI, user_N, histories_UI.indices)
         else:
             targets_UI.data -= float(self._origin())
         targets_UI.data /= float(self.unit[1])
@@ -335,9 +371,21 @@ class AutoRec(Network):
 
     def _biases(self, histories_UI: csr_array) -> NDArray[np.float32]:
         """Return μ + b_user + b_item, with b_user computed from the histories, shape (U, I)."""
-        mean, item_bias_I = float(self.mean), self.item_bias_I.cpu().numpy()
-        user_bias_U = user_biases(histories_UI, mean, item_bias_I, float(self.user_damping))
-        return (mean + user_bias_U[:, None] + item_bias_I).astype(np.float32)
+        user_bias_U = self._user_biases(histories_UI)
+        ratings_UI = float(self.mean) + user_bias_U[:, None] + self.item_bias_I.cpu().numpy()
+        return ratings_UI.astype(np.float32)
+
+    def _biases_at(
+        self, histories_UI: csr_array, user_N: NDArray[np.integer], item_N: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """Return what `_biases` returns at some cells, shape (N,)."""
+        of_item_N = self.item_bias_I.cpu().numpy()[item_N]
+        ratings_N = float(self.mean) + self._user_biases(histories_UI)[user_N] + of_item_N
+        return ratings_N.astype(np.float32)
+
+    def _user_biases(self, histories_UI: csr_array) -> NDArray[np.float32]:
+        item_bias_I = self.item_bias_I.cpu().numpy()
+        return user_biases(histories_UI, float(self.mean), item_bias_I, float(self.user_damping))
 
 
 class UserAutoRec(AutoRec):

@@ -134,10 +134,22 @@ class Bias:
         )
         return self.mean + user_bias_U[:, None] + self.item_bias_I
 
+    def predict_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
+    ) -> Floats:
+        """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
+        user_bias_U = user_biases(
+            histories_UI, float(self.mean), self.item_bias_I, self.user_damping
+        )
+        of_user_N, of_item_N = user_bias_U[user_of_cells(wanted_UI)], wanted_UI.indices
+        return self._clipped(self.mean + of_user_N + self.item_bias_I[of_item_N])
+
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the predicted ratings, clipped to the scale, shape (U, I)."""
-        lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
-        return np.clip(self.score(histories_UI, users_U), lowest, highest)
+        return self._clipped(self.score(histories_UI, users_U))
+
+    def _clipped(self, ratings: Floats) -> Floats:
+        return np.clip(ratings, self.catalogue.lowest_rating, self.catalogue.highest_rating)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the mean, the item biases and, if it is `auto`, the damping of users."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from .cells import predict_at
 from .model import Model, RatingModel
 
 
@@ -42,6 +43,13 @@ class RatingEnsemble(Ensemble):
         return mean_of(
             [cast(RatingModel, member).predict(histories_UI, users_U) for member in self.members]
         )
+
+    def predict_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
+    ) -> NDArray[np.float32]:
+        """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
+        members = (cast(RatingModel, member) for member in self.members)
+        return mean_of([predict_at(each, histories_UI, users_U, wanted_UI) for each in members])
 
 
 def as_one(members: list[Model]) -> Model:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.memory import machine_memory
 from collaborative_autoencoders.options import Count, Options
 
+from .batch import Rows
 from .fold_in import LEAST_PENALTY
 from .model import Catalogue, check_state
 from .network import Units
@@ -94,19 +96,25 @@ class MF:
         Vector and bias of an unseen user are solved for from the history, with the items fixed.
         Without a history they are 0, and the prediction is the mean plus the item's bias.
         """
-        user_UZ = self.user_UZ[users_U]
-        unseen_U = (users_U < 0) | ~user_UZ.any(axis=1)  # zeros: without ratings in the fit
-        if unseen_U.any():
-            unseen_UI = self._standardised(histories_UI[np.flatnonzero(unseen_U)])
-            user_UZ[unseen_U] = self._solved(unseen_UI, self.item_IZ.astype(np.float64))
+        user_UZ = self._users(histories_UI, users_U)
         standard_UI = user_UZ[:, :-1] @ self.item_IZ[:, :-1].T
         standard_UI += user_UZ[:, -1:] + self.item_IZ[:, -1]
         return self.mean + self.spread * standard_UI
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the predicted ratings, clipped to the scale, shape (U, I)."""
-        lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
-        return np.clip(self.score(histories_UI, users_U), lowest, highest)
+        return self._clipped(self.score(histories_UI, users_U))
+
+    def predict_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
+    ) -> NDArray[np.float32]:
+        """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
+        user_UZ, item_N = self._users(histories_UI, users_U), wanted_UI.indices
+        factors = (np.ascontiguousarray(of_all[:, :-1]) for of_all in (user_UZ, self.item_IZ))
+        cells = Rows(wanted_UI, torch.device("cpu")).all()
+        standard_N = cells.products_at(*map(torch.from_numpy, factors)).numpy()
+        standard_N += user_UZ[user_of_cells(wanted_UI), -1] + self.item_IZ[item_N, -1]
+        return self._clipped(self.mean + self.spread * standard_N)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return vectors with the bias as their last number, mean and standard deviation."""
@@ -122,6 +130,18 @@ class MF:
             raise ValueError("the standard deviation of its ratings is not above 0")
         self.user_UZ, self.item_IZ = state["user_UZ"], state["item_IZ"]
         self.mean, self.spread = np.float32(state["mean"]), np.float32(state["spread"])
+
+    def _users(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return vector and bias of each user; those of unseen users are solved for."""
+        user_UZ = self.user_UZ[users_U]
+        unseen_U = (users_U < 0) | ~user_UZ.any(axis=1)  # zeros: without ratings in the fit
+        if unseen_U.any():
+            unseen_UI = self._standardised(histories_UI[np.flatnonzero(unseen_U)])
+            user_UZ[unseen_U] = self._solved(unseen_UI, self.item_IZ.astype(np.float64))
+        return user_UZ
+
+    def _clipped(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.clip(ratings, self.catalogue.lowest_rating, self.catalogue.highest_rating)
 
     def _refuse_too_large(self) -> None:
         size, (users, items) = self.options.factors + 1, self.catalogue[:2]

@@ -1,6 +1,6 @@
 """Stacks: the weighted sum of the scores of several models that were fitted on their own.
 
-Dimension key: U users, I items, M members.
+Dimension key: U users, I items, N cells, M members.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -15,6 +15,7 @@ from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.metrics.table import ListMetric, UserMetric
 from collaborative_autoencoders.options import Options
 
+from .cells import predict_at
 from .ensemble import states_of, within
 from .model import Model, RatingModel, check_state
 
@@ -134,6 +135,18 @@ class Blend(Stack):
             cast(RatingModel, member).predict(histories_UI, users_U)
             for member in self.members.values()
         ]
+        return self._within_scale(predicted)
+
+    def predict_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
+    ) -> Floats:
+        """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
+        members = (cast(RatingModel, member) for member in self.members.values())
+        return self._within_scale(
+            [predict_at(each, histories_UI, users_U, wanted_UI) for each in members]
+        )
+
+    def _within_scale(self, predicted: list[Floats]) -> Floats:
         # a mean of ratings at an end of the scale may be past it by a rounding
         scale = self.catalogue.lowest_rating, self.catalogue.highest_rating
         return np.clip(self.add(predicted), *scale)

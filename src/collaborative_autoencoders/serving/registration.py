@@ -36,6 +36,7 @@ REQUIREMENTS = (
     "pydantic",
     "safetensors",
     "scipy",
+    "threadpoolctl",
     "torch",
 )
 """Packages that a served model imports. Listed because MLflow needs seconds to infer them."""

@@ -1,6 +1,6 @@
 """A registered model that takes and returns the indices of the current data.
 
-Dimension key: U users and I items of the current data.
+Dimension key: U users and I items of the current data, N cells to predict.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.columns import ITEM, USER
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.sparse import to_matrix
+from collaborative_autoencoders.models.cells import predict_at
 from collaborative_autoencoders.models.model import Model, RatingModel
 
 from .recommender import Recommender
@@ -86,7 +87,9 @@ class Translated:
         item_N = self.their_item_I[ours.col]
         known_N = item_N >= 0
         shape = (histories_UI.shape[0], len(self.recommender.items))
-        return to_matrix(ours.row[known_N], item_N[known_N], ours.data[known_N], shape)
+        return to_matrix(
+            ours.row[known_N], item_N[known_N], ours.data[known_N], shape, dtype=ours.data.dtype
+        )
 
     def _to_ours(self, theirs_UI: NDArray[np.float32]) -> NDArray[np.float32]:
         ours_UI = theirs_UI[:, self.their_item_I]
@@ -102,3 +105,20 @@ class TranslatedRatings(Translated):
         model = cast(RatingModel, self.model)
         ratings_UI = model.predict(self._to_theirs(histories_UI), self.their_user_U[users_U])
         return self._to_ours(ratings_UI)
+
+    def predict_at(
+        self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
+    ) -> NDArray[np.float32]:
+        """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
+        theirs_UI = self._to_theirs(_numbered(wanted_UI))
+        of_model = cast(RatingModel, self.model), self._to_theirs(histories_UI)
+        found_N = predict_at(*of_model, self.their_user_U[users_U], theirs_UI)
+        predicted_N = np.full(wanted_UI.nnz, -np.inf, dtype=np.float32)
+        predicted_N[theirs_UI.data] = found_N
+        return predicted_N
+
+
+def _numbered(matrix_UI: csr_array) -> csr_array:
+    """Return the number of each stored cell as its value: their items are in another order."""
+    numbers_N = np.arange(matrix_UI.nnz)
+    return csr_array((numbers_N, matrix_UI.indices, matrix_UI.indptr), shape=matrix_UI.shape)

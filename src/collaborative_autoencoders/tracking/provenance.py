@@ -1,7 +1,6 @@
 """Where a run comes from: commit, command, selection, versions and machine."""
 
 import json
-import os
 import platform
 import re
 import shlex
@@ -95,14 +94,7 @@ def versions_and_machine() -> dict[str, str]:
         **{library: version(library) for library in LIBRARIES},
         "machine": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
-        "blas_threads": blas_threads(),
     }
-
-
-def blas_threads() -> str:
-    """Return the threads of NumPy's matrix products: the limit set in the shell, else all cores."""
-    limits = (os.environ.get(f"{library}_NUM_THREADS") for library in ("OPENBLAS", "OMP", "MKL"))
-    return next(filter(None, limits), str(os.cpu_count()))
 
 
 def processor() -> str:

@@ -14,6 +14,7 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 from collaborative_autoencoders.learning.validation import METRIC_OPTION
+from collaborative_autoencoders.learning.validation_users import sample_of
 from collaborative_autoencoders.metrics.table import UserMetric, measure_of_users
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.registry import MODELS, is_formula, model_class
@@ -153,10 +154,11 @@ class Search:
         """The name of the model."""
         return self.options.name
 
-    @property
+    @cached_property
     def parts(self) -> dict[str, Interactions]:
-        """The parts that trials are fitted and validated on, by name."""
-        return {"train": self.train, "validation": self.validation}
+        """The parts that trials are fitted and validated on, by name, with a sample of users."""
+        sample = sample_of(self.validation, self.running.validation_users)
+        return {"train": self.train, "validation": sample}
 
     @property
     def catalogue(self) -> Catalogue:

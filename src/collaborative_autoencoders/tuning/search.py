@@ -8,6 +8,7 @@ from itertools import count
 
 from collaborative_autoencoders.learning.ladder import quiet_models
 from collaborative_autoencoders.learning.validation import validation_of
+from collaborative_autoencoders.learning.validation_users import log_sample
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
 
@@ -33,6 +34,7 @@ def run_search(search: Search) -> Study:
         with uninterrupted():
             study = Study(search)
             runs = TrialRuns(search, study)
+        log_sample(search.model, search.validation, search.running.validation_users)
         log_progress(search, study)
         try:
             with quiet_models():  # a line per trial is enough

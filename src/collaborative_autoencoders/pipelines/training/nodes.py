@@ -33,6 +33,8 @@ def fit_model(
     """
     from collaborative_autoencoders.learning.curves import curves_of
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
+    from collaborative_autoencoders.learning.fit_model import is_validated
+    from collaborative_autoencoders.learning.validation_users import size_of_sample
 
     view = model_class(options.name).learns_from
     catalogue = Catalogue.of(data_facts, view)
@@ -40,6 +42,8 @@ def fit_model(
     catalogue.check(view, **parts)
     started = perf_counter()
     outcome = fit(options, training.refit, running, catalogue, **parts)
+    sample = size_of_sample(validation, running.validation_users)
+    is_fitted = outcome.fitted.model is not None
     for remark in outcome.remarks:
         logger.warning("%s: %s", options.name, remark)
     print_of_parts = fingerprint(**parts)
@@ -53,6 +57,7 @@ def fit_model(
             "left_out": outcome.fitted.left_out,
             "remarks": list(outcome.remarks),
             "chosen": outcome.chosen,
+            "validation_users": sample if is_fitted and is_validated(options) else None,
         },
     }
     if outcome.on_train is not None:
@@ -74,6 +79,7 @@ def add_models(
     it adds.
     """
     from collaborative_autoencoders.learning.stacking import Member, fit_stack
+    from collaborative_autoencoders.learning.validation_users import size_of_sample
 
     members = {
         name.removesuffix(".fitted"): Member(
@@ -86,6 +92,8 @@ def add_models(
     started = perf_counter()
     fitted = fit_stack(options, running, members, **parts)
     stack: Any = options.model
+    chosen = dict(getattr(fitted.model, "chosen", {}))
+    sample = size_of_sample(validation, running.validation_users)
     added = [results[f"{name}.fit_facts"] for name in members if stack.adds(name)]
     seconds = sum(facts["fit_seconds"] for facts in added)
     return {
@@ -97,6 +105,7 @@ def add_models(
             "best_epoch": None,
             "left_out": fitted.left_out,
             "remarks": [],
-            "chosen": dict(getattr(fitted.model, "chosen", {})),
+            "chosen": chosen,
+            "validation_users": sample if chosen else None,
         },
     }
