@@ -126,7 +126,7 @@ class Interactions:
             part = cls.of(ratings_UI, like_threshold, times_UI, core_shape)
         if order is None:
             return part
-        order_UI = first_cells(view_of(order), part.core_shape)
+        order_UI = first_cells(view_of(np.asarray(order, dtype=np.float32)), part.core_shape)
         order_UI = take_cells(order_UI, order_UI.data > 0)
         return replace(part, order=order_UI)
 
