@@ -250,7 +250,9 @@ class AutoRec(Network):
     def _decode_observed(self, code_BH: Tensor, batch: Batch) -> Tensor:
         """Return the output of `_decode` at the observed ratings only, shape (N,)."""
         linear_N = batch.products_at(code_BH, self.decoder_CH)
-        return self._activated(linear_N + self.decoder_bias_C[batch.column_N])
+        # the gradient of an index is summed by several threads, in an order that varies
+        bias_N = self.decoder_bias_C.index_select(0, batch.column_N)
+        return self._activated(linear_N + bias_N)
 
     def _activated(self, output: Tensor) -> Tensor:
         if self.options.decoder_activation == "identity":
