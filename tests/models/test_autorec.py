@@ -42,7 +42,7 @@ def by_hand(network_class, encoder, decoder, **changes):
         network.decoder_CH.copy_(torch.tensor(decoder)[:, None])
         network.encoder_bias[0].fill_(0.5)
         network.decoder_bias_C.fill_(0.25)
-    network.finish(RATINGS)
+    network.finish(Rows(network.rows(RATINGS), CPU))
     return network
 
 

@@ -13,6 +13,7 @@ from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Options
 
 from .fit import Epoch, Fit, OnEpoch, fit
+from .kept_memory import kept_memory
 from .ladder import fit_formula
 from .memory import refuse_too_large
 from .options import FittingOptions, RunningOptions, TrainingOptions
@@ -232,7 +233,7 @@ class Learner(NamedTuple):
         generator = torch.Generator(self.device).manual_seed(seed)
         if title is None:
             title = self.name if validate else f"{self.name}, final fit"
-        with progress_bar(title, epochs) as show_epoch:
+        with kept_memory(), progress_bar(title, epochs) as show_epoch:
 
             def after_epoch(epoch: Epoch) -> None:
                 show_epoch(epoch)

@@ -27,7 +27,7 @@ from .bias import dampings_of, item_biases, user_biases
 from .fold_in import Curve, Values, fold_in
 from .layers import Layer
 from .model import Catalogue
-from .network import Network, Penalised, Units, numbers
+from .network import MOST_ROWS, Network, Penalised, Units, numbers
 from .penalty import Auto, Penalty, noise_of
 
 DAMPING = 3.0
@@ -151,6 +151,9 @@ class AutoRec(Network):
         """Return the matrix whose rows are items (item-based) or users (user-based)."""
         return train_UI.T.tocsr() if self.by_item else train_UI
 
+    def most_rows(self) -> None:
+        """Return None: a step computes the observed ratings only."""
+
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Initialise Glorot weights and compute means, biases and counts from the train part."""
         for weight in (*self.encoder, self.decoder_CH):
@@ -193,10 +196,12 @@ class AutoRec(Network):
         yield Penalised([*self.encoder_bias, self.decoder_bias_C], 0.0)
 
     @torch.inference_mode()
-    def finish(self, train_UI: csr_array) -> None:
+    def finish(self, rows: Rows) -> None:
         """Encode every item once (item-based), so that scoring only decodes."""
-        if self.by_item:
-            self._set_buffer("code_RH", self._encode(Rows(self.rows(train_UI), self.device).all()))
+        if not self.by_item:
+            return
+        for rows_B in torch.arange(len(self.code_RH), device=self.device).split(MOST_ROWS):
+            self.code_RH[rows_B] = self._encode(rows.batch(rows_B))
 
     @torch.inference_mode()
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
