@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 from collaborative_autoencoders.models.batch import Batch, Rows
 from collaborative_autoencoders.models.network import Network, Penalised
 
+from .kept_memory import kept_memory
 from .options import FittingOptions
 from .validation import Validate
 
@@ -69,20 +70,20 @@ def fit(
     history: list[Epoch] = []
     network.start(train_UI, generator)
     rows = Rows(network.rows(train_UI), network.device)
-    for epoch, candidate in islice(learn(network, rows, options, generator), epochs):
-        if validate is not None:
-            candidate.finish(rows)
-            validation = validate(candidate)
-            check_finite(validation, "the validation", epoch)
-            best.see(epoch.epoch, validation, candidate)
-            epoch = epoch._replace(validation=validation)
-        history.append(epoch)
-        on_epoch(epoch)
-        if validate is not None and best.is_enough(epoch.epoch):
-            break
+    with kept_memory():
+        for epoch, candidate in islice(learn(network, rows, options, generator), epochs):
+            if validate is not None:
+                candidate.finish(rows)
+                validation = validate(candidate)
+                check_finite(validation, "the validation", epoch)
+                best.see(epoch.epoch, validation, candidate)
+                epoch = epoch._replace(validation=validation)
+            history.append(epoch)
+            on_epoch(epoch)
+            if validate is not None and best.is_enough(epoch.epoch):
+                break
     network.load_state_dict(best.weights or candidate.state_dict())
     network.finish(rows)
-    network.zero_grad()  # frees the gradients, which are as large as the weights
     return Fit(history, best.epoch or None)
 
 
@@ -125,9 +126,9 @@ def one_epoch(
     for batch in shuffled_batches(rows, n_batches, generator):
         network.done = (scheduler.last_epoch + 0.5) / (n_batches * options.epochs)
         loss = network.loss(batch, generator)
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad()  # after the step: a validation has the memory of the gradients
         (rate, *_) = scheduler.get_last_lr()
         scheduler.step()
         total += loss.detach() * len(batch.rows_B)

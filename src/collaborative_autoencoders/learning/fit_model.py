@@ -1,6 +1,7 @@
 """Fitting of any model, from its options. Used by training and by tuning."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,6 @@ from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Options
 
 from .fit import Epoch, Fit, OnEpoch, fit
-from .kept_memory import kept_memory
 from .ladder import fit_formula
 from .memory import refuse_too_large
 from .options import FittingOptions, RunningOptions, TrainingOptions
@@ -65,10 +65,14 @@ def fit_model(
     if left_out is not None:
         none = Fitted(name, None, left_out)
         return Outcome(none, [], None, none if MODELS[name].is_network else None)
-    final = train.joined(validation) if refit else train
+
+    @cache  # joined when the final fit begins, for all members
+    def final() -> Interactions:
+        return train.joined(validation) if refit else train
+
     with running_on(running) as device:
         if options.fitting is None:
-            formula = fit_formula(options, catalogue, final, train=train, validation=validation)
+            formula = fit_formula(options, catalogue, final(), train=train, validation=validation)
             return Outcome(Fitted(name, formula, refitted=refit), [], None)
         learner = Learner(name, options.model, options.fitting, device, catalogue)
         validate = validation_for(options.fitting, train=train, validation=validation)
@@ -196,22 +200,26 @@ class Learner(NamedTuple):
     catalogue: Catalogue
 
     def fit_member(
-        self, seed: int, *, train: Interactions, final: Interactions, validate: Validate | None
+        self,
+        seed: int,
+        *,
+        train: Interactions,
+        final: Callable[[], Interactions],
+        validate: Validate | None,
     ) -> "Member":
-        """Return a network with this seed, fitted on `final`, and the fit on `train`.
+        """Return a network with this seed, fitted on `final()`, and the fit on `train`.
 
-        The fit on `train` is validated and gives the best epoch. The fit on `final` stops at that
-        epoch. Without a validation, there is one fit, on `final`.
+        The fit on `train` is validated and gives the best epoch. The fit on `final()` stops at that
+        epoch. Without a validation, there is one fit, on `final()`.
         """
         if validate is None:
-            network, found = self.fit_new(seed, final, self.fitting.epochs)
+            network, found = self.fit_new(seed, final(), self.fitting.epochs)
             return Member(network, None, found, None)
         on_train, found = self.fit_new(seed, train, self.fitting.epochs, validate)
-        without_weights = silent_copy(on_train)
-        silent = None if without_weights is None else validate(without_weights)
+        silent = validation_of_silent(on_train, validate)
         network = on_train
-        if final is not train and found.best_epoch is not None:
-            network, _ = self.fit_new(seed, final, found.best_epoch)
+        if final() is not train and found.best_epoch is not None:
+            network, _ = self.fit_new(seed, final(), found.best_epoch)
         return Member(network, on_train, found, silent)
 
     def fit_new(
@@ -233,7 +241,7 @@ class Learner(NamedTuple):
         generator = torch.Generator(self.device).manual_seed(seed)
         if title is None:
             title = self.name if validate else f"{self.name}, final fit"
-        with kept_memory(), progress_bar(title, epochs) as show_epoch:
+        with progress_bar(title, epochs) as show_epoch:
 
             def after_epoch(epoch: Epoch) -> None:
                 show_epoch(epoch)
@@ -249,6 +257,12 @@ class Learner(NamedTuple):
                 on_epoch=after_epoch,
             )
         return network, done
+
+
+def validation_of_silent(network: Network, validate: Validate) -> float | None:
+    """Return the validation without the penalised weights, or None if there are none."""
+    silent = silent_copy(network)
+    return None if silent is None else validate(silent)
 
 
 def validation_for(

@@ -200,7 +200,10 @@ class AutoRec(Network):
         """Encode every item once (item-based), so that scoring only decodes."""
         if not self.by_item:
             return
-        for rows_B in torch.arange(len(self.code_RH), device=self.device).split(MOST_ROWS):
+        n_rows = len(self.code_RH)
+        n_blocks = 1 + n_rows // MOST_ROWS
+        for first in range(n_blocks):  # every n-th row: neighbours may all be popular
+            rows_B = torch.arange(first, n_rows, n_blocks, device=self.device)
             self.code_RH[rows_B] = self._encode(rows.batch(rows_B))
 
     @torch.inference_mode()
