@@ -173,7 +173,7 @@ def textbook(options: TrainingOptions, likes_UI: csr_array, same_draws: bool) ->
         dropout, loader = nn.Dropout(corruption), DataLoader(rows, batch_size, shuffle=True)
     network = Textbook(like, dropout)
     optimizer = adam(network, options)
-    scheduler = make_scheduler(optimizer, len(rows), options.fitting)
+    scheduler = make_scheduler(optimizer, options.fitting.n_batches(len(rows)), options.fitting)
 
     def epoch(number: int) -> None:
         textbook_epoch(network, loader, optimizer, scheduler)

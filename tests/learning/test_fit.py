@@ -27,7 +27,7 @@ from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 from collaborative_autoencoders.learning.running import choose_device, running_on
 from collaborative_autoencoders.models.autorec import AutoRec
-from collaborative_autoencoders.models.batch import Rows
+from collaborative_autoencoders.models.batch import Batch, Rows
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.cdae import CDAE
 from collaborative_autoencoders.models.model import RatingModel
@@ -89,7 +89,9 @@ def test_a_step_has_the_learning_rate_of_its_middle():
 @pytest.mark.parametrize("factor", [None, torch.tensor([1.0, 3.0])])
 def test_a_step_has_the_gradient_of_the_penalty_with_its_factor(factor):
     weights = torch.nn.Parameter(torch.tensor([[1.0, 1.0], [2.0, 2.0]]))
-    network = SimpleNamespace(penalties=lambda n_rows: [Penalised([weights], 0.5, factor)])
+    network = SimpleNamespace(
+        penalties=lambda n_rows: [Penalised([weights], 0.5, factor)], most_rows=lambda: None
+    )
     options = options_of("cdae").fitting.model_copy(
         update={"optimizer": "sgd", "learning_rate": 0.1, "warmup_fraction": 0}
     )
@@ -110,7 +112,9 @@ def test_averaged_weights_are_the_mean_over_the_epochs_after_the_schedule():
     network = CDAE(options.model, WORLD.catalogue)
     generator = torch.Generator().manual_seed(0)
     own, validated = [], []
-    epochs = learn(network, WORLD.train.likes, options.fitting, generator)
+    network.start(WORLD.train.likes, generator)
+    rows = Rows(network.rows(WORLD.train.likes), network.device)
+    epochs = learn(network, rows, options.fitting, generator)
     for _, candidate in islice(epochs, 4):
         own.append(network.decoder_HI.detach().clone())
         validated.append(candidate.decoder_HI.detach().clone())
@@ -166,13 +170,26 @@ def test_an_epoch_has_every_row_that_is_not_empty_once():
     assert sorted(row for batch in batches for row in batch.rows_B.tolist()) == [0, 2, 3]
 
 
-def test_a_batch_has_its_rows_in_the_given_order():
+@pytest.mark.parametrize("way", [Rows.batch, Rows.copied, Rows.gathered])
+def test_a_batch_has_its_rows_in_the_given_order(way):
     matrix = csr_array(np.array([[7, 0, 8], [0, 0, 0], [0, 9, 0]], dtype=np.float32))
-    batch = Rows(matrix, torch.device("cpu")).batch(torch.tensor([2, 1, 0]))
+    batch = way(Rows(matrix, torch.device("cpu")), torch.tensor([2, 1, 0]))
+    assert batch.rows_B.tolist() == [2, 1, 0]
     assert batch.count_B.tolist() == [1, 0, 2]
     assert batch.row_N.tolist() == [0, 2, 2]
     assert batch.column_N.tolist() == [1, 0, 2]
     assert batch.value_N.tolist() == [9, 7, 8]
+
+
+@pytest.mark.parametrize("way", [Batch.transposed, Batch.counted, Batch.sorted])
+def test_a_transposed_batch_has_the_columns_as_its_rows(way):
+    matrix = csr_array(np.array([[7, 0, 8, 0], [0, 0, 0, 0], [0, 0, 9, 0]], dtype=np.float32))
+    by_column = way(Rows(matrix, torch.device("cpu")).batch(torch.tensor([2, 1, 0, 0])), 4)
+    assert by_column.rows_B.tolist() == [0, 1, 2, 3]
+    assert by_column.count_B.tolist() == [2, 0, 3, 0]
+    assert by_column.row_N.tolist() == [0, 0, 2, 2, 2]
+    assert by_column.column_N.tolist() == [2, 3, 0, 2, 3]
+    assert by_column.value_N.tolist() == [7, 7, 9, 8, 8]
 
 
 def test_the_sparse_product_equals_the_dense_product():
@@ -238,6 +255,11 @@ def test_fit_ends_with_the_weights_it_had_in_its_best_epoch():
     generator = torch.Generator().manual_seed(0)
     fit(network, WORLD.train.likes, options.fitting, generator, epochs=3, validate=validate)
     assert network.encoder_IH.detach().numpy().tobytes() == seen[1][1] != seen[2][1]
+
+
+def test_a_fitted_network_holds_no_gradients():
+    network = outcome_of(fitting__epochs=1).fitted.model
+    assert [name for name, weights in network.named_parameters() if weights.grad is not None] == []
 
 
 def test_the_final_fit_is_on_both_parts_and_stops_at_the_best_epoch():

@@ -42,7 +42,7 @@ def by_hand(network_class, encoder, decoder, **changes):
         network.decoder_CH.copy_(torch.tensor(decoder)[:, None])
         network.encoder_bias[0].fill_(0.5)
         network.decoder_bias_C.fill_(0.25)
-    network.finish(RATINGS)
+    network.finish(Rows(network.rows(RATINGS), CPU))
     return network
 
 
@@ -68,6 +68,19 @@ def test_the_loss_looks_at_observed_ratings_only():
     second = (4 - (-codes[1] + 0.25)) ** 2
     loss = network.loss(Rows(RATINGS, CPU).all(), torch.Generator())
     assert loss.item() == pytest.approx((first + second) / 2)
+
+
+def test_no_gradient_is_summed_in_an_order_that_depends_on_the_threads():
+    """With many ratings, several threads sum the gradient of `x[index]`, in no fixed order."""
+    network = by_hand(AutoRec, [1.0, 2.0], [1.0, -1.0])
+    batch = Rows(network.rows(RATINGS), CPU).all()
+    steps, names = [network.loss(batch, torch.Generator()).grad_fn], set()
+    while steps:
+        step = steps.pop()
+        names.add(step.name())
+        steps += [earlier for earlier, _ in step.next_functions if earlier is not None]
+    assert "SampledProductBackward" in names
+    assert "IndexBackward0" not in names
 
 
 def test_a_rating_of_zero_is_observed():

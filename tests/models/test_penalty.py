@@ -1,5 +1,7 @@
 """Options that fit the data: the laws of automatic penalties, batches and standardised ratings."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -75,12 +77,37 @@ def test_an_automatic_penalty_of_the_decoder_follows_the_noise_of_each_item():
 
 
 @given(st.integers(1, 10**6))
-def test_an_automatic_batch_is_an_eighth_of_the_rows_and_never_too_large(n_rows):
+def test_an_automatic_batch_is_an_eighth_of_the_rows_and_no_larger_than_its_limit(n_rows):
     fitting = options_of("cdae", fitting__batch_size="auto").fitting
-    sizes = [len(rows) for rows in torch.arange(n_rows).tensor_split(fitting.n_batches(n_rows))]
+    assert fitting.n_batches(n_rows) == min(8, n_rows)
+    n_batches = fitting.n_batches(n_rows, 4096)
+    sizes = [len(rows) for rows in torch.arange(n_rows).tensor_split(n_batches)]
     assert sum(sizes) == n_rows
     assert min(sizes) > 0 and max(sizes) <= 4096 and max(sizes) - min(sizes) <= 1
     assert len(sizes) == min(8, n_rows) or max(sizes) > 3400
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        ({}, None),
+        ({"model__hidden_size": 4096}, 4096),
+        ({"model__loss": "multinomial"}, 4096),
+        ({"model__output_activation": "sigmoid"}, 4096),
+    ],
+)
+def test_a_batch_of_cdae_has_a_limit_only_if_a_step_computes_all_outputs(changes, most):
+    square = {"model__loss": "square", "model__output_activation": "identity"}
+    options = options_of("cdae", **square | changes).model
+    assert CDAE(options, Catalogue(2, 5000, None, None)).most_rows() == most
+
+
+@pytest.mark.parametrize("name", ["cdae", "autorec"])
+def test_the_size_of_an_automatic_batch_is_told(name):
+    options = options_of(name, fitting__batch_size="auto", fitting__epochs=1)
+    n_rows = {"cdae": WORLD.catalogue.users, "autorec": WORLD.catalogue.items}[name]
+    chosen = fit_model(options, False, RUNNING, WORLD.catalogue, **WORLD.parts).chosen
+    assert chosen["batch_size"] == math.ceil(n_rows / 8)
 
 
 @given(st.integers(1, 10**5), st.integers(1, 10**4))

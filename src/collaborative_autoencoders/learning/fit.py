@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 from collaborative_autoencoders.models.batch import Batch, Rows
 from collaborative_autoencoders.models.network import Network, Penalised
 
+from .kept_memory import kept_memory
 from .options import FittingOptions
 from .validation import Validate
 
@@ -67,33 +68,38 @@ def fit(
     """
     best = BestEpoch(options.higher_is_better, options.patience)
     history: list[Epoch] = []
-    for epoch, candidate in islice(learn(network, train_UI, options, generator), epochs):
-        if validate is not None:
-            candidate.finish(train_UI)
-            validation = validate(candidate)
-            check_finite(validation, "the validation", epoch)
-            best.see(epoch.epoch, validation, candidate)
-            epoch = epoch._replace(validation=validation)
-        history.append(epoch)
-        on_epoch(epoch)
-        if validate is not None and best.is_enough(epoch.epoch):
-            break
+    network.start(train_UI, generator)
+    rows = Rows(network.rows(train_UI), network.device)
+    with kept_memory():
+        for epoch, candidate in islice(learn(network, rows, options, generator), epochs):
+            if validate is not None:
+                candidate.finish(rows)
+                validation = validate(candidate)
+                check_finite(validation, "the validation", epoch)
+                best.see(epoch.epoch, validation, candidate)
+                epoch = epoch._replace(validation=validation)
+            history.append(epoch)
+            on_epoch(epoch)
+            if validate is not None and best.is_enough(epoch.epoch):
+                break
     network.load_state_dict(best.weights or candidate.state_dict())
-    network.finish(train_UI)
+    network.finish(rows)
     return Fit(history, best.epoch or None)
 
 
 def learn(
-    network: Network, train_UI: csr_array, options: FittingOptions, generator: torch.Generator
+    network: Network, rows: Rows, options: FittingOptions, generator: torch.Generator
 ) -> Iterator[tuple[Epoch, Network]]:
-    """Yield epochs without end, each with the network to validate.
+    """Yield epochs of a started network without end, each with the network to validate.
 
     This is the network itself or, once weights are averaged, a copy with their mean (SWA,
     Izmailov et al., UAI 2018).
     """
-    network.start(train_UI, generator)
-    rows = Rows(network.rows(train_UI), network.device)
-    optimizer, scheduler = make_optimizer(network, len(rows.observed()), options)
+    n_rows = len(rows.observed())
+    if options.batch_size == "auto":
+        n_batches = options.n_batches(n_rows, network.most_rows())
+        network.chosen["batch_size"] = math.ceil(n_rows / n_batches)
+    optimizer, scheduler = make_optimizer(network, n_rows, options)
     average: AveragedModel | None = None
     for number in count(1):
         started = perf_counter()
@@ -116,13 +122,13 @@ def one_epoch(
 ) -> tuple[float, float]:
     """Take a step on every batch and return the mean loss of a row and the last learning rate."""
     total = torch.zeros((), device=rows.device)
-    n_batches = options.n_batches(len(rows.observed()))
+    n_batches = options.n_batches(len(rows.observed()), network.most_rows())
     for batch in shuffled_batches(rows, n_batches, generator):
         network.done = (scheduler.last_epoch + 0.5) / (n_batches * options.epochs)
         loss = network.loss(batch, generator)
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad()  # after the step: a validation has the memory of the gradients
         (rate, *_) = scheduler.get_last_lr()
         scheduler.step()
         total += loss.detach() * len(batch.rows_B)
@@ -159,7 +165,8 @@ def make_optimizer(
             for weights in group.parameters:
                 weights.register_post_accumulate_grad_hook(penalty_of(group))
     optimizer = OPTIMIZERS[options.optimizer](groups, lr=options.learning_rate)
-    return optimizer, make_scheduler(optimizer, n_rows, options)
+    n_steps = options.n_batches(n_rows, network.most_rows())
+    return optimizer, make_scheduler(optimizer, n_steps, options)
 
 
 def penalty_of(group: Penalised) -> Callable[[Tensor], None]:
@@ -173,10 +180,12 @@ def penalty_of(group: Penalised) -> Callable[[Tensor], None]:
 
 
 def make_scheduler(
-    optimizer: torch.optim.Optimizer, n_rows: int, options: FittingOptions
+    optimizer: torch.optim.Optimizer, n_steps: int, options: FittingOptions
 ) -> LRScheduler:
-    """Return the schedule of the learning rate over the steps, each taken at its middle."""
-    n_steps = options.n_batches(n_rows)
+    """Return the schedule of the learning rate for so many steps in each epoch.
+
+    Each step has the rate of its middle.
+    """
 
     def factor(step: int) -> float:
         epochs_done, step_of_epoch = divmod(step, n_steps)
@@ -215,7 +224,10 @@ class BestEpoch:
         """Keep this epoch if it is better than all earlier epochs. A tie keeps the earlier one."""
         if self.sign * validation > self.score:
             self.epoch, self.score = epoch, self.sign * validation
-            self.weights = {name: value.clone() for name, value in network.state_dict().items()}
+            for name, value in network.state_dict().items():
+                if name not in self.weights:
+                    self.weights[name] = torch.empty_like(value)
+                self.weights[name].copy_(value)  # in place: one copy in memory, not two
 
     def is_enough(self, epoch: int) -> bool:
         """Return whether `patience` epochs have passed without improvement."""

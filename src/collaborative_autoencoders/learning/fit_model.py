@@ -1,6 +1,7 @@
 """Fitting of any model, from its options. Used by training and by tuning."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -68,10 +69,14 @@ def fit_model(
         return Outcome(none, [], None, none if MODELS[name].is_network else None)
     if is_validated(options):
         log_sample(name, validation, running.validation_users)
-    final = train.joined(validation) if refit else train
+
+    @cache  # joined when the final fit begins, for all members
+    def final() -> Interactions:
+        return train.joined(validation) if refit else train
+
     with running_on(running) as device:
         if options.fitting is None:
-            formula = fit_formula(options, catalogue, final, **parts)
+            formula = fit_formula(options, catalogue, final(), **parts)
             return Outcome(Fitted(name, formula, refitted=refit), [], None)
         learner = Learner(name, options.model, options.fitting, device, catalogue)
         validate = validation_for(options.fitting, **parts)
@@ -205,22 +210,26 @@ class Learner(NamedTuple):
     catalogue: Catalogue
 
     def fit_member(
-        self, seed: int, *, train: Interactions, final: Interactions, validate: Validate | None
+        self,
+        seed: int,
+        *,
+        train: Interactions,
+        final: Callable[[], Interactions],
+        validate: Validate | None,
     ) -> "Member":
-        """Return a network with this seed, fitted on `final`, and the fit on `train`.
+        """Return a network with this seed, fitted on `final()`, and the fit on `train`.
 
-        The fit on `train` is validated and gives the best epoch. The fit on `final` stops at that
-        epoch. Without a validation, there is one fit, on `final`.
+        The fit on `train` is validated and gives the best epoch. The fit on `final()` stops at that
+        epoch. Without a validation, there is one fit, on `final()`.
         """
         if validate is None:
-            network, found = self.fit_new(seed, final, self.fitting.epochs)
+            network, found = self.fit_new(seed, final(), self.fitting.epochs)
             return Member(network, None, found, None)
         on_train, found = self.fit_new(seed, train, self.fitting.epochs, validate)
-        without_weights = silent_copy(on_train)
-        silent = None if without_weights is None else validate(without_weights)
+        silent = validation_of_silent(on_train, validate)
         network = on_train
-        if final is not train and found.best_epoch is not None:
-            network, _ = self.fit_new(seed, final, found.best_epoch)
+        if final() is not train and found.best_epoch is not None:
+            network, _ = self.fit_new(seed, final(), found.best_epoch)
         return Member(network, on_train, found, silent)
 
     def fit_new(
@@ -258,6 +267,12 @@ class Learner(NamedTuple):
                 on_epoch=after_epoch,
             )
         return network, done
+
+
+def validation_of_silent(network: Network, validate: Validate) -> float | None:
+    """Return the validation without the penalised weights, or None if there are none."""
+    silent = silent_copy(network)
+    return None if silent is None else validate(silent)
 
 
 def validation_for(

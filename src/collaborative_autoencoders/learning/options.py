@@ -15,9 +15,6 @@ from collaborative_autoencoders.options import Count, Options
 STEPS = 8
 """Steps in each pass over the rows with `batch_size: auto`."""
 
-MOST_ROWS = 4096
-"""Largest automatic batch: its outputs for 70,000 items take 1 GB."""
-
 
 class FittingOptions(Options):
     """How a network is fitted.
@@ -38,8 +35,9 @@ class FittingOptions(Options):
     """Share of the epochs, at the end, whose weights are averaged (SWA, Izmailov et al. 2018). The
     schedule ends where they begin, and the learning rate then stays constant. 0: no average."""
     batch_size: Count | Literal["auto"]
-    """Rows per step. `auto`: eight steps in each pass over the rows, of at most 4,096 rows. Batches
-    of a pass are equally large: 130 rows with batch_size: 128 are two batches of 65."""
+    """Rows per step. `auto`: eight steps in each pass over the rows, of at most 4,096 rows where a
+    step computes all outputs of its rows. Batches of a pass are equally large: 130 rows with
+    batch_size: 128 are two batches of 65."""
     epochs: Annotated[int, Gt(0), Le(1_000_000)]
     """Maximum number of passes over the rows."""
     validation_metric: UserMetric | None
@@ -76,11 +74,14 @@ class FittingOptions(Options):
         name = self.validation_metric
         return name is None or measure_of_users(name).metric.higher_is_better
 
-    def n_batches(self, n_rows: int) -> int:
-        """Return the number of steps in a pass over so many rows."""
+    def n_batches(self, n_rows: int, most_rows: int | None = None) -> int:
+        """Return the number of steps in a pass over so many rows.
+
+        `most_rows` limits an automatic batch.
+        """
         if self.batch_size != "auto":
             return max(1, math.ceil(n_rows / self.batch_size))
-        return max(1, min(STEPS, n_rows), math.ceil(n_rows / MOST_ROWS))
+        return max(1, min(STEPS, n_rows), math.ceil(n_rows / (most_rows or n_rows or 1)))
 
     @property
     def horizon(self) -> float:

@@ -27,7 +27,7 @@ from .bias import dampings_of, item_biases, user_biases
 from .fold_in import Curve, Values, fold_in
 from .layers import Layer
 from .model import Catalogue
-from .network import Network, Penalised, Units, numbers
+from .network import MOST_ROWS, Network, Penalised, Units, numbers
 from .penalty import Auto, Penalty, noise_of
 
 DAMPING = 3.0
@@ -151,6 +151,9 @@ class AutoRec(Network):
         """Return the matrix whose rows are items (item-based) or users (user-based)."""
         return train_UI.T.tocsr() if self.by_item else train_UI
 
+    def most_rows(self) -> None:
+        """Return None: a step computes the observed ratings only."""
+
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Initialise Glorot weights and compute means, biases and counts from the train part."""
         for weight in (*self.encoder, self.decoder_CH):
@@ -193,10 +196,15 @@ class AutoRec(Network):
         yield Penalised([*self.encoder_bias, self.decoder_bias_C], 0.0)
 
     @torch.inference_mode()
-    def finish(self, train_UI: csr_array) -> None:
+    def finish(self, rows: Rows) -> None:
         """Encode every item once (item-based), so that scoring only decodes."""
-        if self.by_item:
-            self._set_buffer("code_RH", self._encode(Rows(self.rows(train_UI), self.device).all()))
+        if not self.by_item:
+            return
+        n_rows = len(self.code_RH)
+        n_blocks = 1 + n_rows // MOST_ROWS
+        for first in range(n_blocks):  # every n-th row: neighbours may all be popular
+            rows_B = torch.arange(first, n_rows, n_blocks, device=self.device)
+            self.code_RH[rows_B] = self._encode(rows.batch(rows_B))
 
     @torch.inference_mode()
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -276,7 +284,9 @@ class AutoRec(Network):
     def _decode_observed(self, code_BH: Tensor, batch: Batch) -> Tensor:
         """Return the output of `_decode` at the observed ratings only, shape (N,)."""
         linear_N = batch.products_at(code_BH, self.decoder_CH)
-        return self._activated(linear_N + self.decoder_bias_C[batch.column_N])
+        # the gradient of an index is summed by several threads, in an order that varies
+        bias_N = self.decoder_bias_C.index_select(0, batch.column_N)
+        return self._activated(linear_N + bias_N)
 
     def _activated(self, output: Tensor) -> Tensor:
         if self.options.decoder_activation == "identity":

@@ -5,6 +5,7 @@ in row order, H hidden units.
 """
 
 import warnings
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,25 @@ class Batch(NamedTuple):
 
     def transposed(self, n_columns: int) -> "Batch":
         """Return the transposed batch, whose rows are all columns of the matrix."""
+        on_cpu = self.column_N.device.type == "cpu"
+        return self.counted(n_columns) if on_cpu else self.sorted(n_columns)
+
+    def counted(self, n_columns: int) -> "Batch":
+        """Return the transposed batch. SciPy counts instead of sorting: a tenth of the time."""
+        start_B = F.pad(self.count_B.cumsum(0), (1, 0))
+        arrays = (self.value_N.numpy(), self.column_N.numpy(), start_B.numpy())
+        by_column = csr_array(arrays, shape=(len(self.count_B), n_columns)).tocsc()
+        columns, count_C = torch.arange(n_columns), np.diff(by_column.indptr).astype(np.int64)
+        return Batch(
+            columns,
+            torch.from_numpy(count_C),
+            columns.repeat_interleave(torch.from_numpy(count_C)),
+            torch.from_numpy(by_column.indices).long(),
+            torch.from_numpy(by_column.data),
+        )
+
+    def sorted(self, n_columns: int) -> "Batch":
+        """Return the transposed batch, on any device."""
         by_column_N = torch.argsort(self.column_N, stable=True)
         return Batch(
             torch.arange(n_columns, device=self.column_N.device),
@@ -140,16 +160,35 @@ class Rows:
     """A sparse matrix on a device that returns batches of its rows."""
 
     def __init__(self, matrix: csr_array, device: torch.device) -> None:
-        """Copy the matrix (R, C) to the device."""
-        start_R, stop_R = matrix.indptr[:-1], matrix.indptr[1:]
+        """Take a matrix, shape (R, C)."""
         self.matrix, self.device = matrix, device
-        self.start_R = self._on_device(start_R)
-        self.count_R = self._on_device(stop_R - start_R)
-        self.column = self._on_device(matrix.indices)
-        self.value = self._on_device(matrix.data, np.float32)
+        self.count_R = self._on_device(np.diff(matrix.indptr))
+
+    @cached_property
+    def start_R(self) -> Tensor:
+        """Where the non-zeros of each row begin."""
+        return self._on_device(self.matrix.indptr[:-1])
+
+    @cached_property
+    def column(self) -> Tensor:
+        """The column of each non-zero, copied to the device when it is first read."""
+        return self._on_device(self.matrix.indices)
+
+    @cached_property
+    def value(self) -> Tensor:
+        """The value of each non-zero."""
+        return self._on_device(self.matrix.data, np.float32)
 
     def batch(self, rows_B: Tensor) -> Batch:
         """Return the rows at these indices, in this order."""
+        return self.copied(rows_B) if self.device.type == "cpu" else self.gathered(rows_B)
+
+    def copied(self, rows_B: Tensor) -> Batch:
+        """Return these rows. SciPy copies whole rows: a tenth of the time of gathering."""
+        return Rows(self.matrix[rows_B.numpy()], self.device).all()._replace(rows_B=rows_B)
+
+    def gathered(self, rows_B: Tensor) -> Batch:
+        """Return these rows, on any device and without leaving it."""
         count_B = self.count_R[rows_B]
         row_N = torch.repeat_interleave(torch.arange(len(rows_B), device=self.device), count_B)
         first_B = self.start_R[rows_B] - (count_B.cumsum(0) - count_B)

@@ -22,7 +22,7 @@ from .activations import ACTIVATIONS, Activation
 from .batch import Batch, Rows, thin_out
 from .layers import Layer
 from .model import Catalogue
-from .network import Network, Penalised, Units, numbers
+from .network import MOST_ROWS, Network, Penalised, Units, numbers
 from .penalty import Penalty, item_noise, noise_of
 
 POINTWISE: dict[str, losses.Pointwise] = {"square": losses.square, "logistic": losses.logistic}
@@ -150,6 +150,12 @@ class CDAE(Network):
         """Return the train part: a row is a user's likes."""
         return train_UI
 
+    def most_rows(self) -> int | None:
+        """Return None if the loss of large batches is computed without all outputs."""
+        sizes = self.options.hidden_size, self.catalogue.items
+        by_gram = self._is_square_of_linear() and losses.is_by_gram(MOST_ROWS, *sizes)
+        return None if by_gram else MOST_ROWS
+
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Initialise Glorot weights and loss weights. User nodes start at 0."""
         self.noise = noise_of(train_UI)
@@ -191,7 +197,7 @@ class CDAE(Network):
             yield Penalised([weights], penalty, factor)
         yield Penalised([self.hidden_bias_H, self.output_bias_I], 0.0)
 
-    def finish(self, train_UI: csr_array) -> None:
+    def finish(self, rows: Rows) -> None:
         """Forget what was computed from earlier weights."""
         self.nodes = None
 
@@ -265,7 +271,7 @@ class CDAE(Network):
     def _reconstruction_loss(self, hidden_BH: Tensor, batch: Batch) -> Tensor:
         options = self.options
         over_all = (batch, options.positive_weight, self._user_weights(batch), self._item_weights())
-        if options.loss == "square" and options.output_activation == "identity":
+        if self._is_square_of_linear():
             return losses.square_of_linear(
                 hidden_BH, self.decoder_HI, self.output_bias_I, *over_all
             )
@@ -275,6 +281,9 @@ class CDAE(Network):
         if options.loss != "logistic":  # which takes the logit
             output_BI = ACTIVATIONS[options.output_activation](output_BI)
         return losses.over_all_items(POINTWISE[options.loss], output_BI, *over_all)
+
+    def _is_square_of_linear(self) -> bool:
+        return self.options.loss == "square" and self.options.output_activation == "identity"
 
     def _user_weights(self, batch: Batch) -> Tensor | None:
         if not self.options.activity_exponent:

@@ -63,17 +63,22 @@ def square_of_linear(
     user_weight_B: Tensor | None = None,
     item_weight_I: Tensor | None = None,
 ) -> Tensor:
-    """Return `over_all_items(square, …)` of hidden · decoder + bias, by the cheaper algorithm.
+    """Return `over_all_items(square, …)` of hidden · decoder + bias, by the cheaper algorithm."""
+    n_rows, n_hidden = hidden_BH.shape
+    by_gram = is_by_gram(n_rows, n_hidden, len(bias_I))
+    algorithm = SquareByGram if by_gram else SquareOfLinear
+    loss_B = algorithm.apply(hidden_BH, decoder_HI, bias_I, batch, positive_weight, item_weight_I)
+    return (loss_B if user_weight_B is None else loss_B * user_weight_B).mean()
+
+
+def is_by_gram(n_rows: int, n_hidden: int, n_items: int) -> bool:
+    """Return whether `SquareByGram` is cheaper for a batch of so many rows.
 
     Computing all outputs costs three products of B · I · H per step. The Gram matrix costs two
     products of H² · I and two of H² · B. It needs additional gathers, so it is used only if its
     products cost at most two thirds.
     """
-    (n_rows, n_hidden), n_items = hidden_BH.shape, len(bias_I)
-    by_gram = n_hidden * (n_items + n_rows) < n_rows * n_items
-    algorithm = SquareByGram if by_gram else SquareOfLinear
-    loss_B = algorithm.apply(hidden_BH, decoder_HI, bias_I, batch, positive_weight, item_weight_I)
-    return (loss_B if user_weight_B is None else loss_B * user_weight_B).mean()
+    return n_hidden * (n_items + n_rows) < n_rows * n_items
 
 
 class SquareOfLinear(torch.autograd.Function):
@@ -138,7 +143,7 @@ class SquareByGram(torch.autograd.Function):
         hidden_BZ = F.pad(hidden_BH, (0, 1), value=1.0)
         decoder_IZ = torch.cat([decoder_HI, bias_I[None]]).T.contiguous()
         weight_I = torch.ones_like(bias_I) if item_weight_I is None else item_weight_I
-        weighted_IZ = decoder_IZ * weight_I[:, None]
+        weighted_IZ = decoder_IZ if item_weight_I is None else decoder_IZ * weight_I[:, None]
         slope_BZ = hidden_BZ @ (weighted_IZ.T @ decoder_IZ)
         output_N = batch.products_at(hidden_BZ, decoder_IZ)
         weight_N = weight_I[batch.column_N]
@@ -155,7 +160,8 @@ class SquareByGram(torch.autograd.Function):
         factored_BZ = hidden_BZ * gradient_B[:, None]
         hidden_grad_BZ = (slope_BZ + ctx.correction.times(decoder_IZ)) * gradient_B[:, None]
         by_item = ctx.correction.transposed(len(decoder_IZ))
-        decoder_grad_IZ = weighted_IZ @ (hidden_BZ.T @ factored_BZ) + by_item.times(factored_BZ)
+        decoder_grad_IZ = weighted_IZ @ (hidden_BZ.T @ factored_BZ)
+        decoder_grad_IZ += by_item.times(factored_BZ)
         decoder_grad_ZI = decoder_grad_IZ.T
         return (
             hidden_grad_BZ[:, :-1],

@@ -14,9 +14,13 @@ from torch import Tensor, nn
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.options import Options
 
-from .batch import Batch
+from .batch import Batch, Rows
 from .layers import Layer
 from .model import Catalogue
+
+MOST_ROWS = 4096
+"""Largest automatic batch of a network that computes all outputs of its rows: with 70,000 items
+they take 1 GB."""
 
 Units = Annotated[int, Gt(0), Le(1_000_000)]
 """A number of hidden units or factors."""
@@ -59,6 +63,10 @@ class Network(nn.Module, ABC):
     def rows(self, train_UI: csr_array) -> csr_array:
         """Return the matrix whose rows form the batches: one row per user or per item."""
 
+    def most_rows(self) -> int | None:
+        """Return the most rows of an automatic batch; None if its memory follows the non-zeros."""
+        return MOST_ROWS
+
     @abstractmethod
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Initialise the weights and compute statistics of the data before the first epoch."""
@@ -71,8 +79,11 @@ class Network(nn.Module, ABC):
     def penalties(self, n_rows: int) -> Iterator[Penalised]:
         """Yield every parameter once, with its penalty. An epoch has `n_rows` rows."""
 
-    def finish(self, train_UI: csr_array) -> None:
-        """Update buffers that depend on the weights. Called after the fit and before validation."""
+    def finish(self, rows: Rows) -> None:
+        """Update buffers that depend on the weights, given the rows of the fit.
+
+        Called after the fit and before validation.
+        """
 
     @abstractmethod
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
