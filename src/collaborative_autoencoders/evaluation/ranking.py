@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from .best import take_best
 from .known import Known
+from .rows_at_once import rows_at_once
 
 
 class Scorer(Protocol):
@@ -33,7 +34,7 @@ def rank_items(
     `known` has one row per user. `users` are the indices to rank; None means all users. The lists
     are of the first `n_listed` items, those of the core; None means all. Ties go to the lower item.
     A list with fewer than `k` unseen items is padded with item −1 and score −inf.
-    The model scores `batch_size` users at once.
+    The model scores `batch_size` users at once, or fewer in a large catalogue.
 
     Raises ValueError if `k` is larger than the catalogue, or, with user and item, if a score is NaN
     or +inf.
@@ -42,6 +43,7 @@ def rank_items(
     n_listed = n_items if n_listed is None else n_listed
     check_k(k, n_listed)
     excluded_I = np.arange(n_items) >= n_listed if n_listed < n_items else None
+    batch_size = min(batch_size, rows_at_once(n_items))
     users_U = np.arange(n_users) if users is None else np.asarray(users, dtype=np.int64)
     item_UK = np.empty((len(users_U), k), dtype=np.int32)
     score_UK = np.empty((len(users_U), k), dtype=np.float32)
