@@ -190,6 +190,24 @@ def test_a_large_catalogue_is_fitted_over_the_neighbours_of_each_item(caplog):
         fitted(likes, model__memory_limit_gb=0.9 * needed, model__neighbours=2)
 
 
+@pytest.mark.parametrize("spare_gib", [8, 0])
+def test_fits_of_a_ladder_are_those_that_each_factor_has_alone(spare_gib):
+    """They share their work where the limit allows it; the lower one has no room for two."""
+    likes = likes_of(8, 30, 20)
+    gib = gib_of_neighbours(20, 4, likes.nnz) + spare_gib
+    changes = {"model__penalty": "auto", "model__neighbours": 4, "model__memory_limit_gb": gib}
+    each = [options_of("ease", model__penalty_factor=n, **changes).model for n in (0.5, 2)]
+    catalogue = Catalogue(*likes.shape, None, None)
+    with too_many_pairs():
+        together = list(EASE.fit_each(each, catalogue, likes))
+        for options, model in zip(each, together, strict=True):
+            alone = EASE(options, catalogue)
+            alone.fit(likes)
+            assert model.chosen == alone.chosen
+            for name, value in alone.state().items():
+                assert np.array_equal(value, model.state()[name])
+
+
 @settings(max_examples=25)
 @given(
     st.integers(0, 10**6),

@@ -4,6 +4,7 @@ Dimension key: U users, I items.
 """
 
 import logging
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
 from .inverse import inverse_of
-from .local_ease import gib_of_neighbours, local_weights, popular_within
+from .local_ease import gib_of_neighbours, gib_of_weights, local_weights, popular_within
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, scaled_noise
 
@@ -116,15 +117,39 @@ class EASE:
         """
         users_UI = train_UI[np.diff(train_UI.indptr) > 0]
         form, spare_gib = self._form(users_UI)
-        penalty, factor_I = self._penalty(train_UI), self._factors(train_UI)
-        weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent / 2)
-        scaled_UI = (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
-        self.factor_I = factor_I.astype(np.float32)
-        del users_UI
         if form == NEIGHBOURS:
-            self._fit_local(scaled_UI, penalty, popular_within(spare_gib))
-        else:
-            (self._fit_primal if form == ITEMS else self._fit_dual)(scaled_UI, penalty)
+            fit_local([self], users_UI, train_UI, popular_within(spare_gib))
+            return
+        penalty, scaled_UI = self._penalty(train_UI), self._scaled(users_UI, train_UI)
+        (self._fit_primal if form == ITEMS else self._fit_dual)(scaled_UI, penalty)
+
+    @classmethod
+    def fit_each(
+        cls, each: Sequence[EASEOptions], catalogue: Catalogue, train_UI: csr_array
+    ) -> Iterator["EASE"]:
+        """Yield a fitted model for each of these options, which differ in their penalties only.
+
+        Fits over neighbours share most of their work, if the memory limit allows it.
+        """
+        models = [cls(options, catalogue) for options in each]
+        users_UI = train_UI[np.diff(train_UI.indptr) > 0]
+        form, spare_gib = models[0]._form(users_UI)
+        spare_gib -= (len(models) - 1) * gib_of_weights(catalogue.items, each[0].neighbours)
+        if form == NEIGHBOURS and spare_gib >= 0:
+            fit_local(models, users_UI, train_UI, popular_within(spare_gib))
+            yield from models
+            return
+        for options in each:  # a new model, so that the memory of the one before is free
+            model = cls(options, catalogue)
+            model.fit(train_UI)
+            yield model
+
+    def _scaled(self, users_UI: csr_array, train_UI: csr_array) -> csr_array:
+        """Return Z = W^½ X S, and keep the factors of items."""
+        factor_I = self._factors(train_UI)
+        weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent / 2)
+        self.factor_I = factor_I.astype(np.float32)
+        return (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores of every item for these histories, shape (U, I)."""
@@ -203,22 +228,6 @@ class EASE:
             scaled_UI.astype(np.float32), kernel_UU.astype(np.float32), np.float32(penalty)
         )
 
-    def _fit_local(self, scaled_UI: csr_array, penalty: float, popular: int) -> None:
-        try:
-            weight_II = local_weights(
-                scaled_UI,
-                self.options.neighbours,
-                penalty,
-                lambda diagonal_I: self._gammas(diagonal_I, penalty),
-                popular,
-            )
-        except LinAlgError:
-            raise too_small(self.key, penalty) from None
-        # in place: a product with a diagonal matrix would be one more matrix
-        weight_II.data *= np.repeat(self.factor_I, np.diff(weight_II.indptr))
-        weight_II.data *= self._divisor_I()[weight_II.indices]
-        self.weight_II = weight_II
-
     def _inverse(self, gram: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return (G + λI)⁻¹. G is overwritten."""
         if penalty < SMALLEST * np.diag(gram).mean():
@@ -275,6 +284,26 @@ class EASE:
                 f"items: their pairs need {needed[ITEMS]:.3g} GiB, more than {limit.words}"
             ]
         return form, limit.gib - needed[form]
+
+
+def fit_local(
+    models: Sequence[EASE], users_UI: csr_array, train_UI: csr_array, popular: int
+) -> None:
+    """Fit models that differ in their penalties only over the neighbours of each item."""
+    penalties = [model._penalty(train_UI) for model in models]
+    scaled_UI, first = models[0]._scaled(users_UI, train_UI), models[0]
+    try:
+        weights = local_weights(
+            scaled_UI, first.options.neighbours, penalties, first._gammas, popular
+        )
+    except LinAlgError:
+        raise too_small(first.key, min(penalties)) from None
+    for model, weight_II in zip(models, weights, strict=True):
+        model.factor_I = first.factor_I
+        # in place: a product with a diagonal matrix would be one more matrix
+        weight_II.data *= np.repeat(first.factor_I, np.diff(weight_II.indptr))
+        weight_II.data *= first._divisor_I()[weight_II.indices]
+        model.weight_II = weight_II
 
 
 def too_small(key: str, penalty: float) -> ValueError:

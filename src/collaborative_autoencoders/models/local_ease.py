@@ -1,10 +1,10 @@
 """EASE within the most similar items of each item, for catalogues whose pairs take too much memory.
 
 Dimension key: U users, I items, K neighbours, P popular items, S an item and its neighbours, D the
-popular ones among them.
+popular ones among them, L penalties, N stored weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +25,12 @@ most of the likes, and each is a neighbour of many items."""
 BYTES_PER_PAIR = 8
 """A pair of popular items."""
 
-BYTES_PER_NEIGHBOUR = 2 * (4 + 4)
-"""A weight in float32 and its item in int32, by column and by row at once."""
+BYTES_PER_WEIGHT = 4
+"""A weight of a neighbour, in float32."""
+
+BYTES_PER_NEIGHBOUR = 2 * (4 + 4) + 2 * BYTES_PER_WEIGHT
+"""A neighbour of an item: its index and the place of its weight, by column and by row at once, and
+its weight, twice while it is sorted."""
 
 BYTES_PER_CELL = 2 * 8
 """A cell of the Gram matrix of an item and its neighbours, and of a sparse product in it."""
@@ -41,8 +45,13 @@ def gib_of_neighbours(items: int, neighbours: int, likes: int) -> float:
     The Gram matrix of popular items is not in it: that takes what is left.
     """
     size = min(neighbours, items - 1) + 1
-    cells = size**2 * BYTES_PER_CELL + bytes_of_block(items)
+    cells = 2 * size**2 * BYTES_PER_CELL + bytes_of_block(items)
     return (items * size * BYTES_PER_NEIGHBOUR + cells + likes * BYTES_PER_LIKE) / 2**30
+
+
+def gib_of_weights(items: int, neighbours: int) -> float:
+    """Return the memory of one more fit, in GiB."""
+    return items * (min(neighbours, items - 1) + 1) * BYTES_PER_WEIGHT / 2**30
 
 
 def popular_within(gib: float) -> int:
@@ -53,15 +62,17 @@ def popular_within(gib: float) -> int:
 def local_weights(
     scaled_UI: csr_array,
     neighbours: int,
-    penalty: float,
-    gammas: Callable[[Floats], Floats],
+    penalties: Sequence[float],
+    gammas: Callable[[Floats, float], Floats],
     popular: int = MOST_POPULAR,
-) -> csr_array:
+) -> list[csr_array]:
     """Return I − P diag γ of EASE, shape (I, I), with P of j and its neighbours alone in column j.
 
     P_j = (Z_Sᵀ Z_S + λI)⁻¹ with the columns S of Z: item j and the `neighbours` items of largest
-    cosine with it. `gammas` returns γ of items, given the diagonal of P. With all items as
-    neighbours it is EASE. The number of `popular` items changes time and memory, not the result.
+    cosine with it. `gammas` returns γ of items, given the diagonal of P and λ. With all items as
+    neighbours it is EASE. There is a matrix for each of the penalties λ, with the same stored
+    cells; all but the solutions is computed once. The number of `popular` items changes time and
+    memory, not the result.
     Raises LinAlgError if a matrix has no inverse.
     """
     items, columns_UI = scaled_UI.shape[1], scaled_UI.tocsc()
@@ -70,22 +81,35 @@ def local_weights(
     ends = np.zeros(items + 1, dtype=np.int64)
     # one array for all columns: many small ones would be there twice when they are joined
     most = items * (min(neighbours, items - 1) + 1)
-    indices, data = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.float32)
+    indices, weights_LN = np.empty(most, np.int32), np.empty((len(penalties), most), np.float32)
     by_cosine = nearest_items(
         columns_UI, scaled_UI, neighbours, lambda product_C, _, items_C: product_C / norm_I[items_C]
     )
     for item, nearest in enumerate(by_cosine):
         own_S = np.append(nearest.items_K, item)
         own_S = own_S[np.argsort(gram.rank_I[own_S])]
-        value_S = column_of_inverse(gram.above_diagonal(own_S), own_S == item, penalty)
-        value_S *= -gammas(value_S[own_S == item])
-        value_S[own_S == item] += 1
-        order = np.argsort(own_S)
+        gram_SS, is_own_S, order = gram.above_diagonal(own_S), own_S == item, np.argsort(own_S)
         ends[item + 1] = ends[item] + len(own_S)
         column = slice(ends[item], ends[item + 1])
-        indices[column], data[column] = own_S[order], value_S[order]
-    used = slice(ends[-1])
-    return csc_array((data[used], indices[used], ends), shape=(items, items)).tocsr()
+        indices[column] = own_S[order]
+        for penalty, weight_N in zip(penalties, weights_LN, strict=True):
+            value_S = column_of_inverse(gram_SS, is_own_S, penalty)
+            value_S *= -gammas(value_S[is_own_S], penalty)
+            value_S[is_own_S] += 1
+            weight_N[column] = value_S[order]
+    return by_row(weights_LN[:, : ends[-1]], indices[: ends[-1]], ends)
+
+
+def by_row(
+    weights_LN: NDArray[np.float32], indices: NDArray[np.int32], ends: NDArray[np.int64]
+) -> list[csr_array]:
+    """Return the matrices with these weights by column, which have the same stored cells."""
+    shape, place_N = (len(ends) - 1,) * 2, np.arange(len(indices), dtype=np.int32)
+    places = csc_array((place_N, indices, ends), shape=shape).tocsr()
+    return [
+        csr_array((weight_N[places.data], places.indices, places.indptr), shape=shape)
+        for weight_N in weights_LN
+    ]
 
 
 class Gram(NamedTuple):
@@ -124,13 +148,14 @@ class Gram(NamedTuple):
 
 
 def column_of_inverse(gram_SS: Floats, is_own_S: NDArray[np.bool_], penalty: float) -> Floats:
-    """Return the column of an item in (G + λI)⁻¹. G is read above its diagonal and overwritten.
+    """Return the column of an item in (G + λI)⁻¹. G is read above its diagonal.
 
     Raises LinAlgError if the matrix has no inverse.
     """
-    gram_SS[np.diag_indices_from(gram_SS)] += penalty
+    penalised_SS = gram_SS.copy()
+    penalised_SS[np.diag_indices_from(gram_SS)] += penalty
     # the transpose is in LAPACK's order, with what is known of G in its lower triangle
-    factor_SS, failed = dpotrf(gram_SS.T, lower=1, overwrite_a=1, clean=0)
+    factor_SS, failed = dpotrf(penalised_SS.T, lower=1, overwrite_a=1, clean=0)
     if failed:
         raise LinAlgError("a matrix of neighbours is not positive definite")
     column_S: Floats
