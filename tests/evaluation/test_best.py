@@ -38,6 +38,37 @@ def test_ties_go_to_the_lower_item_as_in_a_full_sort(scores_UI, data):
     assert np.array_equal(score_UK, expected_score_UK)
 
 
+@given(
+    scores_UI=hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 4), st.integers(4, 60)),
+        elements=st.sampled_from(NASTY) | st.floats(-2, 2, width=16),
+        fill=st.sampled_from([0.0, -np.inf]),
+    ),
+    data=st.data(),
+)
+def test_the_best_of_groups_are_those_of_a_full_sort_also_with_ties(scores_UI, data):
+    k = data.draw(st.integers(1, scores_UI.shape[1] // 4))  # groups of two items and more
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(best, "LARGE", 4)
+        found = take_best(scores_UI, k)
+    for ours, expected in zip(found, full_sort(scores_UI, k), strict=True):
+        assert np.array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("large", [1, 100])
+def test_what_is_hidden_in_a_block_is_not_taken_and_the_scores_stay(large, monkeypatch):
+    monkeypatch.setattr(best, "LARGE", large)
+    monkeypatch.setattr(best, "CELLS_AT_ONCE", 20)  # two rows of nine items and one that pads
+    scores_UI = np.arange(27, dtype=np.float32).reshape(3, 9)
+
+    def hide(scores_BW, first):
+        scores_BW[:, 8 - first] = -np.inf
+
+    assert take_best(scores_UI, 2, hide)[0].tolist() == [[7, 6], [7, 6], [8, 7]]
+    assert np.array_equal(scores_UI.ravel(), np.arange(27))
+
+
 def test_a_row_with_too_few_items_is_padded():
     item_UK, score_UK = take_best(np.array([[-np.inf, 2, -np.inf]], dtype=np.float32), k=3)
     assert item_UK.tolist() == [[1, -1, -1]]

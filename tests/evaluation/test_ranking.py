@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.evaluation import rows_at_once
 from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.ranking import exclude_seen, rank_batch, rank_items
 
@@ -44,6 +45,17 @@ def test_batches_do_not_change_the_lists(batch_size):
     batched = rank_items(GivenScores(SCORES), Known(NOTHING, SEEN), k=3, batch_size=batch_size)
     assert np.array_equal(batched[0], whole[0])
     assert np.array_equal(batched[1], whole[1])
+
+
+def test_a_large_catalogue_is_scored_for_few_users_at_once(monkeypatch):
+    monkeypatch.setattr(rows_at_once, "CELLS_AT_ONCE", 8)  # two rows of three items
+    model = GivenScores(SCORES)
+    rank_items(model, Known(NOTHING, SEEN), k=1, batch_size=10)
+    assert [users for _, users in model.asked] == [[0, 1], [2]]
+    monkeypatch.undo()
+    assert [rows_at_once.rows_at_once(items) for items in (1, 4_096, 34_140, 10**6)] == [
+        *(1024, 1024, 64, 4),
+    ]
 
 
 def test_only_the_given_users_are_ranked_each_with_its_own_history():

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.models import ease
 from collaborative_autoencoders.models.ease import EASE
-from collaborative_autoencoders.models.local_ease import gib_of_neighbours
+from collaborative_autoencoders.models.local_ease import gib_of_neighbours, popular_within
 from collaborative_autoencoders.models.model import Catalogue
 
 STECK = {
@@ -151,15 +151,28 @@ def too_many_pairs():
 
 
 def test_the_memory_of_a_fit_over_neighbours_is_what_it_allocates():
-    """A block of cosines, weights by column and by row, and the likes, at their worst at once."""
+    """A block of pairs, weights by column and by row, and the likes, at their worst at once."""
     likes = likes_of(0, 100, 200)
+    needed = gib_of_neighbours(200, 20, likes.nnz)
     with too_many_pairs():
         fitted(likes_of(0, 5, 5))  # what is imported at first use
-        tracemalloc.start()
-        fitted(likes, model__neighbours=20)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert 0.6 < peak / 2**30 / gib_of_neighbours(200, 20, likes.nnz) <= 1.05
+        for limit in (needed, 1.1 * needed):  # of popular items there are none, and more than 100
+            tracemalloc.start()
+            fitted(likes, model__neighbours=20, model__memory_limit_gb=limit)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert 0.6 < peak / 2**30 / limit <= 1.05
+
+
+@pytest.mark.parametrize("gib", [0, 60 / 2**30, 1])
+def test_the_memory_left_for_popular_items_does_not_change_a_weight(gib):
+    likes = likes_of(7, 30, 20)
+    with too_many_pairs(), pytest.MonkeyPatch.context() as patched:
+        whole = fitted(likes, model__neighbours=6, model__user_exponent=0.3)
+        patched.setattr(ease, "popular_within", lambda _: popular_within(gib))
+        other = fitted(likes, model__neighbours=6, model__user_exponent=0.3)
+    for name, value in whole.state().items():
+        assert np.array_equal(value, other.state()[name])
 
 
 def test_a_large_catalogue_is_fitted_over_the_neighbours_of_each_item(caplog):
@@ -172,9 +185,27 @@ def test_a_large_catalogue_is_fitted_over_the_neighbours_of_each_item(caplog):
     assert (local.weight_II.toarray() != 0).sum(axis=0).max() <= 3
     assert np.array_equal(scores_of(again, likes), scores_of(local, likes))
     needed = gib_of_neighbours(20, 2, likes.nnz)
-    message = r"2 neighbours of 20 items need .* lower ease\.model\.neigh"
+    message = r"2 neighbours of 20 items need .* Lower ease\.model\.neigh"
     with too_many_pairs(), pytest.raises(ValueError, match=message):
         fitted(likes, model__memory_limit_gb=0.9 * needed, model__neighbours=2)
+
+
+@pytest.mark.parametrize("spare_gib", [8, 0])
+def test_fits_of_a_ladder_are_those_that_each_factor_has_alone(spare_gib):
+    """They share their work where the limit allows it; the lower one has no room for two."""
+    likes = likes_of(8, 30, 20)
+    gib = gib_of_neighbours(20, 4, likes.nnz) + spare_gib
+    changes = {"model__penalty": "auto", "model__neighbours": 4, "model__memory_limit_gb": gib}
+    each = [options_of("ease", model__penalty_factor=n, **changes).model for n in (0.5, 2)]
+    catalogue = Catalogue(*likes.shape, None, None)
+    with too_many_pairs():
+        together = list(EASE.fit_each(each, catalogue, likes))
+        for options, model in zip(each, together, strict=True):
+            alone = EASE(options, catalogue)
+            alone.fit(likes)
+            assert model.chosen == alone.chosen
+            for name, value in alone.state().items():
+                assert np.array_equal(value, model.state()[name])
 
 
 @settings(max_examples=25)

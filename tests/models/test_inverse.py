@@ -21,9 +21,20 @@ def test_the_inverse_is_the_same_by_blocks_and_in_one_call(
     largest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inverse, "LARGEST", largest)
-    np.testing.assert_allclose(inverse.inverse_of(GRAM_NN.copy()) @ GRAM_NN, np.eye(7), atol=1e-12)
+    found = inverse.inverse_of(GRAM_NN.copy())
+    np.testing.assert_allclose(found @ GRAM_NN, np.eye(7), atol=1e-12)
+    assert np.array_equal(found, found.T)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7])
+def test_the_inverse_takes_the_place_of_the_matrix(rows: int, monkeypatch) -> None:
+    monkeypatch.setattr(inverse, "ROWS_AT_ONCE", rows)
+    matrix_NN = GRAM_NN.copy()
+    assert np.shares_memory(inverse.inverse_of(matrix_NN), matrix_NN)
+    np.testing.assert_allclose(matrix_NN @ GRAM_NN, np.eye(7), atol=1e-12)
 
 
 def test_a_matrix_that_is_not_positive_definite_is_an_error_by_blocks_too() -> None:
-    with pytest.raises(LinAlgError):
-        inverse.factor_by_blocks(GRAM_NN - 50 * np.eye(7), 3)
+    for function in (inverse.inverse_of, lambda matrix_NN: inverse.factor_by_blocks(matrix_NN, 3)):
+        with pytest.raises(LinAlgError):
+            function(GRAM_NN - 50 * np.eye(7))

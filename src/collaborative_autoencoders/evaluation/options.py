@@ -27,7 +27,7 @@ class EvaluationOptions(Options):
     `ndcg_at_10`, or a rating metric."""
 
     batch_size: Count
-    """Users scored at once, as dense rows in memory."""
+    """Maximum users scored at once, as dense rows in memory. Fewer in a large catalogue."""
 
     bootstrap_resamples: Annotated[int, Field(gt=0, le=100_000)]
     """Bootstrap resamples of users for each 95 % interval of a metric of lists with bounds."""

@@ -13,6 +13,7 @@ from collaborative_autoencoders.threads import blas_threads
 
 from .best import take_best
 from .known import Known
+from .rows_at_once import rows_at_once
 
 
 class Scorer(Protocol):
@@ -36,7 +37,7 @@ def rank_items(
     `known` has one row per user. `users` are the indices to rank; None means all users. The lists
     are of the first `n_listed` items, those of the core; None means all. Ties go to the lower item.
     A list with fewer than `k` unseen items is padded with item −1 and score −inf.
-    The model scores `batch_size` users at once.
+    The model scores `batch_size` users at once, or fewer in a large catalogue.
 
     Raises ValueError if `k` is larger than the catalogue, or, with user and item, if a score is NaN
     or +inf.
@@ -45,6 +46,7 @@ def rank_items(
     n_listed = n_items if n_listed is None else n_listed
     check_k(k, n_listed)
     excluded_I = np.arange(n_items) >= n_listed if n_listed < n_items else None
+    batch_size = min(batch_size, rows_at_once(n_items))
     users_U = np.arange(n_users) if users is None else np.asarray(users, dtype=np.int64)
     item_UK = np.empty((len(users_U), k), dtype=np.int32)
     score_UK = np.empty((len(users_U), k), dtype=np.float32)
@@ -69,23 +71,25 @@ def rank_batch(
     `known` has the rows of `users_B` only. In `users_B`, −1 is an unseen user. `excluded_I` marks
     items that are excluded for every user.
     """
-    scores_BI = score_batch(model, known, users_B)
-    refuse_unrankable(scores_BI, users_B)
-    exclude_seen(scores_BI, known.seen_UI)
-    if excluded_I is not None:
-        scores_BI[:, excluded_I] = -np.inf
-    return take_best(scores_BI, k)
+    excluded_N = np.empty(0, dtype=np.int64) if excluded_I is None else np.flatnonzero(excluded_I)
+
+    def hide(scores_CI: NDArray[np.float32], first: int) -> None:
+        refuse_unrankable(scores_CI, users_B[first:])
+        exclude_seen(scores_CI, known.seen_UI, first)
+        if len(excluded_N):
+            scores_CI[:, excluded_N] = -np.inf
+
+    return take_best(score_batch(model, known, users_B), k, hide)
 
 
 def score_batch(model: Scorer, known: Known, users_B: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the scores of every item, shape (B, I), in an array of its own.
+    """Return the scores of every item, shape (B, I), which the model may keep.
 
     The score is the model's, or the number of likes of the item for a user without a history.
     """
     by_model_B = known.by_model_U
     if by_model_B.all():
-        # a copy, because a model may return an array that it keeps
-        return np.array(model.score(known.histories_UI, users_B), dtype=np.float32, order="C")
+        return np.asarray(model.score(known.histories_UI, users_B), dtype=np.float32)
     scores_BI = np.empty(known.seen_UI.shape, dtype=np.float32)
     scores_BI[~by_model_B] = known.likes_I
     if by_model_B.any():
@@ -94,16 +98,19 @@ def score_batch(model: Scorer, known: Known, users_B: NDArray[np.int64]) -> NDAr
     return scores_BI
 
 
-def exclude_seen(scores_BI: NDArray[np.float32], seen_BI: csr_array) -> None:
-    """Set the score to −inf at every cell that `seen_BI` stores, including explicit zeros.
+def exclude_seen(scores_BI: NDArray[np.float32], seen_UI: csr_array, first: int = 0) -> None:
+    """Set the score to −inf at every cell that `seen_UI` stores, including explicit zeros.
 
-    `scores_BI` must be contiguous and is changed in place.
+    `scores_BI` has the users of `seen_UI` from the row `first` on, and at least its items. It must
+    be contiguous and is changed in place.
     """
     n_users, n_items = scores_BI.shape
-    row_starts_N = np.repeat(np.arange(n_users) * n_items, np.diff(seen_BI.indptr))
+    start_B = seen_UI.indptr[first : first + n_users + 1]
+    row_starts_N = np.repeat(np.arange(n_users) * n_items, np.diff(start_B))
     # a flat index is twice as fast as two indices. copy=False, because writing into a copy would
     # not change `scores_BI`
-    scores_BI.reshape(-1, copy=False)[row_starts_N + seen_BI.indices] = -np.inf
+    cells_N = row_starts_N + seen_UI.indices[start_B[0] : start_B[-1]]
+    scores_BI.reshape(-1, copy=False)[cells_N] = -np.inf
 
 
 def refuse_unrankable(scores_BI: NDArray[np.floating], users_B: NDArray[np.integer]) -> None:

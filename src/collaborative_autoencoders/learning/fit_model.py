@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from collaborative_autoencoders.interactions import Interactions, View
+from collaborative_autoencoders.memory import TooLarge
 from collaborative_autoencoders.models.ensemble import as_one, members_of
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.network import Network
@@ -58,15 +59,31 @@ def fit_model(
 ) -> Outcome:
     """Fit the model that the options describe, finally on train + validation if `refit` is true.
 
-    A model that cannot be fitted on these data is left out, with the reason. The same options,
-    data, device, versions and threads give the same weights, bit for bit.
+    A model that cannot be fitted on these data, or not within the memory, is left out, with the
+    reason. The same options, data, device, versions and threads give the same weights, bit for bit.
     """
-    name = options.name
-    parts = {"train": train, "validation": sample_of(validation, running.validation_users)}
+    name, parts = options.name, {"train": train, "validation": validation}
     left_out = why_left_out(options, catalogue, **parts)
-    if left_out is not None:
-        none = Fitted(name, None, left_out)
-        return Outcome(none, [], None, none if MODELS[name].is_network else None)
+    if left_out is None:
+        try:
+            return fit_within_memory(options, refit, running, catalogue, **parts)
+        except TooLarge as error:
+            left_out = str(error)
+    none = Fitted(name, None, left_out)
+    return Outcome(none, [], None, none if MODELS[name].is_network else None)
+
+
+def fit_within_memory(
+    options: TrainingOptions,
+    refit: bool,
+    running: RunningOptions,
+    catalogue: Catalogue,
+    *,
+    train: Interactions,
+    validation: Interactions,
+) -> Outcome:
+    """Fit a model that nothing in the data leaves out. Raises TooLarge if it exceeds the memory."""
+    name = options.name
     if is_validated(options):
         log_sample(name, validation, running.validation_users)
 
@@ -74,10 +91,12 @@ def fit_model(
     def final() -> Interactions:
         return train.joined(validation) if refit else train
 
+    parts = {"train": train, "validation": sample_of(validation, running.validation_users)}
     with running_on(running) as device:
         if options.fitting is None:
             formula = fit_formula(options, catalogue, final(), **parts)
-            return Outcome(Fitted(name, formula, refitted=refit), [], None)
+            said = getattr(formula, "remarks", ())
+            return Outcome(Fitted(name, formula, refitted=refit), [], None, remarks=said)
         learner = Learner(name, options.model, options.fitting, device, catalogue)
         validate = validation_for(options.fitting, **parts)
         members = [
@@ -158,18 +177,9 @@ def why_left_out(
         return lacking
     if train.view(view).nnz == 0:
         return f"the train part has no {view}: lower split.test_fraction and validation_fraction"
-    if reason := why_too_large(options, catalogue):
-        return reason
     if options.fitting is None or options.fitting.validation_metric is None:
         return None
     return why_not_computed(options.fitting.validation_metric, validation)
-
-
-def why_too_large(options: TrainingOptions, catalogue: Catalogue) -> str | None:
-    """Return why a model that can be too large for a catalogue is, or None."""
-    of_class = getattr(model_class(options.name), "why_too_large", None)
-    reason: str | None = of_class(options.model, catalogue) if of_class else None
-    return reason
 
 
 def what_is_lacking(view: View, catalogue: Catalogue, train: Interactions) -> str | None:
@@ -243,7 +253,7 @@ class Learner(NamedTuple):
     ) -> tuple[Network, Fit]:
         """Return a new network, fitted on this part for at most `epochs` epochs, and its fit.
 
-        Raises ValueError if it does not fit into the memory of the machine.
+        Raises TooLarge if it does not fit into the memory of the machine.
         """
         refuse_too_large(self.name, self.options, self.catalogue, self.fitting.ensemble)
         network: Network = model_class(self.name)(self.options, self.catalogue)

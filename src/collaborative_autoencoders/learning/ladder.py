@@ -1,7 +1,7 @@
 """Ladders: penalties of a formula of which the validation part chooses one."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import log
 from typing import Any, cast
@@ -76,7 +76,7 @@ def chosen_of(
         return None
     measure, parts = measure_of_users(metric), {"train": train, "validation": validation}
     with quiet_models():
-        fits = (fitted_on(train, with_factor(options, factor), catalogue) for factor in ladder)
+        fits = fits_on(train, [with_factor(options, factor) for factor in ladder], catalogue)
         values_CV = [list_values(fit, measure, **parts) for fit in fits]
     distance_C = np.array([distance(factor) for factor in ladder])
     factor = ladder[choose(np.array(values_CV), distance_C)]
@@ -103,6 +103,23 @@ def quiet_models() -> Iterator[None]:
 def with_factor(options: TrainingOptions, factor: float) -> TrainingOptions:
     """Return the options with this factor."""
     return options.model_copy(update={"model": options.model.model_copy(update={FACTOR: factor})})
+
+
+def fits_on(
+    part: Interactions, each: Sequence[TrainingOptions], catalogue: Catalogue
+) -> Iterator[ClosedFormModel]:
+    """Yield a model for each of these options, which differ in their factors only.
+
+    A class with `fit_each` decides what its fits share. Otherwise each is fitted when it is asked
+    for, so that one at a time is in memory.
+    """
+    of_class = model_class(each[0].name)
+    if hasattr(of_class, "fit_each"):
+        train_UI = part.view(of_class.learns_from)
+        yield from of_class.fit_each([options.model for options in each], catalogue, train_UI)
+        return
+    for options in each:
+        yield fitted_on(part, options, catalogue)
 
 
 def fitted_on(

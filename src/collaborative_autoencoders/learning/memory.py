@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from collaborative_autoencoders.memory import machine_memory
+from collaborative_autoencoders.memory import TooLarge, machine_memory
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import model_class
@@ -18,14 +18,14 @@ BYTES_KEPT = 4
 
 
 def refuse_too_large(name: str, options: Options, catalogue: Catalogue, members: int) -> None:
-    """Raise ValueError if the fit needs more memory than the machine has. Nothing is allocated."""
+    """Raise TooLarge if the fit needs more memory than the machine has. Nothing is allocated."""
     network_class = model_class(name)
     weights = count_weights(network_class, options, catalogue)
     needed, there = weights * (BYTES_IN_A_FIT + BYTES_KEPT * (members - 1)), machine_memory()
     if there is not None and needed > there:
         of_members = f" in each of fitting.ensemble: {members} members" if members > 1 else ""
         fewer = " or core.ratings: core" if network_class.learns_from == "ratings" else ""
-        raise ValueError(
+        raise TooLarge(
             f"{name}.model: these sizes make {weights:,} weights{of_members} for "
             f"{catalogue.users:,} users and {catalogue.items:,} items. Their fit needs at least "
             f"{needed / 2**30:,.1f} GiB, more than the {there / 2**30:.1f} GiB of this machine: "

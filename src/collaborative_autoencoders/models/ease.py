@@ -4,6 +4,7 @@ Dimension key: U users, I items.
 """
 
 import logging
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,18 +15,20 @@ from scipy.sparse import csr_array, diags_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
+from collaborative_autoencoders.memory import TooLarge, memory_limit
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
 from .inverse import inverse_of
-from .local_ease import gib_of_neighbours, local_weights
+from .local_ease import gib_of_neighbours, gib_of_weights, local_weights, popular_within
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, scaled_noise
 
 logger = logging.getLogger(__name__)
 
-BYTES_PER_PAIR = 8 * 3
-"""Bytes per pair of items (or users): the Gram matrix, its factor and its inverse are float64."""
+BYTES_PER_PAIR = 8 + 4 + 8
+"""Bytes per pair of items (or users): the Gram matrix as a sparse product, at worst with every
+cell, and as an array in float64. Its factor and its inverse take its place."""
 
 AUTO = 45.0
 """Constant of the penalty `auto`."""
@@ -64,8 +67,8 @@ class EASEOptions(Options):
     """ξ: an item may explain at most this share of itself (Moon et al., SIGIR 2023). 0 is EASE,
     whose diagonal is 0; 1 is ridge regression."""
     memory_limit_gb: Annotated[float, Gt(0)]
-    """Memory limit of the fit in GiB (2^30 bytes). If pairs of items and pairs of users exceed it,
-    each item is fitted on its neighbours alone."""
+    """Memory limit of the fit in GiB (2^30 bytes), at most the memory of the machine. If pairs of
+    items and pairs of users exceed it, each item is fitted on its neighbours alone."""
     neighbours: Count
     """Items of largest cosine that such a fit of an item reads."""
 
@@ -102,21 +105,51 @@ class EASE:
         self.weight_II: NDArray[np.float32] | csr_array = np.zeros((0, 0), dtype=np.float32)
         self.inverse: Inverse | None = None
         self.chosen: dict[str, float] = {}
+        self.remarks: list[str] = []
+        """What a reader of its figures has to know about the fit."""
         self.factor_I = self.gamma_I = np.zeros(0, dtype=np.float32)
 
     def fit(self, train_UI: csr_array) -> None:
         """Solve for the weights, over pairs of items or of users.
 
-        Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
+        Raises TooLarge if the fit would exceed the memory limit in every form, and ValueError if
+        the penalty is too small.
         """
         users_UI = train_UI[np.diff(train_UI.indptr) > 0]
-        form = self._form(users_UI)
-        penalty, factor_I = self._penalty(train_UI), self._factors(train_UI)
+        form, spare_gib = self._form(users_UI)
+        if form == NEIGHBOURS:
+            fit_local([self], users_UI, train_UI, popular_within(spare_gib))
+            return
+        penalty, scaled_UI = self._penalty(train_UI), self._scaled(users_UI, train_UI)
+        (self._fit_primal if form == ITEMS else self._fit_dual)(scaled_UI, penalty)
+
+    @classmethod
+    def fit_each(
+        cls, each: Sequence[EASEOptions], catalogue: Catalogue, train_UI: csr_array
+    ) -> Iterator["EASE"]:
+        """Yield a fitted model for each of these options, which differ in their penalties only.
+
+        Fits over neighbours share most of their work, if the memory limit allows it.
+        """
+        models = [cls(options, catalogue) for options in each]
+        users_UI = train_UI[np.diff(train_UI.indptr) > 0]
+        form, spare_gib = models[0]._form(users_UI)
+        spare_gib -= (len(models) - 1) * gib_of_weights(catalogue.items, each[0].neighbours)
+        if form == NEIGHBOURS and spare_gib >= 0:
+            fit_local(models, users_UI, train_UI, popular_within(spare_gib))
+            yield from models
+            return
+        for options in each:  # a new model, so that the memory of the one before is free
+            model = cls(options, catalogue)
+            model.fit(train_UI)
+            yield model
+
+    def _scaled(self, users_UI: csr_array, train_UI: csr_array) -> csr_array:
+        """Return Z = W^½ X S, and keep the factors of items."""
+        factor_I = self._factors(train_UI)
         weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent / 2)
-        scaled_UI = (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
         self.factor_I = factor_I.astype(np.float32)
-        fits = {ITEMS: self._fit_primal, USERS: self._fit_dual, NEIGHBOURS: self._fit_local}
-        fits[form](scaled_UI, penalty)
+        return (diags_array(weight_U) @ users_UI @ diags_array(factor_I)).tocsr()
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores of every item for these histories, shape (U, I)."""
@@ -195,21 +228,6 @@ class EASE:
             scaled_UI.astype(np.float32), kernel_UU.astype(np.float32), np.float32(penalty)
         )
 
-    def _fit_local(self, scaled_UI: csr_array, penalty: float) -> None:
-        try:
-            weight_II = local_weights(
-                scaled_UI,
-                self.options.neighbours,
-                penalty,
-                lambda diagonal_I: self._gammas(diagonal_I, penalty),
-            )
-        except LinAlgError:
-            raise too_small(self.key, penalty) from None
-        # in place: a product with a diagonal matrix would be one more matrix
-        weight_II.data *= np.repeat(self.factor_I, np.diff(weight_II.indptr))
-        weight_II.data *= self._divisor_I()[weight_II.indices]
-        self.weight_II = weight_II
-
     def _inverse(self, gram: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return (G + λI)⁻¹. G is overwritten."""
         if penalty < SMALLEST * np.diag(gram).mean():
@@ -240,25 +258,52 @@ class EASE:
     def _divisor_I(self) -> NDArray[np.float32]:
         return self.factor_I**-self.options.score_exponent
 
-    def _form(self, users_UI: csr_array) -> str:
-        """Choose the form. Raises ValueError if none keeps the memory limit."""
-        (users, items), limit = users_UI.shape, self.options.memory_limit_gb
+    def _form(self, users_UI: csr_array) -> tuple[str, float]:
+        """Return the form, and the GiB that it leaves of the limit.
+
+        Raises TooLarge if no form keeps the limit.
+        """
+        (users, items), k = users_UI.shape, self.options.neighbours
+        limit = memory_limit(self.options.memory_limit_gb, f"{self.key}.memory_limit_gb")
         needed = {
             ITEMS: gib_of_pairs(items),
             USERS: gib_of_pairs(users),
-            NEIGHBOURS: gib_of_neighbours(items, self.options.neighbours, users_UI.nnz),
+            NEIGHBOURS: gib_of_neighbours(items, k, users_UI.nnz),
         }
         order = [USERS, ITEMS] if users * FEWER < items else [ITEMS, USERS]
-        form = next((each for each in (*order, NEIGHBOURS) if needed[each] <= limit), None)
+        form = next((each for each in (*order, NEIGHBOURS) if needed[each] <= limit.gib), None)
         if form is None:
-            raise ValueError(
-                f"{self.key}.memory_limit_gb: {self.options.neighbours:,} neighbours of {items:,} "
-                f"items need {needed[NEIGHBOURS]:.3g} GiB, more than the limit of {limit:g}. "
-                f"Increase the limit, lower {self.key}.neighbours, or raise core.k to keep fewer "
-                "items"
+            raise TooLarge(
+                f"{k:,} neighbours of {items:,} items need {needed[NEIGHBOURS]:.3g} GiB, more than "
+                f"{limit.words}. Lower {self.key}.neighbours, or raise core.k to keep fewer items"
             )
         logger.info("ease: over %s, %.3g GiB", form, needed[form])
-        return form
+        if form == NEIGHBOURS:
+            self.remarks = [
+                f"each item is fitted on its {k:,} nearest neighbours alone, not on all {items:,} "
+                f"items: their pairs need {needed[ITEMS]:.3g} GiB, more than {limit.words}"
+            ]
+        return form, limit.gib - needed[form]
+
+
+def fit_local(
+    models: Sequence[EASE], users_UI: csr_array, train_UI: csr_array, popular: int
+) -> None:
+    """Fit models that differ in their penalties only over the neighbours of each item."""
+    penalties = [model._penalty(train_UI) for model in models]
+    scaled_UI, first = models[0]._scaled(users_UI, train_UI), models[0]
+    try:
+        weights = local_weights(
+            scaled_UI, first.options.neighbours, penalties, first._gammas, popular
+        )
+    except LinAlgError:
+        raise too_small(first.key, min(penalties)) from None
+    for model, weight_II in zip(models, weights, strict=True):
+        model.factor_I = first.factor_I
+        # in place: a product with a diagonal matrix would be one more matrix
+        weight_II.data *= np.repeat(first.factor_I, np.diff(weight_II.indptr))
+        weight_II.data *= first._divisor_I()[weight_II.indices]
+        model.weight_II = weight_II
 
 
 def too_small(key: str, penalty: float) -> ValueError:

@@ -5,22 +5,43 @@ Dimension key: N rows.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cho_factor, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotri
 
 LARGEST = 8_192
 """Rows that LAPACK factors in one call. OpenBLAS on two threads writes outside its buffers from
 some 15,000 rows on (seen with 0.3.30), which ends the process without a message:
 https://github.com/OpenMathLib/OpenBLAS/issues/2562."""
 
+ROWS_AT_ONCE = 512
+"""Rows of a block that is transposed."""
+
 
 def inverse_of(matrix_NN: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the inverse of a symmetric positive definite matrix, which is overwritten.
 
-    Raises LinAlgError if the matrix is not positive definite.
+    The upper triangle is read. Raises LinAlgError if the matrix is not positive definite.
     """
-    factor = factor_of(matrix_NN)
-    identity_NN = np.eye(len(matrix_NN), order="F")  # in LAPACK's order: overwritten, not copied
-    return cho_solve(factor, identity_NN, overwrite_b=True, check_finite=False)
+    in_lapack_order_NN = matrix_NN.T
+    if len(matrix_NN) > LARGEST:
+        factor_NN = factor_by_blocks(in_lapack_order_NN, LARGEST)
+    else:
+        factor_NN, failed = dpotrf(in_lapack_order_NN, lower=1, overwrite_a=1, clean=0)
+        if failed:
+            raise LinAlgError("the matrix is not positive definite")
+    # half the work of solving for the identity, and no second matrix
+    inverse_NN: NDArray[np.float64] = dpotri(factor_NN, lower=1, overwrite_c=1)[0].T
+    copy_above_below(inverse_NN)
+    return inverse_NN
+
+
+def copy_above_below(matrix_NN: NDArray[np.float64]) -> None:
+    """Make a matrix symmetric, by what is above its diagonal. It is changed."""
+    for start in range(0, len(matrix_NN), ROWS_AT_ONCE):
+        this, below = slice(start, start + ROWS_AT_ONCE), slice(start + ROWS_AT_ONCE, None)
+        matrix_NN[below, this] = matrix_NN[this, below].T
+        above = np.triu(matrix_NN[this, this])
+        matrix_NN[this, this] = above + np.triu(above, 1).T
 
 
 def factor_of(matrix_NN: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:

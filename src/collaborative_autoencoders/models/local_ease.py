@@ -1,98 +1,163 @@
 """EASE within the most similar items of each item, for catalogues whose pairs take too much memory.
 
-Dimension key: U users, I items, K neighbours, B items of a block, S an item and its neighbours.
+Dimension key: U users, I items, K neighbours, P popular items, S an item and its neighbours, D the
+popular ones among them, L penalties, N stored weights.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError
+from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.sparse import csc_array, csr_array
 
+from .nearest import blocks_of, bytes_of_block, nearest_items
+
 Floats = NDArray[np.float64]
+Positions = NDArray[np.intp]
 
-CELLS_AT_ONCE = 2**22
-"""Maximum cells of a block of cosines."""
+MOST_POPULAR = 8_192
+"""Items of most likes whose Gram matrix is computed once, if memory allows: half a GiB. They have
+most of the likes, and each is a neighbour of many items."""
 
-BYTES_PER_NEIGHBOUR = 2 * (4 + 4)
-"""A weight in float32 and its item in int32, by column and by row at once."""
+BYTES_PER_PAIR = 8
+"""A pair of popular items."""
 
-BYTES_PER_CELL = 8 + 4 + 8
-"""A cell of a block of cosines, or of the Gram matrix of an item and its neighbours: the sparse
-product, at worst with every cell, and the dense array."""
+BYTES_PER_WEIGHT = 4
+"""A weight of a neighbour, in float32."""
 
-BYTES_PER_LIKE = 8 + 3 * (8 + 4)
-"""A like as given, with its weights by user and by item, and squared."""
+BYTES_PER_NEIGHBOUR = 2 * (4 + 4) + 2 * BYTES_PER_WEIGHT
+"""A neighbour of an item: its index and the place of its weight, by column and by row at once, and
+its weight, twice while it is sorted."""
+
+BYTES_PER_CELL = 2 * 8
+"""A cell of the Gram matrix of an item and its neighbours, and of a sparse product in it."""
+
+BYTES_PER_LIKE = 8 + 4 * (8 + 4)
+"""A like as given, with its weights by user and by item, and both of the popular items."""
 
 
 def gib_of_neighbours(items: int, neighbours: int, likes: int) -> float:
-    """Return the memory of a fit over so many neighbours of each item, in GiB."""
+    """Return the memory of a fit over so many neighbours of each item, in GiB.
+
+    The Gram matrix of popular items is not in it: that takes what is left.
+    """
     size = min(neighbours, items - 1) + 1
-    cells = items_of_block(items) * items + size**2
-    used = items * size * BYTES_PER_NEIGHBOUR + cells * BYTES_PER_CELL + likes * BYTES_PER_LIKE
-    return used / 2**30
+    cells = 2 * size**2 * BYTES_PER_CELL + bytes_of_block(items)
+    return (items * size * BYTES_PER_NEIGHBOUR + cells + likes * BYTES_PER_LIKE) / 2**30
 
 
-def items_of_block(items: int) -> int:
-    """Return how many items have their cosines with all items computed at once."""
-    return min(items, max(1, CELLS_AT_ONCE // items))
+def gib_of_weights(items: int, neighbours: int) -> float:
+    """Return the memory of one more fit, in GiB."""
+    return items * (min(neighbours, items - 1) + 1) * BYTES_PER_WEIGHT / 2**30
+
+
+def popular_within(gib: float) -> int:
+    """Return how many popular items have a Gram matrix in this memory, within `MOST_POPULAR`."""
+    return int(min(MOST_POPULAR, (max(0, gib) * 2**30 / BYTES_PER_PAIR) ** 0.5))
 
 
 def local_weights(
-    scaled_UI: csr_array, neighbours: int, penalty: float, gammas: Callable[[Floats], Floats]
-) -> csr_array:
+    scaled_UI: csr_array,
+    neighbours: int,
+    penalties: Sequence[float],
+    gammas: Callable[[Floats, float], Floats],
+    popular: int = MOST_POPULAR,
+) -> list[csr_array]:
     """Return I − P diag γ of EASE, shape (I, I), with P of j and its neighbours alone in column j.
 
     P_j = (Z_Sᵀ Z_S + λI)⁻¹ with the columns S of Z: item j and the `neighbours` items of largest
-    cosine with it. `gammas` returns γ of items, given the diagonal of P. With all items as
-    neighbours it is EASE.
+    cosine with it. `gammas` returns γ of items, given the diagonal of P and λ. With all items as
+    neighbours it is EASE. There is a matrix for each of the penalties λ, with the same stored
+    cells; all but the solutions is computed once. The number of `popular` items changes time and
+    memory, not the result.
+    Raises LinAlgError if a matrix has no inverse.
     """
-    items = scaled_UI.shape[1]
-    columns_UI = scaled_UI.tocsc()
+    items, columns_UI = scaled_UI.shape[1], scaled_UI.tocsc()
+    gram = Gram.of(scaled_UI, columns_UI, popular)
+    norm_I = np.sqrt(np.maximum(columns_UI.power(2).sum(axis=0), 1e-30))
     ends = np.zeros(items + 1, dtype=np.int64)
     # one array for all columns: many small ones would be there twice when they are joined
     most = items * (min(neighbours, items - 1) + 1)
-    indices, data = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.float32)
-    for item, nearest_K in enumerate(nearest(scaled_UI, columns_UI, neighbours)):
-        own_S = np.concatenate([[item], nearest_K])
-        value_S = column_of_inverse(columns_UI[:, own_S], penalty)
-        value_S *= -gammas(value_S[:1])
-        value_S[0] += 1
-        order = np.argsort(own_S)
+    indices, weights_LN = np.empty(most, np.int32), np.empty((len(penalties), most), np.float32)
+    by_cosine = nearest_items(
+        columns_UI, scaled_UI, neighbours, lambda product_C, _, items_C: product_C / norm_I[items_C]
+    )
+    for item, nearest in enumerate(by_cosine):
+        own_S = np.append(nearest.items_K, item)
+        own_S = own_S[np.argsort(gram.rank_I[own_S])]
+        gram_SS, is_own_S, order = gram.above_diagonal(own_S), own_S == item, np.argsort(own_S)
         ends[item + 1] = ends[item] + len(own_S)
         column = slice(ends[item], ends[item + 1])
-        indices[column], data[column] = own_S[order], value_S[order]
-    used = slice(ends[-1])
-    return csc_array((data[used], indices[used], ends), shape=(items, items)).tocsr()
+        indices[column] = own_S[order]
+        for penalty, weight_N in zip(penalties, weights_LN, strict=True):
+            value_S = column_of_inverse(gram_SS, is_own_S, penalty)
+            value_S *= -gammas(value_S[is_own_S], penalty)
+            value_S[is_own_S] += 1
+            weight_N[column] = value_S[order]
+    return by_row(weights_LN[:, : ends[-1]], indices[: ends[-1]], ends)
 
 
-def nearest(
-    scaled_UI: csr_array, columns_UI: csc_array, neighbours: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yield the items of largest positive cosine with each item, without the item itself.
+def by_row(
+    weights_LN: NDArray[np.float32], indices: NDArray[np.int32], ends: NDArray[np.int64]
+) -> list[csr_array]:
+    """Return the matrices with these weights by column, which have the same stored cells."""
+    shape, place_N = (len(ends) - 1,) * 2, np.arange(len(indices), dtype=np.int32)
+    places = csc_array((place_N, indices, ends), shape=shape).tocsr()
+    return [
+        csr_array((weight_N[places.data], places.indices, places.indptr), shape=shape)
+        for weight_N in weights_LN
+    ]
 
-    Both matrices are the same, by row and by column.
+
+class Gram(NamedTuple):
+    """Zᵀ Z for some items at once: looked up for the popular ones, computed for the others."""
+
+    columns_UI: csc_array
+    rank_I: Positions
+    """0 for the item with most likes."""
+    popular_PP: Floats
+
+    @classmethod
+    def of(cls, scaled_UI: csr_array, columns_UI: csc_array, popular: int) -> "Gram":
+        """Compute the Gram matrix of so many popular items."""
+        order_I = np.argsort(-np.diff(columns_UI.indptr), kind="stable")
+        rank_I, popular_P = np.empty_like(order_I), order_I[:popular]
+        rank_I[order_I] = np.arange(len(order_I))
+        rows_UP, columns_UP = scaled_UI[:, popular_P], columns_UI[:, popular_P]
+        popular_PP = np.empty((len(popular_P),) * 2)
+        for start, stop in blocks_of(columns_UP, rows_UP):
+            (columns_UP[:, start:stop].T @ rows_UP).toarray(out=popular_PP[start:stop])
+        return cls(columns_UI, rank_I, popular_PP)
+
+    def above_diagonal(self, items_S: NDArray[np.int32]) -> Floats:
+        """Return the Gram matrix of these items, in the order of their ranks, above its diagonal.
+
+        The diagonal is in it. What is below is not defined.
+        """
+        rank_S = self.rank_I[items_S]
+        rank_D = rank_S[: np.searchsorted(rank_S, len(self.popular_PP))]
+        gram_SS, others = np.empty((len(rank_S),) * 2), slice(len(rank_D), None)
+        gram_SS[: len(rank_D), : len(rank_D)] = self.popular_PP[rank_D[:, None], rank_D]
+        if len(rank_D) < len(rank_S):
+            columns_US = self.columns_UI[:, items_S]
+            gram_SS[:, others] = (columns_US.T @ columns_US[:, others].tocsr()).toarray()
+        return gram_SS
+
+
+def column_of_inverse(gram_SS: Floats, is_own_S: NDArray[np.bool_], penalty: float) -> Floats:
+    """Return the column of an item in (G + λI)⁻¹. G is read above its diagonal.
+
+    Raises LinAlgError if the matrix has no inverse.
     """
-    items = columns_UI.shape[1]
-    norm_I = np.sqrt(np.maximum(columns_UI.power(2).sum(axis=0), 1e-30))
-    block, k = items_of_block(items), min(neighbours, items - 1)
-    for start in range(0, items, block):
-        items_B = np.arange(start, min(start + block, items))
-        cosine_BI = (columns_UI[:, items_B].T @ scaled_UI).toarray()
-        cosine_BI /= norm_I
-        cosine_BI[np.arange(len(items_B)), items_B] = 0
-        for cosine_I in cosine_BI:
-            best_K = np.argpartition(-cosine_I, k - 1)[:k] if k else np.arange(0)
-            yield best_K[cosine_I[best_K] > 0]
-
-
-def column_of_inverse(columns_US: csc_array, penalty: float) -> Floats:
-    """Return the first column of (Z_Sᵀ Z_S + λI)⁻¹. Raises LinAlgError if it has no inverse."""
-    gram_SS = (columns_US.T @ columns_US).toarray().astype(np.float64, copy=False)
-    gram_SS[np.diag_indices_from(gram_SS)] += penalty
-    first_S = np.zeros(len(gram_SS))
-    first_S[0] = 1
-    factor = cho_factor(gram_SS, overwrite_a=True, check_finite=False)
-    solved: Floats = cho_solve(factor, first_S, overwrite_b=True, check_finite=False)
-    return solved
+    penalised_SS = gram_SS.copy()
+    penalised_SS[np.diag_indices_from(gram_SS)] += penalty
+    # the transpose is in LAPACK's order, with what is known of G in its lower triangle
+    factor_SS, failed = dpotrf(penalised_SS.T, lower=1, overwrite_a=1, clean=0)
+    if failed:
+        raise LinAlgError("a matrix of neighbours is not positive definite")
+    column_S: Floats
+    column_S, _ = dpotrs(factor_SS, is_own_S.astype(np.float64), lower=1, overwrite_b=1)
+    return column_S

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.sparse import user_of_cells
-from collaborative_autoencoders.memory import machine_memory
+from collaborative_autoencoders.memory import TooLarge, machine_memory
 from collaborative_autoencoders.options import Count, Options
 
 from .batch import Rows
@@ -74,7 +74,7 @@ class MF:
     def fit(self, train_UI: csr_array) -> None:
         """Solve for users and items in turn.
 
-        Raises ValueError if the vectors and one system of equations do not fit into the memory.
+        Raises TooLarge if the vectors and one system of equations do not fit into the memory.
         """
         self._refuse_too_large()
         options, (users, items) = self.options, train_UI.shape
@@ -147,7 +147,7 @@ class MF:
         size, (users, items) = self.options.factors + 1, self.catalogue[:2]
         needed, there = 8 * size * (2 * size + users + items), machine_memory()
         if there is not None and needed > there:
-            raise ValueError(
+            raise TooLarge(
                 f"mf.model.factors: {self.options.factors:,} factors of {users:,} users and "
                 f"{items:,} items need {needed / 2**30:,.1f} GiB, more than the "
                 f"{there / 2**30:.1f} GiB of this machine: set fewer"

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.sparse import ones_in, take_cells
+from collaborative_autoencoders.memory import TooLarge, memory_limit
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
@@ -69,7 +70,8 @@ class SequentialEASEOptions(Options):
     history: EASEOptions
     """Options of that EASE. Its factor is a number."""
     memory_limit_gb: Annotated[float, Gt(0)]
-    """Memory limit of the fit in GiB (2^30 bytes). Where it is passed, the model is left out."""
+    """Memory limit of the fit in GiB (2^30 bytes), at most the memory of the machine. Where it is
+    passed, the model is left out."""
 
     @field_validator("history")
     @classmethod
@@ -116,26 +118,18 @@ class SequentialEASE:
         self.history = EASE(options.history, catalogue, f"{KEY}.history")
         self.chosen: dict[str, float] = {}
 
-    @classmethod
-    def why_too_large(cls, options: SequentialEASEOptions, catalogue: Catalogue) -> str | None:
-        """Return why a fit would exceed the memory limit, with what to change; None if not."""
-        items, windows = catalogue.items, len(options.windows)
-        needed, limit = gib_of(items, windows), options.memory_limit_gb
-        if needed <= limit:
-            return None
-        return (
-            f"{windows} windows of {items:,} items need {needed:.3g} GiB, more than "
-            f"{KEY}.memory_limit_gb: {limit:g}. Increase it, set fewer windows, or raise core.k to "
-            "keep fewer items"
-        )
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of its figures has to know about the fit of the history."""
+        return self.history.remarks
 
     def fit(self, train_UI: csr_array) -> None:
         """Solve for the weights.
 
-        Raises ValueError if the fit would exceed the memory limit or the penalty is too small.
+        Raises TooLarge if the fit would exceed the memory limit, and ValueError if the penalty is
+        too small.
         """
-        if reason := self.why_too_large(self.options, self.catalogue):
-            raise ValueError(reason)
+        self._refuse_too_large()
         sequences = sequences_of(train_UI)
         gram, target = self._moments(sequences)
         penalty = self._penalty(train_UI)
@@ -207,6 +201,15 @@ class SequentialEASE:
                     shared = common_values(windows[other], windows[one], pairs.lag)
                     add_at(gram, row_P, column_P, shared, pairs.left_P)
         return gram, target
+
+    def _refuse_too_large(self) -> None:
+        items, windows = self.catalogue.items, len(self.options.windows)
+        limit = memory_limit(self.options.memory_limit_gb, f"{KEY}.memory_limit_gb")
+        if (needed := gib_of(items, windows)) > limit.gib:
+            raise TooLarge(
+                f"{windows} windows of {items:,} items need {needed:.3g} GiB, more than "
+                f"{limit.words}. Set fewer windows, or raise core.k to keep fewer items"
+            )
 
     def _penalty(self, train_UI: csr_array) -> float:
         if self.options.penalty != "auto":
