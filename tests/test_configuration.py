@@ -167,7 +167,8 @@ def test_other_environments_use_another_movielens_or_tables_of_their_own():
     own = ("test", "lastfm", "flixster", "steam")
     others = set(ENVIRONMENTS) - set(MOVIELENS_1M)
     names = {env: movielens_of(env) for env in others}
-    movielens = dict.fromkeys(("base", "d2l", "global-timeline"), "ml-100k") | {"ml-20m": "ml-20m"}
+    movielens = dict.fromkeys(("base", "d2l", "global-timeline"), "ml-100k")
+    movielens |= {name: name for name in ("ml-20m", "ml-32m")}
     assert names == movielens | dict.fromkeys(own)
 
 

@@ -20,6 +20,7 @@ from collaborative_autoencoders.interactions import cleaning, core, ids, splitti
 from collaborative_autoencoders.learning.fit import learn
 from collaborative_autoencoders.learning.options import options_of_block
 from collaborative_autoencoders.models import MODELS
+from collaborative_autoencoders.models.batch import Rows
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.registry import model_class
 
@@ -126,8 +127,11 @@ def operations_of_an_epoch(name: str, world: Made) -> int:
     part_UI = train.seen_by(view).view(view)
     network: Any = model_class(name)(given.model, Catalogue(*part_UI.shape, 0.5, 5))
     assert given.fitting is not None
+    generator = torch.Generator().manual_seed(0)
     with Operations() as operations:
-        next(learn(network, part_UI, given.fitting, torch.Generator().manual_seed(0)))
+        network.start(part_UI, generator)
+        rows = Rows(network.rows(part_UI), network.device)
+        next(learn(network, rows, given.fitting, generator))
     return operations.count
 
 
