@@ -12,6 +12,7 @@ from projects import REPOSITORY, new_project, run
 from tracked import last_run
 
 from collaborative_autoencoders.datasets.fabricated import fabricate_ratings
+from collaborative_autoencoders.hooks.own_data import with_own_titles
 from collaborative_autoencoders.models import models_for, networks
 
 README = REPOSITORY / "README.md"
@@ -162,3 +163,9 @@ def test_titles_are_read_from_a_table_of_items(project):
 
     named = pd.read_parquet(project / "data/03_primary/mine/item_titles.parquet")
     assert (named["title"] == "Song " + named["item_id"]).all()
+
+
+def test_items_that_are_null_are_no_entry():
+    ratings = {"type": "pandas.CSVDataset", "filepath": "ratings.csv"}
+    entries: dict = {"ratings": ratings, "items": None}
+    assert with_own_titles(entries) == {"ratings": ratings}

@@ -60,7 +60,11 @@ class OwnDataHook:
 
 
 def with_own_titles(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the entries without MovieLens titles of ratings that are not from MovieLens."""
+    """Return the entries without MovieLens titles of ratings that are not from MovieLens.
+
+    `items: null` is no entry: a table without titles.
+    """
+    entries = {name: entry for name, entry in entries.items() if name != "items" or entry}
     if not is_movielens(entries.get("items")) or is_movielens(entries.get("ratings")):
         return entries
     return {name: entry for name, entry in entries.items() if name != "items"}
