@@ -113,7 +113,7 @@ def our_project(folder: Path) -> Path:
         shutil.copytree(raw, folder / "data" / "01_raw" / "ml-100k")
     environment = os.environ | ONE_THREAD | {"DO_NOT_TRACK": "true"}
     done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", "--to-nodes", "cdae.register_model"],
+        [sys.executable, "-m", "kedro", "run", "--namespaces", "data_engineering,cdae"],
         cwd=folder,
         env=environment | {"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,

@@ -54,6 +54,13 @@ def put(table, row, column, value):
     return changed.infer_objects()
 
 
+ORDER = {
+    "metrics": FIGURES,
+    "compared": {"best": ["cdae"], "figures": ["0a"]},
+    "options": {"enabled": True, "models": "best"},
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
@@ -66,6 +73,8 @@ def put(table, row, column, value):
         ("ratings", RATINGS),
         ("registration", {"name": "cdae", "version": 3, "uri": "models:/cdae/3"}),
         ("registration", {"not_registered": "left out"}),
+        ("best_models", {}),
+        ("order", ORDER),
         ("user_ids", IDS),
         ("some_users", IDS.tail(1)),
         ("ranked_items", MADE.ranked_items),
@@ -120,6 +129,9 @@ def test_what_this_project_writes_is_valid(kind, value):
         ("ratings", RATINGS.assign(timestamp="today"), "timestamp holds str"),
         ("registration", {"version": 0}, "version"),
         ("registration", {}, "version None"),
+        ("best_models", {"best": "cdae"}, "best"),
+        ("order", ORDER | {"metrics": {"ndcg_at_10": 2}}, "ndcg_at_10"),
+        ("order", ORDER | {"options": {"enabled": True}}, "options.models"),
         ("user_ids", IDS.assign(user_index=[1, 0]), "does not count"),
         (
             "user_ids",

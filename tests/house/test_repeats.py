@@ -16,7 +16,7 @@ PARTS = ("train", "validation", "test")
 RAW = "data/01_raw/ratings.parquet"
 NOT_EXACT = {
     *("metrics.json", "history.json", "curves.json", "leaderboard.csv"),
-    *("registration.json", "registered_models.csv"),
+    *("registration.json", "registered_models.csv", "to_register.json", "best_models.json"),
     *(f"{model}.fit_facts.json" for model in default_models()),
 }
 """Files with seconds, memory or registered versions, which differ from run to run."""

@@ -5,6 +5,7 @@ from evaluation.small_world import OPTIONS, TEST, TRAIN, VALIDATION, AlwaysThree
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from collaborative_autoencoders.evaluation.choice import RegistrationOptions
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.pipelines.evaluation import create_pipeline
@@ -12,10 +13,11 @@ from collaborative_autoencoders.pipelines.evaluation.nodes import (
     average_scores,
     compare_groups,
     evaluate_model,
+    find_best,
     list_registered,
+    order_registration,
     register_model,
 )
-from collaborative_autoencoders.serving.registration import RegistrationOptions
 
 PARTS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 THREE = Fitted("three", AlwaysThree(), parts=fingerprint(train=TRAIN, validation=VALIDATION))
@@ -50,10 +52,11 @@ def test_a_model_that_was_left_out_has_no_figures():
 
 
 def test_a_model_that_is_not_registered_comes_with_the_reason():
-    off, on = RegistrationOptions(enabled=False), RegistrationOptions(enabled=True)
+    off, on = (RegistrationOptions(enabled=on, models="best") for on in (False, True))
+    of_none, of_three = (order_registration({}, {}, options) for options in (on, off))
     registrations = {
-        "three.registration": register_model(THREE, {}, None, *PARTS.values(), off),
-        "none.registration": register_model(LEFT_OUT, {}, None, *PARTS.values(), on),
+        "three.registration": register_model(THREE, of_three, None, *PARTS.values()),
+        "none.registration": register_model(LEFT_OUT, of_none, None, *PARTS.values()),
         "cdae.registration": {"name": "cdae", "version": 3, "uri": "models:/cdae/3"},
     }
     table = list_registered(**registrations).set_index("model")
@@ -78,6 +81,14 @@ def test_the_pipeline_takes_every_model_to_one_leaderboard():
     assert board["model"].tolist() == ["three", "none"]
     assert board["left_out"].tolist()[1] == "the table has no ratings"
     assert {"ndcg_at_1", "ndcg_at_1_low", "rmse", "coverage_at_2", "users_judged"} < set(board)
+
+
+def test_a_model_alone_is_ordered_without_a_comparison_and_beside_others_with_it():
+    order = create_pipeline(["cdae", "bias"]).filter(node_names=["cdae.order_registration"])
+    assert order.inputs() == {"cdae.metrics", "best_models", "params:registration"}
+    found = find_best(OPTIONS, **{"three.metrics": figures_of(THREE), "none.metrics": {}})
+    assert found["best"] == ["three"]
+    assert len(found["figures"]) == 2
 
 
 def test_groups_are_compared_in_a_row_per_metric_and_a_column_per_model():

@@ -97,7 +97,10 @@ def test_the_first_version_is_champion_and_challenger_with_the_reason(registered
 def test_a_later_version_becomes_challenger_and_the_champion_stays(registered, tmp_path, capfd):
     project = projects.copy_with_store(registered, tmp_path / "world")
     client = mlflow.MlflowClient(store_of(project))
-    steps = ("fit_model", "evaluate_model", "average_scores", "register_model")
+    steps = (
+        *("fit_model", "evaluate_model", "average_scores"),
+        *("order_registration", "register_model"),
+    )
     projects.run(
         project,
         params={"registration": {"enabled": True}, "ease": {"model": {"penalty": 30}}},

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 import pandas as pd
 from annotated_types import Ge
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from collaborative_autoencoders.columns import (
     ITEM,
@@ -25,6 +25,7 @@ from collaborative_autoencoders.columns import (
     VERSION,
 )
 from collaborative_autoencoders.evaluation import claims, table_claims
+from collaborative_autoencoders.evaluation.choice import RegistrationOptions
 from collaborative_autoencoders.interactions.claims import (
     check_facts,
     check_ids,
@@ -69,6 +70,27 @@ class Registration(Options):
         if (self.version is None) == (self.not_registered is None):
             raise ValueError(f"version {self.version}, not registered: {self.not_registered}")
         return self
+
+
+class BestModels(Options):
+    """The best models, and a digest of the figures of each model that was compared."""
+
+    best: list[str] = Field(default=[])
+    figures: list[str] = Field(default=[])
+
+
+class Order(Options):
+    """What the registration of a model depends on."""
+
+    metrics: dict[str, float | int]
+    compared: BestModels
+    options: RegistrationOptions
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _are_figures(cls, metrics: Any) -> Any:
+        claims.check_figures(metrics)
+        return metrics
 
 
 def check_history(history: Any) -> None:
@@ -126,6 +148,8 @@ HOLDS: dict[str, Callable[[Any], object]] = {
     "figures": claims.check_figures,
     "fit_facts": partial(read_options, FitFacts),
     "history": check_history,
+    "best_models": partial(read_options, BestModels),
+    "order": partial(read_options, Order),
     "breakdown": claims.check_breakdown,
     "ratings": check_ratings,
     "registration": partial(read_options, Registration),

@@ -14,6 +14,17 @@ class JsonFileDataset(FileDataset[Any]):
     kind = "JSON file"
     options: ClassVar = frozenset({"load_args", "save_args"})
 
+    def __init__(self, *, without_a_file: Any = None, **arguments: Any) -> None:
+        """Create the entry; `without_a_file` is loaded as long as there is no file."""
+        super().__init__(**arguments)
+        self._without_a_file = without_a_file
+
+    def load(self) -> Any:
+        """Return the value; raise DatasetError with the path if the file is missing or invalid."""
+        if self._without_a_file is not None and not self.exists():
+            return self._without_a_file
+        return super().load()
+
     def to_bytes(self, data: Any) -> bytes:
         """Return the value as indented JSON; raise ValueError if a number is not finite."""
         return json.dumps(data, **{"indent": 2, "allow_nan": False} | self._save_args).encode()

@@ -1,13 +1,14 @@
 """The leaderboard: one row per model, the best first."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import MODEL
-from collaborative_autoencoders.metrics.table import measure
+from collaborative_autoencoders.metrics.table import Measure, measure
+from collaborative_autoencoders.models.registry import MODELS
 
 from .differences import DIFFERENCE, HIGH, LOW, METRIC, NO_DIFFERENCE, OTHER, VERDICT
 
@@ -41,6 +42,20 @@ def sort_by(leaderboard: pd.DataFrame, metric: str) -> pd.DataFrame:
         kind="stable",
         ignore_index=True,
     )
+
+
+def best_models(leaderboard: pd.DataFrame, measures: Iterable[Measure]) -> list[str]:
+    """Return the first model of the leaderboard by each of these metrics, each model once.
+
+    A metric of lists counts only if a model for lists is among them.
+    """
+    tasks = {MODELS[name].task for name in leaderboard[MODEL] if name in MODELS}
+    found: dict[str, None] = {}
+    for each in measures:
+        if each.name in leaderboard and (each.k is None or "ranking" in tasks):
+            with_value = leaderboard[leaderboard[each.name].notna()]
+            found |= dict.fromkeys(sort_by(with_value, each.name)[MODEL].head(1))
+    return list(found)
 
 
 def compare_with_above(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:

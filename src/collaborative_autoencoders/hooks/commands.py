@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from collaborative_autoencoders.config_loader import OUTPUTS
+from collaborative_autoencoders.evaluation.choice import ALL
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.state.messages import as_params
 from collaborative_autoencoders.tracking.logged import flatten
@@ -51,6 +52,12 @@ def on_all_ratings(run_params: dict[str, Any]) -> str:
     selection = dict.fromkeys(SELECTING) | {"pipeline_names": ["rating"]}
     changed = {"core.ratings": "all", OUTPUTS: f"{outputs}/all-ratings"}
     return run_again(run_params | selection, changed)
+
+
+def registering_all(run_params: dict[str, Any]) -> str:
+    """Return the command that registers every model of this run, and fits none again."""
+    command = run_again(run_params, params={"registration.models": ALL})
+    return command if RESUME in command.split() else f"{command} {RESUME}"
 
 
 def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from collaborative_autoencoders.columns import MODEL
+from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED
+from collaborative_autoencoders.evaluation.choice import NOT_CHOSEN
 from collaborative_autoencoders.evaluation.differences import (
     METRIC,
     NO_DIFFERENCE,
@@ -28,7 +29,7 @@ from collaborative_autoencoders.interactions.facts import about_core
 from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.metrics.table import Measure, length_shown, measure, metrics_of
 
-from .commands import on_all_ratings
+from .commands import on_all_ratings, registering_all
 from .next_commands import (
     show_next,
     to_activate,
@@ -37,7 +38,7 @@ from .next_commands import (
     view_of_last_run,
 )
 
-FIT_SECONDS = "fit_seconds"
+FIT_SECONDS, REGISTERED = "fit_seconds", "registered_models"
 
 
 class LeaderboardHook:
@@ -62,6 +63,7 @@ class LeaderboardHook:
         )
         show_leaderboard(leaderboard, differences, console, about_ratings)
         show_next(console, to_activate(), "once in this shell")
+        show_next(console, self._to_register(run_params, pipeline, catalog), "register all models")
         show_next(console, to_look_at_the_pipeline(), "look at the pipeline")
         core = CoreOptions.model_validate(catalog.load("params:core"))
         split = SplitOptions.model_validate(catalog.load("params:split"))
@@ -73,6 +75,16 @@ class LeaderboardHook:
         show_next(
             console, to_compare_runs(run_params, self._loader["mlflow"], view), "compare the runs"
         )
+
+    def _to_register(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> list[str]:
+        """Return the command that registers the models that were not chosen; empty if all were."""
+        if REGISTERED not in pipeline.all_outputs():
+            return []
+        reasons = catalog.load(REGISTERED)[NOT_REGISTERED].dropna()
+        not_chosen = reasons.astype(str).str.startswith(NOT_CHOSEN).any()
+        return [registering_all(run_params)] if not_chosen else []
 
 
 def show_leaderboard(

@@ -29,7 +29,7 @@ from .tracking import is_search
 logger = logging.getLogger(__name__)
 
 
-EVENTS = frozenset({"list_registered", "register_model"})
+EVENTS = frozenset({"find_best", "list_registered", "register_model"})
 """Kinds of nodes whose outputs say what was done, not what the present parameters give."""
 
 

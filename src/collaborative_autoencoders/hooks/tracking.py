@@ -24,7 +24,9 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.environment_variables import MLFLOW_RUN_ID
 from mlflow.exceptions import MlflowException
 
+from collaborative_autoencoders.columns import NOT_REGISTERED
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.markdown import escaped
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.processes import this_process
 from collaborative_autoencoders.serving.description import NOTE, describe
@@ -54,6 +56,7 @@ from .store import check_store, unusable
 from .workers import RunNotes
 
 FACTS, LEADERBOARD, METRICS = "data_facts", "leaderboard", "metrics"
+REGISTRATION = "registration"
 
 logger = logging.getLogger(__name__)
 
@@ -237,6 +240,13 @@ class ModelRunsHook(MlflowHook):
             model, _, name = dataset_name.partition(".")
             if name == METRICS:  # a registration adds how to ask the model
                 mlflow.set_tag(NOTE, mask(describe(model, data, facts_of(self._catalog))))
+            if name == REGISTRATION and data.get(NOT_REGISTERED):
+                self._add_to_note(f"Not registered: {data[NOT_REGISTERED]}.")
+
+    def _add_to_note(self, sentence: str) -> None:
+        """Add a paragraph to the description of the active run."""
+        note = mlflow.get_run(_active()).data.tags.get(NOTE, "")
+        mlflow.set_tag(NOTE, "\n\n".join(filter(None, [note, escaped(mask(sentence))])))
 
     @hook_impl
     def after_pipeline_run(

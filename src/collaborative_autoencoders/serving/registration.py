@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
-from collaborative_autoencoders.options import Options
 from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.state.content import Stored, digest_of
 
@@ -40,13 +39,6 @@ REQUIREMENTS = (
     "torch",
 )
 """Packages that a served model imports. Listed because MLflow needs seconds to infer them."""
-
-
-class RegistrationOptions(Options):
-    """Whether models are registered."""
-
-    enabled: bool
-    """Log and register every model of a run."""
 
 
 def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, Any]:

@@ -8,6 +8,11 @@ import pandas as pd
 
 from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED, VERSION
 from collaborative_autoencoders.evaluation import averages, breakdown, claims, figures
+from collaborative_autoencoders.evaluation.choice import (
+    Compared,
+    RegistrationOptions,
+    reason_against,
+)
 from collaborative_autoencoders.evaluation.differences import compare_pairs
 from collaborative_autoencoders.evaluation.evaluate import (
     count_owners,
@@ -15,7 +20,11 @@ from collaborative_autoencoders.evaluation.evaluate import (
     nothing_evaluated,
 )
 from collaborative_autoencoders.evaluation.known import known_of, refuse_leak
-from collaborative_autoencoders.evaluation.leaderboard import compare_with_above, make_leaderboard
+from collaborative_autoencoders.evaluation.leaderboard import (
+    best_models,
+    compare_with_above,
+    make_leaderboard,
+)
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.table_claims import (
     check_predictions,
@@ -25,7 +34,6 @@ from collaborative_autoencoders.evaluation.table_claims import (
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.models.model import Fitted
-from collaborative_autoencoders.serving.registration import RegistrationOptions
 
 FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
 
@@ -182,30 +190,52 @@ def join_curves(**curves: Any) -> Any:
     return figures.side_by_side({model: figure for model, figure in drawn.items() if figure.data})
 
 
+def find_best(
+    evaluation: EvaluationOptions, **metrics: Mapping[str, float]
+) -> dict[str, list[str]]:
+    """Return the best model of lists and the best of ratings, and which figures were compared.
+
+    They are the first of the leaderboard. `metrics` holds `<model>.metrics` of every model.
+    """
+    by_model = {name.removesuffix(".metrics"): found for name, found in metrics.items()}
+    board = make_leaderboard(by_model, {}, evaluation.primary_metric)
+    best = best_models(board, evaluation.leaderboard_measures)
+    return Compared.of(best, by_model)._asdict()
+
+
+def order_registration(
+    metrics: dict[str, float], best: Mapping[str, Any], options: RegistrationOptions
+) -> dict[str, Any]:
+    """Return what the registration of a model depends on: figures, best models and options.
+
+    `best` is empty if no models were compared yet.
+    """
+    return {"metrics": metrics, "compared": dict(best), "options": options.model_dump()}
+
+
 def register_model(
     fitted: Fitted,
-    metrics: dict[str, float],
+    order: Mapping[str, Any],
     lookup: Lookup,
     train: Interactions,
     validation: Interactions,
     test: Interactions,
-    options: RegistrationOptions,
 ) -> dict[str, Any]:
     """Log the model with everything it needs to answer for raw ids, and register it.
 
     Of the test part, it gets the fold-in ratings of a split by users, as histories.
-    Returns name, version and address, or only the reason if it is not registered.
+    Returns name, version and address, or only the reason if it is not registered: it was left out,
+    or is neither one of the best models nor named.
     """
     from collaborative_autoencoders.serving.recommender import Recommender
     from collaborative_autoencoders.serving.registration import register
 
-    if not options.enabled:
-        return {NOT_REGISTERED: "registration.enabled is false"}
-    if fitted.model is None:
-        return {NOT_REGISTERED: fitted.left_out}
+    against = fitted.left_out or reason_against(fitted.name, **order)
+    if fitted.model is None or against is not None:
+        return {NOT_REGISTERED: against}
     known = known_of(fitted, train=train, validation=validation, fold_in=test.fold_in)
     of_model = lookup.seen_by(fitted.model.learns_from)
-    return register(Recommender.of(fitted, of_model, known), metrics)
+    return register(Recommender.of(fitted, of_model, known), order["metrics"])
 
 
 def list_registered(**registrations: dict[str, Any]) -> pd.DataFrame:

@@ -12,8 +12,10 @@ from .nodes import (
     draw_comparison,
     draw_curves,
     evaluate_model,
+    find_best,
     join_curves,
     list_registered,
+    order_registration,
     register_model,
 )
 
@@ -30,7 +32,7 @@ def create_pipeline(models: Iterable[str]) -> Pipeline:
         Pipeline(
             _evaluate_one_model(),
             namespace=name,
-            inputs={*PARTS, "lookup"},
+            inputs={*PARTS, "lookup", "best_models"},
             parameters={"params:evaluation", "params:registration"},
         )
         for name in names
@@ -60,10 +62,14 @@ def _evaluate_one_model() -> list[Node]:
         ),
         Node(draw_curves, inputs="history", outputs="curves", name="draw_curves"),
         Node(
+            order_registration,
+            inputs={"metrics": "metrics", "best": "best_models", "options": "params:registration"},
+            outputs="to_register",
+            name="order_registration",
+        ),
+        Node(
             register_model,
-            inputs={name: name for name in ("fitted", "metrics", "lookup")}
-            | PARTS
-            | {"options": "params:registration"},
+            inputs={"fitted": "fitted", "order": "to_register", "lookup": "lookup"} | PARTS,
             outputs="registration",
             name="register_model",
         ),
@@ -78,6 +84,12 @@ def _compare(models: list[str]) -> Pipeline:
                 inputs=EVALUATION | _of_each(models, "metrics", "fit_facts", "user_scores"),
                 outputs={name: name for name in ("leaderboard", "differences")},
                 name="compare_models",
+            ),
+            Node(
+                find_best,
+                inputs=EVALUATION | _of_each(models, "metrics"),
+                outputs="best_models",
+                name="find_best",
             ),
             Node(
                 compare_groups,
