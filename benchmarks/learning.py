@@ -40,6 +40,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.sparse import csr_array
 from textbook_cdae import Way, ours, textbook
@@ -87,9 +88,14 @@ def parameters_of(env: str) -> dict[str, Any]:
     return loader["parameters"]
 
 
-def parts_of(parameters: dict[str, Any]) -> splitting.Split:
+def parts_of(parameters: dict[str, Any], folder: Path = ROOT / "data/01_raw") -> splitting.Split:
     """MovieLens 1M, prepared and split as the environment says."""
-    raw = MovieLensDataset(name="ml-1m", path=str(ROOT / "data/01_raw"), table="ratings").load()
+    raw = MovieLensDataset(name="ml-1m", path=str(folder), table="ratings").load()
+    return split_of(raw, parameters)
+
+
+def split_of(raw: pd.DataFrame, parameters: dict[str, Any]) -> splitting.Split:
+    """A table of ratings, prepared and split as the environment says."""
     clean = cleaning.clean_ratings(
         raw, cleaning.CleaningOptions.model_validate(parameters["cleaning"])
     )

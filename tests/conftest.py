@@ -33,6 +33,18 @@ def do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked `gpu` where there is no card."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch  # which the marked tests have imported
+
+    if not torch.cuda.is_available():
+        config.hook.pytest_deselected(items=marked)
+        items[:] = [item for item in items if item not in marked]
+
+
 def pytest_collection_finish() -> None:
     """Leave the modules and tests, which stay until the end, out of every later collection."""
     gc.collect()

@@ -143,8 +143,7 @@ def shuffled_batches(rows: Rows, n_batches: int, generator: torch.Generator) -> 
     """
     observed = rows.observed()
     order = torch.randperm(len(observed), generator=generator, device=rows.device)
-    for places in observed[order].tensor_split(n_batches):
-        yield rows.batch(places)
+    yield from rows.batches(observed[order].tensor_split(n_batches))
 
 
 def make_optimizer(

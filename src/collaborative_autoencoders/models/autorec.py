@@ -292,7 +292,7 @@ class AutoRec(Network):
         if self.options.decoder_activation == "identity":
             return output
         lowest, span = self._scale()
-        return lowest + span * torch.sigmoid(output)
+        return lowest.float() + span.float() * torch.sigmoid(output)
 
     def _check_fallback(self) -> None:
         lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
@@ -309,12 +309,15 @@ class AutoRec(Network):
         """Return the rating that the network reads as 0. It is 0 without `standardize`."""
         return self.unit[0] - CENTRE * self.unit[1]
 
-    def _scale(self) -> tuple[float, float]:
-        """Return the lowest rating and the width of the scale, as the network reads them."""
+    def _scale(self) -> tuple[Tensor, Tensor]:
+        """Return the lowest rating and the width of the scale, as the network reads them.
+
+        Tensors of float64 on the device: a number would be waited for in every step.
+        """
         lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
         assert lowest is not None and highest is not None, "AutoRec needs a rating scale"
-        width = float(self.unit[1])
-        return (lowest - float(self._origin())) / width, (highest - lowest) / width
+        width = self.unit[1].double()
+        return (lowest - self._origin().double()) / width, (highest - lowest) / width
 
     def _output(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Tensor:
         """Return the output of the network for these users, shape (U, I)."""
@@ -363,7 +366,7 @@ class AutoRec(Network):
         """Return the decoder activation for `fold_in`; None for the identity."""
         if self.options.decoder_activation == "identity":
             return None
-        lowest, span = self._scale()
+        lowest, span = map(float, self._scale())
 
         def slope(z: Values) -> Values:
             return span * expit(z) * expit(-z)

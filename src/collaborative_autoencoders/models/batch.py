@@ -5,6 +5,7 @@ in row order, H hidden units.
 """
 
 import warnings
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -67,12 +68,13 @@ class Batch(NamedTuple):
         )
 
     def sorted(self, n_columns: int) -> "Batch":
-        """Return the transposed batch, on any device."""
+        """Return the transposed batch, on any device and without waiting for it."""
         by_column_N = torch.argsort(self.column_N, stable=True)
+        column_N = self.column_N[by_column_N]
         return Batch(
-            torch.arange(n_columns, device=self.column_N.device),
-            torch.bincount(self.column_N, minlength=n_columns),
-            self.column_N[by_column_N],
+            torch.arange(n_columns, device=column_N.device),
+            count_sorted(column_N, n_columns),
+            column_N,
             self.row_N[by_column_N],
             self.value_N[by_column_N],
         )
@@ -81,7 +83,7 @@ class Batch(NamedTuple):
         """Return the same rows with these non-zeros only. The others leave the structure."""
         kept_N = is_kept_N.nonzero().squeeze(1)
         row_N = self.row_N[kept_N]
-        count_B = torch.bincount(row_N, minlength=len(self.rows_B))
+        count_B = count_sorted(row_N, len(self.rows_B))
         return Batch(self.rows_B, count_B, row_N, self.column_N[kept_N], self.value_N[kept_N])
 
     def cells(self, n_columns: int) -> Tensor:
@@ -156,6 +158,15 @@ def gather_and_sum(batch: Batch, weight: Tensor) -> Tensor:
     )
 
 
+def count_sorted(index_N: Tensor, n: int) -> Tensor:
+    """Return how often each index from 0 to n − 1 occurs in a sorted tensor, shape (n,).
+
+    `bincount` would wait for a GPU, to ask for the largest index.
+    """
+    bounds = torch.arange(n + 1, device=index_N.device)
+    return torch.searchsorted(index_N, bounds).diff()
+
+
 class Rows:
     """A sparse matrix on a device that returns batches of its rows."""
 
@@ -183,14 +194,26 @@ class Rows:
         """Return the rows at these indices, in this order."""
         return self.copied(rows_B) if self.device.type == "cpu" else self.gathered(rows_B)
 
+    def batches(self, places: Sequence[Tensor]) -> Iterator[Batch]:
+        """Yield the rows at each of these tensors of indices.
+
+        A GPU is asked for the sizes of all batches at once, so that no step waits for it.
+        """
+        if self.device.type == "cpu":
+            yield from map(self.copied, places)
+            return
+        sizes = torch.stack([self.count_R[rows_B].sum() for rows_B in places]).cpu().tolist()
+        yield from map(self.gathered, places, sizes)
+
     def copied(self, rows_B: Tensor) -> Batch:
         """Return these rows. SciPy copies whole rows: a tenth of the time of gathering."""
         return Rows(self.matrix[rows_B.numpy()], self.device).all()._replace(rows_B=rows_B)
 
-    def gathered(self, rows_B: Tensor) -> Batch:
-        """Return these rows, on any device and without leaving it."""
+    def gathered(self, rows_B: Tensor, size: int | None = None) -> Batch:
+        """Return these rows, on any device. With their number of non-zeros it never waits."""
         count_B = self.count_R[rows_B]
-        row_N = torch.repeat_interleave(torch.arange(len(rows_B), device=self.device), count_B)
+        row_B = torch.arange(len(rows_B), device=self.device)
+        row_N = torch.repeat_interleave(row_B, count_B, output_size=size)
         first_B = self.start_R[rows_B] - (count_B.cumsum(0) - count_B)
         index_N = torch.arange(len(row_N), device=self.device) + first_B[row_N]
         return Batch(rows_B, count_B, row_N, self.column[index_N], self.value[index_N])
@@ -213,11 +236,14 @@ class Rows:
 def thin_out(batch: Batch, probability: float, generator: torch.Generator) -> Batch:
     """Return the batch after dropping each non-zero with this probability.
 
-    The remaining values are scaled by 1 / (1 − probability). Dropped entries are removed from the
-    structure, so later products are cheaper.
+    The remaining values are scaled by 1 / (1 − probability). On a CPU, dropped entries are removed
+    from the structure, so later products are cheaper. On a GPU they are zeros, as their number
+    would have to be waited for.
     """
     if probability == 0:
         return batch
+    if batch.value_N.device.type != "cpu":
+        return batch._replace(value_N=drop(batch.value_N, probability, generator))
     kept = batch.only(_keep_mask(batch.value_N, probability, generator))
     return kept._replace(value_N=kept.value_N / (1 - probability))
 

@@ -61,26 +61,27 @@ class Chunks(NamedTuple):
         matrix, to which the sum up to the chunk is added: products instead of a loop over items.
         """
         sum_GCH, until_GDH = bias_H.expand(len(self.number_G), CHUNK, -1), []
+        most = int(self.number_G.max()) if len(self.number_G) else 0
         for decay, encoder_IH in encoders:
             item_GCH = F.embedding(self.column_GC, encoder_IH)
             value_GC = (self.value_GC if decay else self.is_item_GC) * scale_of(decay)
             sum_GCH = torch.baddbmm(sum_GCH, within(decay, value_GC), item_GCH)
-            until_GDH.append(self._until(decay, value_GC, item_GCH))
+            until_GDH.append(self._until(decay, value_GC, item_GCH, most))
         age_C = torch.arange(CHUNK, device=bias_H.device)
         fading_CD = torch.stack([powers(decay, age_C) for decay, _ in encoders], 1)
         fading_GCD = fading_CD.expand(len(self.number_G), -1, -1)
         sum_GCH = torch.baddbmm(sum_GCH, fading_GCD, torch.stack(until_GDH, 1))
         return sum_GCH.flatten(0, 1).index_select(0, self.place_N)
 
-    def _until(self, decay: float, value_GC: Tensor, item_GCH: Tensor) -> Tensor:
+    def _until(self, decay: float, value_GC: Tensor, item_GCH: Tensor, most: int) -> Tensor:
         """Return the memory before the first item of each chunk, shape (G, H).
 
-        It is the sum over the chunks before it, as far back as they have a weight that counts.
+        It is the sum over the chunks before it, at most `most`, as far back as they have a weight
+        that counts.
         """
         left_C = torch.arange(CHUNK, device=value_GC.device).flip(0)
         at_end_GH = ((powers(decay, left_C) * value_GC)[:, None] @ item_GCH).squeeze(1)
         until_GH = torch.zeros_like(at_end_GH)
-        most = int(self.number_G.max()) if len(self.number_G) else 0
         for back in range(1, 1 + min(most, chunks_that_count(decay))):
             earlier_GH = F.pad(at_end_GH[:-back], (0, 0, back, 0))
             weight_G1 = decay ** (CHUNK * (back - 1)) * (self.number_G >= back)[:, None]

@@ -31,7 +31,8 @@ def with_start(batch: Batch, start: int) -> Batch:
     """Return the sequences with the item `start` before all others."""
     count_B = batch.count_B + 1
     rows = torch.arange(len(count_B), device=count_B.device)
-    row_N = torch.repeat_interleave(rows, count_B)
+    size = len(batch.row_N) + len(count_B)  # known, so a GPU is not waited for
+    row_N = torch.repeat_interleave(rows, count_B, output_size=size)
     place_N = torch.arange(len(batch.row_N), device=count_B.device) + batch.row_N + 1
     column_N = torch.full_like(row_N, start).index_copy_(0, place_N, batch.column_N)
     return Batch(
@@ -44,10 +45,11 @@ def newest(batch: Batch, most: int) -> Batch:
     return batch.only(left_of(batch) < most)
 
 
-def take(batch: Batch, rows_B: Tensor) -> Batch:
-    """Return these sequences of a batch, in this order."""
+def take(batch: Batch, rows_B: Tensor, size: int | None = None) -> Batch:
+    """Return these sequences of a batch, in this order; `size` is the number of their items."""
     count_B = batch.count_B[rows_B]
-    row_N = torch.repeat_interleave(torch.arange(len(rows_B), device=rows_B.device), count_B)
+    row_B = torch.arange(len(rows_B), device=rows_B.device)
+    row_N = torch.repeat_interleave(row_B, count_B, output_size=size)
     first_B = (batch.count_B.cumsum(0) - batch.count_B)[rows_B] - (count_B.cumsum(0) - count_B)
     index_N = torch.arange(len(row_N), device=rows_B.device) + first_B[row_N]
     return Batch(
@@ -58,7 +60,7 @@ def take(batch: Batch, rows_B: Tensor) -> Batch:
 def by_length(batch: Batch) -> tuple[Batch, Tensor]:
     """Return the sequences from short to long, and where each of them was, shape (B,)."""
     order_B = torch.argsort(batch.count_B, stable=True)
-    return take(batch, order_B), order_B
+    return take(batch, order_B, len(batch.row_N)), order_B
 
 
 class Piece(NamedTuple):
@@ -86,12 +88,11 @@ class Piece(NamedTuple):
 
 def pieces_of(batch: Batch) -> list[Piece]:
     """Return all sequences of a batch, some at a time. Best if they are sorted by length."""
-    offset_N, ends = offset_of(batch), batch.count_B.cumsum(0).tolist()
+    offset_N, lengths = offset_of(batch), batch.count_B.cpu().tolist()
     pieces, first = [], 0
-    for row in range(0, len(ends), ROWS_OF_A_PIECE):
-        n_rows = min(ROWS_OF_A_PIECE, len(ends) - row)
-        end = ends[row + n_rows - 1]
-        longest = int(batch.count_B[row : row + n_rows].max())
+    for row in range(0, len(lengths), ROWS_OF_A_PIECE):
+        own = lengths[row : row + ROWS_OF_A_PIECE]
+        n_rows, longest, end = len(own), max(own), first + sum(own)
         place_N = (batch.row_N[first:end] - row) * longest + offset_N[first:end]
         pieces.append(Piece(first, place_N, (n_rows, longest)))
         first = end

@@ -106,8 +106,9 @@ def slopes(output_NM: Tensor, own_N: Tensor, place_N: Tensor) -> tuple[Tensor, T
 
     `place_N` is the target's place in the sample, or −1. The slope overwrites the outputs.
     """
-    hit_N = (place_N >= 0).nonzero().squeeze(1)
-    output_NM[hit_N, place_N[hit_N]] = -torch.inf
+    row_N, column_N = torch.arange(len(place_N), device=place_N.device), place_N.clamp(min=0)
+    # all rows are written, since a GPU would be waited for to know which
+    output_NM[row_N, column_N] = torch.where(place_N < 0, output_NM[row_N, column_N], -torch.inf)
     highest_N = torch.maximum(output_NM.amax(1), own_N)
     own_share_N = (own_N - highest_N).exp()
     total_N = output_NM.sub_(highest_N[:, None]).exp_().sum(1) + own_share_N
