@@ -73,6 +73,6 @@ def show_next(console: Console, lines: list[str], why: str) -> None:
     """Print a command with what it is for, and the other lines below it."""
     for command in lines[:1]:
         end = ":" if lines[1:] else ""
-        console.print(f"  [bold]{command:<25}[/bold] [dim]{why}{end}[/dim]", soft_wrap=True)
+        console.print(f"  [bold]{command:<24}[/bold]  [dim]{why}{end}[/dim]", soft_wrap=True)
     for line in lines[1:]:
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
