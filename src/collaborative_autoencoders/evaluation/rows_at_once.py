@@ -3,9 +3,9 @@
 ROWS_AT_ONCE = 1024
 """Maximum rows that are scored at once, as dense arrays."""
 
-CELLS_AT_ONCE = 2**22
-"""Maximum cells of such an array, which a catalogue of more than 4,096 items reaches. 16 MB stay in
-the last cache, and are memory that the next batch uses again."""
+CELLS_AT_ONCE = 2**24
+"""Maximum cells of such an array, 64 MB, which a catalogue of more than 16,384 items reaches. Each
+product of few rows reads all weights of the catalogue; with fewer cells that takes longer."""
 
 STEP = 64
 """Rows are a multiple of this where they can be: a matrix product computes odd rows otherwise."""

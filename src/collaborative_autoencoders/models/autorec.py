@@ -6,7 +6,7 @@ B rows of a batch, N their ratings, H units of the last hidden layer.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -216,13 +216,14 @@ class AutoRec(Network):
         need a history.
         """
         users_U, known_U = self._known(histories_UI, users_U)
-        known_UI = known_U[:, None] & self.rated_I.cpu().numpy()
-        biases_UI = self._biases(histories_UI)
-        return self._in_ratings(self._output(histories_UI, users_U), biases_UI, known_UI)
+        by_user_U, by_item_I = self._biases(histories_UI)
+        unknown = np.s_[~known_U], np.s_[:, ~self.rated_I.cpu().numpy()]
+        output_UI = self._output(histories_UI, users_U)
+        return self._in_ratings(output_UI, by_user_U[:, None], by_item_I, *unknown)
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the predicted ratings, clipped to the scale, shape (U, I)."""
-        return self._clipped(self.score(histories_UI, users_U))
+        return self._clip(self.score(histories_UI, users_U))
 
     @torch.inference_mode()
     def predict_at(
@@ -231,10 +232,12 @@ class AutoRec(Network):
         """Return what `predict` returns at the cells that `wanted_UI` stores, shape (N,)."""
         users_U, known_U = self._known(histories_UI, users_U)
         user_N, item_N = user_of_cells(wanted_UI), wanted_UI.indices
-        known_N = known_U[user_N] & self.rated_I.cpu().numpy()[item_N]
+        by_user_U, by_item_I = self._biases(histories_UI)
+        unknown_N = ~(known_U[user_N] & self.rated_I.cpu().numpy()[item_N])
         output_N = self._output_at(histories_UI, users_U, Rows(wanted_UI, self.device).all())
-        biases_N = self._biases_at(histories_UI, user_N, item_N)
-        return self._clipped(self._in_ratings(output_N, biases_N, known_N))
+        return self._clip(
+            self._in_ratings(output_N, by_user_U[user_N], by_item_I[item_N], unknown_N)
+        )
 
     def _known(
         self, histories_UI: csr_array, users_U: NDArray[np.int64]
@@ -248,18 +251,34 @@ class AutoRec(Network):
         return users_U, known_U
 
     def _in_ratings(
-        self, output: Tensor, biases: NDArray[np.float32], is_known: NDArray[np.bool_]
+        self,
+        output: Tensor,
+        by_user: NDArray[np.float32],
+        by_item: NDArray[np.float32],
+        *unknown: Any,
     ) -> NDArray[np.float32]:
-        """Return an output of the network as ratings, and `fallback` where it knows nothing."""
-        is_residual = self.options.target == "minus_biases"
-        ratings = numbers(output * self.unit[1])
-        ratings = ratings + (biases if is_residual else float(self._origin()))
-        fallback = self.options.fallback
-        otherwise = biases if fallback == "biases" else fallback
-        return np.where(is_known, ratings, otherwise).astype(np.float32)
+        """Return an output of the network, which is changed, as ratings.
 
-    def _clipped(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.clip(ratings, self.catalogue.lowest_rating, self.catalogue.highest_rating)
+        They are `fallback` at the indices `unknown`, where the network knows nothing. The sum of
+        `by_user` and `by_item`, which broadcast to the output, are the biases. All is in place: in
+        a large catalogue a dense array takes longer to get than to fill.
+        """
+        ratings = numbers(output.mul_(self.unit[1]))
+        if self.options.target == "minus_biases":
+            ratings += by_user
+            ratings += by_item
+        else:
+            ratings += float(self._origin())
+        for cells in unknown:
+            ratings[cells] = 0 if self.options.fallback == "biases" else self.options.fallback
+            if self.options.fallback == "biases":
+                for biases in (by_user, by_item):
+                    ratings[cells] += np.broadcast_to(biases, ratings.shape)[cells]
+        return ratings
+
+    def _clip(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:
+        lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
+        return np.clip(ratings, lowest, highest, out=ratings)
 
     def _set_buffer(self, buffer: str, value: Tensor | NDArray | float) -> None:
         getattr(self, buffer).copy_(torch.as_tensor(value))
@@ -278,8 +297,8 @@ class AutoRec(Network):
             hidden = activate(torch.addmm(bias, hidden, weight))
         return hidden
 
-    def _decode(self, code_BH: Tensor, decoder_CH: Tensor, bias_C: Tensor) -> Tensor:
-        return self._activated(torch.addmm(bias_C, code_BH, decoder_CH.T))
+    def _decode(self, rows_BH: Tensor, columns_CH: Tensor, bias: Tensor) -> Tensor:
+        return self._activated(torch.addmm(bias, rows_BH, columns_CH.T))
 
     def _decode_observed(self, code_BH: Tensor, batch: Batch) -> Tensor:
         """Return the output of `_decode` at the observed ratings only, shape (N,)."""
@@ -322,7 +341,8 @@ class AutoRec(Network):
     def _output(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Tensor:
         """Return the output of the network for these users, shape (U, I)."""
         if self.by_item:
-            return self._decode(self.code_RH, *self._decoder_of(histories_UI, users_U)).T
+            decoder_UH, bias_U = self._decoder_of(histories_UI, users_U)
+            return self._decode(decoder_UH, self.code_RH, bias_U[:, None])
         code_UH = self._encode(Rows(histories_UI, self.device).all())
         return self._decode(code_UH, self.decoder_CH, self.decoder_bias_C)
 
@@ -355,8 +375,9 @@ class AutoRec(Network):
         penalty_H = np.append(np.full(code_IH.shape[1], float(self.penalty) / 2), 0.0)
         targets_UI = histories_UI.astype(np.float64)
         if self.options.target == "minus_biases":
-            user_N = user_of_cells(histories_UI)
-            targets_UI.data -= self._biases_at(histories_UI, user_N, histories_UI.indices)
+            by_user_U, by_item_I = self._biases(histories_UI)
+            targets_UI.data -= by_user_U[user_of_cells(histories_UI)]
+            targets_UI.data -= by_item_I[histories_UI.indices]
         else:
             targets_UI.data -= float(self._origin())
         targets_UI.data /= float(self.unit[1])
@@ -382,23 +403,11 @@ class AutoRec(Network):
             row_bias_R, column_bias_C = column_bias_C, row_bias_R
         return self.mean + row_bias_R[batch.rows_B][batch.row_N] + column_bias_C[batch.column_N]
 
-    def _biases(self, histories_UI: csr_array) -> NDArray[np.float32]:
-        """Return μ + b_user + b_item, with b_user computed from the histories, shape (U, I)."""
-        user_bias_U = self._user_biases(histories_UI)
-        ratings_UI = float(self.mean) + user_bias_U[:, None] + self.item_bias_I.cpu().numpy()
-        return ratings_UI.astype(np.float32)
-
-    def _biases_at(
-        self, histories_UI: csr_array, user_N: NDArray[np.integer], item_N: NDArray[np.integer]
-    ) -> NDArray[np.float32]:
-        """Return what `_biases` returns at some cells, shape (N,)."""
-        of_item_N = self.item_bias_I.cpu().numpy()[item_N]
-        ratings_N = float(self.mean) + self._user_biases(histories_UI)[user_N] + of_item_N
-        return ratings_N.astype(np.float32)
-
-    def _user_biases(self, histories_UI: csr_array) -> NDArray[np.float32]:
-        item_bias_I = self.item_bias_I.cpu().numpy()
-        return user_biases(histories_UI, float(self.mean), item_bias_I, float(self.user_damping))
+    def _biases(self, histories_UI: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return μ + b_user, computed from the histories, and b_item, shapes (U,) and (I,)."""
+        mean, item_bias_I = float(self.mean), self.item_bias_I.cpu().numpy()
+        user_bias_U = user_biases(histories_UI, mean, item_bias_I, float(self.user_damping))
+        return (mean + user_bias_U).astype(np.float32), item_bias_I.astype(np.float32)
 
 
 class UserAutoRec(AutoRec):

@@ -20,7 +20,13 @@ from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
 from .inverse import inverse_of
-from .local_ease import gib_of_neighbours, gib_of_weights, local_weights, popular_within
+from .local_ease import (
+    Positions,
+    gib_of_neighbours,
+    gib_of_weights,
+    local_weights,
+    popular_within,
+)
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, scaled_noise
 
@@ -38,6 +44,9 @@ SMALLEST = 1e-10
 
 USERS_AT_ONCE = 256
 
+COMPARED_ITEMS = 8_192
+"""Items of most likes, whose columns are fitted to compare penalties. Lists are mostly of them."""
+
 ITEMS, USERS, NEIGHBOURS = "pairs of items", "pairs of users", "neighbours of each item"
 """The forms of a fit, and what takes their memory."""
 
@@ -52,7 +61,8 @@ class EASEOptions(Options):
     """λ, added to the diagonal of the Gram matrix. `auto` fits the data: 45 √n̄ of `noise_of`."""
     penalty_factor: Factor | Ladder
     """Factor of a penalty that is `auto`. Of a list of factors, validation chooses one, after a fit
-    on train with each."""
+    on train with each. Where each item is fitted on its neighbours, these fits are of the columns
+    of the 8,192 items of most likes alone, and so are the lists that are compared."""
     validation_metric: ListMetric
     """Metric that chooses the factor."""
     user_exponent: Annotated[float, Ge(0)]
@@ -127,16 +137,18 @@ class EASE:
     def fit_each(
         cls, each: Sequence[EASEOptions], catalogue: Catalogue, train_UI: csr_array
     ) -> Iterator["EASE"]:
-        """Yield a fitted model for each of these options, which differ in their penalties only.
+        """Yield a model for each of these options, which differ in their penalties only.
 
-        Fits over neighbours share most of their work, if the memory limit allows it.
+        They are to be compared with each other. Fits over neighbours share most of their work, if
+        the memory limit allows it, and list the items of most likes alone.
         """
-        models = [cls(options, catalogue) for options in each]
+        items_S = most_liked(train_UI, COMPARED_ITEMS)
+        models = [EASEOfItems(options, catalogue, items_S) for options in each]
         users_UI = train_UI[np.diff(train_UI.indptr) > 0]
         form, spare_gib = models[0]._form(users_UI)
-        spare_gib -= (len(models) - 1) * gib_of_weights(catalogue.items, each[0].neighbours)
+        spare_gib -= (len(models) - 1) * gib_of_weights(len(items_S), each[0].neighbours)
         if form == NEIGHBOURS and spare_gib >= 0:
-            fit_local(models, users_UI, train_UI, popular_within(spare_gib))
+            fit_local(models, users_UI, train_UI, popular_within(spare_gib), items_S)
             yield from models
             return
         for options in each:  # a new model, so that the memory of the one before is free
@@ -286,23 +298,52 @@ class EASE:
         return form, limit.gib - needed[form]
 
 
+class EASEOfItems(EASE):
+    """EASE over the neighbours of some items, which alone it lists."""
+
+    def __init__(self, options: EASEOptions, catalogue: Catalogue, items_S: Positions) -> None:
+        """Create an unfitted model of these items."""
+        super().__init__(options, catalogue)
+        self.items_S = items_S
+
+    def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores, shape (U, I); −inf for an item that is not listed."""
+        scores_UI = np.full(histories_UI.shape, -np.inf, dtype=np.float32)
+        scores_UI[:, self.items_S] = super().score(histories_UI, users_U)
+        return scores_UI
+
+
+def most_liked(train_UI: csr_array, most: int) -> Positions:
+    """Return the items of most likes, at most so many, in their order."""
+    likes_I = np.bincount(train_UI.indices, minlength=train_UI.shape[1])
+    return np.sort(np.argsort(-likes_I, kind="stable")[:most])
+
+
 def fit_local(
-    models: Sequence[EASE], users_UI: csr_array, train_UI: csr_array, popular: int
+    models: Sequence[EASE],
+    users_UI: csr_array,
+    train_UI: csr_array,
+    popular: int,
+    of_items: Positions | None = None,
 ) -> None:
-    """Fit models that differ in their penalties only over the neighbours of each item."""
+    """Fit models that differ in their penalties only over the neighbours of each item.
+
+    Of some items, the weights are (I, S); None means all.
+    """
     penalties = [model._penalty(train_UI) for model in models]
     scaled_UI, first = models[0]._scaled(users_UI, train_UI), models[0]
     try:
         weights = local_weights(
-            scaled_UI, first.options.neighbours, penalties, first._gammas, popular
+            scaled_UI, first.options.neighbours, penalties, first._gammas, popular, of_items
         )
     except LinAlgError:
         raise too_small(first.key, min(penalties)) from None
+    divisor_I = first._divisor_I() if of_items is None else first._divisor_I()[of_items]
     for model, weight_II in zip(models, weights, strict=True):
         model.factor_I = first.factor_I
         # in place: a product with a diagonal matrix would be one more matrix
         weight_II.data *= np.repeat(first.factor_I, np.diff(weight_II.indptr))
-        weight_II.data *= first._divisor_I()[weight_II.indices]
+        weight_II.data *= divisor_I[weight_II.indices]
         model.weight_II = weight_II
 
 

@@ -65,6 +65,7 @@ def local_weights(
     penalties: Sequence[float],
     gammas: Callable[[Floats, float], Floats],
     popular: int = MOST_POPULAR,
+    of_items: Positions | None = None,
 ) -> list[csr_array]:
     """Return I − P diag γ of EASE, shape (I, I), with P of j and its neighbours alone in column j.
 
@@ -72,39 +73,47 @@ def local_weights(
     cosine with it. `gammas` returns γ of items, given the diagonal of P and λ. With all items as
     neighbours it is EASE. There is a matrix for each of the penalties λ, with the same stored
     cells; all but the solutions is computed once. The number of `popular` items changes time and
-    memory, not the result.
+    memory, not the result. The columns are those of `of_items`, in this order; None means all.
     Raises LinAlgError if a matrix has no inverse.
     """
     items, columns_UI = scaled_UI.shape[1], scaled_UI.tocsc()
+    of_items = np.arange(items) if of_items is None else of_items
     gram = Gram.of(scaled_UI, columns_UI, popular)
     norm_I = np.sqrt(np.maximum(columns_UI.power(2).sum(axis=0), 1e-30))
-    ends = np.zeros(items + 1, dtype=np.int64)
+    ends = np.zeros(len(of_items) + 1, dtype=np.int64)
     # one array for all columns: many small ones would be there twice when they are joined
-    most = items * (min(neighbours, items - 1) + 1)
+    most = len(of_items) * (min(neighbours, items - 1) + 1)
     indices, weights_LN = np.empty(most, np.int32), np.empty((len(penalties), most), np.float32)
     by_cosine = nearest_items(
-        columns_UI, scaled_UI, neighbours, lambda product_C, _, items_C: product_C / norm_I[items_C]
+        columns_UI,
+        scaled_UI,
+        neighbours,
+        lambda product_C, _, items_C: product_C / norm_I[items_C],
+        of_items,
     )
-    for item, nearest in enumerate(by_cosine):
+    for place, (item, nearest) in enumerate(zip(of_items, by_cosine, strict=True)):
         own_S = np.append(nearest.items_K, item)
         own_S = own_S[np.argsort(gram.rank_I[own_S])]
         gram_SS, is_own_S, order = gram.above_diagonal(own_S), own_S == item, np.argsort(own_S)
-        ends[item + 1] = ends[item] + len(own_S)
-        column = slice(ends[item], ends[item + 1])
+        ends[place + 1] = ends[place] + len(own_S)
+        column = slice(ends[place], ends[place + 1])
         indices[column] = own_S[order]
         for penalty, weight_N in zip(penalties, weights_LN, strict=True):
             value_S = column_of_inverse(gram_SS, is_own_S, penalty)
             value_S *= -gammas(value_S[is_own_S], penalty)
             value_S[is_own_S] += 1
             weight_N[column] = value_S[order]
-    return by_row(weights_LN[:, : ends[-1]], indices[: ends[-1]], ends)
+    return by_row(weights_LN[:, : ends[-1]], indices[: ends[-1]], ends, items)
 
 
 def by_row(
-    weights_LN: NDArray[np.float32], indices: NDArray[np.int32], ends: NDArray[np.int64]
+    weights_LN: NDArray[np.float32],
+    indices: NDArray[np.int32],
+    ends: NDArray[np.int64],
+    items: int,
 ) -> list[csr_array]:
     """Return the matrices with these weights by column, which have the same stored cells."""
-    shape, place_N = (len(ends) - 1,) * 2, np.arange(len(indices), dtype=np.int32)
+    shape, place_N = (items, len(ends) - 1), np.arange(len(indices), dtype=np.int32)
     places = csc_array((place_N, indices, ends), shape=shape).tocsr()
     return [
         csr_array((weight_N[places.data], places.indices, places.indptr), shape=shape)

@@ -35,17 +35,21 @@ def nearest_items(
     rows_UI: csr_array,
     neighbours: int,
     similarity: Callable[[Floats, int, NDArray[np.int32]], Floats],
+    of_items: Positions | None = None,
 ) -> Iterator[Nearest]:
     """Yield, for each item, the items of largest positive similarity, without the item itself.
 
-    Both matrices are the same, by column and by row. `similarity` takes the products of an item's
+    Both matrices are the same, by column and by row. `of_items` are the items whose nearest are
+    found, in this order; None means all. `similarity` takes the products of an item's
     column with those of others, the item, and the others. Items without a common user have the
     similarity 0. Of equally similar items, the lower ones are taken.
     """
+    columns_UI = columns_UI if of_items is None else columns_UI[:, of_items]
+    of_items = np.arange(columns_UI.shape[1]) if of_items is None else of_items
     for start, stop in blocks_of(columns_UI, rows_UI):
         common_BI = columns_UI[:, start:stop].T @ rows_UI
         bounds = zip(common_BI.indptr[:-1], common_BI.indptr[1:], strict=True)
-        for item, bound in enumerate(bounds, start):
+        for item, bound in zip(of_items[start:stop].tolist(), bounds, strict=True):
             items_C, product_C = common_BI.indices[slice(*bound)], common_BI.data[slice(*bound)]
             similarity_C = similarity(product_C.astype(np.float64), item, items_C)
             similarity_C[items_C == item] = 0
@@ -55,7 +59,7 @@ def nearest_items(
 
 def blocks_of(columns_UI: csc_array, rows_UI: csr_array) -> Iterator[tuple[int, int]]:
     """Yield the first item and the end of each block; one item may exceed the limit alone."""
-    end_I = np.cumsum(np.minimum(users_in_common(columns_UI, rows_UI), columns_UI.shape[1]))
+    end_I = np.cumsum(np.minimum(users_in_common(columns_UI, rows_UI), rows_UI.shape[1]))
     start = done = 0
     while start < len(end_I):
         stop = max(start + 1, int(np.searchsorted(end_I, done + PAIRS_AT_ONCE, side="right")))

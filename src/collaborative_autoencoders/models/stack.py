@@ -156,4 +156,6 @@ def standardized(scores_UI: Floats) -> Floats:
     """Return the scores with mean 0 and standard deviation 1 in each row; 0 in a row of equals."""
     centred_UI = scores_UI - scores_UI.mean(axis=1, keepdims=True)
     spread_U1 = centred_UI.std(axis=1, keepdims=True)
-    return np.divide(centred_UI, spread_U1, out=np.zeros_like(centred_UI), where=spread_U1 > 0)
+    np.divide(centred_UI, spread_U1, out=centred_UI, where=spread_U1 > 0)
+    centred_UI[spread_U1[:, 0] == 0] = 0
+    return centred_UI
