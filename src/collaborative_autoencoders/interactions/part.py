@@ -233,6 +233,13 @@ class Interactions:
         times, order = join_known(first.times, second.times), join_known(first.order, second.order)
         return Interactions(ratings, likes, times, order=order)
 
+    def joined_view(self, other: "Interactions", name: View) -> csr_array:
+        """Return a view of the union of two parts, without the memory of the others.
+
+        Raises ValueError if the parts share a cell or differ in shape.
+        """
+        return join(self.whole.view(name), other.whole.view(name))
+
     @property
     def whole(self) -> "Interactions":
         """The part with its fold-in ratings among its ratings."""

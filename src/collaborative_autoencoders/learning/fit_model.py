@@ -5,6 +5,7 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
+from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.memory import TooLarge
@@ -87,9 +88,11 @@ def fit_within_memory(
     if is_validated(options):
         log_sample(name, validation, running.validation_users)
 
+    view = model_class(name).learns_from
+
     @cache  # joined when the final fit begins, for all members
-    def final() -> Interactions:
-        return train.joined(validation) if refit else train
+    def final() -> csr_array:
+        return train.joined_view(validation, view) if refit else train.view(view)
 
     parts = {"train": train, "validation": sample_of(validation, running.validation_users)}
     with running_on(running) as device:
@@ -100,7 +103,7 @@ def fit_within_memory(
         learner = Learner(name, options.model, options.fitting, device, catalogue)
         validate = validation_for(options.fitting, **parts)
         members = [
-            learner.fit_member(seed, train=train, final=final, validate=validate)
+            learner.fit_member(seed, train_UI=train.view(view), final=final, validate=validate)
             for seed in options.fitting.seeds
         ]
     fitted = Fitted(name, as_one([member.network for member in members]), refitted=refit)
@@ -140,7 +143,10 @@ def fit_with_validation(
     validate = validation_for(fitting, train=train, validation=validation)
     with running_on(running) as device:
         learner = Learner(options.name, options.model, fitting, device, catalogue)
-        _, found = learner.fit_new(fitting.seed, train, fitting.epochs, validate, on_epoch, title)
+        train_UI = train.view(model_class(options.name).learns_from)
+        _, found = learner.fit_new(
+            fitting.seed, train_UI, fitting.epochs, validate, on_epoch, title
+        )
     return found
 
 
@@ -161,7 +167,8 @@ def validate_formula(
     validate = validation_of(metric, train=train, validation=validation)
     with running_on(running):
         parts = {"train": train, "validation": validation}
-        return validate(fit_formula(options, catalogue, train, **parts))
+        train_UI = train.view(model_class(options.name).learns_from)
+        return validate(fit_formula(options, catalogue, train_UI, **parts))
 
 
 def why_left_out(
@@ -223,35 +230,35 @@ class Learner(NamedTuple):
         self,
         seed: int,
         *,
-        train: Interactions,
-        final: Callable[[], Interactions],
+        train_UI: csr_array,
+        final: Callable[[], csr_array],
         validate: Validate | None,
     ) -> "Member":
-        """Return a network with this seed, fitted on `final()`, and the fit on `train`.
+        """Return a network with this seed, fitted on `final()`, and the fit on `train_UI`.
 
-        The fit on `train` is validated and gives the best epoch. The fit on `final()` stops at that
-        epoch. Without a validation, there is one fit, on `final()`.
+        The fit on `train_UI` is validated and gives the best epoch. The fit on `final()` stops at
+        that epoch. Without a validation, there is one fit, on `final()`.
         """
         if validate is None:
             network, found = self.fit_new(seed, final(), self.fitting.epochs)
             return Member(network, None, found, None)
-        on_train, found = self.fit_new(seed, train, self.fitting.epochs, validate)
+        on_train, found = self.fit_new(seed, train_UI, self.fitting.epochs, validate)
         silent = validation_of_silent(on_train, validate)
         network = on_train
-        if final() is not train and found.best_epoch is not None:
+        if final() is not train_UI and found.best_epoch is not None:
             network, _ = self.fit_new(seed, final(), found.best_epoch)
         return Member(network, on_train, found, silent)
 
     def fit_new(
         self,
         seed: int,
-        part: Interactions,
+        part_UI: csr_array,
         epochs: int,
         validate: Validate | None = None,
         on_epoch: OnEpoch = lambda epoch: None,
         title: str | None = None,
     ) -> tuple[Network, Fit]:
-        """Return a new network, fitted on this part for at most `epochs` epochs, and its fit.
+        """Return a new network and its fit, on a view of a part, of at most `epochs` epochs.
 
         Raises TooLarge if it does not fit into the memory of the machine.
         """
@@ -269,7 +276,7 @@ class Learner(NamedTuple):
 
             done = fit(
                 network,
-                part.view(network.learns_from),
+                part_UI,
                 self.fitting,
                 generator,
                 epochs=epochs,

@@ -7,6 +7,7 @@ from math import log
 from typing import Any, cast
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.table import measure_of_users
@@ -26,22 +27,22 @@ models_logger = logging.getLogger("collaborative_autoencoders.models")
 def fit_formula(
     options: TrainingOptions,
     catalogue: Catalogue,
-    part: Interactions,
+    part_UI: csr_array,
     *,
     train: Interactions,
     validation: Interactions,
 ) -> ClosedFormModel:
-    """Return the model that the options describe, fitted by its formula on `part`.
+    """Return the model that the options describe, fitted by its formula on a view of a part.
 
     Of a ladder, the factor is chosen first, by fits on train, and is among what the fit has chosen.
     If nothing can choose, it is the factor nearest to 1.
     """
     ladder = ladder_of(options)
     if not ladder:
-        return fitted_on(part, options, catalogue)
+        return fitted_on(part_UI, options, catalogue)
     chosen = chosen_of(ladder, options, catalogue, train=train, validation=validation)
     factor = min(ladder, key=distance) if chosen is None else chosen
-    formula: Any = fitted_on(part, with_factor(options, factor), catalogue)
+    formula: Any = fitted_on(part_UI, with_factor(options, factor), catalogue)
     if chosen is not None:
         formula.chosen[FACTOR] = chosen
     return cast(ClosedFormModel, formula)
@@ -76,7 +77,8 @@ def chosen_of(
         return None
     measure, parts = measure_of_users(metric), {"train": train, "validation": validation}
     with quiet_models():
-        fits = fits_on(train, [with_factor(options, factor) for factor in ladder], catalogue)
+        train_UI = train.view(model_class(options.name).learns_from)
+        fits = fits_on(train_UI, [with_factor(options, factor) for factor in ladder], catalogue)
         values_CV = [list_values(fit, measure, **parts) for fit in fits]
     distance_C = np.array([distance(factor) for factor in ladder])
     factor = ladder[choose(np.array(values_CV), distance_C)]
@@ -106,7 +108,7 @@ def with_factor(options: TrainingOptions, factor: float) -> TrainingOptions:
 
 
 def fits_on(
-    part: Interactions, each: Sequence[TrainingOptions], catalogue: Catalogue
+    part_UI: csr_array, each: Sequence[TrainingOptions], catalogue: Catalogue
 ) -> Iterator[ClosedFormModel]:
     """Yield a model for each of these options, which differ in their factors only.
 
@@ -115,17 +117,16 @@ def fits_on(
     """
     of_class = model_class(each[0].name)
     if hasattr(of_class, "fit_each"):
-        train_UI = part.view(of_class.learns_from)
-        yield from of_class.fit_each([options.model for options in each], catalogue, train_UI)
+        yield from of_class.fit_each([options.model for options in each], catalogue, part_UI)
         return
     for options in each:
-        yield fitted_on(part, options, catalogue)
+        yield fitted_on(part_UI, options, catalogue)
 
 
 def fitted_on(
-    part: Interactions, options: TrainingOptions, catalogue: Catalogue
+    part_UI: csr_array, options: TrainingOptions, catalogue: Catalogue
 ) -> ClosedFormModel:
-    """Return the model, fitted on this part."""
+    """Return the model, fitted on its view of a part."""
     formula: ClosedFormModel = model_class(options.name)(options.model, catalogue)
-    formula.fit(part.view(formula.learns_from))
+    formula.fit(part_UI)
     return formula

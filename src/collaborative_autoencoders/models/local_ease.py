@@ -13,6 +13,8 @@ from scipy.linalg import LinAlgError
 from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.sparse import csc_array, csr_array
 
+from collaborative_autoencoders.threads import blas_threads
+
 from .nearest import blocks_of, bytes_of_block, nearest_items
 
 Floats = NDArray[np.float64]
@@ -59,6 +61,7 @@ def popular_within(gib: float) -> int:
     return int(min(MOST_POPULAR, (max(0, gib) * 2**30 / BYTES_PER_PAIR) ** 0.5))
 
 
+@blas_threads(1)
 def local_weights(
     scaled_UI: csr_array,
     neighbours: int,
