@@ -108,9 +108,7 @@ def our_project(folder: Path) -> Path:
     (folder / "src").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
-    raw = ROOT / "data" / "01_raw" / "ml-100k"
-    if raw.is_dir():
-        shutil.copytree(raw, folder / "data" / "01_raw" / "ml-100k")
+    shutil.copytree(ROOT / "data" / "01_raw", folder / "data" / "01_raw")
     environment = os.environ | ONE_THREAD | {"DO_NOT_TRACK": "true"}
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "run", "--namespaces", "data_engineering,cdae"],
