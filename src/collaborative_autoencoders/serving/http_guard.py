@@ -37,7 +37,7 @@ IN_A_THREAD_BYTES = 262_144
 SHORT_BYTES = 2_048
 """Requests with at most this body, such as one user's, are answered one after another.
 
-Python runs one thread at a time. Four such requests in four threads take a third more CPU time
+Python runs one thread at a time. Four such requests in four threads take a fifth more CPU time
 than in turn, because each takes the interpreter from the others.
 """
 
