@@ -12,7 +12,8 @@ of 10.
 - one user: a known user by id, or an unseen user with a history of 50 items
 - in batch: rows of known users; the median of `--rounds` requests
 
-The stores are thrown away afterwards. Raw data in data/01_raw are used.
+`benchmarks/serving_load.py` has several clients at once. The stores are thrown away afterwards. Raw
+data in data/01_raw are used.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 LOOPBACK, TO_START, WARM_UP, N = "127.0.0.1", 120, 50, 10
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LOCAL = ("--env-manager", "local")
 OURS, TRIVIAL = "cdae", "trivial"
 USERS, ITEMS, HISTORY = 943, 1000, 50
 
@@ -108,9 +110,7 @@ def our_project(folder: Path) -> Path:
     (folder / "src").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
-    raw = ROOT / "data" / "01_raw" / "ml-100k"
-    if raw.is_dir():
-        shutil.copytree(raw, folder / "data" / "01_raw" / "ml-100k")
+    shutil.copytree(ROOT / "data" / "01_raw", folder / "data" / "01_raw")
     environment = os.environ | ONE_THREAD | {"DO_NOT_TRACK": "true"}
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "run", "--namespaces", "data_engineering,cdae"],
@@ -145,6 +145,15 @@ def register_trivial(store: str, folder: Path) -> None:
 @contextmanager
 def serving(store: str, name: str, folder: Path) -> Iterator[Ask]:
     """Serve a champion; yield a function that sends rows and returns the seconds it took."""
+    with server_of(store, name, folder) as (_, connection):
+        yield lambda rows: seconds_of(connection, rows)
+
+
+@contextmanager
+def server_of(
+    store: str, name: str, folder: Path, workers: int = 1
+) -> Iterator[tuple[int, HTTPConnection]]:
+    """Serve a champion; yield the group of the server's processes and a connection to it."""
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
         port = listener.getsockname()[1]
@@ -153,7 +162,7 @@ def serving(store: str, name: str, folder: Path) -> Iterator[Ask]:
     log = folder / f"{name}.log"
     with log.open("wb") as written:
         server = subprocess.Popen(
-            [sys.executable, "-m", *command, "--env-manager", "local", "-p", str(port)],
+            [sys.executable, "-m", *command, *LOCAL, "-p", str(port), "--workers", str(workers)],
             cwd=folder,
             env=os.environ | ONE_THREAD | {"MLFLOW_TRACKING_URI": store, "PATH": scripts},
             stdout=written,
@@ -162,7 +171,7 @@ def serving(store: str, name: str, folder: Path) -> Iterator[Ask]:
         )
     try:
         connection = connected(port, server, log)
-        yield lambda rows: seconds_of(connection, rows)
+        yield server.pid, connection
         connection.close()
     finally:
         stop(server)

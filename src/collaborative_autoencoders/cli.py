@@ -1,5 +1,6 @@
-"""The command `kedro reproduce`, which this project adds to Kedro's commands."""
+"""The commands that this project adds to Kedro's: `kedro reproduce` and `kedro serve`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -38,3 +39,45 @@ def reproduce(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
     except NotReproducible as reason:
         raise CannotReproduce(str(reason)) from None
     raise SystemExit(0 if same else 1)
+
+
+@cli.command()
+@click.argument("model", default="cdae")
+@click.option("--port", "-p", default=5002, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--workers",
+    "-w",
+    type=click.IntRange(1),
+    help="Number of processes.  [default: 2 if the machine has the cores and the memory, else 1]",
+)
+@click.pass_obj
+def serve(project: ProjectMetadata, model: str, port: int, host: str, workers: int | None) -> None:
+    """Serve the champion of MODEL (cdae) with `mlflow models serve`."""
+    from mlflow import set_tracking_uri
+    from mlflow.exceptions import MlflowException
+
+    from collaborative_autoencoders.hooks.masking import mask_process
+    from collaborative_autoencoders.memory import machine_memory
+    from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.serving.workers import (
+        bytes_of,
+        serve_command,
+        serve_environment,
+        workers_for,
+    )
+
+    mask_process()
+    store = uri_of_store(project_loader(Path(project.project_path)))
+    uri, cores = f"models:/{model}@champion", os.cpu_count() or 1
+    set_tracking_uri(store)
+    try:
+        size = bytes_of(uri)
+    except MlflowException as error:
+        raise click.ClickException(
+            f"{error.message}\nThis registers it, after a finished run: kedro run "
+            f"--only-missing-outputs --params registration.models={model}"
+        ) from None
+    workers = workers or workers_for(size, machine_memory(), cores)
+    command = serve_command(uri, workers, port=port, host=host)
+    os.execve(command[0], command, serve_environment(os.environ, store, workers, cores))

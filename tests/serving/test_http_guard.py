@@ -16,6 +16,7 @@ from collaborative_autoencoders.serving.http_guard import Guard, guard_mlflow_se
 from collaborative_autoencoders.serving.limits import MEGABYTE, Limits
 
 BODY = json.dumps({"dataframe_records": [{"user_id": 1}]}).encode()
+LONG = BODY + b" " * http_guard.SHORT_BYTES
 JSON = (b"content-type", b"application/json")
 
 
@@ -166,8 +167,8 @@ async def crowd(guard, clients):
 
 def test_a_request_that_waits_is_dropped_with_its_client():
     async def ask():
-        app, clients = App(), [Client(BODY) for _ in range(4)]
-        tasks = await crowd(Guard(app, Limits(at_once=2), timeout=5), clients)
+        app, clients = App(), [Client(LONG) for _ in range(4)]
+        tasks = await crowd(Guard(app, Limits(at_once=3), timeout=5), clients)
         assert len(app.bodies) == 2
         clients[2].hang_up()
         await turns_of_the_loop()
@@ -178,6 +179,20 @@ def test_a_request_that_waits_is_dropped_with_its_client():
     app, clients = asyncio.run(ask())
     assert len(app.bodies) == 3
     assert [client.status for client in clients] == [200, 200, None, 200]
+
+
+@pytest.mark.parametrize(("at_once", "asked"), [(1, [BODY]), (2, [BODY, LONG]), (4, [BODY, LONG])])
+def test_short_requests_have_one_turn_after_another_beside_long_ones(at_once, asked):
+    async def ask():
+        app, clients = App(), [Client(BODY), Client(BODY), Client(LONG)]
+        tasks = await crowd(Guard(app, Limits(at_once=at_once), timeout=5), clients)
+        together = [*app.bodies]
+        app.may_end.set()
+        await asyncio.gather(*tasks)
+        assert len(app.bodies) == 3
+        return together
+
+    assert asyncio.run(ask()) == asked
 
 
 def test_a_request_that_waits_too_long_is_refused():

@@ -23,7 +23,8 @@ class Limits(NamedTuple):
     max_lines: int = 100_000
     """Lines of an answer. They take about a kilobyte each until they are sent as JSON."""
     at_once: int = 4
-    """Requests that are answered at once. Others wait in the order of their arrival."""
+    """Requests that are answered at once, one of them of a few rows. Others wait in the order of
+    their arrival."""
     max_waiting_mb: int = 64
     """Megabytes of the bodies of all requests that are answered or wait."""
 
