@@ -53,7 +53,7 @@ from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.sparse import user_of_cells
-from collaborative_autoencoders.learning.fit import learn
+from collaborative_autoencoders.learning.fit import FitState, learn
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 from collaborative_autoencoders.learning.running import running_on
 from collaborative_autoencoders.learning.validation import validation_of
@@ -177,7 +177,8 @@ def fit_on(
     if is_card:
         torch.cuda.reset_peak_memory_stats()
     rows = Rows(network.rows(part_UI), network.device)
-    done = list(islice(learn(network, rows, options.fitting, generator), epochs))
+    state = FitState.of(network, rows, options.fitting, generator)
+    done = list(islice(learn(state, rows, options.fitting), epochs))
     history, candidate = [epoch for epoch, _ in done], done[-1][1]
     candidate.finish(rows)
     metric = validation_of(options.fitting.validation_metric, train=train, validation=validation)
@@ -200,7 +201,11 @@ def compare(
 ) -> Line:
     """Return what a network does on the device and on the CPU."""
     given = (options, table, epochs)
-    with running_on(RunningOptions(device=device.type, threads=threads, validation_users=None)):
+    with running_on(
+        RunningOptions(
+            device=device.type, threads=threads, validation_users=None, checkpoint_seconds=None
+        )
+    ):
         with draws_of_the_cpu():
             on_cpu, same = fit_on(torch.device("cpu"), *given), fit_on(device, *given)
             with tf32():

@@ -48,7 +48,7 @@ from textbook_cdae import Way, ours, textbook
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.interactions import cleaning, core, ids, splitting
-from collaborative_autoencoders.learning.fit import learn
+from collaborative_autoencoders.learning.fit import FitState, learn
 from collaborative_autoencoders.learning.kept_memory import kept_memory
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.learning.validation import validation_of
@@ -229,7 +229,8 @@ def time_autorec() -> None:
     network.start(split.train.ratings, generator)
     rows = Rows(network.rows(split.train.ratings), network.device)
     spent = time.process_time() - started
-    epochs = learn(network, rows, options.fitting, generator)
+    state = FitState.of(network, rows, options.fitting, generator)
+    epochs = learn(state, rows, options.fitting)
     for _ in range(options.fitting.epochs):
         started = time.process_time()
         epoch, candidate = next(epochs)

@@ -22,6 +22,7 @@ atexit.register(gc.freeze)
 
 from .config_loader import ProjectConfigLoader
 from .hooks import (
+    CheckpointsHook,
     ConfigurationHook,
     ErrorsHook,
     LeaderboardHook,
@@ -45,6 +46,7 @@ write_any_character(sys.stdout, sys.stderr)
 
 # Kedro calls hooks in the reverse order: the configuration is checked before MLflow is set up.
 HOOKS = (
+    CheckpointsHook(),  # deletes checkpoints when StateHook has recorded what replaces them
     StateHook(),
     WorkersHook(),
     TuningHook(),

@@ -17,7 +17,7 @@ from benchmarks.growth import LARGEST_EXPONENT, exponent
 from benchmarks.large_table import blocks
 from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, USER
 from collaborative_autoencoders.interactions import cleaning, core, ids, splitting
-from collaborative_autoencoders.learning.fit import learn
+from collaborative_autoencoders.learning.fit import FitState, learn
 from collaborative_autoencoders.learning.options import options_of_block
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.models.batch import Rows
@@ -131,7 +131,7 @@ def operations_of_an_epoch(name: str, world: Made) -> int:
     with Operations() as operations:
         network.start(part_UI, generator)
         rows = Rows(network.rows(part_UI), network.device)
-        next(learn(network, rows, given.fitting, generator))
+        next(learn(FitState.of(network, rows, given.fitting, generator), rows, given.fitting))
     return operations.count
 
 

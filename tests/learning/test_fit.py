@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.learning.fit import (
     BestEpoch,
+    FitState,
     fit,
     learn,
     learning_rate_factor,
@@ -114,7 +115,8 @@ def test_averaged_weights_are_the_mean_over_the_epochs_after_the_schedule():
     own, validated = [], []
     network.start(WORLD.train.likes, generator)
     rows = Rows(network.rows(WORLD.train.likes), network.device)
-    epochs = learn(network, rows, options.fitting, generator)
+    state = FitState.of(network, rows, options.fitting, generator)
+    epochs = learn(state, rows, options.fitting)
     for _, candidate in islice(epochs, 4):
         own.append(network.decoder_HI.detach().clone())
         validated.append(candidate.decoder_HI.detach().clone())
@@ -370,7 +372,9 @@ def test_on_a_gpu_only_deterministic_algorithms_are_allowed(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    with running_on(RunningOptions(device="cuda", threads=1, validation_users=None)) as device:
+    with running_on(
+        RunningOptions(device="cuda", threads=1, validation_users=None, checkpoint_seconds=None)
+    ) as device:
         assert device == torch.device("cuda")
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
@@ -398,7 +402,7 @@ def test_a_wrong_fitting_option_is_an_error_that_names_it(key, value):
 
 def test_an_unknown_device_is_an_error():
     with pytest.raises(ValidationError, match="device"):
-        RunningOptions(device="tpu", threads=1, validation_users=None)
+        RunningOptions(device="tpu", threads=1, validation_users=None, checkpoint_seconds=None)
 
 
 def test_a_formula_takes_no_fitting_block_and_a_network_needs_one():

@@ -1,5 +1,6 @@
 """Kedro hooks: check the configuration, track the run in MLflow, print tables at the end."""
 
+from .checkpoints import CheckpointsHook
 from .configuration import ConfigurationHook
 from .errors import ErrorsHook
 from .leaderboard import LeaderboardHook
@@ -15,6 +16,7 @@ from .unseen_users import UnseenUsersHook
 from .workers import WorkersHook
 
 __all__ = [
+    "CheckpointsHook",
     "ConfigurationHook",
     "ErrorsHook",
     "LeaderboardHook",

@@ -13,9 +13,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.state import messages
-from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.state.content import digest_of
 from collaborative_autoencoders.state.lineage import Kind, Lineage, Problem
 from collaborative_autoencoders.state.record import write_record
@@ -23,7 +21,7 @@ from collaborative_autoencoders.state.running import Busy, Claim, Running
 from collaborative_autoencoders.tracking.provenance import command_line
 
 from .commands import elsewhere, making_again, resuming
-from .stored import Files, step_of
+from .stored import Files, lineage_of, step_of
 from .tracking import is_search
 
 logger = logging.getLogger(__name__)
@@ -140,14 +138,7 @@ class StateHook:
 
     def _lineage_of(self, catalog: DataCatalog) -> Lineage:
         files = Files(catalog, self._context.project_path)
-        nodes = {node.name: node for each in register_pipelines().values() for node in each.nodes}
-        return Lineage(
-            map(step_of, nodes.values()),
-            files.stored,
-            files.raw_content,
-            self._context.config_loader["parameters"],
-            code_version(),
-        )
+        return lineage_of(files, self._context.config_loader["parameters"])
 
     def _refuse_mixture(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         assert self._lineage is not None

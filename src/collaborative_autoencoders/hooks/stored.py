@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import fsspec
 from kedro.io import AbstractDataset, DataCatalog
@@ -11,8 +12,10 @@ from kedro.pipeline.node import Node
 
 from collaborative_autoencoders.datasets.file_dataset import OneFileDataset
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
+from collaborative_autoencoders.pipeline_registry import register_pipelines
+from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.state.content import Content, Stored, digest_of
-from collaborative_autoencoders.state.lineage import Step
+from collaborative_autoencoders.state.lineage import Lineage, Step
 
 PARAMS = "params:"
 
@@ -30,6 +33,13 @@ def step_of(node: Node) -> Step:
         tuple(sorted(name for name in set(node.inputs) if not name.startswith(PARAMS))),
         tuple(node.outputs),
     )
+
+
+def lineage_of(files: "Files", parameters: dict[str, Any]) -> Lineage:
+    """Return what would make these files now: the steps of all pipelines, and the code."""
+    nodes = {node.name: node for each in register_pipelines().values() for node in each.nodes}
+    steps = map(step_of, nodes.values())
+    return Lineage(steps, files.stored, files.raw_content, parameters, code_version())
 
 
 class Files:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import count, islice
+from itertools import count
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from scipy.sparse import csr_array
@@ -49,6 +50,58 @@ class Fit(NamedTuple):
 OnEpoch = Callable[[Epoch], None]
 
 
+@dataclass
+class FitState:
+    """What the epochs of a fit change. With the data and the options, a fit goes on from it."""
+
+    network: Network
+    generator: torch.Generator
+    optimizer: torch.optim.Optimizer
+    scheduler: LRScheduler
+    best: "BestEpoch"
+    history: list[Epoch] = field(default_factory=list)
+    average: AveragedModel | None = None
+    """The mean of the weights of the last epochs (SWA, Izmailov et al., UAI 2018)."""
+
+    @classmethod
+    def of(
+        cls, network: Network, rows: Rows, options: FittingOptions, generator: torch.Generator
+    ) -> "FitState":
+        """Return the state before the first epoch of a started network."""
+        n_rows = len(rows.observed())
+        if options.batch_size == "auto":
+            n_batches = options.n_batches(n_rows, network.most_rows())
+            network.chosen["batch_size"] = math.ceil(n_rows / n_batches)
+        best = BestEpoch(options.higher_is_better, options.patience)
+        return cls(network, generator, *make_optimizer(network, n_rows, options), best)
+
+    @property
+    def candidate(self) -> Network:
+        """The network to validate: itself or, once weights are averaged, a copy with their mean."""
+        return cast(Network, self.average.module) if self.average else self.network
+
+    def begin_average(self) -> AveragedModel:
+        """Return the average of weights; if there is none yet, a new one."""
+        average = self.average or AveragedModel(self.network, multi_avg_fn=get_swa_multi_avg_fn())
+        self.average = average
+        return average
+
+    def is_over(self, epochs: int) -> bool:
+        """Return whether so many epochs are done or, if they are validated, enough of them."""
+        done, is_validated = len(self.history), self.best.epoch > 0
+        return done >= epochs or (is_validated and self.best.is_enough(done))
+
+
+class Keeper(Protocol):
+    """Where a fit goes on from, and where it leaves its state."""
+
+    def restore(self, state: FitState) -> None:
+        """Set the state to that which was kept, if there is one."""
+
+    def keep(self, state: FitState, is_over: bool) -> None:
+        """Keep the state after an epoch, if it is time to; `is_over` after the last one."""
+
+
 def fit(
     network: Network,
     train_UI: csr_array,
@@ -58,58 +111,52 @@ def fit(
     epochs: int,
     validate: Validate | None = None,
     on_epoch: OnEpoch = lambda epoch: None,
+    keeper: Keeper | None = None,
 ) -> Fit:
     """Fit the network on its device and return the record of the fit.
 
     With a validation, the network gets the weights of the best epoch.
     `epochs` is the last epoch to run; the schedule depends on `options.epochs` alone.
+    With a keeper, the fit goes on from the state that was kept, to the same bits.
     If weights are averaged, the average is validated and kept.
     Raises ValueError if the loss or the validation is not finite.
     """
-    best = BestEpoch(options.higher_is_better, options.patience)
-    history: list[Epoch] = []
     network.start(train_UI, generator)
     rows = Rows(network.rows(train_UI), network.device)
+    state = FitState.of(network, rows, options, generator)
+    if keeper is not None:
+        keeper.restore(state)
+    best, epochs_to_come = state.best, learn(state, rows, options)
     with kept_memory():
-        for epoch, candidate in islice(learn(network, rows, options, generator), epochs):
+        while not state.is_over(epochs):
+            epoch, candidate = next(epochs_to_come)
             if validate is not None:
                 candidate.finish(rows)
                 validation = validate(candidate)
                 check_finite(validation, "the validation", epoch)
                 best.see(epoch.epoch, validation, candidate)
                 epoch = epoch._replace(validation=validation)
-            history.append(epoch)
+            state.history.append(epoch)
             on_epoch(epoch)
-            if validate is not None and best.is_enough(epoch.epoch):
-                break
-    network.load_state_dict(best.weights or candidate.state_dict())
+            if keeper is not None:
+                keeper.keep(state, state.is_over(epochs))
+    network.load_state_dict(best.weights or state.candidate.state_dict())
     network.finish(rows)
-    return Fit(history, best.epoch or None)
+    return Fit(state.history, best.epoch or None)
 
 
-def learn(
-    network: Network, rows: Rows, options: FittingOptions, generator: torch.Generator
-) -> Iterator[tuple[Epoch, Network]]:
-    """Yield epochs of a started network without end, each with the network to validate.
-
-    This is the network itself or, once weights are averaged, a copy with their mean (SWA,
-    Izmailov et al., UAI 2018).
-    """
-    n_rows = len(rows.observed())
-    if options.batch_size == "auto":
-        n_batches = options.n_batches(n_rows, network.most_rows())
-        network.chosen["batch_size"] = math.ceil(n_rows / n_batches)
-    optimizer, scheduler = make_optimizer(network, n_rows, options)
-    average: AveragedModel | None = None
-    for number in count(1):
+def learn(state: FitState, rows: Rows, options: FittingOptions) -> Iterator[tuple[Epoch, Network]]:
+    """Yield the next epochs of a fit without end, each with the network to validate."""
+    for number in count(len(state.history) + 1):
         started = perf_counter()
-        loss, rate = one_epoch(network, rows, optimizer, scheduler, options, generator)
+        loss, rate = one_epoch(
+            state.network, rows, state.optimizer, state.scheduler, options, state.generator
+        )
         epoch = Epoch(number, loss, rate, perf_counter() - started, validation=None)
         check_finite(loss, "the loss", epoch)
         if options.average_last and number > options.horizon:
-            average = average or AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn())
-            average.update_parameters(network)
-        yield epoch, cast(Network, average.module) if average else network
+            state.begin_average().update_parameters(state.network)
+        yield epoch, state.candidate
 
 
 def one_epoch(

@@ -15,6 +15,7 @@ from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import MODELS, model_class
 from collaborative_autoencoders.options import Options
 
+from .checkpoints import Checkpoints
 from .fit import Epoch, Fit, OnEpoch, fit
 from .ladder import fit_formula, ladder_of
 from .memory import refuse_too_large
@@ -100,7 +101,8 @@ def fit_within_memory(
             formula = fit_formula(options, catalogue, final(), **parts)
             said = getattr(formula, "remarks", ())
             return Outcome(Fitted(name, formula, refitted=refit), [], None, remarks=said)
-        learner = Learner(name, options.model, options.fitting, device, catalogue)
+        kept = Checkpoints.of(running)
+        learner = Learner(name, options.model, options.fitting, device, catalogue, kept)
         validate = validation_for(options.fitting, **parts)
         members = [
             learner.fit_member(seed, train_UI=train.view(view), final=final, validate=validate)
@@ -225,6 +227,7 @@ class Learner(NamedTuple):
     fitting: FittingOptions
     device: torch.device
     catalogue: Catalogue
+    checkpoints: Checkpoints | None = None
 
     def fit_member(
         self,
@@ -268,6 +271,10 @@ class Learner(NamedTuple):
         generator = torch.Generator(self.device).manual_seed(seed)
         if title is None:
             title = self.name if validate else f"{self.name}, final fit"
+        keeper = None
+        if self.checkpoints is not None:
+            phase = f"{seed}.{'train' if validate else 'final'}"
+            keeper = self.checkpoints.phase(phase, title, epochs)
         with progress_bar(title, epochs) as show_epoch:
 
             def after_epoch(epoch: Epoch) -> None:
@@ -282,6 +289,7 @@ class Learner(NamedTuple):
                 epochs=epochs,
                 validate=validate,
                 on_epoch=after_epoch,
+                keeper=keeper,
             )
         return network, done
 

@@ -98,7 +98,7 @@ class RefitOptions(Options):
 
 
 class RunningOptions(Options):
-    """Where networks run, and on how many users fits are validated.
+    """Where networks run, how many users validate them, and how often their fits are kept.
 
     A repeated fit gives the same weights on the same device, versions and threads.
     """
@@ -111,6 +111,9 @@ class RunningOptions(Options):
     """Most users on whose held-out ratings fits, weights and trials are validated. Where more have
     some, it is a sample of so many: the same for every model, epoch and trial on one split. The
     evaluation on the test part has all users. null: no limit."""
+    checkpoint_seconds: Annotated[float, Ge(0)] | None
+    """Seconds from which on a fit keeps its state after an epoch, so that a run that was killed can
+    go on with `--only-missing-outputs`. It changes no result. null: never."""
 
 
 class TrainingOptions(Options):

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from .content import Content, Stored
+from .content import Content, Stored, digest_of
 from .record import Record, parameters_of, read_record
 
 
@@ -177,6 +177,12 @@ class Lineage:
                 found.setdefault(step.kind, set()).add(record.code)
             waiting.extend(step.inputs)
         return found
+
+    def fingerprint(self, step: Step) -> str:
+        """Return a digest of what this step would work with now: parameters, inputs and code."""
+        made = self.record(step, Content("", 0, 0))
+        inputs = {name: (each.digest, each.entry) for name, each in made.inputs.items()}
+        return digest_of([made.step, made.code, made.parameters, inputs])
 
     def record(self, step: Step, content: Content) -> Record:
         """Return the record of a file that this step has written now."""

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .content import Content, Stored, digest_of
 
+WITHOUT_INFLUENCE = frozenset({"running.checkpoint_seconds"})
+"""Parameters that change no value in a file."""
+
 
 class Record(BaseModel):
     """What made a file: the step with its parameters, its inputs and the code, and the result."""
@@ -50,6 +53,8 @@ def write_record(stored: Stored, record: Record) -> None:
 def parameters_of(names: tuple[str, ...], parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the values under these dotted names as JSON, flat; `a.b` for {"a": {"b": …}}.
 
+    Those without influence on a result are left out.
+
     Of a URI, which may hold a password, only a digest is returned.
     """
     found: dict[str, Any] = {}
@@ -58,7 +63,7 @@ def parameters_of(names: tuple[str, ...], parameters: dict[str, Any]) -> dict[st
         for key in name.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         found |= _flat(name, json.loads(json.dumps(value, default=str)))
-    return found
+    return {name: value for name, value in found.items() if name not in WITHOUT_INFLUENCE}
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:
