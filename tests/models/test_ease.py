@@ -208,6 +208,25 @@ def test_fits_of_a_ladder_are_those_that_each_factor_has_alone(spare_gib):
                 assert np.array_equal(value, model.state()[name])
 
 
+@pytest.mark.parametrize("n_items", [1, 7, 20])
+def test_penalties_are_compared_on_the_items_of_most_likes_with_the_scores_of_a_whole_fit(
+    monkeypatch, n_items
+):
+    likes = likes_of(8, 30, 20)
+    monkeypatch.setattr(ease, "COMPARED_ITEMS", n_items)
+    options = options_of("ease", model__penalty_factor=2, model__neighbours=4).model
+    catalogue = Catalogue(*likes.shape, None, None)
+    whole = EASE(options, catalogue)
+    with too_many_pairs():
+        (compared,) = EASE.fit_each([options], catalogue, likes)
+        whole.fit(likes)
+    listed = scores_of(compared, likes) > -np.inf
+    count_I = np.asarray(likes.sum(axis=0))
+    assert listed.sum() == n_items * len(listed)
+    assert count_I[listed[0]].min() >= count_I[~listed[0]].max(initial=0)
+    assert np.array_equal(scores_of(compared, likes)[listed], scores_of(whole, likes)[listed])
+
+
 @settings(max_examples=25)
 @given(
     st.integers(0, 10**6),

@@ -56,6 +56,18 @@ def test_the_nearest_items_are_in_their_order_and_a_tie_goes_to_the_lower():
     assert len(last.items_K) == 0
 
 
+@given(likes, st.data())
+def test_some_items_have_the_nearest_that_they_have_among_all(dense_UI, data):
+    rows, items = csr_array(dense_UI), list(range(dense_UI.shape[1]))
+    some = np.array(data.draw(st.lists(st.sampled_from(items), unique=True)), dtype=np.intp)
+    arguments = rows.tocsc(), rows, 2, lambda product_C, item, items_C: product_C
+    whole, found = list(nearest_items(*arguments)), list(nearest_items(*arguments, some))
+    assert len(found) == len(some)
+    for item, (items_K, similarity_K) in zip(some, found, strict=True):
+        assert np.array_equal(items_K, whole[item].items_K)
+        assert np.array_equal(similarity_K, whole[item].similarity_K)
+
+
 def test_a_block_has_as_many_items_as_its_pairs_allow_and_at_least_one():
     """An item with all three users has 4 + 1 + 1 pairs, but there are only four other items."""
     rows = csr_array(np.array([[1, 1, 1, 1], [1, 0, 0, 0], [1, 0, 0, 0]], dtype=np.float32))
