@@ -1,7 +1,9 @@
 """The threads of matrix products, in a fit and in an evaluation."""
 
 import os
+from threading import Barrier
 
+import numpy as np
 import pytest
 import scipy.linalg  # noqa: F401  loads SciPy's own BLAS
 from evaluation.small_world import AlwaysThree
@@ -13,7 +15,11 @@ from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.learning.running import running_on
-from collaborative_autoencoders.threads import blas_threads, let_waiting_threads_sleep
+from collaborative_autoencoders.threads import (
+    blas_threads,
+    let_waiting_threads_sleep,
+    map_in_threads,
+)
 
 
 def numbers():
@@ -62,6 +68,49 @@ def test_an_evaluation_has_one(task):
         else:
             predict_ratings(model, histories_UI=ratings, wanted_UI=ratings)
     assert set(model.numbers) == {1}
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_calls_share_the_threads_that_products_may_use_and_results_are_in_order(number):
+    """Each call waits until as many as there are threads have begun."""
+    together = Barrier(number, timeout=30)
+
+    def square(value):
+        together.wait()
+        return value**2, numbers()
+
+    with blas_threads(number):
+        results = list(map_in_threads(square, range(3 * number)))
+    assert [square for square, _ in results] == [value**2 for value in range(3 * number)]
+    assert all(set(of_call) == {1} for _, of_call in results)
+
+
+def test_after_an_error_no_further_call_begins():
+    begun = []
+
+    def fail(value):
+        begun.append(value)
+        raise ZeroDivisionError
+
+    with blas_threads(2), pytest.raises(ZeroDivisionError):
+        list(map_in_threads(fail, range(10_000)))
+    assert len(begun) < 10_000
+
+
+def test_lists_are_the_same_in_any_number_of_threads():
+    scores_UI = np.random.default_rng(0).random((9, 5), dtype=np.float32)
+    seen_UI = csr_array((scores_UI > 0.8).astype(np.float32))
+
+    class Given:
+        def score(self, histories_UI, users_U):
+            return scores_UI[users_U]
+
+    def lists(number):
+        with blas_threads(number):
+            return rank_items(Given(), Known(seen_UI, seen_UI), k=3, batch_size=2)
+
+    for one, three in zip(lists(1), lists(3), strict=True):
+        assert np.array_equal(one, three)
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])

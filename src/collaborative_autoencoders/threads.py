@@ -1,12 +1,16 @@
 """The threads of matrix products: how many there are, and what they do while they wait."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 
 def let_waiting_threads_sleep() -> None:
@@ -43,6 +47,11 @@ class BlasThreads:
         finally:
             self._leave(number)
 
+    @property
+    def number(self) -> int:
+        """How many threads products may use here; 1 outside of any block."""
+        return min(self._numbers, default=1)
+
     def _enter(self, number: int) -> None:
         with self._lock:
             self._numbers.append(number)
@@ -65,3 +74,23 @@ class BlasThreads:
 
 blas_threads = BlasThreads()
 """The one of this process, as OpenBLAS has one number."""
+
+
+def map_in_threads(
+    function: Callable[[Argument], Result], arguments: Iterable[Argument]
+) -> Iterator[Result]:
+    """Yield the results in the order of the arguments.
+
+    They are computed in as many threads as products may use here, and each product by one thread.
+    After an error, no further call begins.
+    """
+    number = blas_threads.number
+    with blas_threads(1):
+        if number == 1:
+            yield from map(function, arguments)
+            return
+        with ThreadPoolExecutor(number) as pool:
+            try:
+                yield from pool.map(function, arguments)
+            finally:
+                pool.shutdown(cancel_futures=True)

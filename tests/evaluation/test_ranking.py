@@ -54,7 +54,7 @@ def test_a_large_catalogue_is_scored_for_few_users_at_once(monkeypatch):
     assert [users for _, users in model.asked] == [[0, 1], [2]]
     monkeypatch.undo()
     assert [rows_at_once.rows_at_once(items) for items in (1, 4_096, 34_140, 10**6)] == [
-        *(1024, 1024, 64, 4),
+        *(1024, 1024, 448, 16),
     ]
 
 

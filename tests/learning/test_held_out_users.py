@@ -84,7 +84,11 @@ def test_a_test_user_is_evaluated_by_the_history_that_is_shown():
     fitted = fit_model(options_of("itemknn"), True, RUNNING, Catalogue(4, 4, 1, 5), **PARTS).fitted
     fitted = fitted._replace(parts=fingerprint(**PARTS))
     made = evaluate_model(
-        fitted, **PARTS, test=TEST, evaluation=options_with(k=[1, 3], primary_metric="rmse")
+        fitted,
+        **PARTS,
+        test=TEST,
+        evaluation=options_with(k=[1, 3], primary_metric="rmse"),
+        running=RUNNING,
     )
 
     lists = made["ranked_items"]

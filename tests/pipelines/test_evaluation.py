@@ -4,6 +4,7 @@ import pandas as pd
 from evaluation.small_world import OPTIONS, TEST, TRAIN, VALIDATION, AlwaysThree
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from model_options import RUNNING
 
 from collaborative_autoencoders.evaluation.choice import RegistrationOptions
 from collaborative_autoencoders.interactions.part import fingerprint
@@ -26,7 +27,7 @@ FIT_FACTS = {"fit_seconds": 1.5, "best_epoch": None, "epochs": 7, "left_out": No
 
 
 def figures_of(fitted):
-    made = evaluate_model(fitted, **PARTS, evaluation=OPTIONS)
+    made = evaluate_model(fitted, **PARTS, evaluation=OPTIONS, running=RUNNING)
     return average_scores(made["user_scores"], made["ranked_items"], TRAIN, FIT_FACTS, OPTIONS)
 
 
@@ -42,7 +43,7 @@ def test_facts_of_the_fit_without_a_value_or_a_meaning_here_are_not_figures():
 
 def test_a_figure_that_is_not_finite_is_missing():
     facts = FIT_FACTS | {"fit_seconds": float("nan")}
-    made = evaluate_model(THREE, **PARTS, evaluation=OPTIONS)
+    made = evaluate_model(THREE, **PARTS, evaluation=OPTIONS, running=RUNNING)
     tables = (made["user_scores"], made["ranked_items"])
     assert "fit_seconds" not in average_scores(*tables, TRAIN, facts, OPTIONS)
 
@@ -70,7 +71,7 @@ def test_a_model_that_is_not_registered_comes_with_the_reason():
 
 
 def test_the_pipeline_takes_every_model_to_one_leaderboard():
-    given = PARTS | {"params:evaluation": OPTIONS}
+    given = PARTS | {"params:evaluation": OPTIONS, "params:running": RUNNING}
     for fitted in (LEFT_OUT, THREE):
         facts = FIT_FACTS | {"left_out": fitted.left_out}
         results = {"fitted": fitted, "fit_facts": facts, "history": {}}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.threads import blas_threads
+from collaborative_autoencoders.threads import map_in_threads
 
 from .best import take_best
 from .known import Known
@@ -23,7 +23,6 @@ class Scorer(Protocol):
         """Return the scores of every item, shape (U, I). Higher is better."""
 
 
-@blas_threads(1)
 def rank_items(
     model: Scorer,
     known: Known,
@@ -37,7 +36,8 @@ def rank_items(
     `known` has one row per user. `users` are the indices to rank; None means all users. The lists
     are of the first `n_listed` items, those of the core; None means all. Ties go to the lower item.
     A list with fewer than `k` unseen items is padded with item −1 and score −inf.
-    The model scores `batch_size` users at once, or fewer in a large catalogue.
+    The model scores `batch_size` users at once, or fewer in a large catalogue, in each of the
+    threads that products may use.
 
     Raises ValueError if `k` is larger than the catalogue, or, with user and item, if a score is NaN
     or +inf.
@@ -50,12 +50,16 @@ def rank_items(
     users_U = np.arange(n_users) if users is None else np.asarray(users, dtype=np.int64)
     item_UK = np.empty((len(users_U), k), dtype=np.int32)
     score_UK = np.empty((len(users_U), k), dtype=np.float32)
-    for start in range(0, len(users_U), batch_size):
+
+    def rank(start: int) -> None:
         rows = slice(start, start + batch_size)
         users_B = users_U[rows]
         item_UK[rows], score_UK[rows] = rank_batch(
             model, known.of_users(users_B), users_B, k, excluded_I
         )
+
+    for _ in map_in_threads(rank, range(0, len(users_U), batch_size)):
+        pass
     return item_UK, score_UK
 
 

@@ -33,6 +33,7 @@ from collaborative_autoencoders.evaluation.table_claims import (
 )
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.learning.options import RunningOptions
 from collaborative_autoencoders.models.model import Fitted
 
 FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
@@ -44,6 +45,7 @@ def evaluate_model(
     validation: Interactions,
     test: Interactions,
     evaluation: EvaluationOptions,
+    running: RunningOptions,
 ) -> dict[str, pd.DataFrame]:
     """Rank items for every user, predict the held-out ratings, and score both per user.
 
@@ -53,13 +55,16 @@ def evaluate_model(
     Raises ValueError if train or validation holds a test rating (in a split by users, any rating of
     a test user), or if the model was fitted on other parts.
     """
+    from collaborative_autoencoders.learning.running import running_on
+
     refuse_leak(test, train=train, validation=validation)
     if fitted.model is None:
         return nothing_evaluated(evaluation)._asdict()
     parts = {"train": train, "validation": validation}
     fitted.model.catalogue.check(fitted.model.learns_from, **parts, test=test)
     known = known_of(fitted, **parts, fold_in=test.fold_in)
-    return evaluate(fitted.model, known, test, count_owners(train), evaluation)._asdict()
+    with running_on(running):
+        return evaluate(fitted.model, known, test, count_owners(train), evaluation)._asdict()
 
 
 def average_scores(

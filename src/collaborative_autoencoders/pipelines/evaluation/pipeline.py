@@ -21,6 +21,7 @@ from .nodes import (
 
 PARTS = {part: part for part in ("train", "validation", "test")}
 EVALUATION = {"evaluation": "params:evaluation"}
+RUNNING = {"running": "params:running"}
 TABLES = ("ranked_items", "predicted_ratings", "user_scores")
 FIGURES = ("by_activity", "by_popularity", "lorenz", "metric_by_k")
 
@@ -33,7 +34,7 @@ def create_pipeline(models: Iterable[str]) -> Pipeline:
             _evaluate_one_model(),
             namespace=name,
             inputs={*PARTS, "lookup", "best_models"},
-            parameters={"params:evaluation", "params:registration"},
+            parameters={"params:evaluation", "params:registration", "params:running"},
         )
         for name in names
     ]
@@ -44,7 +45,7 @@ def _evaluate_one_model() -> list[Node]:
     return [
         Node(
             evaluate_model,
-            inputs={"fitted": "fitted"} | PARTS | EVALUATION,
+            inputs={"fitted": "fitted"} | PARTS | EVALUATION | RUNNING,
             outputs={name: name for name in TABLES},
             name="evaluate_model",
         ),
