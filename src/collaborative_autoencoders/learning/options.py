@@ -106,7 +106,7 @@ class RunningOptions(Options):
     device: Literal["auto", "cpu", "cuda"]
     """`auto`: a GPU if there is one, else the CPU."""
     threads: Annotated[int, Gt(0), Le(1024)]
-    """CPU threads of a fit: of torch, NumPy and SciPy."""
+    """CPU threads of a fit and of an evaluation: of torch, NumPy and SciPy."""
     validation_users: Count | None
     """Most users on whose held-out ratings fits, weights and trials are validated. Where more have
     some, it is a sample of so many: the same for every model, epoch and trial on one split. The
