@@ -43,7 +43,7 @@ def reproduce(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
 
 @cli.command()
 @click.argument("model", default="cdae")
-@click.option("--port", "-p", default=5002, show_default=True)
+@click.option("--port", "-p", type=click.IntRange(1, 65535), default=5002, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
     "--workers",
@@ -59,14 +59,20 @@ def serve(project: ProjectMetadata, model: str, port: int, host: str, workers: i
 
     from collaborative_autoencoders.hooks.masking import mask_process
     from collaborative_autoencoders.memory import machine_memory
+    from collaborative_autoencoders.models.registry import MODELS
     from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
     from collaborative_autoencoders.serving.workers import (
         bytes_of,
+        is_free,
         serve_command,
         serve_environment,
         workers_for,
     )
 
+    if model not in MODELS:
+        raise click.ClickException(f"unknown model {model!r}: known are {', '.join(MODELS)}")
+    if not is_free(host, port):
+        raise click.ClickException(f"{host}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
     store = uri_of_store(project_loader(Path(project.project_path)))
     uri, cores = f"models:/{model}@champion", os.cpu_count() or 1
@@ -74,9 +80,12 @@ def serve(project: ProjectMetadata, model: str, port: int, host: str, workers: i
     try:
         size = bytes_of(uri)
     except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise click.ClickException(error.message) from None
         raise click.ClickException(
             f"{error.message}\nThis registers it, after a finished run: kedro run "
-            f"--only-missing-outputs --params registration.models={model}"
+            f"--only-missing-outputs --params registration.models={model} (with the --env and "
+            "--params of that run)"
         ) from None
     workers = workers or workers_for(size, machine_memory(), cores)
     command = serve_command(uri, workers, port=port, host=host)

@@ -81,8 +81,8 @@ def map_in_threads(
 ) -> Iterator[Result]:
     """Yield the results in the order of the arguments.
 
-    They are computed in as many threads as products may use here, and each product by one thread.
-    After an error, no further call begins.
+    They are computed in as many threads as products may use here. Products of NumPy and SciPy in
+    them use one. After an error is raised here, no further call begins.
     """
     number = blas_threads.number
     with blas_threads(1):
@@ -90,7 +90,4 @@ def map_in_threads(
             yield from map(function, arguments)
             return
         with ThreadPoolExecutor(number) as pool:
-            try:
-                yield from pool.map(function, arguments)
-            finally:
-                pool.shutdown(cancel_futures=True)
+            yield from pool.map(function, arguments)

@@ -1,6 +1,7 @@
 """`kedro serve`: how many processes answer, and the command and environment that it starts."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from kedro.framework.startup import bootstrap_project
 from mlflow.models.cli import commands
 
 from collaborative_autoencoders.cli import cli
-from collaborative_autoencoders.serving.workers import serve_environment, workers_for
+from collaborative_autoencoders.serving.workers import is_free, serve_environment, workers_for
 
 GIB = 2**30
 
@@ -64,7 +65,27 @@ def test_kedro_serve_starts_mlflow_with_the_store_and_options_that_it_knows(serv
 
 
 def test_a_model_that_is_not_registered_is_named_with_the_command_that_registers_it(serve):
+    started, output = serve("sasrec")
+    assert not started
+    assert "kedro run --only-missing-outputs --params registration.models=sasrec" in output
+
+
+def test_a_name_that_is_no_model_gets_the_names_of_models(serve):
     started, output = serve("nobody")
     assert not started
-    assert "nobody" in output
-    assert "registration.models=nobody" in output
+    assert "unknown model 'nobody': known are popularity, itemknn, ease" in output
+
+
+def test_a_port_that_is_taken_is_named_with_another(serve):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        started, output = serve("--port", str(port))
+    assert not started
+    assert f"127.0.0.1:{port} is taken. Choose another: --port {port + 1}" in output
+
+
+def test_a_port_is_free_until_a_server_listens():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert not is_free("127.0.0.1", port)
+    assert is_free("127.0.0.1", port)

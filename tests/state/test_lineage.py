@@ -45,6 +45,17 @@ class World:
         return [str(each) for each in self.lineage(**options).problems(names, events)]
 
 
+def test_what_a_step_works_with_has_no_fingerprint_if_an_input_is_in_no_file(world):
+    def stored(name):
+        return None if name == "train" else world.stored(name)
+
+    files = world.lineage().fingerprint(FIT)
+    assert files == world.lineage().fingerprint(FIT)
+    assert files != world.lineage(cdae={"size": 5, "rates": [0.1]}).fingerprint(FIT)
+    in_memory = Lineage((SPLIT, FIT), stored, lambda name, known: None, OPTIONS, world.code)
+    assert in_memory.fingerprint(FIT) is None
+
+
 @pytest.fixture
 def world(tmp_path) -> World:
     world = World(tmp_path)

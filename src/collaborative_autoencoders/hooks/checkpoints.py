@@ -56,6 +56,8 @@ class CheckpointsHook:
         if fitted is None or not isinstance(fitted.fs, LocalFileSystem):
             return
         fingerprint = lineage_of(files, self.parameters).fingerprint(step_of(node))
+        if fingerprint is None:
+            return
         model = Path(fitted.path)
         folder = model.with_name(f".{model.name}.{fingerprint[:16]}.fit")
         for found in model.parent.glob(f".{model.name}.*.fit"):

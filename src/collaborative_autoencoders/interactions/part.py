@@ -234,11 +234,12 @@ class Interactions:
         return Interactions(ratings, likes, times, order=order)
 
     def joined_view(self, other: "Interactions", name: View) -> csr_array:
-        """Return a view of the union of two parts, without the memory of the others.
+        """Return a view of the union of two parts, without the memory of the other views.
 
         Raises ValueError if the parts share a cell or differ in shape.
         """
-        return join(self.whole.view(name), other.whole.view(name))
+        parts = (self, self.fold_in, other, other.fold_in)
+        return reduce(join, (part.view(name) for part in parts if part is not None))
 
     @property
     def whole(self) -> "Interactions":

@@ -156,7 +156,7 @@ def restore(state: FitState, about: dict[str, Any], tensors: dict[str, Tensor]) 
     groups: dict[str, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         group, _, name = key.partition(".")
-        groups.setdefault(group, {})[name] = value.to(state.network.device)
+        groups.setdefault(group, {})[name] = value
     state.network.load_state_dict(groups["network"])
     if "average" in groups:
         state.begin_average().load_state_dict(groups["average"])
@@ -172,7 +172,8 @@ def restore(state: FitState, about: dict[str, Any], tensors: dict[str, Tensor]) 
     )
     state.scheduler.load_state_dict(about["scheduler"])
     state.best.epoch, state.best.score = about["best"]
-    state.best.weights = groups.get("best", {})
+    device = state.network.device
+    state.best.weights = {name: value.to(device) for name, value in groups.get("best", {}).items()}
     state.history[:] = [Epoch(*each) for each in about["history"]]
     state.generator.set_state(tensors["generator.state"])
 

@@ -269,11 +269,12 @@ class AutoRec(Network):
             ratings += by_item
         else:
             ratings += float(self._origin())
-        for cells in unknown:
-            ratings[cells] = 0 if self.options.fallback == "biases" else self.options.fallback
+        for cells in unknown:  # which may overlap
             if self.options.fallback == "biases":
-                for biases in (by_user, by_item):
-                    ratings[cells] += np.broadcast_to(biases, ratings.shape)[cells]
+                terms = (np.broadcast_to(each, ratings.shape)[cells] for each in (by_user, by_item))
+                ratings[cells] = sum(terms)
+            else:
+                ratings[cells] = self.options.fallback
         return ratings
 
     def _clip(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:

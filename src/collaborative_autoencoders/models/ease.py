@@ -106,6 +106,8 @@ class EASE:
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar = EASEOptions
     reads_histories: ClassVar[bool] = True
+    items_S: Positions | None = None
+    """Items whose columns a fit over neighbours has; None means all."""
 
     def __init__(self, options: EASEOptions, catalogue: Catalogue, key: str = "ease.model") -> None:
         """Create an unfitted model; `key` is the block of its options, for errors."""
@@ -128,7 +130,7 @@ class EASE:
         users_UI = train_UI[np.diff(train_UI.indptr) > 0]
         form, spare_gib = self._form(users_UI)
         if form == NEIGHBOURS:
-            fit_local([self], users_UI, train_UI, popular_within(spare_gib))
+            fit_local([self], users_UI, train_UI, popular_within(spare_gib), self.items_S)
             return
         penalty, scaled_UI = self._penalty(train_UI), self._scaled(users_UI, train_UI)
         (self._fit_primal if form == ITEMS else self._fit_dual)(scaled_UI, penalty)
@@ -139,8 +141,8 @@ class EASE:
     ) -> Iterator["EASE"]:
         """Yield a model for each of these options, which differ in their penalties only.
 
-        They are to be compared with each other. Fits over neighbours share most of their work, if
-        the memory limit allows it, and list the items of most likes alone.
+        They are to be compared with each other. Fits over neighbours list the items of most likes
+        alone, and share most of their work if the memory limit allows it.
         """
         items_S = most_liked(train_UI, COMPARED_ITEMS)
         models = [EASEOfItems(options, catalogue, items_S) for options in each]
@@ -153,6 +155,8 @@ class EASE:
             return
         for options in each:  # a new model, so that the memory of the one before is free
             model = cls(options, catalogue)
+            if form == NEIGHBOURS:
+                model = EASEOfItems(options, catalogue, items_S)
             model.fit(train_UI)
             yield model
 

@@ -76,7 +76,8 @@ def local_weights(
     cosine with it. `gammas` returns γ of items, given the diagonal of P and λ. With all items as
     neighbours it is EASE. There is a matrix for each of the penalties λ, with the same stored
     cells; all but the solutions is computed once. The number of `popular` items changes time and
-    memory, not the result. The columns are those of `of_items`, in this order; None means all.
+    memory, not the result. The columns are those of `of_items`, in this order, shape (I, S);
+    None means all.
     Raises LinAlgError if a matrix has no inverse.
     """
     items, columns_UI = scaled_UI.shape[1], scaled_UI.tocsc()

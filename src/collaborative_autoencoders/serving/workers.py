@@ -1,6 +1,8 @@
 """The processes of a server: how many there are, and the command that starts them."""
 
+import errno
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +30,18 @@ def workers_for(model_bytes: int, memory: int | None, cores: int) -> int:
 def bytes_of(model_uri: str) -> int:
     """Return the size of a registered model's files. Raises MlflowException if there is none."""
     return int(Model.load(model_uri).model_size_bytes or 0)
+
+
+def is_free(host: str, port: int) -> bool:
+    """Return whether a server can listen there. An unknown host is left to the server's error."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True
 
 
 def serve_command(model_uri: str, workers: int, **options: Any) -> list[str]:

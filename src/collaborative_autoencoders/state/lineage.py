@@ -178,9 +178,14 @@ class Lineage:
             waiting.extend(step.inputs)
         return found
 
-    def fingerprint(self, step: Step) -> str:
-        """Return a digest of what this step would work with now: parameters, inputs and code."""
+    def fingerprint(self, step: Step) -> str | None:
+        """Return a digest of what this step would work with now: parameters, inputs and code.
+
+        None if an input is in no file, so that its content is not known.
+        """
         made = self.record(step, Content("", 0, 0))
+        if made.inputs.keys() != set(step.inputs):
+            return None
         inputs = {name: (each.digest, each.entry) for name, each in made.inputs.items()}
         return digest_of([made.step, made.code, made.parameters, inputs])
 

@@ -53,9 +53,8 @@ def write_record(stored: Stored, record: Record) -> None:
 def parameters_of(names: tuple[str, ...], parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the values under these dotted names as JSON, flat; `a.b` for {"a": {"b": …}}.
 
-    Those without influence on a result are left out.
-
-    Of a URI, which may hold a password, only a digest is returned.
+    Those without influence on a result are left out. Of a URI, which may hold a password, only a
+    digest is returned.
     """
     found: dict[str, Any] = {}
     for name in names:
