@@ -19,6 +19,11 @@ from .time_splits import parts_by_date, parts_by_user_time
 from .user_order import places_of
 from .user_split import parts_by_users
 
+OTHERS_BY_USERS = (
+    "split.kind: users holds out users of the core only, and the table has others. Set "
+    "core.ratings: core."
+)
+
 
 class Split(NamedTuple):
     """Three disjoint parts whose union, with their fold-in ratings, is the table."""
@@ -61,10 +66,7 @@ def split_interactions(
         order_N = places_of(user_index_N, times_N, tie_N, in_core_N & is_like_N)
     shape = (len(ids.users), len(ids.items))
     if options.kind == "users" and core_shape not in (None, shape):
-        raise ValueError(
-            "split.kind: users holds out users of the core only, and the table has others. Set "
-            "core.ratings: core."
-        )
+        raise ValueError(OTHERS_BY_USERS)
 
     def interactions_of(part: int) -> Interactions:
         rows = np.flatnonzero(part_N == part)

@@ -113,8 +113,9 @@ def read_state(path: Path, device: torch.device) -> tuple[dict[str, Any], dict[s
     """
     with safe_open(path, framework="pt") as file:
         about: dict[str, Any] = json.loads(file.metadata()["about"])
+        names = file.keys()
         # a copy: the tensors of safetensors are the file itself
-        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name).clone() for name in names}
     if about["crc32"] != crc32_of(tensors):
         raise ValueError("its checksum is that of other numbers")
     if about["device"] != device.type:
