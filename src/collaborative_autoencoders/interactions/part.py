@@ -25,10 +25,11 @@ from functools import reduce
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array
 
 from .sparse import (
+    INT32_MAX,
     cells_of,
     first_cells,
     join,
@@ -99,27 +100,28 @@ class Interactions:
         like_threshold: float,
         core_shape: tuple[int, int] | None = None,
         order: NDArray[np.floating] | None = None,
+        rows: NDArray[np.integer] | None = None,
     ) -> Self:
         """Return a part from one rating per row. Without ratings every row is a like.
 
         `core_shape` is the number of users and items in the core; None means all. `order` has the
-        place of each like, and 0 for any other row.
+        place of each like, and 0 for any other row. `rows` are the positions of the rows of this
+        part in the arrays; None means all.
 
         Raises ValueError if a pair of user and item is duplicated.
         """
-        # the place of each row in the matrix, for the views that share its cells
-        numbers_UI = to_matrix(
-            user_index, item_index, np.arange(len(user_index)), shape, dtype=np.int64
-        )
-        row_N = numbers_UI.data
+        rows = np.arange(len(user_index)) if rows is None else rows
+        # the row of each cell, for the views that share its cells
+        kind: DTypeLike = np.int32 if len(user_index) <= INT32_MAX else np.int64
+        rows_UI = to_matrix(user_index[rows], item_index[rows], rows, shape, dtype=kind)
 
         def view_of(values: NDArray[Any]) -> csr_array:
-            cells = (values[row_N], numbers_UI.indices, numbers_UI.indptr)
+            cells = (values[rows_UI.data], rows_UI.indices, rows_UI.indptr)
             return csr_array(cells, shape=shape)
 
         times_UI = None if times is None else view_of(times)
         if ratings is None:
-            ones_UI = ones_in(numbers_UI)
+            ones_UI = ones_in(rows_UI)
             part = cls(ones_UI, first_cells(ones_UI, core_shape or shape), times_UI)
         else:
             ratings_UI = view_of(np.asarray(ratings, dtype=np.float32))

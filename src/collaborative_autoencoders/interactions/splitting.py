@@ -69,16 +69,16 @@ def split_interactions(
         raise ValueError(OTHERS_BY_USERS)
 
     def interactions_of(part: int) -> Interactions:
-        rows = np.flatnonzero(part_N == part)
         return Interactions.from_rows(
-            user_index_N[rows],
-            item_index_N[rows],
+            user_index_N,
+            item_index_N,
             shape,
-            ratings=None if ratings_N is None else ratings_N[rows],
-            times=None if times_N is None else times_N[rows],
+            rows=np.flatnonzero(part_N == part),
+            ratings=ratings_N,
+            times=times_N,
             like_threshold=like_threshold,
             core_shape=core_shape,
-            order=None if order_N is None else order_N[rows],
+            order=order_N,
         )
 
     def held_out(part: int) -> Interactions:
