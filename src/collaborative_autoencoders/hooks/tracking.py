@@ -30,14 +30,21 @@ from collaborative_autoencoders.markdown import escaped
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.processes import this_process
 from collaborative_autoencoders.serving.description import NOTE, describe
+from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.tracking import connections as _connections  # noqa: F401
 from collaborative_autoencoders.tracking.files import lock_beside
 from collaborative_autoencoders.tracking.heartbeat import PROCESS, close_abandoned, heartbeat
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
-from collaborative_autoencoders.tracking.logged import flatten, log_metrics, log_parameters
+from collaborative_autoencoders.tracking.logged import (
+    PARAMETERS,
+    flatten,
+    log_metrics,
+    log_parameters,
+)
 from collaborative_autoencoders.tracking.masking import mask, mask_values
 from collaborative_autoencoders.tracking.provenance import (
+    CODE,
     RUNTIME_PARAMS,
     command_line,
     git_state,
@@ -155,6 +162,8 @@ class ModelRunsHook(MlflowHook):
             **versions_and_machine(),
             **git_state(self._context.project_path),
         }
+        if "ratings" in pipeline.inputs():  # otherwise other code may have made what it reads
+            self._about[CODE] = code_version()
         self._open_parent(run_params)
         # it logs the run's options as tags
         super().before_pipeline_run(mask_values(run_params), pipeline, catalog)
@@ -170,7 +179,7 @@ class ModelRunsHook(MlflowHook):
         self._parameters = self._context.config_loader["parameters"]
         self._protocol = protocol_of(self._context.params)  # validated, as nodes get them
         self._headline = headline_of(self._context.params)
-        mlflow.log_dict(mask_values(self._parameters), "parameters.yml")
+        mlflow.log_dict(mask_values(self._parameters), PARAMETERS)
 
     def _open_parent(self, run_params: dict[str, Any]) -> None:
         """Open the parent run, tagged from its first moment, or join the run that is open.
@@ -299,7 +308,7 @@ class ModelRunsHook(MlflowHook):
     def _start_child(self, model: str) -> str:
         """Start the run of a model, make it active in this thread and return its id."""
         mlflow.start_run(run_name=model, nested=True, parent_run_id=self.run_id, tags=self._about)
-        mlflow.log_dict(mask_values(self._parameters), "parameters.yml")
+        mlflow.log_dict(mask_values(self._parameters), PARAMETERS)
         self._describe_protocol()
         members = MODELS[model].members
         log_parameters(_active(), {name: self._context.params[name] for name in members})

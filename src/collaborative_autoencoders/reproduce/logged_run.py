@@ -5,10 +5,8 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
 from kedro.config import AbstractConfigLoader
 from kedro.framework.project import settings
 from mlflow import MlflowClient
@@ -16,16 +14,16 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from collaborative_autoencoders.tracking.logged import PARAMETERS, logged_parameters
 from collaborative_autoencoders.tracking.masking import mask_uri
 from collaborative_autoencoders.tracking.provenance import (
+    CHECKSUM,
     IN_THE_MIDDLE,
     RUNTIME_PARAMS,
     code_of,
     git_state,
 )
 
-ARTIFACT = "parameters.yml"
-CHECKSUM = "data_facts.checksum"
 STATEFUL = {"inference", "promotion", "tuning"}
 """Pipelines whose result depends on the model registry or on a study."""
 
@@ -108,7 +106,7 @@ def read_run(client: MlflowClient, run_id: str) -> LoggedRun:
             "logged by `kedro run`, or an older version of this project logged it. Run its command "
             "again: the new run can be reproduced."
         )
-    return LoggedRun(run, logged_parameters(client, run.info.run_id))
+    return LoggedRun(run, parameters_of(client, run.info.run_id))
 
 
 def find_run(client: MlflowClient, run_id: str) -> Run:
@@ -122,18 +120,15 @@ def find_run(client: MlflowClient, run_id: str) -> Run:
         ) from None
 
 
-def logged_parameters(client: MlflowClient, run_id: str) -> dict[str, Any]:
+def parameters_of(client: MlflowClient, run_id: str) -> dict[str, Any]:
     """Return all parameters of the run. Raises NotReproducible if their file is missing."""
-    with TemporaryDirectory() as folder:
-        try:
-            file = Path(client.download_artifacts(run_id, ARTIFACT, folder))
-        except (MlflowException, OSError):
-            raise NotReproducible(
-                f"{run_id} has no artifact {ARTIFACT}, so its parameters are unknown. Restore the "
-                "folder of MLflow's artifacts."
-            ) from None
-        parameters: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return parameters
+    try:
+        return logged_parameters(client, run_id)
+    except (MlflowException, OSError):
+        raise NotReproducible(
+            f"{run_id} has no artifact {PARAMETERS}, so its parameters are unknown. Restore the "
+            "folder of MLflow's artifacts."
+        ) from None
 
 
 def refuse_unreproducible(original: LoggedRun, project: Path) -> None:

@@ -1,11 +1,18 @@
-"""Logs parameters, curves and metrics in an MLflow run, in as few calls as MLflow allows."""
+"""Logs parameters, curves and metrics in an MLflow run, in as few calls as MLflow allows.
+
+Reads back the parameters of a run.
+"""
 
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
+import yaml
+from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from pydantic import BaseModel
 
@@ -14,6 +21,9 @@ from .metric_names import curve_name, logged_name
 
 Curves = dict[str, list[dict[str, float]]]
 """Curves by name; a point is a value and its step."""
+
+PARAMETERS = "parameters.yml"
+"""The file with all parameters of a run."""
 
 
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -67,3 +77,14 @@ def log_metrics(
         if value is not None and math.isfinite(value)
     ]
     mlflow.MlflowClient().log_batch(run_id, metrics=metrics)
+
+
+def logged_parameters(client: MlflowClient, run_id: str) -> dict[str, Any]:
+    """Return all parameters of a run, with passwords masked.
+
+    Raises MlflowException or OSError if their file is missing.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(client.download_artifacts(run_id, PARAMETERS, folder))
+        parameters: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return parameters

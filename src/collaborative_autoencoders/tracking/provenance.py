@@ -24,6 +24,12 @@ IN_THE_MIDDLE = ("from_nodes", "from_inputs", "node_names", "namespaces", "only_
 SELECTION = ("pipeline_names", "tags", "to_nodes", "to_outputs", *IN_THE_MIDDLE)
 """Run options that select nodes."""
 
+CHECKSUM = "data_facts.checksum"
+"""The parameter of a run with the SHA-256 of its ratings."""
+
+CODE = "code_version"
+"""The tag with a digest of the code of a run that starts at the ratings, in git or not."""
+
 RUNTIME_PARAMS = "runtime_params"
 """The tag with the `--params` of a run, as JSON."""
 
