@@ -10,12 +10,13 @@ from rich.console import Console
 
 from collaborative_autoencoders.evaluation.differences import BETTER, NO_DIFFERENCE, WORSE
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.hooks.commands import on_all_ratings
+from collaborative_autoencoders.hooks.commands import on_all_ratings, with_ties
 from collaborative_autoencoders.hooks.leaderboard import (
     measures_ratings,
     show_leaderboard,
     takes_all_ratings,
 )
+from collaborative_autoencoders.hooks.ties import OtherTies
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.metrics.table import at, metrics_of
@@ -24,6 +25,11 @@ from collaborative_autoencoders.models import MODELS, models_for
 OPTIONS = EvaluationOptions.model_validate(parameters_of("base")["evaluation"])
 SORTED_BY = [OPTIONS.primary_metric, "rmse"]
 """The metrics that sort the two tables."""
+
+NOTHING = dict.fromkeys(
+    ("tags", "namespaces", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
+)
+"""The options of a run that select nodes, none of them given."""
 
 
 def board() -> pd.DataFrame:
@@ -45,10 +51,14 @@ def differences(*verdicts: str) -> pd.DataFrame:
 
 
 def printed(
-    leaderboard: pd.DataFrame, pairs: pd.DataFrame, width: int, about_ratings: str | None = None
+    leaderboard: pd.DataFrame,
+    pairs: pd.DataFrame,
+    width: int,
+    about_ratings: str | None = None,
+    beside: OtherTies | None = None,
 ) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    show_leaderboard(leaderboard, pairs, console, about_ratings)
+    show_leaderboard(leaderboard, pairs, console, about_ratings, beside)
     return console.file.getvalue()
 
 
@@ -72,9 +82,26 @@ def test_the_command_for_all_ratings_is_the_typed_one_with_all_ratings(
     env, given, command, monkeypatch
 ):
     monkeypatch.setattr("sys.argv", ["/bin/kedro"])
-    run_params = dict.fromkeys(("tags", "namespaces", "node_names", "from_nodes", "to_nodes"))
-    run_params |= {"from_inputs": None, "to_outputs": ["x"], "pipeline_names": ["evaluation"]}
-    assert on_all_ratings(run_params | {"env": env, "runtime_params": given}) == command
+    asked = {"to_outputs": ["x"], "pipeline_names": ["evaluation"]}
+    assert on_all_ratings(NOTHING | asked | {"env": env, "runtime_params": given}) == command
+
+
+@pytest.mark.parametrize(
+    ("asked", "selected"),
+    [
+        ({"pipeline_names": ["sequential"]}, "--pipelines sequential "),
+        ({"pipeline_names": ["sequential"], "from_nodes": ["cdae.fit"]}, "--pipelines sequential "),
+        ({"pipeline_names": ["evaluation"]}, ""),
+        ({"pipeline_names": None, "to_outputs": ["leaderboard"]}, "--to-outputs leaderboard "),
+    ],
+)
+def test_the_command_for_other_ties_starts_at_the_ratings(asked, selected, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/bin/kedro"])
+    given = {"env": "leave-one-out", "runtime_params": None}
+    assert with_ties("hash", NOTHING | asked | given) == (
+        f"kedro run --env leave-one-out {selected}"
+        "--params split.ties=hash,outputs=leave-one-out/ties-hash"
+    )
 
 
 def test_what_the_core_left_out_is_said_below_the_table_for_ratings_only():
@@ -114,6 +141,21 @@ def test_a_table_sorted_by_another_metric_fits_80_characters_too(metric):
     assert f"sorted by {metric}" in text
     assert "…" not in text
     assert f"no user has a value of {metric}" in text
+
+
+@pytest.mark.parametrize("metric", ["ndcg_at_10", "gini_at_10", "capped_recall_at_100", "rmse"])
+def test_another_run_s_primary_metric_is_beside_it_within_80_characters(metric):
+    columns = ["model", metric, *(name for name in board() if name not in ("model", metric))]
+    beside = OtherTies("table", ("f" * 32,), dict.fromkeys(MODELS, 0.123) | {"mf": float("nan")})
+    text = printed(board()[columns], differences(NO_DIFFERENCE), 80, beside=beside)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    of_primary, line, _ = text.partition(f"ties: table is {metric} of run {'f' * 32}")
+    assert line
+    rows = of_primary.rpartition("sorted by")[2].splitlines()
+    figures = {cells[0]: cells[1:3] for cells in map(str.split, rows) if len(cells) > 2}
+    assert figures["autorec"] == ["0.856*", "0.123*"]
+    assert figures["mf"] == ["0.856*", "-"]
 
 
 def test_a_single_model_for_ratings_has_both_tables():

@@ -14,7 +14,7 @@ from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.state.messages import as_params
 from collaborative_autoencoders.tracking.logged import flatten
 from collaborative_autoencoders.tracking.masking import mask_values
-from collaborative_autoencoders.tracking.provenance import command_line
+from collaborative_autoencoders.tracking.provenance import IN_THE_MIDDLE, command_line
 
 from .tracking import is_search
 
@@ -48,10 +48,27 @@ def elsewhere(run_params: dict[str, Any]) -> str:
 
 def on_all_ratings(run_params: dict[str, Any]) -> str:
     """Return the command that runs the models for ratings on all ratings, in other folders."""
-    outputs = (run_params["runtime_params"] or {}).get(OUTPUTS) or run_params["env"] or "base"
     selection = dict.fromkeys(SELECTING) | {"pipeline_names": ["rating"]}
-    changed = {"core.ratings": "all", OUTPUTS: f"{outputs}/all-ratings"}
+    changed = {"core.ratings": "all", OUTPUTS: below(run_params, "all-ratings")}
     return run_again(run_params | selection, changed)
+
+
+def with_ties(ties: str, run_params: dict[str, Any]) -> str:
+    """Return the command of this run with another order of ties, in other folders.
+
+    These are empty, so it starts at the ratings, whatever this run started from.
+    """
+    every, asked = register_pipelines(), run_params["pipeline_names"]
+    is_whole = any("ratings" in every[name].inputs() for name in asked or ())
+    selection = dict.fromkeys(IN_THE_MIDDLE) | {"pipeline_names": asked if is_whole else None}
+    changed = {"split.ties": ties, OUTPUTS: below(run_params, f"ties-{ties}")}
+    return run_again(run_params | selection, changed)
+
+
+def below(run_params: dict[str, Any], name: str) -> str:
+    """Return the `outputs` of a folder in those of this run."""
+    outputs = (run_params["runtime_params"] or {}).get(OUTPUTS) or run_params["env"] or "base"
+    return f"{outputs}/{name}"
 
 
 def registering_all(run_params: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from kedro.framework.context import KedroContext
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED
+from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.evaluation.choice import NOT_CHOSEN
 from collaborative_autoencoders.evaluation.differences import (
     METRIC,
@@ -29,7 +30,7 @@ from collaborative_autoencoders.interactions.facts import about_core
 from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.metrics.table import Measure, length_shown, measure, metrics_of
 
-from .commands import on_all_ratings, registering_all
+from .commands import on_all_ratings, registering_all, with_ties
 from .next_commands import (
     show_next,
     to_activate,
@@ -37,6 +38,7 @@ from .next_commands import (
     to_look_at_the_pipeline,
     view_of_last_run,
 )
+from .ties import OtherTies, other_order, run_with
 
 FIT_SECONDS, REGISTERED = "fit_seconds", "registered_models"
 
@@ -46,8 +48,8 @@ class LeaderboardHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep the configuration, which has the port of MLflow's pages."""
-        self._loader = context.config_loader
+        """Keep the configuration: the parameters, and the port of MLflow's pages."""
+        self._loader = cast(ProjectConfigLoader, context.config_loader)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(
@@ -56,12 +58,11 @@ class LeaderboardHook:
         """Print the leaderboard if this run wrote one."""
         if "leaderboard" not in pipeline.all_outputs():
             return
-        leaderboard, console = catalog.load("leaderboard"), Console(highlight=False)
-        differences, about_ratings = (
-            catalog.load("differences"),
-            about_core(catalog.load("data_facts")),
-        )
-        show_leaderboard(leaderboard, differences, console, about_ratings)
+        leaderboard, differences = (catalog.load(name) for name in ("leaderboard", "differences"))
+        console, about_ratings = Console(highlight=False), about_core(catalog.load("data_facts"))
+        ties = other_order(self._loader, catalog)
+        beside = run_with(ties, self._loader, catalog, leaderboard) if ties else None
+        show_leaderboard(leaderboard, differences, console, about_ratings, beside)
         show_next(console, to_activate(), "once in this shell")
         show_next(console, self._to_register(run_params, pipeline, catalog), "register all models")
         show_next(console, to_look_at_the_pipeline(), "look at the pipeline")
@@ -69,6 +70,8 @@ class LeaderboardHook:
         split = SplitOptions.model_validate(catalog.load("params:split"))
         if about_ratings and takes_all_ratings(core, split) and measures_ratings(leaderboard):
             show_next(console, [on_all_ratings(run_params)], "RMSE of all ratings")
+        if ties and not beside:
+            show_next(console, [with_ties(ties, run_params)], "what hangs on ties in time")
         columns = metrics_shown(leaderboard, differences)
         ascending = not measure(columns[0]).metric.higher_is_better
         view = view_of_last_run(columns, ascending)
@@ -92,18 +95,24 @@ def show_leaderboard(
     differences: pd.DataFrame,
     console: Console,
     about_ratings: str | None = None,
+    beside: OtherTies | None = None,
 ) -> None:
     """Print a table for lists and one for ratings, each with sentences on the differences.
 
     One is sorted by the primary metric, the other by the metric that models for the other task are
-    compared by. `about_ratings` is a line below the table for ratings.
+    compared by. `about_ratings` is a line below the table for ratings. `beside` is a column beside
+    the primary metric.
     """
+    primary = leaderboard.columns[1]
     for found in sorting_measures(leaderboard, differences):
         rows = sort_by(leaderboard, found.name)
         rows = rows[rows[found.name].notna()] if found.k is None else rows[rows[LEFT_OUT].isna()]
         if len(rows):
-            console.print(leaderboard_table(rows, found))
+            other = beside if found.name == primary else None
+            console.print(leaderboard_table(rows, found, other))
             console.print("* best in its column")
+            if other:
+                console.print(f"ties: {other.ties} is {primary} of {other.origin}")
             if found.k is None and about_ratings:
                 console.print(about_ratings, markup=False)
             for line in sentences(rows, differences, found):
@@ -149,10 +158,14 @@ def sorting_measures(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> li
     return sorted([primary, *others[:1]], key=lambda each: each.k is None)
 
 
-def leaderboard_table(rows: pd.DataFrame, sorted_by: Measure) -> Table:
+def leaderboard_table(
+    rows: pd.DataFrame, sorted_by: Measure, other: OtherTies | None = None
+) -> Table:
     """Return one row per model; the best value of each column is marked with a star."""
     shown = [each for each in columns_of(rows, sorted_by) if each.name in rows]
     k = shown_k(rows)
+    if other:
+        rows, shown = other.beside(rows, shown, sorted_by)
     kind = "Ratings" if sorted_by.k is None else f"Lists of {k}"
     table = Table(
         title=f"{kind}, sorted by {sorted_by.name}",
