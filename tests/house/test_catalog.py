@@ -58,10 +58,15 @@ def undeclared(pipeline: Pipeline, catalog: DataCatalog) -> set[str]:
     }
 
 
+RESULTS = {"curves", "user_scores", "breakdown", "group_metrics", "metrics", "registration"}
+"""Results that each model passes to the comparison: layers of their own within 08_reporting."""
+
+
 def layer_and_folder(catalog: DataCatalog, name: str) -> tuple[str, str | None]:
     """Return the layer in Kedro-Viz and the folder below data/; None for a dataset without one."""
     dataset = catalog.get(name)
     layer = dataset.metadata["kedro-viz"]["layer"]
+    layer = "08_reporting" if layer in RESULTS else layer
     path = getattr(dataset, "_filepath", None) or getattr(dataset, "_folder", None)
     if path is None:
         return layer, None

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import defaultdict
 from contextlib import chdir
 from pathlib import Path
 
@@ -59,8 +60,21 @@ def addresses_in(page: Path) -> set[str]:
     return set(re.findall(r"https?://[^/\"]+", page.read_text()))
 
 
-def test_the_layers_are_the_folders_of_data(built):
-    assert pipeline(built)["layers"] == [layer for layer in LAYERS if layer != "04_feature"]
+def test_the_layers_are_the_folders_of_data_and_no_pipeline_is_without(built):
+    folders = [layer for layer in pipeline(built)["layers"] if layer in LAYERS]
+    assert folders == [layer for layer in LAYERS if layer != "04_feature"]
+    for path in (built / "api" / "pipelines").iterdir():  # none if two layers wait for each other
+        assert json.loads(path.read_text())["layers"], path.name
+
+
+def in_the_opened_box(answer: dict) -> dict[str, set[str]]:
+    """The datasets in the picture with the box of models opened, without the model, by layer."""
+    children = {child["id"] for child in answer["modular_pipelines"]["models"]["children"]}
+    rows = defaultdict(set)
+    for node in answer["nodes"]:
+        if node["id"] in children and node["type"] == "data":
+            rows[node["layer"]].add(node["name"].rpartition(".")[2])
+    return rows
 
 
 def at_first_sight(answer: dict) -> set[str]:
@@ -85,6 +99,15 @@ def test_a_pipeline_opens_with_few_boxes_and_no_result_of_a_single_model(built, 
     assert {"ratings", "data_engineering", "train", "models", "leaderboard", "lorenz"} < shown
     assert not [each for each in shown if "." in each]
     assert len(shown) <= most
+
+
+@pytest.mark.parametrize("name", ["__default__", "ranking", "all_models"])
+def test_in_the_opened_box_each_result_of_the_models_is_a_row(built, name):
+    rows = in_the_opened_box(json.loads((built / "api" / "pipelines" / name).read_text()))
+    assert rows.pop("06_models") == {"fitted", "fitted_on_train", "fit_facts"}
+    rows["registration"].discard("best_models")  # which the registration waits for
+    assert len(rows) == 6
+    assert rows == {result: {result} for result in rows}
 
 
 def test_the_picture_of_a_network_has_its_layers_and_its_equation(built):

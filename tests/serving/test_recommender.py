@@ -1,12 +1,14 @@
 """The answers of a recommender, by hand: raw ids in, ranked titles out."""
 
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mlflow.pyfunc.scoring_server import predictions_to_json
 from model_options import options_of
 from scipy.sparse import csr_array
 
@@ -18,6 +20,7 @@ from collaborative_autoencoders.models.itemknn import ItemKNN
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.popularity import Popularity
 from collaborative_autoencoders.serving import stored
+from collaborative_autoencoders.serving.answers import lines_of, table_of
 from collaborative_autoencoders.serving.limits import Limits
 from collaborative_autoencoders.serving.recommender import Recommender, Stopped
 from collaborative_autoencoders.serving.requests import BadRequest, Wanted
@@ -213,6 +216,31 @@ def test_integer_ids_of_any_size_are_the_type_that_pandas_gives_them(popular, id
     answer = numbered.answer(pd.DataFrame({"user_id": ids}, dtype=object), Wanted(n=1))
     expected = pd.Series(ids, dtype=object if None in ids else None, name="user_id")
     pd.testing.assert_series_equal(answer["user_id"], expected)
+
+
+@pytest.mark.parametrize(
+    ("known", "asked"),
+    [
+        (["ann", "bob", "cat"], ["ann", None, "eve"]),
+        (["ann", "bob", "cat"], ["ann", "bob"]),
+        ([1, 2, 3], [1, 2]),
+        ([1, 2, 3], [None, 2**70]),
+        ([1, 2, 3], [2**63, -1]),
+        ([1, 2, 3], []),
+    ],
+)
+@pytest.mark.parametrize("items", [[10, 20, 30, 40], ["a", "b", "ü", '"']])
+def test_a_server_makes_the_same_json_without_a_table(popular, known, asked, items):
+    lookup = Lookup(
+        pd.DataFrame({"user_id": known}), TITLES.assign(item_id=items), DATA, like_threshold=4
+    )
+    recommender = Recommender.of(popular.fitted, lookup, Known(LIKES, RATINGS))
+    columns = recommender.columns(pd.DataFrame({"user_id": asked}, dtype=object), Wanted(n=3))
+    of_table, of_lines = StringIO(), StringIO()
+    predictions_to_json(table_of(columns), of_table)
+    predictions_to_json(lines_of(columns), of_lines)
+    assert of_lines.getvalue() == of_table.getvalue()
+    assert of_lines.getvalue().count("rank") == 3 * len(asked) - (known[1] in asked)
 
 
 def test_user_ids_beside_a_null_stay_integers(popular):

@@ -10,6 +10,7 @@ from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import CANCELLED
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+from collaborative_autoencoders.serving.answers import lines_of, table_of
 from collaborative_autoencoders.serving.http_guard import Served, guard_mlflow_server, served
 from collaborative_autoencoders.serving.limits import IN_PROCESS, Limits
 from collaborative_autoencoders.serving.recommender import Recommender, Stopped
@@ -35,19 +36,20 @@ class RecommenderModel(PythonModel):
         context: PythonModelContext,
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
-    ) -> pd.DataFrame:
-        """Return one line per row and place; see `Recommender.answer`.
+    ) -> pd.DataFrame | list[dict[str, Any]]:
+        """Return one line per row and place; see `Recommender.columns`. A server gets no table.
 
         Raises MlflowException, which a server returns as status 400, if the request is not valid.
         """
-        limits, is_gone = served.get(IN_PYTHON)
+        server = served.get(IN_PYTHON)
         try:
             wanted = wanted_of(params or {}, self.recommender.item_ids)
-            return self.recommender.answer(model_input, wanted, limits, is_gone)
+            columns = self.recommender.columns(model_input, wanted, *server)
         except BadRequest as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
         except Stopped as reason:
             raise MlflowException(str(reason), error_code=CANCELLED) from None
+        return table_of(columns) if server is IN_PYTHON else lines_of(columns)
 
 
 set_model(RecommenderModel())

@@ -42,6 +42,7 @@ from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_b
 from collaborative_autoencoders.models.model import Fitted, Model
 
 from . import stored
+from .answers import Column, of_one_type, table_of
 from .limits import IN_PROCESS, Limits, passed
 from .requests import BadRequest, IdLookup, Request, Taste, Wanted, excluded_items, read_request
 
@@ -173,6 +174,16 @@ class Recommender:
         limits: Limits = IN_PROCESS,
         is_gone: Callable[[], bool] = lambda: False,
     ) -> pd.DataFrame:
+        """Return the `n` best items for each row, as a table; see `columns`."""
+        return table_of(self.columns(table, wanted, limits, is_gone))
+
+    def columns(
+        self,
+        table: pd.DataFrame,
+        wanted: Wanted,
+        limits: Limits = IN_PROCESS,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Column]:
         """Return the `n` best items for each row: one line per place, best first.
 
         Columns: row (from 0), user_id, rank (from 1), item_id, title, score, source,
@@ -199,7 +210,7 @@ class Recommender:
                 raise Stopped("the client has left or was answered that the request took too long")
             blocks.append(self._rank(request, slice(start, start + size), k, wanted, excluded_I))
         item_RK, score_RK, by_model_R = map(np.concatenate, zip(*blocks, strict=True))
-        return self._table(request, item_RK, score_RK, by_model_R)
+        return self._columns(request, item_RK, score_RK, by_model_R)
 
     def _rank(
         self,
@@ -239,30 +250,26 @@ class Recommender:
         history_BI.eliminate_zeros()
         return history_BI
 
-    def _table(
+    def _columns(
         self,
         request: Request,
         item_RK: NDArray[np.int32],
         score_RK: NDArray[np.float32],
         by_model_R: NDArray[np.bool_],
-    ) -> pd.DataFrame:
+    ) -> dict[str, Column]:
         in_list_RK = item_RK >= 0
         row_L, place_L = np.nonzero(in_list_RK)
         item_L = item_RK[in_list_RK]
-        return pd.DataFrame(
-            {
-                ROW: row_L,
-                USER: of_one_type(request.user_ids, self.user_ids.kind, row_L),
-                RANK: place_L + 1,
-                ITEM: self.ids_I.take(item_L),
-                TITLE: self.titles_I.take(item_L),
-                SCORE: score_RK[in_list_RK],
-                SOURCE: SOURCES.take(by_model_R.astype(np.intp)[row_L]),
-                UNKNOWN_ITEMS: request.unknown_R[row_L],
-            },
-            index=pd.RangeIndex(len(row_L)),
-            copy=False,
-        )
+        return {
+            ROW: row_L,
+            USER: of_one_type(request.user_ids, self.user_ids.kind, row_L),
+            RANK: place_L + 1,
+            ITEM: self.ids_I.take(item_L),
+            TITLE: self.titles_I.take(item_L),
+            SCORE: score_RK[in_list_RK],
+            SOURCE: SOURCES.take(by_model_R.astype(np.intp)[row_L]),
+            UNKNOWN_ITEMS: request.unknown_R[row_L],
+        }
 
 
 def with_values(matrix_BI: csr_array, values_N: NDArray[Any]) -> csr_array:
@@ -285,17 +292,3 @@ def updated_rows(
     if users_B.max(initial=-1) < 0:  # nothing is stored
         return newer_BI
     return update(rows_of(stored_UI, users_B), newer_UI=newer_BI)
-
-
-def of_one_type(
-    ids: list[Any], kind: type, row_L: NDArray[np.int64]
-) -> NDArray[Any] | ExtensionArray | pd.Series:
-    """Return the ids of these rows as a column. Beside a null, integers stay integers."""
-    has_null = None in ids
-    if kind is int:
-        ids_R = np.array(ids, dtype=object if has_null else None)
-        if ids_R.dtype != np.float64:  # no rows, or integers that have no type in common
-            return ids_R[row_L]
-    if has_null:  # a Series, because pandas makes texts of an array of texts and nulls
-        return pd.Series(np.array(ids, dtype=object)[row_L], dtype=object)
-    return pd.Series(ids).array.take(row_L)
