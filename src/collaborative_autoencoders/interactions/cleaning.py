@@ -1,6 +1,7 @@
 """Cleaning of the raw ratings: known columns and types, one row per user and item."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -18,6 +19,8 @@ from .rows import NAMES
 from .sparse import INT32_MAX
 from .value_types import checked_ratings, checked_timestamps
 
+NO_ROWS = "The table `ratings` has no rows. Check the file in its catalog entry."
+
 
 class ColumnNames(Options):
     """The name of each of our columns in the raw table."""
@@ -34,6 +37,11 @@ class ColumnNames(Options):
     part: Name | None
     """The column of parts: train, validation or test (`split.kind: own`). Tables that
     `partitions.PartitionedDataset` joins have a column `part`, the name of the row's table."""
+
+    @property
+    def named(self) -> dict[str, Name]:
+        """The name in the raw table of each of our columns that it has."""
+        return {ours: theirs for ours, theirs in self.model_dump().items() if theirs is not None}
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:
@@ -68,6 +76,19 @@ def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame
     conflict; the message names the column, row or key and a fix.
     """
     ratings = _renamed(table, options.columns)
+    kind = np.int32 if len(ratings) <= INT32_MAX else np.int64
+    row = pd.Series(np.arange(1, len(ratings) + 1, dtype=kind), index=ratings.index)
+    typed = checked(ratings, options)
+    typed[ROW] = row
+    typed.attrs = ratings.attrs
+    return one_row_per_pair(typed, options.duplicates)
+
+
+def checked(ratings: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame:
+    """Return the columns with their types; `ratings` has them by our names.
+
+    Raises ValueError if a value is invalid.
+    """
     clean = {USER: checked_ids(ratings, USER), ITEM: checked_ids(ratings, ITEM)}
     if RATING in ratings:
         clean[RATING] = checked_ratings(ratings, options.rating_scale)
@@ -75,11 +96,7 @@ def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame
         clean[TIMESTAMP] = checked_timestamps(ratings)
     if PART in ratings:
         clean[PART] = checked_parts(ratings)
-    kind = np.int32 if len(ratings) <= INT32_MAX else np.int64
-    clean[ROW] = pd.Series(np.arange(1, len(ratings) + 1, dtype=kind), index=ratings.index)
-    typed = pd.DataFrame(clean, copy=False)
-    typed.attrs = ratings.attrs
-    return one_row_per_pair(typed, options.duplicates)
+    return pd.DataFrame(clean, copy=False)
 
 
 def _renamed(table: pd.DataFrame, columns: ColumnNames) -> pd.DataFrame:
@@ -89,18 +106,22 @@ def _renamed(table: pd.DataFrame, columns: ColumnNames) -> pd.DataFrame:
             f"`ratings` is of type {type(table).__name__}, not a table of pandas. Use a dataset of "
             "pandas in the catalog entry; `partitions.PartitionedDataset` joins several files."
         )
-    names = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
+    names = columns.named
     table = with_named_index(table, list(names.values()), "ratings")
-    for ours, theirs in names.items():
-        if theirs not in table:
-            key = f"cleaning.columns.{ours}"
-            problem = missing_column(key, theirs, table.columns.tolist(), "ratings")
-            null = "; for rating, timestamp and part, null if there is none."
-            raise ValueError(problem if problem.endswith(".") else problem + null)
-        if isinstance(table[theirs], pd.DataFrame):
-            raise ValueError(f"The table `ratings` has two columns {theirs!r}. Rename one of them.")
+    check_columns(table.columns.tolist(), names)
     if table.empty:
-        raise ValueError("The table `ratings` has no rows. Check the file in its catalog entry.")
+        raise ValueError(NO_ROWS)
     renamed = pd.DataFrame({ours: table[theirs] for ours, theirs in names.items()}, copy=False)
     renamed.attrs = table.attrs | {NAMES: names}
     return renamed
+
+
+def check_columns(has: Sequence[Name], names: dict[str, Name]) -> None:
+    """Raise ValueError if a table with the columns `has` lacks one of `names`, or has it twice."""
+    for ours, theirs in names.items():
+        if theirs not in has:
+            problem = missing_column(f"cleaning.columns.{ours}", theirs, has, "ratings")
+            null = "; for rating, timestamp and part, null if there is none."
+            raise ValueError(problem if problem.endswith(".") else problem + null)
+        if has.count(theirs) > 1:
+            raise ValueError(f"The table `ratings` has two columns {theirs!r}. Rename one of them.")

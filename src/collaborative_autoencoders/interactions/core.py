@@ -1,6 +1,6 @@
 """The k-core: the users and items that have at least k likes among one another."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,11 @@ class TableSize(NamedTuple):
     likes: int
     density: float
     """ratings / (users x items)."""
+
+    @classmethod
+    def of(cls, users: int, items: int, ratings: int, likes: int) -> Self:
+        """Return the size with its density."""
+        return cls(users, items, ratings, likes, ratings / (users * items))
 
     def __str__(self) -> str:
         return (
@@ -124,12 +129,14 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> Kept:
         ratings = ratings.drop(columns=RATING, errors="ignore")
     liked_N = likes_in(ratings, options.like_threshold)
     if not liked_N.any():
-        raise ValueError(_empty_core(liked_N, options, _more_likes(ratings)))
+        highest = ratings[RATING].max() if len(ratings) else None
+        raise ValueError(empty_core(len(ratings), 0, options, more_likes(highest)))
     kept_N, shape, rounds = _rows_kept(ratings, liked_N, options)
     core = (ratings if kept_N.all() else ratings[kept_N]).reset_index(drop=True)
     is_other_N = ~kept_N & (options.ratings == "all" and RATING in ratings)
     others = ratings[is_other_N].reset_index(drop=True)
-    before, after = _size(*shape, liked_N), _size(*sizes_of(core), liked_N[kept_N])
+    before = TableSize.of(*shape, len(ratings), int(liked_N.sum()))
+    after = TableSize.of(*sizes_of(core), len(core), int(liked_N[kept_N].sum()))
     return Kept(core, others, CoreReport(before, after, rounds))
 
 
@@ -148,12 +155,8 @@ def _rows_kept(
     kept_N &= remaining.items_I[items_N]
     if kept_N.any():
         return kept_N, shape, remaining.rounds
-    most = max(options.likes_needed)
-    largest_k = _largest_k(users_N[likes], items_N[likes], shape, most)
-    fix = f"The largest core.k that leaves something is {largest_k}: set core.k: {largest_k}."
-    if options.likes_needed != (options.k, options.k):
-        fix += " Set core.user_k and core.item_k to null, or to at most it."
-    raise ValueError(_empty_core(liked_N, options, fix))
+    largest_k = _largest_k(users_N[likes], items_N[likes], shape, max(options.likes_needed))
+    raise ValueError(empty_core(len(ratings), len(likes), options, lower_k(largest_k, options)))
 
 
 def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:
@@ -166,11 +169,20 @@ def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:
     if options.counts or RATING not in ratings:
         return None
     rating_N = ratings[RATING].to_numpy()
-    highest = rating_N.max()
-    if rating_N.min() < 0 or highest <= 10 * max(1, np.median(rating_N)):
+    if not look_like_counts(rating_N.min(), np.median(rating_N), rating_N.max()):
         return None
+    return advise_counts(rating_N.max(), len(np.unique(rating_N)))
+
+
+def look_like_counts(lowest: float, median: float, highest: float) -> bool:
+    """Return whether ratings from `lowest` to `highest` are rather counts."""
+    return bool(lowest >= 0 and highest > 10 * max(1, median))
+
+
+def advise_counts(highest: float, distinct: int) -> str:
+    """Return what to change if ratings with so many distinct values are counts."""
     return (
-        f"ratings up to {highest:,.10g} with {len(np.unique(rating_N)):,} distinct values look "
+        f"ratings up to {highest:,.10g} with {distinct:,} distinct values look "
         "like counts. If they are, their RMSE means little: set `core.counts: true` (every row "
         "is a like) and `core.min_rating` to the lowest count of a like (null: any)."
     )
@@ -207,13 +219,6 @@ def _peel(
         rounds += 1
 
 
-def _size(n_users: int, n_items: int, liked_N: NDArray[np.bool_]) -> TableSize:
-    n_ratings = len(liked_N)
-    return TableSize(
-        n_users, n_items, n_ratings, int(liked_N.sum()), n_ratings / (n_users * n_items)
-    )
-
-
 def _largest_k(
     users_L: NDArray[np.int32], items_L: NDArray[np.int32], shape: tuple[int, int], k: int
 ) -> int:
@@ -225,18 +230,25 @@ def _largest_k(
     return k
 
 
-def _empty_core(liked_N: NDArray[np.bool_], options: CoreOptions, fix: str) -> str:
+def lower_k(largest_k: int, options: CoreOptions) -> str:
+    """Return the fix for a core that is empty, if `largest_k` leaves something."""
+    fix = f"The largest core.k that leaves something is {largest_k}: set core.k: {largest_k}."
+    if options.likes_needed != (options.k, options.k):
+        fix += " Set core.user_k and core.item_k to null, or to at most it."
+    return fix
+
+
+def empty_core(ratings: int, likes: int, options: CoreOptions, fix: str) -> str:
+    """Return why the core is empty, given the number of ratings and of likes."""
     return (
         f"core.min_rating: {options.min_rating}, core.like_threshold: {options.like_threshold} "
         f"and core.k: {options.likes_needed[0]} per user, {options.likes_needed[1]} per item leave "
-        f"nothing: of {len(liked_N):,} ratings, {liked_N.sum():,} "
-        f"are likes. {fix}"
+        f"nothing: of {ratings:,} ratings, {likes:,} are likes. {fix}"
     )
 
 
-def _more_likes(ratings: pd.DataFrame) -> str:
-    if ratings.empty:
+def more_likes(highest: float | None) -> str:
+    """Return the fix for a table without likes, given its highest rating; None: it has no rows."""
+    if highest is None:
         return "Lower core.min_rating, or set it to null."
-    return (
-        f"The highest rating is {ratings[RATING].max():g}: set core.like_threshold to at most it."
-    )
+    return f"The highest rating is {highest:g}: set core.like_threshold to at most it."

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 
 from .ids import encode
-from .rows import number_of, plain
+from .rows import BadRows, number_of, plain
 
 Duplicates = Literal["refuse", "last"]
 
@@ -116,11 +116,12 @@ def _refuse_pairs(
 ) -> None:
     if conflict.any():
         one, other = sorted((rows[conflict][0], kept[conflict][0]))
-        raise ValueError(
-            f"{problem}:\n{_show(ratings, one)}\n{_show(ratings, other)}\n"
-            f"({conflict.sum():,} such pairs of rows in total.) Correct the table, or set "
-            "`cleaning.duplicates: last` to keep the last row."
+        before = f"{problem}:\n{_show(ratings, one)}\n{_show(ratings, other)}\n("
+        after = (
+            " such pairs of rows in total.) Correct the table, or set `cleaning.duplicates: last` "
+            "to keep the last row."
         )
+        raise BadRows(problem, [one, other], before, int(conflict.sum()), after)
 
 
 def _differ(column: pd.Series, rows: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray:

@@ -79,10 +79,13 @@ def checksum_of(clean: pd.DataFrame) -> str:
     """
     hashed, digest = clean.drop(columns=ROW, errors="ignore"), hashlib.sha256()
     for start in range(0, len(hashed), ROWS_AT_ONCE):
-        rows = hashed.iloc[start : start + ROWS_AT_ONCE]
-        hash_N = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-        digest.update(hash_N.astype("<u8").tobytes())
+        digest.update(hashes_of(hashed.iloc[start : start + ROWS_AT_ONCE]))
     return digest.hexdigest()
+
+
+def hashes_of(rows: pd.DataFrame) -> bytes:
+    """Return the hash of each row, 8 bytes each, lowest byte first."""
+    return pd.util.hash_pandas_object(rows, index=False).to_numpy().astype("<u8").tobytes()
 
 
 def describe(

@@ -78,10 +78,17 @@ def index_ids(core: pd.DataFrame, others: pd.DataFrame | None = None) -> Ids:
     So the core is the first rows and columns of a matrix of users × items.
     """
     others = core.head(0) if others is None else others
-    return Ids(
-        users=_numbered(_core_first(core[USER], others[USER]), USER_INDEX, USER),
-        items=_numbered(_core_first(core[ITEM], others[ITEM]), ITEM_INDEX, ITEM),
-    )
+    return Ids(users_of(core[USER], others[USER]), items_of(core[ITEM], others[ITEM]))
+
+
+def users_of(core: pd.Series, others: pd.Series) -> pd.DataFrame:
+    """Return the users of the core, then of the others, with their indices."""
+    return _numbered(_core_first(core, others), USER_INDEX, USER)
+
+
+def items_of(core: pd.Series, others: pd.Series) -> pd.DataFrame:
+    """Return the items of the core, then of the others, with their indices."""
+    return _numbered(_core_first(core, others), ITEM_INDEX, ITEM)
 
 
 def _core_first(core: pd.Series, others: pd.Series) -> pd.Index:
@@ -116,8 +123,13 @@ def known_indices(ids: pd.DataFrame, column: pd.Series) -> NDArray[np.int32]:
     index_N = _look_up(ids, column)
     if (index_N < 0).any():
         unknown = column[index_N < 0].tolist()[0]
-        raise ValueError(
-            f"{column.name} {unknown!r} is in the ratings but has no index: the files are stale. "
-            "Create them again with `kedro run --from-nodes data_engineering.index_ids`."
-        )
+        raise ValueError(stale(str(column.name), unknown))
     return index_N
+
+
+def stale(name: str, unknown: object) -> str:
+    """Return why an id of the ratings that has no index is an error."""
+    return (
+        f"{name} {unknown!r} is in the ratings but has no index: the files are stale. "
+        "Create them again with `kedro run --from-nodes data_engineering.index_ids`."
+    )

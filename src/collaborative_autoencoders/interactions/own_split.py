@@ -3,6 +3,8 @@
 Dimension key: N rows.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,7 +12,6 @@ from numpy.typing import NDArray
 from collaborative_autoencoders.columns import PART
 
 from .rows import refuse_rows
-from .split_options import TEST, TRAIN, VALIDATION
 
 PARTS = ("train", "validation", "test")
 """The names of the parts by their number."""
@@ -35,27 +36,32 @@ def checked_parts(table: pd.DataFrame) -> pd.Series:
     return pd.Series(parts, index=table.index, name=PART)
 
 
-def own_parts(ratings: pd.DataFrame) -> NDArray[np.int8]:
-    """Return the part of each row as the table gives it: 0 train, 1 validation, 2 test.
-
-        user item part              user item
-           1    5 train      train     1    5
-           1    7 test        test     1    7
-           2    5 validation  validation 2  5
-
-    Raises ValueError if the table has no parts or no row is train.
-    """
-    if PART not in ratings:
+def refuse_no_parts(columns: Collection[str]) -> None:
+    """Raise ValueError if a table with these columns has no parts."""
+    if PART not in columns:
         raise ValueError(
             "split.kind: own needs a part for each row, and the table has none. Set "
             "cleaning.columns.part to its column (`part` if the tables train, validation and test "
             "are joined by partitions.PartitionedDataset)."
         )
+
+
+def own_parts(ratings: pd.DataFrame) -> NDArray[np.int8]:
+    """Return the part of each row as the table gives it: 0 train, 1 validation, 2 test.
+
+    user item part              user item
+       1    5 train      train     1    5
+       1    7 test        test     1    7
+       2    5 validation  validation 2  5
+    """
     # a file may give the categories back in another order
-    parts_N = np.array(pd.Categorical(ratings[PART], categories=PARTS).codes, dtype=np.int8)
-    if not (parts_N == TRAIN).any():
+    return np.array(pd.Categorical(ratings[PART], categories=PARTS).codes, dtype=np.int8)
+
+
+def refuse_no_train(train: int, validation: int, test: int) -> None:
+    """Raise ValueError if a table with so many rows of each part has no train rows."""
+    if not train:
         raise ValueError(
-            f"split.kind: own: no row is train, {(parts_N == VALIDATION).sum():,} are validation "
-            f"and {(parts_N == TEST).sum():,} test. Correct the column of parts, or lower core.k."
+            f"split.kind: own: no row is train, {validation:,} are validation and {test:,} test. "
+            "Correct the column of parts, or lower core.k."
         )
-    return parts_N

@@ -3,13 +3,14 @@
 Row numbers count data rows from 1, without the header.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.columns import ITEM, USER
+from collaborative_autoencoders.columns import ITEM, ROW, USER
 
 NAMES = "names"
 """Key of `attrs`: the raw table's name of each of our columns."""
@@ -27,6 +28,23 @@ READ_AS_TEXT = ("CSV", "Excel")
 """Formats whose `load_args` say how numbers and dates are written."""
 
 
+class BadRows(ValueError):
+    """Error for rows that break a rule. Its message shows the first and says how many there are."""
+
+    def __init__(self, rule: str, positions: Sequence[int], before: str, rows: int, after: str):
+        """Create the error. The message is `before`, the number of rows, and `after`.
+
+        `positions` are those of the rows that it shows.
+        """
+        super().__init__(rule, positions, before, rows, after)  # what a pickle is restored from
+        self.rule, self.positions, self.rows = rule, positions, rows
+        self._before, self._after = before, after
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return f"{self._before}{self.rows:,}{self._after}"
+
+
 def refuse_rows(
     table: pd.DataFrame, name: str, bad_N: NDArray[np.bool_], problem: str, fix: str
 ) -> None:
@@ -38,10 +56,9 @@ def refuse_rows(
     if not bad_N.any():
         return
     position = int(np.argmax(bad_N))
-    raise ValueError(
-        f"{show_row(table, position)}: {name} {plain(table[name].iloc[position])!r} {problem} "
-        f"({int(bad_N.sum()):,} such rows in total). {fix}"
-    )
+    shown = f"{show_row(table, position)}: {name} {plain(table[name].iloc[position])!r}"
+    after = f" such rows in total). {fix}"
+    raise BadRows(f"{name} {problem}", [position], f"{shown} {problem} (", int(bad_N.sum()), after)
 
 
 def show_row(table: pd.DataFrame, position: int) -> str:
@@ -52,7 +69,12 @@ def show_row(table: pd.DataFrame, position: int) -> str:
 
 
 def number_of(table: pd.DataFrame, position: int) -> str:
-    """Return `row 3` for position 2, or `2024-02, row 1` if the table is joined from parts."""
+    """Return `row 3` for position 2, or `2024-02, row 1` if the table is joined from parts.
+
+    A column of row numbers counts instead of the position.
+    """
+    if ROW in table:
+        position = int(table[ROW].iloc[position]) - 1
     for part, rows in table.attrs.get(PARTS, {}).items():
         if position < rows:
             return f"{part}, row {position + 1}"

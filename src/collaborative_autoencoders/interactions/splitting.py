@@ -1,5 +1,6 @@
 """The split into train, validation and test, by the kind that its options name."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -9,15 +10,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 
+from .core import likes_in
 from .ids import Ids, known_indices
-from .own_split import own_parts
+from .own_split import own_parts, refuse_no_parts, refuse_no_train
 from .part import Interactions
 from .row_hash import Digests, digests_of, hash_rows
 from .sparse import INT32_MAX
 from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
-from .time_splits import parts_by_date, parts_by_user_time
+from .time_splits import Dates, dates_of, parts_between, parts_by_user_time
 from .user_order import places_of
-from .user_split import parts_by_users
+from .user_split import parts_by_users, parts_of_users
 
 OTHERS_BY_USERS = (
     "split.kind: users holds out users of the core only, and the table has others. Set "
@@ -57,13 +59,10 @@ def split_interactions(
     core_users, core_items = core_shape or (len(ids.users), len(ids.items))
     in_core_N = (user_index_N < core_users) & (item_index_N < core_items)
     part_N = parts_of(ratings, user_index_N, item_index_N, ids, options, in_core_N)
+    liked_N = in_core_N & likes_in(ratings, like_threshold)
+    order_N = order_of(ratings, user_index_N, item_index_N, ids, options, liked_N)
     ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
     times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
-    order_N = None
-    if times_N is not None:
-        is_like_N = True if ratings_N is None else ratings_N >= np.float32(like_threshold)
-        tie_N = ties_of(ratings, user_index_N, item_index_N, ids, options)
-        order_N = places_of(user_index_N, times_N, tie_N, in_core_N & is_like_N)
     shape = (len(ids.users), len(ids.items))
     if options.kind == "users" and core_shape not in (None, shape):
         raise ValueError(OTHERS_BY_USERS)
@@ -103,31 +102,103 @@ def parts_of(
 
     Raises ValueError if the table lacks what the kind needs, or has parts that it does not read.
     """
+    check_columns(ratings.columns, options)
+    whole = decide(ratings, ids, options)
+    return parts_of_rows(ratings, user_index_N, item_index_N, ids, options, whole, in_core_N)
+
+
+class Whole(NamedTuple):
+    """What the whole table decides about the part of a row."""
+
+    dates: Dates | None = None
+    """Kind date."""
+
+    has_validation: bool = True
+    """Kind own."""
+
+    part_U: NDArray[np.int8] | None = None
+    """Kind users: the part of each user, shape (U,)."""
+
+
+def check_columns(columns: Collection[str], options: SplitOptions) -> None:
+    """Raise ValueError if a table with these columns lacks one, or has parts that are not read."""
     if options.kind == "own":
-        own_N = own_parts(ratings)
-        return _with_validation(own_N, user_index_N, item_index_N, ids, options, in_core_N)
-    if PART in ratings:
+        refuse_no_parts(columns)
+    elif PART in columns:
         raise ValueError(
             f"cleaning.columns.part names a column of parts, and split.kind: {options.kind} does "
             "not read it. Set split.kind: own, or cleaning.columns.part: null."
         )
+    if options.kind in ("date", "last", "time") and TIMESTAMP not in columns:
+        raise ValueError(
+            f"split.kind: {options.kind} needs times, and the table has none. Set "
+            "cleaning.columns.timestamp to its column, or split.kind: hash."
+        )
+
+
+def decide(ratings: pd.DataFrame, ids: Ids, options: SplitOptions) -> Whole:
+    """Return what the whole table decides.
+
+    Raises ValueError if no row or no user would be left for a part.
+    """
+    if options.kind == "own":
+        n_rows_P = np.bincount(own_parts(ratings), minlength=3)
+        refuse_no_train(*n_rows_P)
+        return Whole(has_validation=bool(n_rows_P[VALIDATION]))
+    if options.kind == "users":
+        return Whole(part_U=parts_of_users(ids, options))
+    if options.kind == "date":
+        return Whole(dates=dates_of(as_numbers(ratings[TIMESTAMP]), options))
+    return Whole()
+
+
+def parts_of_rows(
+    ratings: pd.DataFrame,
+    user_index_N: NDArray[np.integer],
+    item_index_N: NDArray[np.integer],
+    ids: Ids,
+    options: SplitOptions,
+    whole: Whole,
+    in_core_N: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int8]:
+    """Return the part of each row, shape (N,), of a table with all rows of some users."""
+    if options.kind == "own":
+        own_N = own_parts(ratings)
+        if whole.has_validation:
+            return own_N
+        return _with_validation(own_N, user_index_N, item_index_N, ids, options, in_core_N)
     if options.kind == "hash":
         return split_parts(user_index_N, item_index_N, ids, options, in_core_N)
     if options.kind == "users":
         held_out = {"test_fraction": 1 - (options.fold_in or 0), "validation_fraction": 0.0}
         share = options.model_copy(update=held_out)
         parts_N = split_parts(user_index_N, item_index_N, ids, share)
-        return parts_by_users(user_index_N, parts_N == TEST, ids, options)
-    if TIMESTAMP not in ratings:
-        raise ValueError(
-            f"split.kind: {options.kind} needs times, and the table has none. Set "
-            "cleaning.columns.timestamp to its column, or split.kind: hash."
-        )
+        assert whole.part_U is not None
+        return parts_by_users(whole.part_U[user_index_N], parts_N == TEST)
     times_N = as_numbers(ratings[TIMESTAMP])
     if options.kind == "date":
-        return parts_by_date(times_N, options)
+        assert whole.dates is not None
+        return parts_between(times_N, whole.dates)
     tie_N = ties_of(ratings, user_index_N, item_index_N, ids, options)
     return parts_by_user_time(user_index_N, times_N, tie_N, options)
+
+
+def order_of(
+    ratings: pd.DataFrame,
+    user_index_N: NDArray[np.integer],
+    item_index_N: NDArray[np.integer],
+    ids: Ids,
+    options: SplitOptions,
+    liked_N: NDArray[np.bool_],
+) -> NDArray[np.float32] | None:
+    """Return the place of each like among its user's likes by time, and 0 for any other row.
+
+    None if the table has no timestamps.
+    """
+    if TIMESTAMP not in ratings:
+        return None
+    tie_N = ties_of(ratings, user_index_N, item_index_N, ids, options)
+    return places_of(user_index_N, as_numbers(ratings[TIMESTAMP]), tie_N, liked_N)
 
 
 def ties_of(
@@ -160,9 +231,7 @@ def _with_validation(
     options: SplitOptions,
     in_core_N: NDArray[np.bool_] | None,
 ) -> NDArray[np.int8]:
-    """Return the parts; without validation rows, a share of the train rows becomes validation."""
-    if (parts_N == VALIDATION).any():
-        return parts_N
+    """Return the parts, with a share of the train rows as validation."""
     train = np.flatnonzero(parts_N == TRAIN)
     no_test = options.model_copy(update={"test_fraction": 0.0})
     in_core = None if in_core_N is None else in_core_N[train]

@@ -3,6 +3,8 @@
 Dimension key: U users, N rows.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,39 +47,59 @@ def parts_by_user_time(
     return parts_N
 
 
-def parts_by_date(times_N: NDArray[np.number], options: SplitOptions) -> NDArray[np.int8]:
+class Dates(NamedTuple):
+    """The first time of the validation part and of the test part, as numbers."""
+
+    validation_from: float
+    test_from: float
+
+
+def parts_between(times_N: NDArray[np.number], dates: Dates) -> NDArray[np.int8]:
     """Return the part of each row by two dates that hold for all users, shape (N,).
 
-        user 0   train   train   train | validation |  test
-        user 1           train   train |            |  test   test
-        user 2                         | validation |  test
-                 ------------- validation_from -- test_from ----> time
+    user 0   train   train   train | validation |  test
+    user 1           train   train |            |  test   test
+    user 2                         | validation |  test
+             ------------- validation_from -- test_from ----> time
+    """
+    parts_N = np.full(len(times_N), TRAIN, dtype=np.int8)
+    parts_N[times_N >= dates.validation_from] = VALIDATION
+    parts_N[times_N >= dates.test_from] = TEST
+    return parts_N
+
+
+def dates_of(times_N: NDArray[np.number], options: SplitOptions) -> Dates:
+    """Return the dates of the options.
 
     A date that is null follows from its fraction: it is the earliest one that leaves at most
     floor(N x fraction) rows for the part. Rows with one timestamp are never in two parts. Raises
     ValueError if validation would not begin before the test part, or no row is left to train on.
     """
     test_from = _from(options.test_from, times_N, len(times_N), options.test_fraction)
-    _refuse_no_validation(options, test_from)
+    refuse_no_validation(options, test_from)
     before_N = times_N < test_from
     pool = int(before_N.sum()) if options.validation_of == "rest" else len(times_N)
     earlier_N = times_N[before_N]
     validation_from = _from(options.validation_from, earlier_N, pool, options.validation_fraction)
-    parts_N = np.full(len(times_N), TRAIN, dtype=np.int8)
-    parts_N[times_N >= validation_from] = VALIDATION
-    parts_N[~before_N] = TEST
-    if not (parts_N == TRAIN).any():
+    dates = Dates(validation_from, test_from)
+    refuse_no_train(dates, times_N.min(), times_N.max())
+    return dates
+
+
+def refuse_no_train(dates: Dates, earliest: float, latest: float) -> None:
+    """Raise ValueError if no time from `earliest` to `latest` is of the train part."""
+    if earliest >= min(dates):
         raise ValueError(
-            f"split.kind: date leaves no row to train on: the times are from {times_N.min()} to "
-            f"{times_N.max()} (dates: seconds since 1970), validation is from {validation_from} "
-            f"and test from {test_from}. Choose later dates, in the unit of the timestamps."
+            f"split.kind: date leaves no row to train on: the times are from {earliest} to "
+            f"{latest} (dates: seconds since 1970), validation is from {dates.validation_from} "
+            f"and test from {dates.test_from}. Choose later dates, in the unit of the timestamps."
         )
-    return parts_N
 
 
-def _refuse_no_validation(options: SplitOptions, test_from: float | int) -> None:
+def refuse_no_validation(options: SplitOptions, test_from: float | int) -> None:
+    """Raise ValueError if validation is to begin at a date that is not before the test part."""
     moment = options.validation_from
-    if moment is None or (seconds_of(moment) if isinstance(moment, str) else moment) < test_from:
+    if moment is None or as_number(moment) < test_from:
         return
     raise ValueError(
         f"split.validation_from: {moment} is not before the test part, which begins at "
@@ -86,12 +108,17 @@ def _refuse_no_validation(options: SplitOptions, test_from: float | int) -> None
     )
 
 
+def as_number(moment: Moment) -> float:
+    """Return a date as seconds since 1970, and a number as it is."""
+    return seconds_of(moment) if isinstance(moment, str) else moment
+
+
 def _from(
     moment: Moment | None, times_N: NDArray[np.number], pool: int, fraction: float
 ) -> float | int:
     """Return a date as a number, or the earliest time with at most a share of the rows after it."""
     if moment is not None:
-        return seconds_of(moment) if isinstance(moment, str) else moment
+        return as_number(moment)
     n_rows = int(floor_share(np.array([pool]), fraction)[0])
     n_rows = min(n_rows, len(times_N))
     if n_rows == 0:

@@ -13,13 +13,8 @@ from .row_hash import digests_of, hash_ids
 from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, sizes_of
 
 
-def parts_by_users(
-    user_index_N: NDArray[np.integer],
-    held_out_N: NDArray[np.bool_],
-    ids: Ids,
-    options: SplitOptions,
-) -> NDArray[np.int8]:
-    """Return the part of each row by its user, shape (N,): strong generalisation.
+def parts_by_users(part_N: NDArray[np.int8], held_out_N: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Return the part of each row, given that of its user, shape (N,): strong generalisation.
 
     Ten users with five rows each, test_fraction 0.2, validation_fraction 0.25 of the rest and
     fold_in 0.6; `held_out_N` marks 1 - 0.6 of each user's rows:
@@ -31,16 +26,15 @@ def parts_by_users(
 
     s is shown: the row is a fold-in row of its part, which a model reads as history. Source: Liang
     et al. 2018, Variational autoencoders for collaborative filtering (WWW).
-
-    Raises ValueError if a fraction above 0 is less than one user.
     """
-    part_U = parts_of_users(ids, options)
-    part_N = part_U[user_index_N]
     return np.where((part_N != TRAIN) & ~held_out_N, part_N + SHOWN, part_N).astype(np.int8)
 
 
 def parts_of_users(ids: Ids, options: SplitOptions) -> NDArray[np.int8]:
-    """Return the part of each user, shape (U,), by the hash of the seed and the raw id."""
+    """Return the part of each user, shape (U,), by the hash of the seed and the raw id.
+
+    Raises ValueError if a fraction above 0 is less than one user.
+    """
     n_users = len(ids.users)
     n_test, n_validation, n_train = sizes_of(np.array([n_users]), options)[0]
     for key, size in (("test_fraction", n_test), ("validation_fraction", n_validation)):
