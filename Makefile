@@ -5,13 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check benchmark viz-site clean
+.PHONY: run test spark-test check benchmark viz-site clean
 
 run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 	$(BIN)/kedro run
 
 test: $(VENV)/.installed-dev  ## the whole test suite
 	env -u PYTHONDONTWRITEBYTECODE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+spark-test: $(VENV)/.installed-spark  ## the tests of Apache Spark, which need Java 17 or 21
+	$(BIN)/python -m pytest -m spark tests/cluster
 
 check: $(VENV)/.installed-dev  ## lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -43,6 +46,10 @@ $(VENV)/.created:
 $(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/.created
 	$(SAY)
 	$(INSTALL) .
+	@touch $@
+
+$(VENV)/.installed-spark: $(VENV)/.installed-dev
+	$(INSTALL) '.[dev,spark]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml requirements.lock | $(VENV)/.created

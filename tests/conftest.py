@@ -4,12 +4,15 @@ import gc
 import os
 import sqlite3
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event
+
+collect_ignore = [] if find_spec("pyspark") else ["cluster"]
 
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests write to stores of their own

@@ -164,7 +164,7 @@ def test_movielens_1m_is_one_line_of_globals_in_each_environment(env):
 
 
 def test_other_environments_use_another_movielens_or_tables_of_their_own():
-    own = ("test", "lastfm", "flixster", "steam")
+    own = ("test", "lastfm", "flixster", "steam", "spark")
     others = set(ENVIRONMENTS) - set(MOVIELENS_1M)
     names = {env: movielens_of(env) for env in others}
     movielens = dict.fromkeys(("base", "d2l", "global-timeline"), "ml-100k")

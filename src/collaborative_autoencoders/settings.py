@@ -32,6 +32,7 @@ from .hooks import (
     OwnDataHook,
     ProgressHook,
     ProjectSession,
+    SparkHook,
     StateHook,
     TuningHook,
     UnseenUsersHook,
@@ -60,6 +61,7 @@ HOOKS = (
     ReproductionHook(),
     MaskingHook(),
     MemoryHook(),
+    SparkHook(),
 )
 
 # ModelRunsHook extends kedro-mlflow's hook. With both enabled, each run would be opened twice.
@@ -73,6 +75,9 @@ SESSION_CLASS = ProjectSession
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    "config_patterns": {
+        "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
+        "spark": ["spark*", "spark*/**"],
+    },
     "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
 }

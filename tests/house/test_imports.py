@@ -25,6 +25,10 @@ FORBIDDEN = {
         "pipelines/training/nodes.py",
         "import mlflow",
     ),
+    "Spark only in the room of the cluster": (
+        "pipelines/data_engineering/nodes.py",
+        "import pyspark",
+    ),
     "No pandas in metrics or models": ("metrics/hits.py", "import pandas"),
 }
 """By the name of each contract: a file, and a line that breaks the contract there."""

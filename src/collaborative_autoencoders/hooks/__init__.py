@@ -9,6 +9,7 @@ from .memory import MemoryHook
 from .own_data import OwnDataHook
 from .progress import ProgressHook
 from .session import ProjectSession
+from .spark import SparkHook
 from .state import StateHook
 from .tracking import ModelRunsHook
 from .tuning import TuningHook
@@ -26,6 +27,7 @@ __all__ = [
     "OwnDataHook",
     "ProgressHook",
     "ProjectSession",
+    "SparkHook",
     "StateHook",
     "TuningHook",
     "UnseenUsersHook",

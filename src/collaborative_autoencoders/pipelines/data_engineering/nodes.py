@@ -17,23 +17,27 @@ from collaborative_autoencoders.interactions import (
 )
 from collaborative_autoencoders.interactions.lookup import Lookup
 
+from .engine import Table, rules_for
+
 logger = logging.getLogger(__name__)
 
 
-def clean_ratings(ratings: pd.DataFrame, options: clean.CleaningOptions) -> dict[str, Any]:
+def clean_ratings(ratings: Table, options: clean.CleaningOptions) -> dict[str, Any]:
     """Rename columns, convert their types and remove duplicates; describe the source."""
-    cleaned = clean.clean_ratings(ratings, options)
-    return {"clean_ratings": cleaned, "data_source": facts.source_of(ratings, cleaned)._asdict()}
+    rules = rules_for(ratings)
+    cleaned = rules.clean_ratings(ratings, options)
+    return {"clean_ratings": cleaned, "data_source": rules.source_of(ratings, cleaned)._asdict()}
 
 
-def keep_core(clean_ratings: pd.DataFrame, options: core.CoreOptions) -> dict[str, Any]:
+def keep_core(clean_ratings: Table, options: core.CoreOptions) -> dict[str, Any]:
     """Keep users and items with at least k likes; report the sizes before and after.
 
     The other ratings are kept apart, for models of ratings.
     """
-    core_ratings, other_ratings, report = core.keep_core(clean_ratings, options)
+    rules = rules_for(clean_ratings)
+    core_ratings, other_ratings, report = rules.keep_core(clean_ratings, options)
     logger.info("%s", report)
-    if counts := core.about_counts(clean_ratings, options):
+    if counts := rules.about_counts(clean_ratings, options):
         logger.warning("%s", counts)
     return {
         "core_ratings": core_ratings,
@@ -42,9 +46,9 @@ def keep_core(clean_ratings: pd.DataFrame, options: core.CoreOptions) -> dict[st
     }
 
 
-def index_ids(core_ratings: pd.DataFrame, other_ratings: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def index_ids(core_ratings: Table, other_ratings: Table) -> dict[str, pd.DataFrame]:
     """Sort the raw ids of users and items, those of the core first. Their position is the index."""
-    users, items = ids.index_ids(core_ratings, other_ratings)
+    users, items = rules_for(core_ratings).index_ids(core_ratings, other_ratings)
     return {"user_ids": users, "item_ids": items}
 
 
@@ -56,8 +60,8 @@ def name_items(
 
 
 def describe_data(
-    core_ratings: pd.DataFrame,
-    other_ratings: pd.DataFrame,
+    core_ratings: Table,
+    other_ratings: Table,
     core_report: dict[str, Any],
     data_source: dict[str, Any],
     core_options: core.CoreOptions,
@@ -68,7 +72,7 @@ def describe_data(
 
     Raises ValueError if a list of k items is longer than the catalogue.
     """
-    data = facts.describe(
+    data = rules_for(core_ratings).describe(
         core_ratings,
         core_options.like_threshold,
         cleaning_options.rating_scale,
@@ -90,20 +94,21 @@ def make_lookup(
 
 
 def split_ratings(
-    core_ratings: pd.DataFrame,
-    other_ratings: pd.DataFrame,
+    core_ratings: Table,
+    other_ratings: Table,
     user_ids: pd.DataFrame,
     item_ids: pd.DataFrame,
     split_options: splitting.SplitOptions,
     core_options: core.CoreOptions,
 ) -> dict[str, Any]:
     """Split the ratings into train, validation and test, each users × items, and report it."""
-    split = splitting.split_interactions(
+    rules = rules_for(core_ratings)
+    split = rules.split_interactions(
         core_ratings,
         ids.Ids(user_ids, item_ids),
         split_options,
         core_options.like_threshold,
-        ids.sizes_of(core_ratings),
+        rules.sizes_of(core_ratings),
         other_ratings,
     )
     if not split.test.ratings.nnz:

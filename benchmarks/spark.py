@@ -1,0 +1,145 @@
+"""Compare data engineering on a Spark cluster of two workers with that of one machine.
+
+    python benchmarks/spark.py [--ratings 5000000 20000000] [--master local-cluster[2,1,1024]]
+
+Each is a `kedro run --pipelines data_engineering` in a process of its own, on the same table of
+benchmarks/large_table.py: `--env ml-32m` with pandas, and `--env spark`. Printed are seconds, CPU
+seconds of all processes, the largest memory of each kind of process (Linux), the exponent of growth
+of the CPU seconds, and whether the test parts are the same, byte by byte. Targets: no worker, the
+Java process and its Python processes together, above 1.5 GB, and an exponent of at most 1.1.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from growth import LARGEST_EXPONENT, exponent
+from run_overhead import ROOT, our_project
+
+LARGEST_GB = 1.5
+ON_ONE = """
+ratings:
+  type: pandas.ParquetDataset
+  filepath: data/01_raw/ratings/ratings.parquet
+"""
+PARAMETERS = """
+cleaning:
+  columns: {user_id: userId, item_id: movieId}
+  rating_scale: {lowest: 0.5}
+"""
+WORKER, DRIVER, EXECUTOR = "worker", "driver", "executor"
+
+
+def project_of(folder: Path, ratings: int, master: str) -> Path:
+    """Return a project with the table as a folder of one file, and both environments."""
+    from large_table import write  # imports pyarrow, which reads the project's settings
+
+    project = our_project(folder / str(ratings))
+    raw = project / "data" / "01_raw" / "ratings"
+    raw.mkdir(parents=True)
+    write(raw / "ratings.parquet", ratings)
+    for env in ("ml-32m", "spark"):
+        (project / "conf" / env / "parameters_of_size.yml").write_text(PARAMETERS)
+    (project / "conf" / "ml-32m" / "catalog_of_size.yml").write_text(ON_ONE)
+    properties = project / "conf" / "spark" / "spark.yml"
+    here = f"spark.executorEnv.PYTHONPATH: {ROOT / 'src'}\n"
+    local = properties.read_text().replace("local[*]", master)
+    properties.write_text(local + here)
+    return project
+
+
+def run(project: Path, env: str) -> dict[str, Any]:
+    """Run data engineering; return its seconds, CPU seconds and memory in GB by kind of process."""
+    command = [sys.executable, "-m", "kedro", "run", "--env", env]
+    command += ["--pipelines", "data_engineering"]
+    environment = os.environ | {"DO_NOT_TRACK": "true", "PYTHONPATH": str(ROOT / "src")}
+    started, gb, cpu = time.perf_counter(), defaultdict(float), {}
+    with (project / f"{env}.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        while process.poll() is None:
+            now: dict[str, float] = defaultdict(float)
+            for pid, name, seconds, size in family(process.pid):
+                now[name] += size
+                cpu[pid] = seconds
+            for name, size in now.items():
+                gb[name] = max(gb[name], size)
+            time.sleep(0.2)
+    if process.returncode:
+        raise SystemExit(f"see {project / f'{env}.log'}")
+    return {"s": time.perf_counter() - started, "cpu": sum(cpu.values()), "gb": dict(gb)}
+
+
+def family(root: int) -> list[tuple[int, str, float, float]]:
+    """Return pid, name, CPU seconds and GB of a process and of all below it.
+
+    An executor and its Python processes have one name.
+    """
+    parents, found = {}, []
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            text = (entry / "cmdline").read_text()
+            (resident,) = (entry / "statm").read_text().split()[1:2]
+        except (OSError, ValueError):
+            continue
+        parents[int(entry.name)] = (int(fields[1]), text, fields, int(resident) * 4096 / 1e9)
+    for pid, (_, _, fields, size) in parents.items():
+        above, name = pid, ""
+        while above in parents and above != root:
+            text = parents[above][1]
+            if "CoarseGrainedExecutorBackend" in text:
+                name = f"{EXECUTOR} {text.partition('--executor-id')[2].split(chr(0))[1]}"
+            elif "org.apache.spark" in text and not name:
+                name = "driver and masters (Java)"
+            above = parents[above][0]
+        if above == root:
+            seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            found.append((pid, name or "kedro run (Python)", seconds, size))
+    return found
+
+
+def same_parts(project: Path) -> bool:
+    """Return whether both environments have the same test part."""
+    files = [project / "data" / "05_model_input" / env / "test.npz" for env in ("ml-32m", "spark")]
+    return files[0].read_bytes() == files[1].read_bytes()
+
+
+def main() -> None:
+    """Measure every size, and end with 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ratings", type=int, nargs="+", default=(5_000_000, 20_000_000))
+    parser.add_argument("--master", default="local-cluster[2,1,1024]")
+    parser.add_argument("--folder", type=Path)
+    given = parser.parse_args()
+    fits, costs = True, {}
+    with TemporaryDirectory() as temporary:
+        for ratings in given.ratings:
+            project = project_of(given.folder or Path(temporary), ratings, given.master)
+            print(f"{ratings:,} ratings", flush=True)
+            for env in ("ml-32m", "spark"):
+                measured = run(project, env)
+                sizes = ", ".join(f"{name} {gb:.2f}" for name, gb in measured["gb"].items())
+                print(
+                    f"  {env}: {measured['s']:.0f} s, {measured['cpu']:.0f} CPU s, GB: {sizes}",
+                    flush=True,
+                )
+            costs[ratings] = measured["cpu"]
+            workers = [gb for name, gb in measured["gb"].items() if name.startswith(EXECUTOR)]
+            fits &= same_parts(project) and max(workers, default=0) <= LARGEST_GB
+            print(f"  the same test part: {same_parts(project)}")
+    if len(costs) > 1:
+        print(f"exponent of growth on Spark: {exponent(costs):.2f}")
+        fits &= exponent(costs) <= LARGEST_EXPONENT
+    sys.exit(0 if fits else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Tables of Apache Spark: the rules of `interactions` on tables that outgrow one machine.
+
+A rule that needs the rows of one user only stands once, in `interactions`: it is applied to shards
+of whole users, each a pandas table. Here is what needs all rows: numbers of rows, counts, the core,
+ids, and dates of the split.
+"""
+
+from .cleaning import clean_ratings
+from .core import about_counts, keep_core, sizes_of
+from .facts import describe, source_of
+from .ids import index_ids
+from .splitting import split_interactions
+
+__all__ = [
+    "about_counts",
+    "clean_ratings",
+    "describe",
+    "index_ids",
+    "keep_core",
+    "sizes_of",
+    "source_of",
+    "split_interactions",
+]

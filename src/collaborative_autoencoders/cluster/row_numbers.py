@@ -1,0 +1,43 @@
+"""The number of each row of a raw table, from 1."""
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from collaborative_autoencoders.columns import ROW
+
+FILE, START, PARTITION, PLACE = "_file", "_start", "_partition", "_place"
+PIECE = [FILE, START, PARTITION]
+
+
+def numbered(table: DataFrame, *columns: Column) -> DataFrame:
+    """Return columns of the table, and the number of each row: files by name, from their first row.
+
+        a.parquet, from byte 0      rows 1 2 3      Pieces of files are counted first, so that each
+        a.parquet, from byte 900    rows 4 5        knows how many rows come before it.
+        b.parquet, from byte 0      rows 6
+
+    A table that is not read from files is numbered in the order of its partitions, which need not
+    be the same in another run.
+    """
+    placed = _placed(table, *columns)
+    pieces = placed.groupBy(*PIECE).agg(F.count("*").alias("rows"), F.min(PLACE).alias("first"))
+    earlier = Window.orderBy(*PIECE).rowsBetween(Window.unboundedPreceding, -1)
+    before = F.coalesce(F.sum("rows").over(earlier), F.lit(0)) - F.col("first")
+    starts = pieces.select(*PIECE, before.alias("before"))
+    row = F.col(PLACE) + F.col("before") + 1
+    joined = placed.join(F.broadcast(starts), on=PIECE).withColumn(ROW, row)
+    return joined.drop(*PIECE, PLACE, "before")
+
+
+def _placed(table: DataFrame, *columns: Column) -> DataFrame:
+    """Return the columns, the piece of a file that each row is from, and the row's place in it."""
+    of_rows = [
+        F.spark_partition_id().alias(PARTITION),
+        F.monotonically_increasing_id().alias(PLACE),
+    ]
+    file, start = F.col("_metadata.file_path"), F.col("_metadata.file_block_start")
+    try:
+        return table.select(*columns, file.alias(FILE), start.alias(START), *of_rows)
+    except AnalysisException:  # not read from files
+        return table.select(*columns, F.lit("").alias(FILE), F.lit(0).alias(START), *of_rows)

@@ -1,0 +1,38 @@
+"""The Spark session of a run."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+ZONE = "spark.sql.session.timeZone"
+
+
+def start_session(properties: Mapping[str, object]) -> SparkSession:
+    """Return a session with these properties, whose times are UTC.
+
+    Workers of this machine use the interpreter of this process. Raises RuntimeError if Java cannot
+    be started.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("collaborative_autoencoders")
+    for name, value in properties.items():
+        builder = builder.config(name, str(value))
+    try:
+        session = builder.config(ZONE, "UTC").getOrCreate()
+    except PySparkRuntimeError as problem:
+        raise RuntimeError(
+            f"Spark does not start: {problem}. It needs Java 17 or 21 (`java -version`; in Debian "
+            "`apt install openjdk-17-jre-headless`)."
+        ) from None
+    session.conf.set(ZONE, "UTC")
+    return session
+
+
+def free_tables() -> None:
+    """Free what `map_shards` has kept; a table that is still used is computed again."""
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        session.catalog.clearCache()

@@ -1,0 +1,44 @@
+"""A run of data engineering with Spark."""
+
+import shutil
+
+import pytest
+from kedro.io import DatasetError
+from projects import new_project, run
+
+from collaborative_autoencoders.datasets.fabricated import FabricatedDataset
+
+pytestmark = pytest.mark.spark
+
+ONE_MACHINE = """
+ratings:
+  type: pandas.ParquetDataset
+  filepath: data/01_raw/ratings/one.parquet
+"""
+FILES = {
+    "05_model_input": ["train.npz", "validation.npz", "test.npz", "split_report.json"],
+    "03_primary": ["user_ids.parquet", "item_ids.parquet", "core_report.json"],
+}
+
+
+def test_a_run_on_spark_writes_the_files_of_one_machine(tmp_path, spark):
+    project = new_project(tmp_path / "project")
+    table = FabricatedDataset(users=60, items=40, seed=1, table="ratings").load()
+    raw = project / "data/01_raw/ratings"
+    raw.mkdir()
+    table.to_parquet(raw / "one.parquet")
+    for env in ("spark", "one"):
+        (project / "conf" / env).mkdir(exist_ok=True)
+        for file in (project / "conf/test").glob("parameters_*.yml"):
+            shutil.copy(file, project / "conf" / env)
+    (project / "conf/one/catalog.yml").write_text(ONE_MACHINE)
+    for env in ("one", "spark"):
+        run(project, env, ["data_engineering"])
+    for folder, names in FILES.items():
+        for name in names:
+            one, other = (project / "data" / folder / env / name for env in ("one", "spark"))
+            assert one.read_bytes() == other.read_bytes(), name
+
+    shutil.rmtree(raw)
+    with pytest.raises(DatasetError, match=r"there is no .*data/01_raw/ratings\. Put the table"):
+        run(project, "spark", ["data_engineering"])

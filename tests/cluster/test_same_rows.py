@@ -1,0 +1,219 @@
+"""Spark's path of data engineering gives the rows, parts, reports and errors of one machine."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from collaborative_autoencoders import cluster
+from collaborative_autoencoders.cluster import dates
+from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting
+from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.interactions.split_report import report_split
+
+pytestmark = pytest.mark.spark
+
+NAMES = {"user_id": "u", "item_id": "i", "rating": "r", "timestamp": "t", "part": None}
+SPLIT = {
+    "kind": "hash",
+    "within": "user",
+    "test_fraction": 0.2,
+    "validation_fraction": 0.2,
+    "validation_of": "rest",
+    "test_last": None,
+    "validation_last": None,
+    "test_from": None,
+    "validation_from": None,
+    "fold_in": None,
+    "ties": "table",
+    "seed": 7,
+}
+CORE = {
+    "min_rating": None,
+    "counts": False,
+    "like_threshold": 4,
+    "k": 3,
+    "user_k": None,
+    "item_k": None,
+    "ratings": "all",
+}
+
+
+def random_table(seed: int, n_rows: int = 2500) -> pd.DataFrame:
+    """Return ratings with duplicates, ties in time, and some users and items with few likes."""
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "u": (rng.random(n_rows) ** 2 * 110).astype(int) - 3,
+            "i": (rng.random(n_rows) ** 2 * 80).astype(int) * 7,
+            "r": rng.integers(1, 11, n_rows) / 2,
+            "t": 10**9 + rng.integers(0, 50, n_rows) * 3600,
+            "p": rng.choice(["train", "train", "dev", "test"], n_rows),
+        }
+    )
+
+
+def with_text_and_dates(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with ids of text, and times that are dates."""
+    user = table["u"].map("user {}".format)
+    item = table["i"].map("žítém-{:03}".format)
+    return table.assign(u=user, i=item, t=pd.to_datetime(table["t"], unit="s"))
+
+
+TABLES = {
+    "integers": (random_table(0), {}),
+    "text": (with_text_and_dates(random_table(1)), {}),
+    "no times": (random_table(2).drop(columns="t"), {"timestamp": None}),
+    "no ratings": (random_table(3).drop(columns="r"), {"rating": None}),
+}
+
+
+class Both:
+    """One table on its way through both engines."""
+
+    def __init__(self, spark, folder: Path, raw: pd.DataFrame, names=None, duplicates="last", **of):
+        self.raw, self.folder = raw, folder / "raw"
+        self.folder.mkdir()
+        half = len(raw) // 3  # Spark reads the larger file first
+        raw[half:].to_parquet(self.folder / "b.parquet", row_group_size=300)
+        raw[:half].to_parquet(self.folder / "a.parquet", row_group_size=300)
+        self.options = cleaning.CleaningOptions.model_validate(
+            {
+                "columns": NAMES | (names or {}),
+                "rating_scale": {"lowest": 0.5, "highest": 5},
+                "duplicates": duplicates,
+            }
+        )
+        self.core_options = core.CoreOptions.model_validate(CORE | of)
+        spark.conf.set("spark.sql.files.maxPartitionBytes", 6000)  # several pieces of one file
+        self.on_spark = spark.read.parquet(self.folder.as_posix())
+
+    def clean(self) -> tuple[pd.DataFrame, Any]:
+        return (
+            cleaning.clean_ratings(self.raw, self.options),
+            cluster.clean_ratings(self.on_spark, self.options),
+        )
+
+    def kept(self) -> tuple[core.Kept, Any]:
+        one, other = self.clean()
+        return core.keep_core(one, self.core_options), cluster.keep_core(other, self.core_options)
+
+
+def rows_of(table, like: pd.DataFrame) -> pd.DataFrame:
+    """Return a Spark table as one of pandas, with the columns, types and order of another."""
+    rows = table.toArrow().to_pandas().sort_values(["user_id", "item_id"], ignore_index=True)
+    return rows[like.columns].astype(like.dtypes.to_dict())
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_cleaned_to_the_same_rows_of_the_same_checksum(spark, tmp_path, name):
+    both = Both(spark, tmp_path, *TABLES[name])
+    one, other = both.clean()
+    pd.testing.assert_frame_equal(rows_of(other, one), one)
+    found = cluster.source_of(both.on_spark, other)
+    assert found == facts.source_of(both.raw, one)._replace(data_set="raw")  # the folder
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"ratings": "core", "min_rating": 2}, {"k": 0, "item_k": 6}, {"k": 6, "user_k": 0}],
+    ids=str,
+)
+def test_the_core_its_report_the_ids_and_the_facts_are_the_same(spark, tmp_path, options):
+    both = Both(spark, tmp_path, *TABLES["text"], **options)
+    one, other = both.kept()
+    assert one.report == other.report
+    assert one.report.rounds
+    pd.testing.assert_frame_equal(rows_of(other.core, one.core), one.core)
+    pd.testing.assert_frame_equal(rows_of(other.others, one.others), one.others)
+    for mine, theirs in zip(
+        ids.index_ids(one.core, one.others),
+        cluster.index_ids(other.core, other.others),
+        strict=True,
+    ):
+        pd.testing.assert_frame_equal(mine, theirs)
+    about = (4, both.options.rating_scale, len(both.raw))
+    assert facts.describe(one.core, *about, one.others) == cluster.describe(
+        other.core, *about, other.others
+    )
+
+
+SPLITS = {
+    "hash": {},
+    "hash of all rows": {"within": "global", "validation_of": "all"},
+    "last": {"kind": "last", "test_last": 1, "validation_last": 2},
+    "time": {"kind": "time"},
+    "time, ties by hash": {"kind": "time", "ties": "hash"},
+    "date": {"kind": "date", "test_from": "2001-09-10", "validation_fraction": 0.1},
+    "date of a share": {"kind": "date", "test_fraction": 0.15},
+    "users": {"kind": "users", "fold_in": 0.7},
+    "own": {"kind": "own"},
+    "own without validation": {"kind": "own"},
+}
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+def test_every_row_is_in_the_same_part_at_the_same_place(spark, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(dates, "FEW", 20)  # the search for a date goes on in a bucket
+    raw, names = TABLES["text" if "date" in kind or kind == "last" else "integers"]
+    if "own" in kind:
+        raw, names = raw.drop_duplicates(["u", "i"], ignore_index=True), {"part": "p"}
+        raw = raw.assign(p=raw["p"].replace("dev", "train")) if "without" in kind else raw
+    of = {"ratings": "core"} if kind == "users" else {}
+    one, other = Both(spark, tmp_path, raw, names, **of).kept()
+    options = splitting.SplitOptions.model_validate(SPLIT | SPLITS[kind])
+    numbered, shape = ids.index_ids(one.core, one.others), ids.sizes_of(one.core)
+    mine = splitting.split_interactions(one.core, numbered, options, 4, shape, one.others)
+    theirs = cluster.split_interactions(other.core, numbered, options, 4, shape, other.others)
+    assert all(part.ratings.nnz for part in mine)
+    assert report_split(mine, options) == report_split(theirs, options)
+    for part in ("validation", "test"):
+        same = [
+            fingerprint(train=each.train, validation=getattr(each, part)) for each in (mine, theirs)
+        ]
+        assert same[0] == same[1]
+
+
+def broken(**changed: Any) -> pd.DataFrame:
+    """Return a table with other values in three rows, given by column."""
+    table = random_table(4).astype({name: object for name in changed if name != "r"})
+    for name, value in changed.items():
+        table.loc[[2400, 700, 1800], name] = value
+    return table
+
+
+@pytest.mark.parametrize(
+    ("raw", "duplicates"),
+    [
+        (broken(r=9.0), "last"),
+        (broken(u=None), "last"),
+        (broken(t=None), "last"),
+        (broken(r=np.nan).assign(i=random_table(4)["i"].map("{}".format)), "last"),
+        (with_text_and_dates(random_table(4)).replace({"i": {"žítém-007": ""}}), "last"),
+        (random_table(4), "refuse"),
+        (random_table(4).drop(columns="r"), "last"),
+        (random_table(4)[:0], "last"),
+    ],
+    ids=["scale", "null", "no time", "no number", "empty", "conflict", "no column", "no rows"],
+)
+def test_bad_rows_are_refused_with_the_same_words(spark, tmp_path, raw, duplicates):
+    both = Both(spark, tmp_path, raw, duplicates=duplicates)
+    found = [pytest.raises(ValueError) for _ in range(2)]
+    with found[0] as one:
+        cleaning.clean_ratings(pd.read_parquet(both.folder), both.options)
+    with found[1] as other:
+        cluster.clean_ratings(both.on_spark, both.options)
+    assert str(one.value) == str(other.value)
+
+
+@pytest.mark.parametrize("options", [{"k": 14}, {"like_threshold": 6}, {"min_rating": 6}], ids=str)
+def test_an_empty_core_is_explained_with_the_same_words(spark, tmp_path, options):
+    both = Both(spark, tmp_path, *TABLES["integers"], **options)
+    one, other = both.clean()
+    with pytest.raises(ValueError) as mine:
+        core.keep_core(one, both.core_options)
+    with pytest.raises(ValueError) as theirs:
+        cluster.keep_core(other, both.core_options)
+    assert str(mine.value) == str(theirs.value)
