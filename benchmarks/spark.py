@@ -31,8 +31,8 @@ ratings:
 PARAMETERS = """
 cleaning:
   columns: {user_id: userId, item_id: movieId}
-  rating_scale: {lowest: 0.5}
 """
+HALF_STARS = "  rating_scale: {lowest: 0.5}\n"  # ml-32m has it
 WORKER, DRIVER, EXECUTOR = "worker", "driver", "executor"
 
 
@@ -45,7 +45,8 @@ def project_of(folder: Path, ratings: int, master: str) -> Path:
     raw.mkdir(parents=True)
     write(raw / "ratings.parquet", ratings)
     for env in ("ml-32m", "spark"):
-        (project / "conf" / env / "parameters_of_size.yml").write_text(PARAMETERS)
+        text = PARAMETERS + (HALF_STARS if env == "spark" else "")
+        (project / "conf" / env / "parameters_of_size.yml").write_text(text)
     (project / "conf" / "ml-32m" / "catalog_of_size.yml").write_text(ON_ONE)
     properties = project / "conf" / "spark" / "spark.yml"
     here = f"spark.executorEnv.PYTHONPATH: {ROOT / 'src'}\n"
@@ -83,7 +84,7 @@ def family(root: int) -> list[tuple[int, str, float, float]]:
     An executor and its Python processes have one name.
     """
     parents, found = {}, []
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             text = (entry / "cmdline").read_text()
