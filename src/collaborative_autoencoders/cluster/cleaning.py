@@ -60,7 +60,7 @@ def clean_shard(
 def _type_of(field: T.StructField, names: dict[str, Name]) -> T.DataType:
     """Return the type of a clean column.
 
-    Raises ValueError if it depends on the values, which only a reading of all rows would tell.
+    Raises ValueError if it depends on the values, which only a pass over all rows would show.
     """
     kind = field.dataType
     if field.name in (USER, ITEM):
