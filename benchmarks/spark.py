@@ -33,7 +33,7 @@ cleaning:
   columns: {user_id: userId, item_id: movieId}
 """
 HALF_STARS = "  rating_scale: {lowest: 0.5}\n"  # ml-32m has it
-WORKER, DRIVER, EXECUTOR = "worker", "driver", "executor"
+EXECUTOR = "executor"
 
 
 def project_of(folder: Path, ratings: int, master: str) -> Path:

@@ -1,5 +1,7 @@
 """The number of each row of a raw table, from 1."""
 
+import logging
+
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -7,6 +9,8 @@ from pyspark.sql import functions as F
 from collaborative_autoencoders.columns import ROW
 
 FILE, START, PARTITION, PLACE = "_file", "_start", "_partition", "_place"
+logger = logging.getLogger(__name__)
+
 PIECE = [FILE, START, PARTITION]
 
 
@@ -39,5 +43,9 @@ def _placed(table: DataFrame, *columns: Column) -> DataFrame:
     file, start = F.col("_metadata.file_path"), F.col("_metadata.file_block_start")
     try:
         return table.select(*columns, file.alias(FILE), start.alias(START), *of_rows)
-    except AnalysisException:  # not read from files
+    except AnalysisException:
+        logger.warning(
+            "the table `ratings` is not read from files, so its rows have no order: set "
+            "split.ties: hash and cleaning.duplicates: refuse, or two runs may differ"
+        )
         return table.select(*columns, F.lit("").alias(FILE), F.lit(0).alias(START), *of_rows)

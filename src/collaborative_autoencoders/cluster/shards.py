@@ -4,9 +4,9 @@ A function of a shard may refuse rows. Its error comes back as a row, so that th
 shards together is the one that a single table would give.
 """
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -39,7 +39,7 @@ def map_shards(table: DataFrame, key: Column, rule: Rule, columns: StructType) -
     found = made.where(F.col(PROBLEM).isNotNull()).select(PROBLEM).collect()
     if found:
         made.unpersist()
-        _refuse([pickle.loads(row[PROBLEM]) for row in found], rule)
+        _refuse([read_problem(row[PROBLEM]) for row in found], rule)
     return made.drop(PROBLEM)
 
 
@@ -59,24 +59,53 @@ def _of_shard(
     except ValueError as error:
         rows = shard.iloc[list(error.positions)] if isinstance(error, BadRows) else shard[:0]
         made = pa.table({field.name: pa.nulls(1, field.type) for field in schema})
-        problem = pa.array([pickle.dumps((error, rows))], pa.binary())
+        problem = pa.array([write_problem(error, rows)], pa.binary())
     yield from made.append_column(PROBLEM, problem).to_batches()
 
 
-def _refuse(found: list[tuple[ValueError, pd.DataFrame]], rule: Rule) -> None:
+class Problem(NamedTuple):
+    """What a shard refuses."""
+
+    message: str
+    rule: str
+    """The rule that its rows break; empty if the error is not of single rows."""
+
+    n_rows: int
+    rows: pd.DataFrame
+    """The rows that the message shows."""
+
+
+def write_problem(error: ValueError, rows: pd.DataFrame) -> bytes:
+    """Return an error of a shard as a stream of Arrow: the rows, and the rest as metadata."""
+    about = {"message": str(error), "rule": "", "n_rows": "0"}
+    if isinstance(error, BadRows):
+        about |= {"rule": error.rule, "n_rows": str(error.rows)}
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **about})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def read_problem(stream: bytes) -> Problem:
+    """Return what `write_problem` has written."""
+    table = pa.ipc.open_stream(stream).read_all()
+    message, rule, n_rows = (
+        table.schema.metadata[name].decode() for name in (b"message", b"rule", b"n_rows")
+    )
+    return Problem(message, rule, int(n_rows), table.to_pandas())
+
+
+def _refuse(problems: list[Problem], rule: Rule) -> None:
     """Raise the error of all shards: the rule is asked which of their rows comes first."""
-    problems = [problem for problem, _ in found]
     for problem in problems:
-        if not isinstance(problem, BadRows):
-            raise problem
-    rows = pd.concat([rows for _, rows in found]).drop_duplicates(ROW)
+        if not problem.rule:
+            raise ValueError(problem.message)
+    rows = pd.concat([problem.rows for problem in problems]).drop_duplicates(ROW)
     try:
         rule(rows.sort_values(ROW, ignore_index=True))
     except BadRows as first:
-        first.rows = sum(
-            problem.rows
-            for problem in problems
-            if isinstance(problem, BadRows) and problem.rule == first.rule
-        )
+        first.rows = sum(problem.n_rows for problem in problems if problem.rule == first.rule)
         raise
-    raise problems[0]
+    raise ValueError(problems[0].message)

@@ -36,7 +36,9 @@ class BadRows(ValueError):
 
         `positions` are those of the rows that it shows.
         """
-        super().__init__(rule, positions, before, rows, after)  # what a pickle is restored from
+        super().__init__(
+            rule, positions, before, rows, after
+        )  # another process restores it from these
         self.rule, self.positions, self.rows = rule, positions, rows
         self._before, self._after = before, after
 
