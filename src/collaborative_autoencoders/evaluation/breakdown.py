@@ -27,12 +27,14 @@ from collaborative_autoencoders.metrics.groups import (
 )
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import METRICS, Lists, at
+from collaborative_autoencoders.threads import map_in_threads
 
 from .evaluate import N_RATINGS, N_RELEVANT, PREDICTED, count_owners, sum_column
 from .lists import table_to_lists
 from .options import EvaluationOptions
 
 Items = NDArray[np.integer]
+Hits = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Row = dict[str, Any]
 
@@ -65,18 +67,20 @@ def break_down(
         return {}, {}
     k, (n_users, n_items) = options.shown_k, test.core_shape
     item_UK, _ = table_to_lists(ranked_items, n_users, max(options.k))
+    hits_UK, owners_I = find_hits(item_UK, test.likes), count_owners(train)
     known = (train, validation, train.fold_in, validation.fold_in, test.fold_in)
     counts = [count_relevant(part.ratings) for part in known if part is not None]
     n_ratings_U = np.sum(counts, axis=0)[:n_users]
     activity = by_activity(user_scores.head(n_users), n_ratings_U, k)
     predicted_ratings = predicted_ratings[predicted_ratings[ITEM_INDEX] < n_items]
-    popularity = by_popularity(item_UK[:, :k], test, predicted_ratings, count_owners(train))
+    first = (item_UK[:, :k], hits_UK[:, :k])
+    popularity = by_popularity(*first, test, predicted_ratings, owners_I)
     breakdown = {
         "k": k,
         "activity": activity,
         "popularity": popularity,
         "lorenz": by_concentration(item_UK[:, :k], n_items),
-        "by_length": by_length(item_UK, test, count_owners(train)),
+        "by_length": by_length(item_UK, hits_UK, test, owners_I),
     }
     return breakdown, flat_names(activity, k) | flat_names(popularity, k)
 
@@ -106,17 +110,20 @@ def by_activity(user_scores: pd.DataFrame, n_ratings_U: Counts, k: int) -> list[
 
 
 def by_popularity(
-    item_UK: Items, test: Interactions, predicted_ratings: pd.DataFrame, owners_I: Counts
+    item_UK: Items,
+    hits_UK: Hits,
+    test: Interactions,
+    predicted_ratings: pd.DataFrame,
+    owners_I: Counts,
 ) -> list[Row]:
     """Return one row each for head, middle and tail: items with a third of the ratings each.
 
-    Recall counts the held-out likes of the group in the given lists. RMSE is over the held-out
-    ratings of the group's items.
+    Recall counts the held-out likes of the group in the given lists, which are the hits. RMSE is
+    over the held-out ratings of the group's items.
     """
     groups = len(POPULARITY_GROUPS)
     third_I = third_of_items(owners_I)
     held_out_UG = relevant_by_group(test.likes, third_I, groups)
-    hits_UK = find_hits(item_UK, test.likes)
     columns: dict[str, NDArray] = {
         "items": count_by_group(third_I, groups),
         "held_out": held_out_UG.sum(axis=0),
@@ -158,7 +165,9 @@ def by_concentration(item_UK: Items, n_items: int) -> dict[str, Any]:
     }
 
 
-def by_length(item_UK: Items, test: Interactions, owners_I: Counts) -> dict[str, list[float]]:
+def by_length(
+    item_UK: Items, hits_UK: Hits, test: Interactions, owners_I: Counts
+) -> dict[str, list[float]]:
     """Return the mean of some list metrics for the first 1, 2, … K places.
 
     Empty if no user has a held-out like.
@@ -167,13 +176,14 @@ def by_length(item_UK: Items, test: Interactions, owners_I: Counts) -> dict[str,
     users_U = np.flatnonzero(n_relevant_U)
     if not len(users_U):
         return {}
-    hits_UK = find_hits(item_UK, test.likes)
     lists = Lists(item_UK[users_U], hits_UK[users_U], n_relevant_U[users_U], owners_I, len(item_UK))
     lengths = range(1, item_UK.shape[1] + 1)
-    return {
-        name: _short([METRICS[name].function(lists.first(k)).mean() for k in lengths])
-        for name in BY_LENGTH
-    }
+
+    def means_of(k: int) -> list[float]:
+        return [METRICS[name].function(lists.first(k)).mean() for name in BY_LENGTH]
+
+    means = zip(*map_in_threads(means_of, lengths), strict=True)
+    return {name: _short(mean_K) for name, mean_K in zip(BY_LENGTH, means, strict=True)}
 
 
 def _rows(groups: tuple[str, ...], columns: dict[str, NDArray]) -> list[Row]:

@@ -111,10 +111,12 @@ def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
 
 def count_owners(train: Interactions) -> NDArray[np.int64]:
     """Return the number of users of the core who rated each of its items in training."""
-    return np.bincount(train.core.ratings.indices, minlength=train.core_shape[1])
+    (n_users, n_items), ratings_UI = train.core_shape, train.ratings
+    # users of the core are the first rows
+    of_users_N = ratings_UI.indices[: ratings_UI.indptr[n_users]]
+    return np.bincount(of_users_N, minlength=n_items)[:n_items]
 
 
-@blas_threads(1)
 def score_lists(
     item_UK: NDArray[np.integer],
     relevant_UI: csr_array,
@@ -129,9 +131,10 @@ def score_lists(
     hits_UK, n_relevant_U = find_hits(item_UK, relevant_UI), count_relevant(relevant_UI)
     lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
     columns = {N_RELEVANT: n_relevant_U}
-    for length in k:
-        for metric in metrics_of("list"):
-            columns[at(metric.name, length)] = metric.function(lists.first(length))
+    with blas_threads(1):
+        for length in k:
+            for metric in metrics_of("list"):
+                columns[at(metric.name, length)] = metric.function(lists.first(length))
     return pd.DataFrame(columns)
 
 

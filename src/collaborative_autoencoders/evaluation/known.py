@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.interactions.part import fingerprint, join_views
 from collaborative_autoencoders.models.model import Fitted, Model
 
 BY_MODEL, BY_POPULARITY = "model", "popularity"
@@ -85,13 +85,16 @@ def histories_for(
     The parts may contain other users than those the model was fitted on.
     """
     view = fitted_model(fitted).learns_from
-    both = seen = train.joined(validation)
+    known = (train, train.fold_in, validation, validation.fold_in)
+    both = [part.seen_by(view) for part in known if part is not None]
     reads_both = fitted.refitted or view == "order"
-    histories = both if reads_both else train.with_fold_in_of(validation)
-    if fold_in is not None:
-        histories, seen = histories.joined(fold_in), both.joined(fold_in)
-    likes_I = count_likes(both.seen_by(view))
-    return Known(histories.view(view), seen.seen_by(view).ratings, likes_I)
+    histories = known if reads_both else (train, train.fold_in, validation.fold_in)
+    # only the views that are read: the times of a part are most of its bytes
+    histories_UI = join_views((*histories, fold_in), view)
+    seen_UI = histories_UI
+    if view != "ratings" or not reads_both:
+        seen_UI = join_views((*both, fold_in and fold_in.seen_by(view)), "ratings")
+    return Known(histories_UI, seen_UI, np.sum([count_likes(part) for part in both], axis=0))
 
 
 def count_likes(part: Interactions) -> NDArray[np.int64]:

@@ -77,8 +77,10 @@ def pieces_by_user(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 def _check_piece(lists: pd.DataFrame) -> None:
     users, ranks, items = (whole_numbers(lists, name) for name in (USER_INDEX, RANK, ITEM_INDEX))
-    order_L = np.lexsort((ranks, users))
-    user_L, rank_L, score_L = users[order_L], ranks[order_L], numbers(lists, SCORE)[order_L]
+    user_L, rank_L, score_L = users, ranks, numbers(lists, SCORE)
+    if not ((users[1:] != users[:-1]) | (ranks[1:] > ranks[:-1])).all():
+        order_L = np.lexsort((ranks, users))
+        user_L, rank_L, score_L = users[order_L], ranks[order_L], score_L[order_L]
     is_next_L = user_L[1:] == user_L[:-1]
     _refuse_user(rank_L[:1] != 1, user_L, "has ranks that are not 1, 2, …")
     expected_L = np.where(is_next_L, rank_L[:-1] + 1, 1)
@@ -86,9 +88,8 @@ def _check_piece(lists: pd.DataFrame) -> None:
     _refuse_user(~np.isfinite(score_L), user_L, "has a score that is not a finite number")
     rises_L = is_next_L & (score_L[1:] > score_L[:-1])
     _refuse_user(rises_L, user_L[1:], "is not ranked by score")
-    by_item_L = np.lexsort((items, users))
-    same_L = (users[by_item_L][1:] == users[by_item_L][:-1]) & (np.diff(items[by_item_L]) == 0)
-    if same_L.any():
+    pair_L = np.sort(users * (items.max(initial=0) + 1) + items)
+    if (pair_L[1:] == pair_L[:-1]).any():
         raise ValueError("a list has a duplicate item")
 
 

@@ -19,7 +19,7 @@ Dimension key: U users, I items, N stored ratings.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Literal, Self
@@ -240,8 +240,7 @@ class Interactions:
 
         Raises ValueError if the parts share a cell or differ in shape.
         """
-        parts = (self, self.fold_in, other, other.fold_in)
-        return reduce(join, (part.view(name) for part in parts if part is not None))
+        return join_views((self, self.fold_in, other, other.fold_in), name)
 
     @property
     def whole(self) -> "Interactions":
@@ -272,6 +271,11 @@ class Interactions:
             self.fold_in,
             None if self.order is None else kept(self.order),
         )
+
+
+def join_views(parts: Iterable[Interactions | None], name: View) -> csr_array:
+    """Return a view of the union of the parts that are not None; see `joined_view`."""
+    return reduce(join, (part.view(name) for part in parts if part is not None))
 
 
 def fingerprint(*, train: Interactions, validation: Interactions) -> str:

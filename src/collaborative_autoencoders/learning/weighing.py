@@ -22,6 +22,7 @@ from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import Lists, Measure
 from collaborative_autoencoders.models.model import RatingModel
 from collaborative_autoencoders.models.stack import Stack
+from collaborative_autoencoders.threads import map_in_threads
 
 from .choosing import choose
 
@@ -87,7 +88,8 @@ def values_of_lists(weighing: Weighing, weights_WM: Floats) -> NDArray[np.float6
     values_WV = np.empty((len(weights_WM), len(users_V)))
     seen_UI = shown.seen_by(stack.learns_from).ratings
     (n_users, n_listed), size = shown.core_shape, rows_at_once(seen_UI.shape[1])
-    for start in range(0, len(users_V), size):
+
+    def weigh(start: int) -> None:
         rows = slice(start, start + size)
         users_B = users_V[rows]
         histories_BI = shown.view(stack.learns_from)[users_B]
@@ -105,6 +107,9 @@ def values_of_lists(weighing: Weighing, weights_WM: Floats) -> NDArray[np.float6
             hits_BK = find_hits(item_BK, held_out_BI)
             lists = Lists(item_BK, hits_BK, n_relevant_B, owners_I, n_users)
             values_WV[candidate, rows] = measure.metric.function(lists)
+
+    for _ in map_in_threads(weigh, range(0, len(users_V), size)):
+        pass
     return values_WV
 
 

@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError
 from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.sparse import csc_array, csr_array
 
-from collaborative_autoencoders.threads import blas_threads
+from collaborative_autoencoders.threads import blas_threads, map_in_threads
 
 from .nearest import blocks_of, bytes_of_block, nearest_items
 
@@ -23,6 +23,9 @@ Positions = NDArray[np.intp]
 MOST_POPULAR = 8_192
 """Items of most likes whose Gram matrix is computed once, if memory allows: half a GiB. They have
 most of the likes, and each is a neighbour of many items."""
+
+COLUMNS_AT_ONCE = 64
+"""Columns that one thread solves for before their weights are stored."""
 
 BYTES_PER_PAIR = 8
 """A pair of popular items."""
@@ -47,8 +50,9 @@ def gib_of_neighbours(items: int, neighbours: int, likes: int) -> float:
     The Gram matrix of popular items is not in it: that takes what is left.
     """
     size = min(neighbours, items - 1) + 1
-    cells = 2 * size**2 * BYTES_PER_CELL + bytes_of_block(items)
-    return (items * size * BYTES_PER_NEIGHBOUR + cells + likes * BYTES_PER_LIKE) / 2**30
+    in_thread = 2 * size**2 * BYTES_PER_CELL + bytes_of_block(items)
+    cells = items * size * BYTES_PER_NEIGHBOUR + blas_threads.number * in_thread
+    return (cells + likes * BYTES_PER_LIKE) / 2**30
 
 
 def gib_of_weights(items: int, neighbours: int) -> float:
@@ -61,7 +65,6 @@ def popular_within(gib: float) -> int:
     return int(min(MOST_POPULAR, (max(0, gib) * 2**30 / BYTES_PER_PAIR) ** 0.5))
 
 
-@blas_threads(1)
 def local_weights(
     scaled_UI: csr_array,
     neighbours: int,
@@ -77,36 +80,30 @@ def local_weights(
     neighbours it is EASE. There is a matrix for each of the penalties λ, with the same stored
     cells; all but the solutions is computed once. The number of `popular` items changes time and
     memory, not the result. The columns are those of `of_items`, in this order, shape (I, S);
-    None means all.
+    None means all. They are solved for in as many threads as products may use.
     Raises LinAlgError if a matrix has no inverse.
     """
     items, columns_UI = scaled_UI.shape[1], scaled_UI.tocsc()
     of_items = np.arange(items) if of_items is None else of_items
-    gram = Gram.of(scaled_UI, columns_UI, popular)
-    norm_I = np.sqrt(np.maximum(columns_UI.power(2).sum(axis=0), 1e-30))
+    solved = Columns(
+        Gram.of(scaled_UI, columns_UI, popular),
+        scaled_UI,
+        np.sqrt(np.maximum(columns_UI.power(2).sum(axis=0), 1e-30)),
+        neighbours,
+        penalties,
+        gammas,
+    )
     ends = np.zeros(len(of_items) + 1, dtype=np.int64)
     # one array for all columns: many small ones would be there twice when they are joined
     most = len(of_items) * (min(neighbours, items - 1) + 1)
     indices, weights_LN = np.empty(most, np.int32), np.empty((len(penalties), most), np.float32)
-    by_cosine = nearest_items(
-        columns_UI,
-        scaled_UI,
-        neighbours,
-        lambda product_C, _, items_C: product_C / norm_I[items_C],
-        of_items,
-    )
-    for place, (item, nearest) in enumerate(zip(of_items, by_cosine, strict=True)):
-        own_S = np.append(nearest.items_K, item)
-        own_S = own_S[np.argsort(gram.rank_I[own_S])]
-        gram_SS, is_own_S, order = gram.above_diagonal(own_S), own_S == item, np.argsort(own_S)
+    some = np.split(of_items, range(COLUMNS_AT_ONCE, len(of_items), COLUMNS_AT_ONCE))
+    columns = (each for block in map_in_threads(solved.of, some) for each in block)
+    for place, (own_S, value_LS) in enumerate(columns):
         ends[place + 1] = ends[place] + len(own_S)
         column = slice(ends[place], ends[place + 1])
-        indices[column] = own_S[order]
-        for penalty, weight_N in zip(penalties, weights_LN, strict=True):
-            value_S = column_of_inverse(gram_SS, is_own_S, penalty)
-            value_S *= -gammas(value_S[is_own_S], penalty)
-            value_S[is_own_S] += 1
-            weight_N[column] = value_S[order]
+        indices[column], weights_LN[:, column] = own_S, value_LS
+    del solved, columns  # the Gram matrix, before the weights are there twice
     return by_row(weights_LN[:, : ends[-1]], indices[: ends[-1]], ends, items)
 
 
@@ -125,6 +122,49 @@ def by_row(
     ]
 
 
+class Columns(NamedTuple):
+    """The columns of I − P diag γ, each of an item and its neighbours."""
+
+    gram: "Gram"
+    rows_UI: csr_array
+    norm_I: Floats
+    neighbours: int
+    penalties: Sequence[float]
+    gammas: Callable[[Floats, float], Floats]
+
+    def of(self, items_B: Positions) -> list[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+        """Return, for each of these items, the items of its column, sorted, and their values.
+
+        They have the shapes (S,) and (L, S).
+        """
+        nearest = nearest_items(
+            self.gram.columns_UI,
+            self.rows_UI,
+            self.neighbours,
+            lambda product_C, _, items_C: product_C / self.norm_I[items_C],
+            items_B,
+        )
+        return [
+            self._column(item, found.items_K)
+            for item, found in zip(items_B.tolist(), nearest, strict=True)
+        ]
+
+    def _column(
+        self, item: int, nearest_K: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        own_S = np.append(nearest_K, np.int32(item))
+        own_S = own_S[np.argsort(self.gram.rank_I[own_S])]
+        gram_SS, is_own_S = self.gram.above_diagonal(own_S), own_S == item
+        value_LS = np.empty((len(self.penalties), len(own_S)), dtype=np.float32)
+        for penalty, kept_S in zip(self.penalties, value_LS, strict=True):
+            value_S = column_of_inverse(gram_SS, is_own_S, penalty)
+            value_S *= -self.gammas(value_S[is_own_S], penalty)
+            value_S[is_own_S] += 1
+            kept_S[:] = value_S
+        order = np.argsort(own_S)
+        return own_S[order], value_LS[:, order]
+
+
 class Gram(NamedTuple):
     """Zᵀ Z for some items at once: looked up for the popular ones, computed for the others."""
 
@@ -141,8 +181,13 @@ class Gram(NamedTuple):
         rank_I[order_I] = np.arange(len(order_I))
         rows_UP, columns_UP = scaled_UI[:, popular_P], columns_UI[:, popular_P]
         popular_PP = np.empty((len(popular_P),) * 2)
-        for start, stop in blocks_of(columns_UP, rows_UP):
-            (columns_UP[:, start:stop].T @ rows_UP).toarray(out=popular_PP[start:stop])
+
+        def multiply(block: tuple[int, int]) -> None:
+            rows = slice(*block)
+            (columns_UP[:, rows].T @ rows_UP).toarray(out=popular_PP[rows])
+
+        for _ in map_in_threads(multiply, blocks_of(columns_UP, rows_UP)):
+            pass
         return cls(columns_UI, rank_I, popular_PP)
 
     def above_diagonal(self, items_S: NDArray[np.int32]) -> Floats:

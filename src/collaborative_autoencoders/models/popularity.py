@@ -36,7 +36,7 @@ class Popularity:
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the number of likes of every item for each user, shape (U, I)."""
-        return np.tile(self.likes_I, (len(users_U), 1))
+        return np.broadcast_to(self.likes_I, (len(users_U), len(self.likes_I)))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the number of likes of every item."""

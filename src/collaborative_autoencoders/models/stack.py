@@ -19,6 +19,9 @@ from .cells import predict_at
 from .ensemble import states_of, within
 from .model import Model, RatingModel, check_state
 
+CELLS_IN_CACHE = 2**16
+"""Cells whose scores are standardized at once, 256 kB: each is read and written several times."""
+
 Floats = NDArray[np.float32]
 Shares = dict[str, Annotated[float, Ge(0)]]
 
@@ -80,15 +83,29 @@ class Stack:
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the weighted sum of the members' scores, shape (U, I)."""
-        return self.add(self.comparable_scores(histories_UI, users_U))
+        total_UI = np.zeros((len(users_U), self.catalogue.items), dtype=np.float32)
+        at_once = max(1, CELLS_IN_CACHE // self.catalogue.items)
+        for weight, member in zip(self.weights_M, self.members.values(), strict=True):
+            if not weight:
+                continue
+            scores_UI = member.score(histories_UI, users_U)
+            for start in range(0, len(users_U), at_once):
+                rows = slice(start, start + at_once)
+                total_UI[rows] += weight * self.comparable(scores_UI[rows])
+        return total_UI
 
     def comparable_scores(
         self, histories_UI: csr_array, users_U: NDArray[np.int64]
     ) -> list[Floats]:
         """Return the scores of each member that `add` adds, shape (U, I)."""
         return [
-            standardized(member.score(histories_UI, users_U)) for member in self.members.values()
+            self.comparable(member.score(histories_UI, users_U)) for member in self.members.values()
         ]
+
+    @staticmethod
+    def comparable(scores_UI: Floats) -> Floats:
+        """Return scores of a member that can be added to those of another."""
+        return standardized(scores_UI)
 
     def add(self, arrays: list[Floats], weights_M: Floats | None = None) -> Floats:
         """Return the weighted sum of arrays, one per member; None means the stack's weights."""
@@ -123,11 +140,10 @@ class Blend(Stack):
     learns_from = "ratings"
     options_class = BlendOptions
 
-    def comparable_scores(
-        self, histories_UI: csr_array, users_U: NDArray[np.int64]
-    ) -> list[Floats]:
-        """Return the scores of each member, which are ratings, shape (U, I)."""
-        return [member.score(histories_UI, users_U) for member in self.members.values()]
+    @staticmethod
+    def comparable(scores_UI: Floats) -> Floats:
+        """Return the scores of a member, which are ratings."""
+        return scores_UI
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the weighted mean of the predicted ratings, within the scale, shape (U, I)."""

@@ -101,26 +101,31 @@ def break_down(
     validation: Interactions,
     test: Interactions,
     evaluation: EvaluationOptions,
+    running: RunningOptions,
 ) -> dict[str, Any]:
     """Break the figures down by activity, popularity, concentration and length of list.
 
     Both results are empty for a model that was left out.
     """
-    if not user_scores.empty:
+    from collaborative_autoencoders.learning.running import running_on
+
+    if user_scores.empty:
+        return {"breakdown": {}, "group_metrics": {}}
+    with running_on(running):
         tables = {"ranked_items": ranked_items, "predicted_ratings": predicted_ratings}
         check_sizes(user_scores, tables, test.shape, evaluation.k)
         check_predictions(predicted_ratings, user_scores, test)
         owners_I, longest = count_owners(train), max(evaluation.k)
         check_scores_of_lists(ranked_items, user_scores, test, owners_I, longest)
-    by_kind, group_metrics = breakdown.break_down(
-        user_scores,
-        ranked_items,
-        predicted_ratings,
-        train=train,
-        validation=validation,
-        test=test,
-        options=evaluation,
-    )
+        by_kind, group_metrics = breakdown.break_down(
+            user_scores,
+            ranked_items,
+            predicted_ratings,
+            train=train,
+            validation=validation,
+            test=test,
+            options=evaluation,
+        )
     return {"breakdown": by_kind, "group_metrics": group_metrics}
 
 
