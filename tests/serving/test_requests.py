@@ -218,6 +218,8 @@ def test_params_that_are_missing_or_null_have_their_defaults():
         ({"n": -5}, "n is -5"),
         ({"n": 2.5}, "n is 2.5"),
         ({"n": True}, "n is True"),
+        ({"explain": -1}, "explain is -1: send an integer of at least 0"),
+        ({"explain": True}, "explain is True"),
         ({"only_items": ["a"]}, "only_items has 'a', and ids must be integers"),
         ({"exclude_items": [None]}, "exclude_items has None"),
         ({"exclude_items": 4}, "exclude_items is 4: send a list"),

@@ -96,6 +96,7 @@ def test_one_request_may_have_rows_of_all_kinds(server, champion):
     [
         {"n": 1},
         {"n": 1000},
+        {"n": 5, "explain": 2},
         {"exclude_seen": False, "n": 40},
         {"exclude_items": ["film-00", "film-03", "film-99"], "n": 40},
         {"only_items": ["film-00", "film-03", "film-05", "film-99"]},
@@ -365,6 +366,7 @@ good_params = st.fixed_dictionaries(
     {},
     optional={
         "n": st.integers(1, 50),
+        "explain": st.integers(0, 3),
         "exclude_seen": st.booleans(),
         "exclude_items": st.lists(films, max_size=4),
         "only_items": st.lists(films, max_size=4),

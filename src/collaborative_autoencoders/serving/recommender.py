@@ -19,12 +19,14 @@ from collaborative_autoencoders.columns import (
     ITEM,
     LIKES,
     RANK,
+    REASONS,
     ROW,
     SCORE,
     SOURCE,
     TITLE,
     UNKNOWN_ITEMS,
     USER,
+    WEIGHT,
 )
 from collaborative_autoencoders.evaluation.known import (
     BY_MODEL,
@@ -32,6 +34,7 @@ from collaborative_autoencoders.evaluation.known import (
     Known,
     fitted_model,
 )
+from collaborative_autoencoders.evaluation.lists import NO_ITEM
 from collaborative_autoencoders.evaluation.ranking import rank_batch
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions.lookup import Lookup
@@ -44,6 +47,7 @@ from collaborative_autoencoders.models.model import Fitted, Model
 from . import stored
 from .answers import Column, of_one_type, table_of
 from .limits import IN_PROCESS, Limits, passed
+from .reasons import reasons_for
 from .requests import BadRequest, IdLookup, Request, Taste, Wanted, excluded_items, read_request
 
 MODEL_FILE, USERS_FILE, ITEMS_FILE = "model.safetensors", "users.parquet", "items.parquet"
@@ -187,30 +191,43 @@ class Recommender:
         """Return the `n` best items for each row: one line per place, best first.
 
         Columns: row (from 0), user_id, rank (from 1), item_id, title, score, source,
-        unknown_items. `source` is `model`, or `popularity` for a user, known or not, without a
-        history that the model can read; the score is then the number of users who like the item. A
-        list is shorter than `n` if fewer items are available.
+        unknown_items, and with `explain` reasons: a list of item_id, title and weight per line (see
+        `reasons.py`), empty in a list by popularity. `source` is `model`, or `popularity` for a
+        user, known or not, without a history that the model can read; the score is then the number
+        of users who like the item. A list is shorter than `n` if fewer items are available.
 
         Raises BadRequest if a row or parameter is not valid, or if the request or its answer passes
         a limit, and Stopped as soon as the client is gone, which is asked before every batch.
         """
+
+        def stop_if_gone() -> None:
+            if is_gone():
+                reason = "the client has left or was answered that the request took too long"
+                raise Stopped(reason)
+
         in_order = self.model.learns_from == "order"
         request = read_request(table, self.user_ids, self.item_ids, self.taste, limits, in_order)
         excluded_I = excluded_items(wanted, self.item_ids) | self.unlisted_I
         k = min(wanted.n, len(self.items))
         lines = len(table) * min(k, int(np.count_nonzero(~excluded_I)))
-        if lines > limits.max_lines:
+        if lines * max(1, wanted.explain) > limits.max_lines:
             what = f"{len(table)} rows of {k} items are up to {lines:,} lines"
             fix = "send fewer rows at once, or a smaller n"
+            if wanted.explain:
+                what, fix = f"{what} with {wanted.explain:,} reasons", f"{fix} or explain"
             raise BadRequest(passed(what, "max_lines", limits, fix))
         size = rows_at_once(len(self.items))
         blocks = []
         for start in range(0, max(1, len(table)), size):
-            if is_gone():
-                raise Stopped("the client has left or was answered that the request took too long")
-            blocks.append(self._rank(request, slice(start, start + size), k, wanted, excluded_I))
-        item_RK, score_RK, by_model_R = map(np.concatenate, zip(*blocks, strict=True))
-        return self._columns(request, item_RK, score_RK, by_model_R)
+            stop_if_gone()
+            rows = slice(start, start + size)
+            blocks.append(self._rank(request, rows, k, wanted, excluded_I, stop_if_gone))
+        *lists, reason_RKN, weight_RKN = map(np.concatenate, zip(*blocks, strict=True))
+        columns = self._columns(request, *lists)
+        if wanted.explain:
+            in_list_RK = lists[0] >= 0
+            columns[REASONS] = self._reasons(reason_RKN[in_list_RK], weight_RKN[in_list_RK])
+        return columns
 
     def _rank(
         self,
@@ -219,8 +236,12 @@ class Recommender:
         k: int,
         wanted: Wanted,
         excluded_I: NDArray[np.bool_],
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
-        """Return items and scores of these rows, shape (B, K), and which rows the model ranks."""
+        stop_if_gone: Callable[[], None],
+    ) -> tuple[NDArray[Any], ...]:
+        """Return items and scores of these rows, shape (B, K), and which rows the model ranks.
+
+        Then the reasons of each place and their weights, both shape (B, K, `explain`).
+        """
         part = request.part(rows)
         users_B, newer_BI = part.users_R, part.history_RI
         history_BI = self._history(part)
@@ -231,7 +252,17 @@ class Recommender:
         if not self.model.reads_histories:
             users_B = np.where(np.diff(newer_BI.indptr) > 0, -1, users_B)
         known = Known(history_BI, seen_BI, self.likes_I)
-        return *rank_batch(self.model, known, users_B, k, excluded_I), known.by_model_U
+        item_BK, score_BK = rank_batch(self.model, known, users_B, k, excluded_I)
+        n_reasons = min(wanted.explain, len(self.items))
+        shape = (len(users_B), k, n_reasons)
+        reason_BKN, weight_BKN = np.full(shape, NO_ITEM, np.int32), np.zeros(shape, np.float32)
+        for row in np.flatnonzero(known.by_model_U) if n_reasons else ():
+            # a list that is shorter than k ends in −1, which is the last item here and not shown
+            history_1I, user = history_BI[[row]], int(users_B[row])
+            reason_BKN[row], weight_BKN[row] = reasons_for(
+                self.model, history_1I, user, item_BK[row], n_reasons, stop_if_gone
+            )
+        return item_BK, score_BK, known.by_model_U, reason_BKN, weight_BKN
 
     def _history(self, part: Request) -> csr_array:
         """Return what the model reads: the stored histories, updated with the newer ratings."""
@@ -270,6 +301,18 @@ class Recommender:
             SOURCE: SOURCES.take(by_model_R.astype(np.intp)[row_L]),
             UNKNOWN_ITEMS: request.unknown_R[row_L],
         }
+
+    def _reasons(self, item_LN: NDArray[np.int32], weight_LN: NDArray[np.float32]) -> Column:
+        """Return the reasons of each line: item_id, title and weight, the largest first."""
+        # lists of Python's own values, which JSON can write
+        of_items = (np.asarray(of_I.take(item_LN.ravel())) for of_I in (self.ids_I, self.titles_I))
+        every = zip(*(values.tolist() for values in (*of_items, weight_LN.ravel())), strict=True)
+        reasons = [dict(zip((ITEM, TITLE, WEIGHT), each, strict=True)) for each in every]
+        column = np.empty(len(item_LN), dtype=object)
+        for line, n_shown in enumerate((item_LN >= 0).sum(axis=1).tolist()):
+            first = line * item_LN.shape[1]
+            column[line] = reasons[first : first + n_shown]
+        return column
 
 
 def with_values(matrix_BI: csr_array, values_N: NDArray[Any]) -> csr_array:

@@ -148,6 +148,7 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
         ParamSpec("exclude_seen", "boolean", defaults.exclude_seen),
         ParamSpec("exclude_items", ids, list(defaults.exclude_items), (-1,)),
         ParamSpec("only_items", ids, list(defaults.only_items), (-1,)),
+        ParamSpec("explain", "long", defaults.explain),
     ]
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(AnyType(), name, required=False) for name in (USER, HISTORY, RATINGS)

@@ -8,12 +8,14 @@ from collaborative_autoencoders.columns import (
     ITEM,
     RANK,
     RATINGS,
+    REASONS,
     ROW,
     SCORE,
     SOURCE,
     TITLE,
     UNKNOWN_ITEMS,
     USER,
+    WEIGHT,
 )
 from collaborative_autoencoders.evaluation.known import BY_MODEL, BY_POPULARITY
 from collaborative_autoencoders.markdown import table
@@ -69,17 +71,20 @@ def row_table(recommender: Recommender) -> str:
 
 def line_schema(recommender: Recommender) -> dict[str, Any]:
     """Return the JSON Schema of a line of an answer: one place of the list of one row."""
+    item = {ITEM: {"type": NAMES[recommender.item_ids.kind]}, TITLE: {"type": "string"}}
+    weight = {WEIGHT: {"type": "number", "exclusiveMinimum": 0}}
+    reason = {"type": "object", "properties": item | weight, "required": [*item, *weight]}
     types: dict[str, dict[str, Any]] = {
         ROW: {"type": "integer", "minimum": 0},
         USER: {"type": [NAMES[recommender.user_ids.kind], "null"]},
         RANK: {"type": "integer", "minimum": 1},
-        ITEM: {"type": NAMES[recommender.item_ids.kind]},
-        TITLE: {"type": "string"},
+        **item,
         SCORE: {"type": "number"},
         SOURCE: {"type": "string", "enum": [BY_MODEL, BY_POPULARITY]},
         UNKNOWN_ITEMS: {"type": "integer", "minimum": 0},
     }
-    return {"type": "object", "properties": types, "required": [*types]}
+    reasons = {REASONS: {"type": "array", "items": reason, "description": "with `explain` only"}}
+    return {"type": "object", "properties": types | reasons, "required": [*types]}
 
 
 def params_schema(recommender: Recommender) -> dict[str, Any]:
@@ -91,6 +96,7 @@ def params_schema(recommender: Recommender) -> dict[str, Any]:
         "exclude_seen": {"type": "boolean", "default": defaults.exclude_seen},
         "exclude_items": ids,
         "only_items": ids,
+        "explain": {"type": "integer", "minimum": 0, "default": defaults.explain},
     }
     return {"type": "object", "properties": types, "additionalProperties": False}
 

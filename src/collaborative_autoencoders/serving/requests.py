@@ -46,6 +46,8 @@ class Wanted(NamedTuple):
     """Raw ids that are excluded from every list; unknown ids are ignored."""
     only_items: Sequence[Any] = ()
     """Raw ids that lists are limited to; unknown ids are ignored. Empty: the whole catalogue."""
+    explain: int = 0
+    """Maximum number of items of the history that are named as reasons for each item."""
 
 
 class IdLookup(NamedTuple):
@@ -311,8 +313,10 @@ def wanted_of(params: Mapping[str, Any], items: IdLookup) -> Wanted:
     """
     given = {name: params[name] for name in Wanted._fields if params.get(name) is not None}
     wanted = Wanted(**given)
-    if isinstance(wanted.n, bool) or not isinstance(wanted.n, int | np.integer) or wanted.n < 1:
-        raise BadRequest(f"n is {shortened(wanted.n)}: send an integer of at least 1")
+    for name, least in (("n", 1), ("explain", 0)):
+        value = getattr(wanted, name)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise BadRequest(f"{name} is {shortened(value)}: send an integer of at least {least}")
     for name in ("exclude_items", "only_items"):
         for raw in list_in(given.get(name), name):
             checked_id(raw, items.kind, name, "")
