@@ -1,5 +1,7 @@
 """Users whom the fit has not seen: by hand, against a general minimiser, and in the models."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from checkerboard import checkerboard
@@ -84,6 +86,7 @@ def test_a_user_is_folded_in_alone_as_among_others():
     assert np.array_equal(among[[1]], fold_in(targets[[1]], vectors, penalty))
 
 
+@cache
 def rating_model(name, **changes):
     options = options_of(name, **changes)
     return fit_model(options, True, RUNNING, WORLD.catalogue, **WORLD.parts).fitted.model

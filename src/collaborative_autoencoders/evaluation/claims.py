@@ -11,7 +11,14 @@ from pandas.api import types
 
 from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.metrics.intervals import Bounds
-from collaborative_autoencoders.metrics.table import METRICS, Measure, at, measure, metrics_of
+from collaborative_autoencoders.metrics.table import (
+    METRICS,
+    Measure,
+    at,
+    measure,
+    measure_if_known,
+    metrics_of,
+)
 
 from .averages import mean_of_users
 from .differences import DIFFERENCE, HIGH, LOW, METRIC, OTHER, VERDICT, verdict_of
@@ -81,10 +88,8 @@ def is_of_lists(name: str) -> bool:
 
 def metric_of(name: str) -> str | None:
     """Return the metric of a figure, such as `ndcg` of `unseen_ndcg_at_10`; None for others."""
-    try:
-        return measure(re.sub(BESIDES_A_METRIC, "", name)).metric.name
-    except ValueError:
-        return None
+    found = measure_if_known(re.sub(BESIDES_A_METRIC, "", name))
+    return None if found is None else found.metric.name
 
 
 def check_means(

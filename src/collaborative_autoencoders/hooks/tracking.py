@@ -38,6 +38,7 @@ from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
 from collaborative_autoencoders.tracking.logged import (
     PARAMETERS,
+    as_yaml,
     flatten,
     log_metrics,
     log_parameters,
@@ -106,7 +107,7 @@ class ModelRunsHook(MlflowHook):
         self._process = os.getpid()  # a worker has the number of the process that closes the runs
         self._nodes_left: Counter[str | None] = Counter()
         self._about: dict[str, str] = {}
-        self._parameters: dict[str, Any] = {}
+        self._parameters = ""
         self._protocol: dict[str, Any] = {}
         self._headline: tuple[str, ...] = ()
         if self._former_handler is not None:
@@ -176,10 +177,10 @@ class ModelRunsHook(MlflowHook):
             self._nodes_left = Counter(model_of(node) for node in pipeline.nodes)
         close_abandoned(self.run_id, self._store)
         self._handle_termination()
-        self._parameters = self._context.config_loader["parameters"]
+        self._parameters = as_yaml(mask_values(self._context.config_loader["parameters"]))
         self._protocol = protocol_of(self._context.params)  # validated, as nodes get them
         self._headline = headline_of(self._context.params)
-        mlflow.log_dict(mask_values(self._parameters), PARAMETERS)
+        mlflow.log_text(self._parameters, PARAMETERS)
 
     def _open_parent(self, run_params: dict[str, Any]) -> None:
         """Open the parent run, tagged from its first moment, or join the run that is open.
@@ -308,7 +309,7 @@ class ModelRunsHook(MlflowHook):
     def _start_child(self, model: str) -> str:
         """Start the run of a model, make it active in this thread and return its id."""
         mlflow.start_run(run_name=model, nested=True, parent_run_id=self.run_id, tags=self._about)
-        mlflow.log_dict(mask_values(self._parameters), PARAMETERS)
+        mlflow.log_text(self._parameters, PARAMETERS)
         self._describe_protocol()
         members = MODELS[model].members
         log_parameters(_active(), {name: self._context.params[name] for name in members})

@@ -220,17 +220,35 @@ def measure(name: str) -> Measure:
 
     Raises ValueError, with the closest known name, if the name is unknown.
     """
-    found = re.fullmatch(r"(.+?)(?:_at_([1-9]\d*))?", name)
-    base, k = (found[1], found[2]) if found else (name, None)
+    found = measure_if_known(name)
+    if found is not None:
+        return found
+    base, k = base_and_length(name)
     metric = METRICS.get(base)
-    if metric is not None and (k is None) == (metric.of == "ratings"):
-        return Measure(metric, None if k is None else int(k))
     known = {
         m.name: m.name if m.of == "ratings" else at(m.name, int(k or 10)) for m in METRICS.values()
     }
     closest = [known[base]] if metric else get_close_matches(name, known.values(), n=1)
     hint = f" did you mean {closest[0]!r}?" if closest else ""
     raise ValueError(f"unknown metric {name!r};{hint} known metrics: {', '.join(known.values())}")
+
+
+def measure_if_known(name: str) -> Measure | None:
+    """Return the metric and the list length of a reported name; None if the name is unknown.
+
+    No closest name is looked for, which takes a millisecond: stored tables have other columns too.
+    """
+    base, k = base_and_length(name)
+    metric = METRICS.get(base)
+    if metric is None or (k is None) != (metric.of == "ratings"):
+        return None
+    return Measure(metric, None if k is None else int(k))
+
+
+def base_and_length(name: str) -> tuple[str, str | None]:
+    """Return `ndcg` and `10` of `ndcg_at_10`; the name and None if it has no length."""
+    found = re.fullmatch(r"(.+?)(?:_at_([1-9]\d*))?", name)
+    return (found[1], found[2]) if found else (name, None)
 
 
 def measure_of_users(name: str) -> Measure:

@@ -37,6 +37,14 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(inner, f"{prefix}.{key}" if prefix else key)
 
 
+def as_yaml(parameters: dict[str, Any]) -> str:
+    """Return the content of `parameters.yml`, as `mlflow.log_dict` would write it.
+
+    Every model's run gets the same text, and making it takes a tenth of a second.
+    """
+    return yaml.dump(parameters, indent=2, default_flow_style=False)
+
+
 def log_parameters(run_id: str, parameters: dict[str, Any]) -> None:
     """Log nested parameters under dotted names, in one call; None is written as `null`.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from mlflow.entities import Run
 
-from collaborative_autoencoders.metrics.table import measure
+from collaborative_autoencoders.metrics.table import measure, measure_if_known
 
 FIT_SECONDS = "fit_seconds"
 CURVE = "curve"
@@ -44,9 +44,8 @@ def logged_name(name: str, headline: Collection[str] = ()) -> str:
     for group, form in GROUPS:
         if re.fullmatch(form, name):
             return f"{group}/{name}"
-    try:
-        found = measure(name)
-    except ValueError:
+    found = measure_if_known(name)
+    if found is None:
         return f"counts/{name}"
     if found.k is None:
         return name
