@@ -2,9 +2,10 @@
 
 A rule that needs the rows of one user only stands once, in `interactions`: it is applied to shards
 of whole users, each a pandas table. Here is what needs all rows: numbers of rows, counts, the core,
-ids, and dates of the split.
+ids, and dates of the split. Recommendations are batches of users that workers compute.
 """
 
+from .batches import compute_on_workers, summarise
 from .cleaning import clean_ratings
 from .core import about_counts, keep_core, sizes_of
 from .facts import describe, source_of
@@ -14,10 +15,12 @@ from .splitting import split_interactions
 __all__ = [
     "about_counts",
     "clean_ratings",
+    "compute_on_workers",
     "describe",
     "index_ids",
     "keep_core",
     "sizes_of",
     "source_of",
     "split_interactions",
+    "summarise",
 ]
