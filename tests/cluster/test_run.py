@@ -1,4 +1,4 @@
-"""A run of data engineering with Spark."""
+"""A run with Spark, from the ratings to the leaderboard."""
 
 import shutil
 
@@ -15,9 +15,16 @@ ratings:
   type: pandas.ParquetDataset
   filepath: data/01_raw/ratings/one.parquet
 """
+ENGINE = "evaluation:\n  engine: spark"
+TABLES = ("user_scores.parquet", "group_metrics.json", "breakdown.json")
 FILES = {
     "05_model_input": ["train.npz", "validation.npz", "test.npz", "split_report.json"],
     "03_primary": ["user_ids.parquet", "item_ids.parquet", "core_report.json"],
+    "08_reporting": [
+        *(f"{model}/{name}" for model in ("bias", "autorec") for name in TABLES),
+        "differences.csv",
+        "groups.csv",
+    ],
 }
 
 
@@ -31,9 +38,11 @@ def test_a_run_on_spark_writes_the_files_of_one_machine(tmp_path, spark):
         (project / "conf" / env).mkdir(exist_ok=True)
         for file in (project / "conf/test").glob("parameters_*.yml"):
             shutil.copy(file, project / "conf" / env)
+    of_evaluation = project / "conf/spark/parameters_evaluation.yml"
+    of_evaluation.write_text(of_evaluation.read_text().replace("evaluation:", ENGINE))
     (project / "conf/one/catalog.yml").write_text(ONE_MACHINE)
     for env in ("one", "spark"):
-        run(project, env, ["data_engineering"])
+        run(project, env, ["rating"])
     for folder, names in FILES.items():
         for name in names:
             one, other = (project / "data" / folder / env / name for env in ("one", "spark"))

@@ -26,6 +26,7 @@ RAW_OPTIONS = {
     "batch_size": 2,
     "bootstrap_resamples": 50,
     "seed": 0,
+    "engine": "one_machine",
 }
 
 

@@ -126,3 +126,12 @@ def test_a_perfect_list_is_worth_exactly_one_whatever_the_number_of_held_out_ite
     values_U = metric(hits_UK, n_relevant_U)
     assert values_U.max() <= 1
     assert values_U == pytest.approx(np.ones(len(values_U)))
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_score_does_not_depend_on_the_users_beside(name):
+    hits_UK = np.random.default_rng(0).random((500, 20)) < 0.2
+    n_relevant_U = hits_UK.sum(axis=1)
+    pieces = [slice(start, start + 3) for start in range(0, 500, 3)]
+    alone = [of_hits(name, hits_UK[piece], n_relevant_U[piece]) for piece in pieces]
+    np.testing.assert_array_equal(np.concatenate(alone), of_hits(name, hits_UK, n_relevant_U))

@@ -2,22 +2,30 @@
 
 A rule that needs the rows of one user only stands once, in `interactions`: it is applied to shards
 of whole users, each a pandas table. Here is what needs all rows: numbers of rows, counts, the core,
-ids, and dates of the split.
+ids, and dates of the split. Recommendations and evaluations are of batches of users, which workers
+compute.
 """
 
+from .batches import compute_on_workers, summarise
 from .cleaning import clean_ratings
 from .core import about_counts, keep_core, sizes_of
+from .evaluating import as_tables, evaluate_on_workers, recommended_at
 from .facts import describe, source_of
 from .ids import index_ids
 from .splitting import split_interactions
 
 __all__ = [
     "about_counts",
+    "as_tables",
     "clean_ratings",
+    "compute_on_workers",
     "describe",
+    "evaluate_on_workers",
     "index_ids",
     "keep_core",
+    "recommended_at",
     "sizes_of",
     "source_of",
     "split_interactions",
+    "summarise",
 ]

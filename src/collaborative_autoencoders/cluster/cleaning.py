@@ -33,13 +33,13 @@ def clean_ratings(table: DataFrame, options: CleaningOptions) -> DataFrame:
     """
     names = options.columns.named
     check_columns(table.columns, names)
+    if table.isEmpty():
+        raise ValueError(NO_ROWS)
     raw = [F.col(f"`{theirs}`").alias(ours) for ours, theirs in names.items()]
     ratings = numbered(table, *raw)
     columns = T.StructType(
         [T.StructField(field.name, _type_of(field, names)) for field in ratings.schema]
     )
-    if ratings.isEmpty():
-        raise ValueError(NO_ROWS)
     rule = partial(clean_shard, options=options, names=names)
     return map_shards(ratings, F.col(USER), rule, columns)
 

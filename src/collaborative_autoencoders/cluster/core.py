@@ -9,7 +9,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from collaborative_autoencoders.columns import ITEM, RATING, USER
@@ -24,6 +24,8 @@ from collaborative_autoencoders.interactions.core import (
     more_likes,
 )
 
+IN_CORE = "_in_core"
+
 
 class Kept(NamedTuple):
     """The ratings among the users and items of the core, the other ratings, and a report."""
@@ -35,6 +37,7 @@ class Kept(NamedTuple):
 
 class _Remaining(NamedTuple):
     likes: DataFrame
+    n_likes: int
     rounds: int
 
 
@@ -47,22 +50,20 @@ def keep_core(ratings: DataFrame, options: CoreOptions) -> Kept:
         ratings = ratings.where(F.col(RATING) >= F.lit(options.min_rating).cast("float"))
     if options.counts:
         ratings = ratings.drop(RATING)
-    likes = checkpoint(likes_in(ratings, options.like_threshold).repartition(USER))
-    n_ratings, n_likes = ratings.count(), likes.count()
-    if not n_likes:
-        highest = ratings.agg(F.max(RATING)).collect()[0][0] if n_ratings else None
-        raise ValueError(empty_core(n_ratings, 0, options, more_likes(highest)))
-    likes_left, rounds = _peel(likes, options.likes_needed)
-    if likes_left.isEmpty():
-        largest_k = _largest_k(likes, max(options.likes_needed))
+    before = size_of(ratings, options.like_threshold)
+    if not before["likes"]:
+        highest = ratings.agg(F.max(RATING)).collect()[0][0] if before["ratings"] else None
+        raise ValueError(empty_core(before["ratings"], 0, options, more_likes(highest)))
+    likes = kept(likes_in(ratings, options.like_threshold).repartition(USER))
+    remaining = _peel(likes, before["likes"], options.likes_needed)
+    if not remaining.n_likes:
+        largest_k = _largest_k(likes, before["likes"], max(options.likes_needed))
         fix = lower_k(largest_k, options)
-        raise ValueError(empty_core(n_ratings, n_likes, options, fix))
-    core, others = _divided(ratings, likes_left, options)
-    before = TableSize.of(*sizes_of(ratings), n_ratings, n_likes)
-    after = TableSize.of(
-        *sizes_of(core), core.count(), likes_in(core, options.like_threshold).count()
-    )
-    return Kept(core, others, CoreReport(before, after, rounds))
+        raise ValueError(empty_core(before["ratings"], before["likes"], options, fix))
+    core, others = _divided(ratings, remaining.likes, options)
+    after = size_of(core, options.like_threshold)
+    sizes = [TableSize.of(**size.asDict()) for size in (before, after)]
+    return Kept(core, others, CoreReport(sizes[0], sizes[1], remaining.rounds))
 
 
 def about_counts(ratings: DataFrame, options: CoreOptions) -> str | None:
@@ -83,41 +84,56 @@ def likes_in(ratings: DataFrame, like_threshold: float) -> DataFrame:
     return ratings.select(USER, ITEM)
 
 
+def size_of(ratings: DataFrame, like_threshold: float) -> Row:
+    """Return the numbers of users, items, ratings and likes of a table, counted in one pass."""
+    liked = F.lit(True)
+    if RATING in ratings.columns:
+        liked = F.col(RATING) >= F.lit(like_threshold).cast("float")
+    counts = {"ratings": F.count("*"), "likes": F.count_if(liked)}
+    for name, column in (("users", USER), ("items", ITEM)):
+        counts[name] = F.count_distinct(column)
+    return ratings.agg(*(count.alias(name) for name, count in counts.items())).collect()[0]
+
+
 def sizes_of(ratings: DataFrame) -> tuple[int, int]:
     """Return the number of users and of items in a table."""
-    return ratings.select(USER).distinct().count(), ratings.select(ITEM).distinct().count()
+    users, items = ratings.agg(F.count_distinct(USER), F.count_distinct(ITEM)).collect()[0]
+    return users, items
 
 
-def checkpoint(table: DataFrame) -> DataFrame:
-    """Return the table, computed and kept on the disks of the workers, without its past."""
-    return table.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
+def kept(table: DataFrame) -> DataFrame:
+    """Return the table, kept on the disks of the workers when it is first computed."""
+    return table.persist(StorageLevel.DISK_ONLY)
 
 
-def _peel(likes: DataFrame, likes_needed: tuple[int, int]) -> _Remaining:
+def _peel(likes: DataFrame, n_likes: int, likes_needed: tuple[int, int]) -> _Remaining:
     """Return the likes that remain, and the number of rounds that removed some."""
-    rounds, n_likes = 0, likes.count()
+    of_user, of_item = likes_needed
+    rounds = 0
     while n_likes:
-        left = likes
-        for name, needed in zip((USER, ITEM), likes_needed, strict=True):
-            few = likes.groupBy(name).count().where(F.col("count") < needed).select(name)
-            left = left.join(F.broadcast(few) if name == ITEM else few, name, "left_anti")
-        left = checkpoint(left)
+        few = likes.groupBy(ITEM).count().where(F.col("count") < of_item)
+        count = F.count("*").over(Window.partitionBy(USER))
+        left = likes.withColumn("count", count).where(F.col("count") >= of_user).drop("count")
+        # without its past, or the plan of a round would have those of all rounds before it
+        left = left.join(F.broadcast(few), ITEM, "left_anti").localCheckpoint(
+            eager=False, storageLevel=StorageLevel.DISK_ONLY
+        )
         n_left = left.count()
         if n_left == n_likes:
             break
         likes, n_likes, rounds = left, n_left, rounds + 1
-    return _Remaining(likes, rounds)
+    return _Remaining(likes, n_likes, rounds)
 
 
-def _largest_k(likes: DataFrame, k: int) -> int:
+def _largest_k(likes: DataFrame, n_likes: int, k: int) -> int:
     """Return the largest number of likes below k that some users and items have."""
     leaves_some, leaves_none = 1, k
     while leaves_none - leaves_some > 1:
         k = (leaves_some + leaves_none) // 2
-        if _peel(likes, (k, k)).likes.isEmpty():
-            leaves_none = k
-        else:
+        if _peel(likes, n_likes, (k, k)).n_likes:
             leaves_some = k
+        else:
+            leaves_none = k
     return leaves_some
 
 
@@ -132,7 +148,9 @@ def _divided(
             remain = likes.select(name).distinct().withColumn(mark, F.lit(True))
             marked = marked.join(F.broadcast(remain) if name == ITEM else remain, name, "left")
             marks.append(F.col(mark).isNotNull())
-    in_core = reduce(Column.__and__, marks, F.lit(True))
-    is_other = ~in_core if options.ratings == "all" and RATING in ratings.columns else F.lit(False)
-    core, others = (marked.where(rows).select(*ratings.columns) for rows in (in_core, is_other))
+    in_core = reduce(Column.__and__, marks, F.lit(True)).alias(IN_CORE)
+    marked = kept(marked.select(*ratings.columns, in_core))  # it is read to be counted and saved
+    is_core, has_others = F.col(IN_CORE), options.ratings == "all" and RATING in ratings.columns
+    is_other = ~is_core if has_others else F.lit(False)
+    core, others = (marked.where(rows).drop(IN_CORE) for rows in (is_core, is_other))
     return core, others

@@ -19,7 +19,7 @@ from collaborative_autoencoders.interactions.facts import (
     refuse_outside,
 )
 
-from .core import likes_in, sizes_of
+from .core import size_of
 
 
 def source_of(raw: DataFrame, clean: DataFrame) -> Source:
@@ -37,7 +37,9 @@ def checksum_of(clean: DataFrame) -> str:
     """
     digest = hashlib.sha256()
     in_order = clean.drop(ROW).orderBy(USER, ITEM)
-    for row in in_order.mapInArrow(_hashes, "hashes binary").toLocalIterator(True):
+    # kept, because the driver asks for one partition after the other
+    hashes = in_order.mapInArrow(_hashes, "hashes binary").localCheckpoint()
+    for row in hashes.toLocalIterator():
         digest.update(row["hashes"])
     return digest.hexdigest()
 
@@ -56,32 +58,39 @@ def describe(
     others: DataFrame,
 ) -> DataFacts:
     """Return the size of the table and its rating scale: as declared, else as observed."""
-    ratings = core.unionByName(others)
-    lowest, highest = None, None
-    if rated := RATING in core.columns:
-        lowest, highest = ratings.agg(F.min(RATING), F.max(RATING)).collect()[0]
-        if scale is not None:
-            refuse_outside(pd.Series([lowest, highest]), scale)
-            lowest, highest = scale.lowest, scale.highest
-    (core_users, core_items), (users, items) = sizes_of(core), sizes_of(ratings)
-    n_ratings = ratings.count()
+    ratings, rated = core.unionByName(others), RATING in core.columns
+    wanted = {"users": F.count_distinct(USER), "items": F.count_distinct(ITEM)}
+    wanted["ratings"] = F.count("*")
+    if rated:
+        wanted |= {"lowest": F.min(RATING), "highest": F.max(RATING)}
+    if TIMESTAMP in core.columns:
+        wanted["moments"] = F.count_distinct(USER, TIMESTAMP)
+    found = ratings.agg(*(each.alias(name) for name, each in wanted.items())).collect()[0].asDict()
+    lowest, highest = found.get("lowest"), found.get("highest")
+    if rated and scale is not None:
+        refuse_outside(pd.Series([lowest, highest]), scale)
+        lowest, highest = scale.lowest, scale.highest
+    users, items, n_ratings = (found[name] for name in ("users", "items", "ratings"))
+    of_core = size_of(core, like_threshold)
     return DataFacts(
         rated=rated,
         users=users,
         items=items,
         ratings=n_ratings,
-        likes=likes_in(core, like_threshold).count(),
+        likes=of_core["likes"],
         density=n_ratings / (users * items),
         lowest_rating=lowest,
         highest_rating=highest,
-        tied_share=_tied_share(ratings, n_ratings) if TIMESTAMP in core.columns else None,
+        tied_share=_tied_share(n_ratings, found.get("moments")),
         ratings_before_core=ratings_before_core,
-        core_users=core_users,
-        core_items=core_items,
+        core_users=of_core["users"],
+        core_items=of_core["items"],
     )
 
 
-def _tied_share(ratings: DataFrame, n_ratings: int) -> float:
-    """Return the share of rows that have the time of the same user's next row."""
-    moments = ratings.select(USER, TIMESTAMP).distinct().count()
-    return (n_ratings - moments) / max(n_ratings, 1)
+def _tied_share(n_ratings: int, moments: int | None) -> float | None:
+    """Return the share of rows that have the time of the same user's next row.
+
+    `moments` is the number of distinct pairs of user and time, or None without times.
+    """
+    return None if moments is None else (n_ratings - moments) / max(n_ratings, 1)

@@ -4,7 +4,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from collaborative_autoencoders.columns import ITEM, ITEM_INDEX, USER, USER_INDEX
+from collaborative_autoencoders.columns import ITEM, USER
 from collaborative_autoencoders.interactions import ids
 from collaborative_autoencoders.interactions.ids import Ids
 
@@ -21,13 +21,9 @@ def index_ids(core: DataFrame, others: DataFrame) -> Ids:
 def with_indices(ratings: DataFrame, of: Ids) -> DataFrame:
     """Return the table with the indices of users and items beside their raw ids.
 
-    Raises ValueError if an id of the table is not in `of`.
+    An id that is not in `of` has the index null.
     """
     for name, table in ((USER, of.users), (ITEM, of.items)):
         known = ratings.sparkSession.createDataFrame(pa.Table.from_pandas(table))
         ratings = ratings.join(F.broadcast(known) if name == ITEM else known, name, "left")
-    unknown = ratings.where(F.col(USER_INDEX).isNull() | F.col(ITEM_INDEX).isNull()).first()
-    if unknown is not None:
-        name = USER if unknown[USER_INDEX] is None else ITEM
-        raise ValueError(ids.stale(name, unknown[name]))
     return ratings

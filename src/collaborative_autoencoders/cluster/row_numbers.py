@@ -3,12 +3,14 @@
 import logging
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from collaborative_autoencoders.columns import ROW
 
 FILE, START, PARTITION, PLACE = "_file", "_start", "_partition", "_place"
+BEFORE, LONG = "_before", T.LongType()
 logger = logging.getLogger(__name__)
 
 PIECE = [FILE, START, PARTITION]
@@ -26,12 +28,15 @@ def numbered(table: DataFrame, *columns: Column) -> DataFrame:
     """
     placed = _placed(table, *columns)
     pieces = placed.groupBy(*PIECE).agg(F.count("*").alias("rows"), F.min(PLACE).alias("first"))
-    earlier = Window.orderBy(*PIECE).rowsBetween(Window.unboundedPreceding, -1)
-    before = F.coalesce(F.sum("rows").over(earlier), F.lit(0)) - F.col("first")
-    starts = pieces.select(*PIECE, before.alias("before"))
-    row = F.col(PLACE) + F.col("before") + 1
-    joined = placed.join(F.broadcast(starts), on=PIECE).withColumn(ROW, row)
-    return joined.drop(*PIECE, PLACE, "before")
+    before, starts = 0, []
+    for *piece, rows, first in sorted(pieces.collect()):
+        starts.append((*piece, before - first))
+        before += rows
+    columns_of = T.StructType([*pieces.schema.fields[: len(PIECE)], T.StructField(BEFORE, LONG)])
+    known = table.sparkSession.createDataFrame(starts, columns_of)
+    row = F.col(PLACE) + F.col(BEFORE) + 1
+    joined = placed.join(F.broadcast(known), on=PIECE).withColumn(ROW, row)
+    return joined.drop(*PIECE, PLACE, BEFORE)
 
 
 def _placed(table: DataFrame, *columns: Column) -> DataFrame:

@@ -31,8 +31,19 @@ def start_session(properties: Mapping[str, object]) -> SparkSession:
     return session
 
 
+def session_of_run() -> SparkSession:
+    """Return the session. Raises RuntimeError if there is none."""
+    session = SparkSession.getActiveSession()
+    if session is None:
+        raise RuntimeError(
+            "engine: spark needs a Spark session. An environment with a spark.yml starts one: "
+            "`kedro run --env spark`"
+        )
+    return session
+
+
 def free_tables() -> None:
-    """Free what `map_shards` has kept; a table that is still used is computed again."""
+    """Free the tables on the disks of the workers; one that is still used is computed again."""
     session = SparkSession.getActiveSession()
     if session is not None:
         session.catalog.clearCache()

@@ -24,7 +24,7 @@ from collaborative_autoencoders.columns import (
     USER_INDEX,
 )
 from collaborative_autoencoders.interactions.core import likes_in
-from collaborative_autoencoders.interactions.ids import Ids, index_ids, known_indices
+from collaborative_autoencoders.interactions.ids import Ids, index_ids, known_indices, stale
 from collaborative_autoencoders.interactions.own_split import PARTS, refuse_no_train
 from collaborative_autoencoders.interactions.part import Interactions
 from collaborative_autoencoders.interactions.split_options import (
@@ -66,7 +66,7 @@ def split_interactions(
     column that the kind of split needs.
     """
     check_columns(ratings.columns, options)
-    table = with_indices(ratings.unionByName(others), ids)
+    table = ratings.unionByName(others)
     shape = (len(ids.users), len(ids.items))
     if options.kind == "users" and core_shape != shape:
         raise ValueError(OTHERS_BY_USERS)
@@ -77,7 +77,7 @@ def split_interactions(
         core_shape=core_shape,
         whole=_decide(table, ids, options),
     )
-    split = map_shards(table, F.col(USER_INDEX), rule, _columns_of(table))
+    split = map_shards(with_indices(table, ids), F.col(USER), rule, _columns_of(table))
 
     def interactions_of(part: int) -> Interactions:
         rows = split.where(F.col(PART) == part).drop(PART).toArrow()
@@ -111,7 +111,14 @@ def split_shard(
     core_shape: tuple[int, int],
     whole: Whole,
 ) -> pd.DataFrame:
-    """Return the part of each row of some users, and its place among the user's likes by time."""
+    """Return the part of each row of some users, and its place among the user's likes by time.
+
+    Raises ValueError if a user or item has no index.
+    """
+    for name, index in ((USER, USER_INDEX), (ITEM, ITEM_INDEX)):
+        unknown_N = rows[index].isna()
+        if unknown_N.any():
+            raise ValueError(stale(name, rows[name][unknown_N].tolist()[0]))
     ids = index_ids(rows)  # of this shard
     user_N, item_N = known_indices(ids.users, rows[USER]), known_indices(ids.items, rows[ITEM])
     if whole.part_U is not None:

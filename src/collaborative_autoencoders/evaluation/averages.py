@@ -3,7 +3,7 @@
 Dimension key: U users with a value, M metrics, I items.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -111,17 +111,26 @@ def average_errors(user_scores: pd.DataFrame) -> Figures:
     return figures
 
 
+def recommended_at(
+    ranked_items: pd.DataFrame, n_items: int, k: list[int]
+) -> list[NDArray[np.int64]]:
+    """Return how often each item is in the first places of a list, shape (I,), for each of `k`."""
+    item_L, rank_L = ranked_items[ITEM_INDEX].to_numpy(), ranked_items[RANK].to_numpy()
+    return [count_recommended(item_L[rank_L <= length], n_items) for length in k]
+
+
 def describe_lists(
-    ranked_items: pd.DataFrame, owners_I: NDArray[np.int64], k: list[int]
+    recommended: Sequence[NDArray[np.int64]], owners_I: NDArray[np.int64], k: list[int]
 ) -> Figures:
-    """Return the metrics of all lists together, at each k. `owners_I` counts users in training."""
-    figures: Figures = {}
-    for length in k:
-        shown = ranked_items.loc[ranked_items[RANK] <= length, ITEM_INDEX]
-        recommended_I = count_recommended(shown.to_numpy(), len(owners_I))
-        for metric in metrics_of("all lists"):
-            figures[at(metric.name, length)] = metric.function(recommended_I, owners_I)
-    return figures
+    """Return the metrics of all lists together, given what `recommended_at` returns for these k.
+
+    `owners_I` counts users in training.
+    """
+    return {
+        at(metric.name, length): metric.function(recommended_I, owners_I)
+        for length, recommended_I in zip(k, recommended, strict=True)
+        for metric in metrics_of("all lists")
+    }
 
 
 def with_interval(name: str, value: float, low: float, high: float) -> Figures:

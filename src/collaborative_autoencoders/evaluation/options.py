@@ -1,6 +1,6 @@
 """Options of evaluation."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,6 +34,10 @@ class EvaluationOptions(Options):
 
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     """Seed of the resamples."""
+
+    engine: Literal["one_machine", "spark"]
+    """What ranks, predicts and scores: this process, or the workers of a Spark session. The catalog
+    entries `ranked_items` and `predicted_ratings` of the models save what it returns."""
 
     @field_validator("k")
     @classmethod

@@ -155,19 +155,28 @@ def check_sizes(
     k: list[int],
 ) -> None:
     """Raise ValueError unless there are all scores of all users, and lists of users and items."""
-    n_users, n_items = shape
     names = {at(metric.name, length) for metric in metrics_of("list") for length in k}
     if missing := names - set(user_scores):
         raise ValueError(
             f"user_scores lacks the columns {sorted(missing)}: it is not of this evaluation.k"
         )
-    if not np.array_equal(user_scores[USER_INDEX].to_numpy(), np.arange(n_users)):
-        raise ValueError(f"user_scores is not of the {n_users} users of the split")
+    if not np.array_equal(user_scores[USER_INDEX].to_numpy(), np.arange(shape[0])):
+        raise ValueError(f"user_scores is not of the {shape[0]} users of the split")
     for name, table in tables.items():
-        for column, size in ((USER_INDEX, n_users), (ITEM_INDEX, n_items)):
-            outside = table[column][(table[column] < 0) | (table[column] >= size)]
-            if len(outside):
-                raise ValueError(f"{name}: {column} {outside.iloc[0]} is not one of {size:,}")
+        check_indices(name, table, shape)
+
+
+def check_indices(name: str, table: pd.DataFrame, shape: tuple[int, int]) -> None:
+    """Raise ValueError unless a table is of so many users and items."""
+    for column, size in zip((USER_INDEX, ITEM_INDEX), shape, strict=True):
+        outside = table[column][(table[column] < 0) | (table[column] >= size)]
+        if len(outside):
+            raise ValueError(outside_of(name, column, outside.iloc[0], size))
+
+
+def outside_of(name: str, column: str, index: int, size: int) -> str:
+    """Return why an index of a user or item in a table is an error."""
+    return f"{name}: {column} {index} is not one of {size:,}"
 
 
 def numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:

@@ -44,7 +44,7 @@ def ndcg(hits_UK: Hits, n_relevant_U: Counts) -> Values:
     discount_K = 1 / np.log2(np.arange(hits_UK.shape[1]) + 2)
     best_U = np.cumsum(discount_K)[_possible(hits_UK, n_relevant_U) - 1]
     # float64, because the value of a perfect list can exceed 1 in float32
-    return _evaluated(hits_UK.astype(np.float64) @ discount_K / best_U, n_relevant_U)
+    return _evaluated(_sums_of_rows(hits_UK, discount_K) / best_U, n_relevant_U)
 
 
 def average_precision(hits_UK: Hits, n_relevant_U: Counts) -> Values:
@@ -53,7 +53,7 @@ def average_precision(hits_UK: Hits, n_relevant_U: Counts) -> Values:
     Positions p count from 1. The mean over users is MAP@k.
     """
     hits_so_far_UK = np.cumsum(hits_UK, axis=1, dtype=np.int32)
-    total_U = hits_UK * hits_so_far_UK @ (1 / np.arange(1, hits_UK.shape[1] + 1))
+    total_U = _sums_of_rows(hits_UK * hits_so_far_UK, 1 / np.arange(1, hits_UK.shape[1] + 1))
     return _evaluated(total_U / _possible(hits_UK, n_relevant_U), n_relevant_U)
 
 
@@ -66,6 +66,15 @@ def reciprocal_rank(hits_UK: Hits, n_relevant_U: Counts) -> Values:
 def hit_rate(hits_UK: Hits, n_relevant_U: Counts) -> Values:
     """Return 1 if the list has a hit, else 0."""
     return _evaluated(np.asarray(hits_UK.any(axis=1), dtype=np.float64), n_relevant_U)
+
+
+def _sums_of_rows(values_UK: Hits | Counts, weight_K: Values) -> Values:
+    """Return Σ_k value · weight of each row, shape (U,).
+
+    Not a matrix product, whose sum of a row depends in the last digit on how many rows there are.
+    """
+    sums_U: Values = (values_UK * weight_K).sum(axis=1)
+    return sums_U
 
 
 def _possible(hits_UK: Hits, n_relevant_U: Counts) -> NDArray[np.int64]:

@@ -1,15 +1,17 @@
 """Recommendations for many users, computed in batches while they are written."""
 
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 from pydantic import field_validator
 from rich.console import Console
 from rich.progress import track
 
-from collaborative_autoencoders.columns import MODEL, ROW, UNKNOWN_ITEMS, USER, VERSION
+from collaborative_autoencoders.columns import MODEL, ROW, SOURCE, UNKNOWN_ITEMS, USER, VERSION
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.options import Count, Options
 from collaborative_autoencoders.terminal import one_bar_at_a_time
@@ -37,6 +39,10 @@ class InferenceOptions(Options):
     batch_size: Count
     """Users per batch. Only the lists of one batch are in memory."""
 
+    engine: Literal["one_machine", "spark"]
+    """What computes the batches: this process, one after the other, or the workers of a Spark
+    session, side by side. The catalog entry `recommendations` saves what it returns."""
+
     @field_validator("model")
     @classmethod
     def _is_known(cls, model: str) -> str:
@@ -46,32 +52,66 @@ class InferenceOptions(Options):
 
 
 @dataclass(frozen=True)
-class RecommendationBatches:
-    """The lists of these users, as an iterable of batches. A terminal shows a progress bar."""
+class RecommendationBatches(Sequence[pd.DataFrame]):
+    """The lists of these users, in batches that are computed when they are asked for."""
 
     recommender: Recommender
     users: pd.Series
     options: InferenceOptions
     version: int
 
+    def __len__(self) -> int:
+        """Return the number of batches. Without users it is one, which has the columns."""
+        return max(1, math.ceil(len(self.users) / self.options.batch_size))
+
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """Yield the lists of each batch, with columns for the model and its version."""
-        console, size = Console(stderr=True), self.options.batch_size
-        starts = track(
-            range(0, max(1, len(self.users)), size),
+        """Yield each batch. A terminal shows a progress bar."""
+        console = Console(stderr=True)
+        yield from track(
+            map(self.__getitem__, range(len(self))),
             f"{self.options.model}, {len(self.users)} users",
+            total=len(self),
             console=console,
             disable=not (console.is_terminal and one_bar_at_a_time()),
         )
-        for start in starts:
-            yield self._answer(self.users.iloc[start : start + size])
 
-    def _answer(self, users: pd.Series) -> pd.DataFrame:
+    def __getitem__(self, number: int) -> pd.DataFrame:  # type: ignore[override]
+        """Return the lists of one batch, with columns for the model and its version."""
+        start = number * self.options.batch_size
+        users = self.users.iloc[start : start + self.options.batch_size]
         wanted = Wanted(n=self.options.n, exclude_seen=self.options.exclude_seen)
         lists = self.recommender.answer(pd.DataFrame({USER: users.to_numpy()}), wanted)
         lists = lists.drop(columns=[ROW, UNKNOWN_ITEMS])
         lists[MODEL], lists[VERSION] = self.options.model, self.version
         return lists
+
+
+HEAD_LINES = 200
+
+
+class Summary(NamedTuple):
+    """The first lines of the recommendations, and counts of all of them."""
+
+    head: pd.DataFrame
+    """At most `HEAD_LINES` lines."""
+
+    users: dict[str, int]
+    """The number of users with a list, by the source of their list."""
+
+    lines: int
+
+
+def summarise(recommendations: Iterable[pd.DataFrame]) -> Summary:
+    """Return the first lines and the counts of all batches."""
+    head: list[pd.DataFrame] = []
+    users: Counter[str] = Counter()
+    lines = 0
+    for batch in recommendations:
+        if sum(map(len, head)) < HEAD_LINES:
+            head.append(batch)
+        users.update(batch.drop_duplicates(USER)[SOURCE])
+        lines += len(batch)
+    return Summary(pd.concat(head, ignore_index=True).head(HEAD_LINES), dict(users), lines)
 
 
 def read_users(asked_users: pd.DataFrame, kind: type) -> pd.Series:

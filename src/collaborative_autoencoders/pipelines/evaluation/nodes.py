@@ -14,11 +14,7 @@ from collaborative_autoencoders.evaluation.choice import (
     reason_against,
 )
 from collaborative_autoencoders.evaluation.differences import compare_pairs
-from collaborative_autoencoders.evaluation.evaluate import (
-    count_owners,
-    evaluate,
-    nothing_evaluated,
-)
+from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.evaluation.known import known_of, refuse_leak
 from collaborative_autoencoders.evaluation.leaderboard import (
     best_models,
@@ -26,6 +22,7 @@ from collaborative_autoencoders.evaluation.leaderboard import (
     make_leaderboard,
 )
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.table_claims import (
     check_predictions,
     check_scores_of_lists,
@@ -35,6 +32,8 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.learning.options import RunningOptions
 from collaborative_autoencoders.models.model import Fitted
+
+from .engine import Table, evaluate_all, evaluate_nothing, in_memory, recommended_at
 
 FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
 
@@ -46,7 +45,7 @@ def evaluate_model(
     test: Interactions,
     evaluation: EvaluationOptions,
     running: RunningOptions,
-) -> dict[str, pd.DataFrame]:
+) -> dict[str, Table]:
     """Rank items for every user, predict the held-out ratings, and score both per user.
 
     Items in train or validation are excluded from the lists. The tables are empty for a model that
@@ -59,17 +58,17 @@ def evaluate_model(
 
     refuse_leak(test, train=train, validation=validation)
     if fitted.model is None:
-        return nothing_evaluated(evaluation)._asdict()
+        return evaluate_nothing(evaluation)
     parts = {"train": train, "validation": validation}
     fitted.model.catalogue.check(fitted.model.learns_from, **parts, test=test)
     known = known_of(fitted, **parts, fold_in=test.fold_in)
     with running_on(running):
-        return evaluate(fitted.model, known, test, count_owners(train), evaluation)._asdict()
+        return evaluate_all(Shards(fitted.model, known, test, count_owners(train), evaluation))
 
 
 def average_scores(
     user_scores: pd.DataFrame,
-    ranked_items: pd.DataFrame,
+    ranked_items: Table,
     train: Interactions,
     fit_facts: Mapping[str, Any],
     evaluation: EvaluationOptions,
@@ -83,11 +82,12 @@ def average_scores(
     """
     if user_scores.empty:
         return {}
-    check_sizes(user_scores, {"ranked_items": ranked_items}, train.shape, evaluation.k)
+    check_sizes(user_scores, {}, train.shape, evaluation.k)
+    recommended = recommended_at(ranked_items, train.core_shape, evaluation)
     facts = {name: fit_facts.get(name) for name in FACTS_TO_REPORT}
     found = {
         **averages.average_users(user_scores, evaluation),
-        **averages.describe_lists(ranked_items, count_owners(train), evaluation.k),
+        **averages.describe_lists(recommended, count_owners(train), evaluation.k),
         **{name: float(value) for name, value in facts.items() if value is not None},
     }
     return {name: value for name, value in found.items() if math.isfinite(value)}
@@ -95,8 +95,8 @@ def average_scores(
 
 def break_down(
     user_scores: pd.DataFrame,
-    ranked_items: pd.DataFrame,
-    predicted_ratings: pd.DataFrame,
+    ranked_items: Table,
+    predicted_ratings: Table,
     train: Interactions,
     validation: Interactions,
     test: Interactions,
@@ -111,6 +111,8 @@ def break_down(
 
     if user_scores.empty:
         return {"breakdown": {}, "group_metrics": {}}
+    ranked_items = in_memory(ranked_items, evaluation)
+    predicted_ratings = in_memory(predicted_ratings, evaluation)
     with running_on(running):
         tables = {"ranked_items": ranked_items, "predicted_ratings": predicted_ratings}
         check_sizes(user_scores, tables, test.shape, evaluation.k)

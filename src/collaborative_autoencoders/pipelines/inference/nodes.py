@@ -1,12 +1,11 @@
 """Nodes of inference: recommend in batches and summarise. The work is done in `serving`."""
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import MODEL, SOURCE, USER, VERSION
+from collaborative_autoencoders.columns import MODEL, USER, VERSION
 from collaborative_autoencoders.serving.batches import (
     InferenceOptions,
     RecommendationBatches,
@@ -14,12 +13,12 @@ from collaborative_autoencoders.serving.batches import (
 )
 from collaborative_autoencoders.serving.recommender import BY_MODEL, BY_POPULARITY
 
+from .engine import Recommendations, computed_by, summary_of
+
 logger = logging.getLogger(__name__)
 
-HEAD_LINES = 200
 
-
-def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> RecommendationBatches:
+def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> Recommendations:
     """Recommend with the champion: one line per user and place, best first.
 
     The lists are lazy: each batch is computed when it is written.
@@ -31,27 +30,23 @@ def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> Recommend
     users = recommender.users[USER]
     if options.users == "file":
         users = read_users(asked_users, recommender.user_ids.kind)
-    return RecommendationBatches(recommender, users, options, version)
+    return computed_by(RecommendationBatches(recommender, users, options, version))
 
 
-def summarise(recommendations: Iterable[pd.DataFrame]) -> dict[str, Any]:
+def summarise(recommendations: Recommendations) -> dict[str, Any]:
     """Return the first lines, and a report that counts lines, and users by source of their list."""
-    head: list[pd.DataFrame] = []
-    report = {"users": 0, "users_from_model": 0, "users_from_popularity": 0, "lines": 0}
-    for batch in recommendations:
-        if sum(map(len, head)) < HEAD_LINES:
-            head.append(batch)
-        source = batch.drop_duplicates(USER)[SOURCE]
-        report["users"] += len(source)
-        report["users_from_model"] += int((source == BY_MODEL).sum())
-        report["users_from_popularity"] += int((source == BY_POPULARITY).sum())
-        report["lines"] += len(batch)
-    first = pd.concat(head, ignore_index=True).head(HEAD_LINES)
-    for name, version in first[[MODEL, VERSION]].head(1).itertuples(index=False):
+    found = summary_of(recommendations)
+    report = {
+        "users": sum(found.users.values()),
+        "users_from_model": found.users.get(BY_MODEL, 0),
+        "users_from_popularity": found.users.get(BY_POPULARITY, 0),
+        "lines": found.lines,
+    }
+    for name, version in found.head[[MODEL, VERSION]].head(1).itertuples(index=False):
         report["champion_version"] = int(version)
         logger.info(
             "%s version %d: lists for %d users, %d from the model and %d from popularity",
             *(name, version, report["users"]),
             *(report["users_from_model"], report["users_from_popularity"]),
         )
-    return {"recommendations_head": first, "recommendations_report": report}
+    return {"recommendations_head": found.head, "recommendations_report": report}

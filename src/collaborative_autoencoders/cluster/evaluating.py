@@ -1,0 +1,98 @@
+"""Evaluation on workers: lists, predictions and scores of each shard of users."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from collaborative_autoencoders.columns import ITEM_INDEX, RANK, USER_INDEX
+from collaborative_autoencoders.evaluation.evaluate import Evaluation
+from collaborative_autoencoders.evaluation.table_claims import outside_of
+from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
+
+from .batches import as_batches, columns_of, rows_of_each
+from .session import session_of_run
+
+SHARD, NAME, CONTENT = "shard", "name", "content"
+PACKED = "shard long, name string, content binary"
+PROBLEM = "problem"
+SCORES = "user_scores"
+
+
+def evaluate_on_workers(shards: Sequence[Evaluation], empty: Evaluation) -> dict[str, Any]:
+    """Return the tables of an `Evaluation`: of Spark, but for the scores of users.
+
+    `empty` has their columns. Lists and predictions stay on the disks of the workers until they are
+    saved. Raises ValueError as the first shard that raises it.
+    """
+    columns = StructType.fromDDL(PACKED)
+    packed = rows_of_each(shards, _pack, columns).persist(StorageLevel.DISK_ONLY)
+    small = packed.where(F.col(NAME).isin(SCORES, PROBLEM)).orderBy(SHARD).toArrow().to_pylist()
+    for row in small:
+        if row[NAME] == PROBLEM:
+            raise ValueError(row[CONTENT].decode())
+    scores = [table_from_bytes(row[CONTENT]) for row in small]
+    tables = {
+        name: _unpacked(packed, name, table)
+        for name, table in empty._asdict().items()
+        if name != SCORES
+    }
+    return {**tables, SCORES: pd.concat(scores, ignore_index=True)}
+
+
+def as_tables(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation, such as one of nothing, as `evaluate_on_workers` returns one."""
+    session = session_of_run()
+    tables = evaluation._asdict()
+    return {
+        name: table
+        if name == SCORES
+        else session.createDataFrame(pa.Table.from_pandas(table, preserve_index=False))
+        for name, table in tables.items()
+    }
+
+
+def recommended_at(
+    ranked_items: DataFrame, shape: tuple[int, int], k: list[int]
+) -> list[NDArray[np.int64]]:
+    """Return how often each item is in the first places of a list, shape (I,), for each of `k`.
+
+    Raises ValueError if a list is of another user or item than of these numbers of them.
+    """
+    shown = [F.count_if(F.col(RANK) <= length) for length in k]
+    last_user = F.max(USER_INDEX)
+    rows = ranked_items.groupBy(ITEM_INDEX).agg(last_user, *shown).toArrow().to_pandas().to_numpy()
+    for column, found_N, size in zip((ITEM_INDEX, USER_INDEX), rows.T, shape[::-1], strict=False):
+        if len(found_N) and not 0 <= found_N.max() < size:
+            raise ValueError(outside_of("ranked_items", column, found_N.max(), size))
+    counts_IK = np.zeros((shape[1], len(k)), dtype=np.int64)
+    counts_IK[rows[:, 0]] = rows[:, 2:]
+    return list(counts_IK.T)
+
+
+def _pack(shards: Sequence[Evaluation], number: int) -> pd.DataFrame:
+    try:
+        tables = {name: table_to_bytes(table) for name, table in shards[number]._asdict().items()}
+    except ValueError as problem:
+        tables = {PROBLEM: str(problem).encode()}
+    return pd.DataFrame({SHARD: number, NAME: list(tables), CONTENT: list(tables.values())})
+
+
+def _unpacked(packed: DataFrame, name: str, empty: pd.DataFrame) -> DataFrame:
+    columns = columns_of(empty)
+    contents = packed.where(F.col(NAME) == name).select(CONTENT)
+    return contents.mapInArrow(partial(_unpack, columns), columns)
+
+
+def _unpack(columns: StructType, contents: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for some in contents:
+        for content in some[CONTENT].to_pylist():
+            yield from as_batches(table_from_bytes(content), columns)

@@ -1,0 +1,102 @@
+"""Workers rank, predict and score as one machine does, to the last digit."""
+
+from dataclasses import replace
+
+import fits
+import numpy as np
+import pandas as pd
+import pytest
+from checkerboard import checkerboard, with_others
+from model_options import RUNNING
+
+from collaborative_autoencoders import cluster
+from collaborative_autoencoders.evaluation.evaluate import count_owners, nothing_evaluated
+from collaborative_autoencoders.evaluation.known import known_of
+from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.evaluation.shards import Shards
+from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.interactions.sparse import take_cells, user_of_cells
+from collaborative_autoencoders.models.model import Catalogue, Fitted
+from collaborative_autoencoders.models.registry import model_class
+from collaborative_autoencoders.pipelines.evaluation import nodes
+
+pytestmark = pytest.mark.spark
+
+WORLD = with_others(checkerboard(n_users=100), n_users=20)
+OPTIONS = {
+    "k": [1, 5, 20],
+    "primary_metric": "ndcg_at_5",
+    "batch_size": 7,
+    "bootstrap_resamples": 50,
+    "seed": 0,
+}
+HERE, THERE = (
+    EvaluationOptions.model_validate(OPTIONS | {"engine": engine})
+    for engine in ("one_machine", "spark")
+)
+
+
+def fitted_to_world(name: str) -> Fitted:
+    """Return a model, fitted on what it knows of the world."""
+    users, items = WORLD.train.seen_by(model_class(name).learns_from).shape
+    fitted = fits.fit(name, WORLD._replace(catalogue=Catalogue(users, items, 1, 5)))
+    return fitted._replace(parts=fingerprint(**WORLD.parts))
+
+
+def shards_of(fitted: Fitted) -> Shards:
+    """Return nine shards of 14 users, the last of which has no user of the core."""
+    known = known_of(fitted, **WORLD.parts)
+    owners_I = count_owners(WORLD.train)
+    return Shards(fitted.model, known, WORLD.test, owners_I, THERE, users=14)
+
+
+def in_order(table: object, like: pd.DataFrame) -> pd.DataFrame:
+    return table.toArrow().to_pandas().sort_values(like.columns.tolist()[:2], ignore_index=True)
+
+
+@pytest.mark.parametrize("name", ["popularity", "bias", "ease", "itemknn", "cdae", "autorec"])
+def test_lists_predictions_scores_and_figures_are_those_of_one_machine(spark, name):
+    fitted = fitted_to_world(name)
+    one = nodes.evaluate_model(fitted, *WORLD[:3], HERE, RUNNING)
+    shards = shards_of(fitted)
+    assert len(shards) == 9
+    other = cluster.evaluate_on_workers(shards, nothing_evaluated(THERE))
+    pd.testing.assert_frame_equal(other["user_scores"], one["user_scores"], check_exact=True)
+    for table in ("ranked_items", "predicted_ratings"):
+        found = in_order(other[table], one[table])
+        pd.testing.assert_frame_equal(found, one[table], check_exact=True)
+    figures = [
+        nodes.average_scores(each["user_scores"], each["ranked_items"], WORLD.train, {}, options)
+        for each, options in ((one, HERE), (other, THERE))
+    ]
+    assert figures[0] == figures[1]
+    broken = [
+        nodes.break_down(
+            *(each[name] for name in ("user_scores", "ranked_items", "predicted_ratings")),
+            *WORLD[:3],
+            options,
+        )
+        for each, options in ((one, HERE), (other, THERE))
+    ]
+    assert broken[0] == broken[1]
+
+
+def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark):
+    shards = shards_of(fitted_to_world("ease"))
+    histories_UI = shards.known.histories_UI
+    emptied_UI = take_cells(histories_UI, user_of_cells(histories_UI) <= 30)  # the third shard
+    nan_I = np.full(histories_UI.shape[1], np.nan)  # ranks the lists without a history
+    shards = replace(shards, known=shards.known._replace(histories_UI=emptied_UI, likes_I=nan_I))
+    with pytest.raises(ValueError) as one:
+        list(shards)
+    with pytest.raises(ValueError) as other:
+        cluster.evaluate_on_workers(shards, nothing_evaluated(THERE))
+    assert "user_index 31 as nan" in str(one.value)
+    assert str(one.value) == str(other.value)
+
+
+def test_a_model_that_was_left_out_has_empty_tables(spark):
+    left_out = Fitted("ease", None, left_out="too large")
+    made = nodes.evaluate_model(left_out, *WORLD[:3], THERE, RUNNING)
+    assert made["ranked_items"].columns == ["user_index", "rank", "item_index", "score"]
+    assert nodes.average_scores(made["user_scores"], made["ranked_items"], *[None] * 2, THERE) == {}
