@@ -5,15 +5,18 @@ from dataclasses import replace
 import fits
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from checkerboard import checkerboard, with_others
 from model_options import RUNNING
 
 from collaborative_autoencoders import cluster
+from collaborative_autoencoders.evaluation import tallies
 from collaborative_autoencoders.evaluation.evaluate import count_owners, nothing_evaluated
 from collaborative_autoencoders.evaluation.known import known_of
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.shards import Shards
+from collaborative_autoencoders.evaluation.tallies import ListTally, PredictionTally
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.sparse import take_cells, user_of_cells
 from collaborative_autoencoders.models.model import Catalogue, Fitted
@@ -93,6 +96,27 @@ def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark):
         cluster.evaluate_on_workers(shards, nothing_evaluated(THERE))
     assert "user_index 31 as nan" in str(one.value)
     assert str(one.value) == str(other.value)
+
+
+def test_sums_of_pieces_and_what_they_refuse_are_those_of_one_machine(spark):
+    fitted = fitted_to_world("bias")
+    made = nodes.evaluate_model(fitted, *WORLD[:3], HERE, RUNNING)
+    about = WORLD.test, made["user_scores"], count_owners(WORLD.train), HERE
+    for name, kind in (("ranked_items", ListTally), ("predicted_ratings", PredictionTally)):
+        tally = kind(*about, size=14)
+        shuffled = made[name].sample(frac=1, random_state=0)
+        table = spark.createDataFrame(pa.Table.from_pandas(shuffled, preserve_index=False))
+        one, other = tallies.sum_over(made[name], tally), cluster.sum_over(table, tally)
+        assert one.keys() == other.keys()
+        for key, values in one.items():
+            np.testing.assert_array_equal(other[key], values)
+        last = made[name]["user_index"].max()
+        without = [each[each["user_index"] != last] for each in (made[name], table)]
+        with pytest.raises(ValueError) as mine:
+            tallies.sum_over(without[0], tally)
+        with pytest.raises(ValueError) as theirs:
+            cluster.sum_over(without[1], tally)
+        assert str(mine.value) == str(theirs.value)
 
 
 def test_a_model_that_was_left_out_has_empty_tables(spark):

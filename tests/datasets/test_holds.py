@@ -15,6 +15,7 @@ from collaborative_autoencoders.datasets.json_file import JsonFileDataset
 from collaborative_autoencoders.datasets.table import TableDataset
 from collaborative_autoencoders.evaluation import averages, claims, table_claims
 from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.evaluation.lists import table_to_lists
 from collaborative_autoencoders.evaluation.table_claims import (
     check_predictions,
     check_scores_of_lists,
@@ -243,12 +244,12 @@ def test_tables_of_other_users_or_items_are_refused():
 def test_predictions_and_lists_that_are_not_those_of_the_scores_are_refused():
     scores, owners = MADE.user_scores, count_owners(TRAIN)
     check_predictions(MADE.predicted_ratings, scores, TEST)
-    check_scores_of_lists(MADE.ranked_items, scores, TEST, owners, 2)
+    item_UK, _ = table_to_lists(MADE.ranked_items, 4, 2)
+    check_scores_of_lists(item_UK, scores, TEST, owners, 4)
     with pytest.raises(ValueError, match="other sums of rmse"):
         check_predictions(put(MADE.predicted_ratings, 0, "predicted", 4.0), scores, TEST)
     with pytest.raises(ValueError, match="not of the ratings of the test part"):
         check_predictions(MADE.predicted_ratings.tail(2), scores, TEST)
     with pytest.raises(ValueError, match="another ndcg_at_2"):
-        check_scores_of_lists(
-            MADE.ranked_items, scores.assign(ndcg_at_2=scores["ndcg_at_2"] / 2), TEST, owners, 2
-        )
+        wrong = scores.assign(ndcg_at_2=scores["ndcg_at_2"] / 2)
+        check_scores_of_lists(item_UK, wrong, TEST, owners, 4)

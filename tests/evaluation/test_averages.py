@@ -11,9 +11,9 @@ from collaborative_autoencoders.evaluation.averages import (
     average_users,
     describe_lists,
     mean_of_users,
-    recommended_at,
 )
 from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.evaluation.tallies import recommended_at
 from collaborative_autoencoders.metrics.table import measure
 
 
@@ -69,7 +69,7 @@ def test_a_model_that_does_not_predict_ratings_has_no_rating_metric():
 def test_all_lists_together_by_hand():
     ranked = evaluated(LowerFirst()).ranked_items
     owners_I = count_owners(TRAIN)
-    figures = describe_lists(recommended_at(ranked, len(owners_I), [1, 2]), owners_I, [1, 2])
+    figures = describe_lists(recommended_at(ranked, TRAIN.shape, [1, 2]), owners_I, [1, 2])
     # first places: items 3, 1, 0, 1; the training items are 0 and 1
     assert figures["coverage_at_1"] == 2 / 2
     assert figures["gini_at_1"] == pytest.approx((-4 * 0 - 2 * 0 + 0 * 1 + 2 * 1 + 4 * 2) / (5 * 4))

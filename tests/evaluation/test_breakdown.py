@@ -17,6 +17,7 @@ from collaborative_autoencoders.evaluation.evaluate import (
     nothing_evaluated,
 )
 from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.tallies import ListTally, PredictionTally, sum_over
 from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended, gini
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.pipelines.evaluation.nodes import (
@@ -147,17 +148,31 @@ def test_a_model_that_was_left_out_has_no_breakdown():
 
 def test_a_lorenz_curve_of_a_large_catalogue_is_short_and_keeps_its_area():
     item_UK = np.random.default_rng(0).zipf(1.3, size=(3000, 10)) % 4000
-    curve = by_concentration(item_UK, 4000)
+    recommended_I = count_recommended(item_UK, 4000)
+    curve = by_concentration(recommended_I)
     assert len(curve["items"]) <= 2 * CURVE_POINTS
     assert (curve["items"][-1], curve["recommendations"][-1]) == (1, 1)
     area = np.trapezoid(curve["recommendations"], curve["items"])
-    exact = gini(count_recommended(item_UK, 4000))
+    exact = gini(recommended_I)
     assert curve["gini"] == exact
     assert 1 - 2 * area == pytest.approx(exact, abs=0.002)
 
 
 def test_without_a_recommendation_there_is_no_curve():
-    assert by_concentration(np.array([[-1, -1]]), 4) == {}
+    assert by_concentration(np.zeros(4, dtype=np.int64)) == {}
+
+
+def test_sums_of_pieces_are_those_of_all_users():
+    found = evaluation_of(Ratings())
+    about = TEST, found.user_scores, count_owners(TRAIN), OPTIONS
+    for kind, table in (
+        (ListTally, found.ranked_items),
+        (PredictionTally, found.predicted_ratings),
+    ):
+        whole, pieces = (sum_over(table, kind(*about, size=size)) for size in (4, 3))
+        assert whole.keys() == pieces.keys()
+        for name, values in whole.items():
+            assert pieces[name] == pytest.approx(values)
 
 
 def drawn_of(**models):

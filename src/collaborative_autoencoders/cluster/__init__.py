@@ -9,7 +9,7 @@ compute.
 from .batches import compute_on_workers, summarise
 from .cleaning import clean_ratings
 from .core import about_counts, keep_core, sizes_of
-from .evaluating import as_tables, evaluate_on_workers, recommended_at
+from .evaluating import as_tables, evaluate_on_workers, recommended_at, sum_over
 from .facts import describe, source_of
 from .ids import index_ids
 from .splitting import split_interactions
@@ -27,5 +27,6 @@ __all__ = [
     "sizes_of",
     "source_of",
     "split_interactions",
+    "sum_over",
     "summarise",
 ]

@@ -9,21 +9,37 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql import types as T
 
 from collaborative_autoencoders.columns import ITEM_INDEX, RANK, USER_INDEX
 from collaborative_autoencoders.evaluation.evaluate import Evaluation
 from collaborative_autoencoders.evaluation.table_claims import outside_of
+from collaborative_autoencoders.evaluation.tallies import Sums, Tally, add
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 
 from .batches import as_batches, columns_of, rows_of_each
 from .session import session_of_run
 
 SHARD, NAME, CONTENT = "shard", "name", "content"
-PACKED = "shard long, name string, content binary"
 PROBLEM = "problem"
+PIECE, SUMS = "piece", "sums"
+PACKED = T.StructType(
+    [
+        T.StructField(SHARD, T.LongType()),
+        T.StructField(NAME, T.StringType()),
+        T.StructField(CONTENT, T.BinaryType()),
+    ]
+)
+TALLIED = T.StructType(
+    [
+        T.StructField(PIECE, T.LongType()),
+        T.StructField(NAME, T.StringType()),
+        T.StructField(SUMS, T.ArrayType(T.DoubleType())),
+        T.StructField(PROBLEM, T.StringType()),
+    ]
+)
 SCORES = "user_scores"
 
 
@@ -33,8 +49,7 @@ def evaluate_on_workers(shards: Sequence[Evaluation], empty: Evaluation) -> dict
     `empty` has their columns. Lists and predictions stay on the disks of the workers until they are
     saved. Raises ValueError as the first shard that raises it.
     """
-    columns = StructType.fromDDL(PACKED)
-    packed = rows_of_each(shards, _pack, columns).persist(StorageLevel.DISK_ONLY)
+    packed = rows_of_each(shards, _pack, PACKED).persist(StorageLevel.DISK_ONLY)
     small = packed.where(F.col(NAME).isin(SCORES, PROBLEM)).orderBy(SHARD).toArrow().to_pylist()
     for row in small:
         if row[NAME] == PROBLEM:
@@ -78,6 +93,45 @@ def recommended_at(
     return list(counts_IK.T)
 
 
+def sum_over(table: DataFrame, tally: Tally) -> Sums:
+    """Return the sums of all rows of a table, as `evaluation.tallies.sum_over` does.
+
+    Raises ValueError as the first piece of users does.
+    """
+    piece = F.floor(F.col(USER_INDEX) / tally.size)
+    sent = session_of_run().sparkContext.broadcast(tally)
+    tallied = table.repartition(piece).mapInArrow(partial(_tally, sent), TALLIED)
+    found: dict[int, dict[str, Row]] = {}
+    for row in tallied.collect():
+        found.setdefault(row[PIECE], {})[row[NAME]] = row
+    none = table.limit(0).toArrow().to_pandas()
+
+    def sums_of(number: int) -> Sums:
+        rows = found.get(number)
+        if rows is None:
+            return tally(number, none)
+        if PROBLEM in rows:
+            raise ValueError(rows[PROBLEM][PROBLEM])
+        return {name: np.array(row[SUMS]) for name, row in rows.items()}
+
+    return add(map(sums_of, sorted({*range(len(tally)), *found})))
+
+
+def _tally(tally: Any, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    given = list(batches)
+    if not given:
+        return
+    rows = pa.Table.from_batches(given).to_pandas()
+    for number, piece in rows.groupby(rows[USER_INDEX] // tally.value.size):
+        try:
+            sums = {name: found.tolist() for name, found in tally.value(number, piece).items()}
+            problem = None
+        except ValueError as error:
+            sums, problem = {PROBLEM: []}, str(error)
+        made = {PIECE: number, NAME: list(sums), SUMS: list(sums.values()), PROBLEM: problem}
+        yield from as_batches(pd.DataFrame(made), TALLIED)
+
+
 def _pack(shards: Sequence[Evaluation], number: int) -> pd.DataFrame:
     try:
         tables = {name: table_to_bytes(table) for name, table in shards[number]._asdict().items()}
@@ -92,7 +146,7 @@ def _unpacked(packed: DataFrame, name: str, empty: pd.DataFrame) -> DataFrame:
     return contents.mapInArrow(partial(_unpack, columns), columns)
 
 
-def _unpack(columns: StructType, contents: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _unpack(columns: T.StructType, contents: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for some in contents:
         for content in some[CONTENT].to_pylist():
             yield from as_batches(table_from_bytes(content), columns)

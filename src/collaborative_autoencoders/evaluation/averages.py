@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.columns import ITEM_INDEX, RANK
-from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended
 from collaborative_autoencoders.metrics.bootstrap import interval_of_means
 from collaborative_autoencoders.metrics.intervals import Bounds, Interval
 from collaborative_autoencoders.metrics.jackknife import interval_of_ratios
@@ -109,14 +107,6 @@ def average_errors(user_scores: pd.DataFrame) -> Figures:
     for metric, *means in zip(metrics, mean_M, low_M, high_M, strict=True):
         figures |= with_interval(metric.name, *map(metric.of_mean, means))
     return figures
-
-
-def recommended_at(
-    ranked_items: pd.DataFrame, n_items: int, k: list[int]
-) -> list[NDArray[np.int64]]:
-    """Return how often each item is in the first places of a list, shape (I,), for each of `k`."""
-    item_L, rank_L = ranked_items[ITEM_INDEX].to_numpy(), ranked_items[RANK].to_numpy()
-    return [count_recommended(item_L[rank_L <= length], n_items) for length in k]
 
 
 def describe_lists(

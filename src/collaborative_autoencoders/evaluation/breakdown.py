@@ -4,16 +4,15 @@ Dimension key: U users, I items, K places of a list, N held-out ratings, G group
 """
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.columns import ITEM_INDEX, RATING
 from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended, gini, lorenz
+from collaborative_autoencoders.metrics.beyond_accuracy import gini, lorenz
 from collaborative_autoencoders.metrics.groups import (
     ACTIVITY_GROUPS,
     POPULARITY_GROUPS,
@@ -21,30 +20,41 @@ from collaborative_autoencoders.metrics.groups import (
     fifth_of_users,
     mean_by_group,
     ratio_by_group,
-    recall_by_group,
-    relevant_by_group,
     third_of_items,
 )
-from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
-from collaborative_autoencoders.metrics.table import METRICS, Lists, at
-from collaborative_autoencoders.threads import map_in_threads
+from collaborative_autoencoders.metrics.hits import count_relevant
+from collaborative_autoencoders.metrics.table import METRICS, at
 
-from .evaluate import N_RATINGS, N_RELEVANT, PREDICTED, count_owners, sum_column
-from .lists import table_to_lists
+from .evaluate import N_RATINGS, N_RELEVANT, count_owners, sum_column
 from .options import EvaluationOptions
+from .tallies import (
+    BY_LENGTH,
+    GROUPS,
+    ListTally,
+    PredictionTally,
+    Sums,
+    Tally,
+    recommended_at,
+    sum_over,
+)
 
-Items = NDArray[np.integer]
-Hits = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Row = dict[str, Any]
 
 RMSE = METRICS["rmse"]
-BY_LENGTH = ("ndcg", "recall")
-"""List metrics that are drawn at every length of list."""
-
 DECIMALS = 6
 CURVE_POINTS = 101
 """Points along each axis of a Lorenz curve. Limits the size of its file for any catalogue."""
+
+
+class Reading(NamedTuple):
+    """How tables of lists and predictions are read."""
+
+    sum_over: Callable[[Any, Tally], Sums]
+    recommended_at: Callable[[Any, tuple[int, int], list[int]], list[Counts]]
+
+
+OF_PANDAS = Reading(sum_over, recommended_at)
 
 
 def break_down(
@@ -56,31 +66,35 @@ def break_down(
     validation: Interactions,
     test: Interactions,
     options: EvaluationOptions,
+    reading: Reading = OF_PANDAS,
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the breakdown for the figures, and the values of the groups under flat names.
 
     Users and items are those of the core, with all of their ratings. Lists are cut to
     `options.shown_k`, the length nearest to 10. Both results are empty for a model that was left
     out.
+
+    Raises ValueError if lists or predictions are not of these parts, or not those of the scores.
     """
     if user_scores.empty:
         return {}, {}
-    k, (n_users, n_items) = options.shown_k, test.core_shape
-    item_UK, _ = table_to_lists(ranked_items, n_users, max(options.k))
-    hits_UK, owners_I = find_hits(item_UK, test.likes), count_owners(train)
+    k, n_users, owners_I = options.shown_k, test.core_shape[0], count_owners(train)
     known = (train, validation, train.fold_in, validation.fold_in, test.fold_in)
     counts = [count_relevant(part.ratings) for part in known if part is not None]
     n_ratings_U = np.sum(counts, axis=0)[:n_users]
     activity = by_activity(user_scores.head(n_users), n_ratings_U, k)
-    predicted_ratings = predicted_ratings[predicted_ratings[ITEM_INDEX] < n_items]
-    first = (item_UK[:, :k], hits_UK[:, :k])
-    popularity = by_popularity(*first, test, predicted_ratings, owners_I)
+    tallied = Interactions(test.ratings, test.likes), user_scores, owners_I, options
+    sums = reading.sum_over(ranked_items, ListTally(*tallied))
+    if N_RATINGS in user_scores:
+        sums |= reading.sum_over(predicted_ratings, PredictionTally(*tallied))
+    popularity = by_popularity(sums, owners_I)
+    recommended = reading.recommended_at(ranked_items, test.core_shape, options.k)
     breakdown = {
         "k": k,
         "activity": activity,
         "popularity": popularity,
-        "lorenz": by_concentration(item_UK[:, :k], n_items),
-        "by_length": by_length(item_UK, hits_UK, test, owners_I),
+        "lorenz": by_concentration(recommended[options.k.index(k)]),
+        "by_length": by_length(sums),
     }
     return breakdown, flat_names(activity, k) | flat_names(popularity, k)
 
@@ -109,31 +123,19 @@ def by_activity(user_scores: pd.DataFrame, n_ratings_U: Counts, k: int) -> list[
     return [row for row in rows if row["users"]]
 
 
-def by_popularity(
-    item_UK: Items,
-    hits_UK: Hits,
-    test: Interactions,
-    predicted_ratings: pd.DataFrame,
-    owners_I: Counts,
-) -> list[Row]:
+def by_popularity(sums: Sums, owners_I: Counts) -> list[Row]:
     """Return one row each for head, middle and tail: items with a third of the ratings each.
 
-    Recall counts the held-out likes of the group in the given lists, which are the hits. RMSE is
-    over the held-out ratings of the group's items.
+    Recall counts the held-out likes of the group in the given lists. RMSE is over the held-out
+    ratings of the group's items.
     """
-    groups = len(POPULARITY_GROUPS)
-    third_I = third_of_items(owners_I)
-    held_out_UG = relevant_by_group(test.likes, third_I, groups)
     columns: dict[str, NDArray] = {
-        "items": count_by_group(third_I, groups),
-        "held_out": held_out_UG.sum(axis=0),
-        "recall": recall_by_group(item_UK, hits_UK, held_out_UG, third_I),
+        "items": count_by_group(third_of_items(owners_I), GROUPS),
+        "held_out": sums["held_out"].astype(np.int64),
+        "recall": _ratio(sums["recall_of_group"], sums["users_of_group"]),
     }
-    if len(predicted_ratings):
-        third_N = third_I[predicted_ratings[ITEM_INDEX]]
-        predicted_N, actual_N = predicted_ratings[[PREDICTED, RATING]].to_numpy(np.float64).T
-        values_N = RMSE.function(predicted_N - actual_N)
-        columns[RMSE.name] = RMSE.of_mean(mean_by_group(values_N, third_N, groups))
+    if sums.get("predicted", np.zeros(1)).any():
+        columns[RMSE.name] = RMSE.of_mean(_ratio(sums["errors"], sums["predicted"]))
     return _rows(POPULARITY_GROUPS, columns)
 
 
@@ -148,11 +150,11 @@ def flat_names(rows: list[Row], k: int) -> dict[str, float]:
     }
 
 
-def by_concentration(item_UK: Items, n_items: int) -> dict[str, Any]:
+def by_concentration(recommended_I: Counts) -> dict[str, Any]:
     """Return the Lorenz curve of recommendations per item, with its Gini; empty without lists."""
-    recommended_I = count_recommended(item_UK, n_items)
     if not recommended_I.any():
         return {}
+    n_items = len(recommended_I)
     items, shown = lorenz(recommended_I)
     along = np.linspace(0, 1, CURVE_POINTS)
     # points along both axes, because the last few items may have most of the curve's height
@@ -165,25 +167,18 @@ def by_concentration(item_UK: Items, n_items: int) -> dict[str, Any]:
     }
 
 
-def by_length(
-    item_UK: Items, hits_UK: Hits, test: Interactions, owners_I: Counts
-) -> dict[str, list[float]]:
+def by_length(sums: Sums) -> dict[str, list[float]]:
     """Return the mean of some list metrics for the first 1, 2, … K places.
 
     Empty if no user has a held-out like.
     """
-    n_relevant_U = count_relevant(test.likes)
-    users_U = np.flatnonzero(n_relevant_U)
-    if not len(users_U):
+    if not sums["users"].any():
         return {}
-    lists = Lists(item_UK[users_U], hits_UK[users_U], n_relevant_U[users_U], owners_I, len(item_UK))
-    lengths = range(1, item_UK.shape[1] + 1)
+    return {name: _short(sums[name] / sums["users"]) for name in BY_LENGTH}
 
-    def means_of(k: int) -> list[float]:
-        return [METRICS[name].function(lists.first(k)).mean() for name in BY_LENGTH]
 
-    means = zip(*map_in_threads(means_of, lengths), strict=True)
-    return {name: _short(mean_K) for name, mean_K in zip(BY_LENGTH, means, strict=True)}
+def _ratio(sums_G: NDArray[np.float64], counts_G: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(counts_G > 0, sums_G / np.maximum(counts_G, 1), np.nan)
 
 
 def _rows(groups: tuple[str, ...], columns: dict[str, NDArray]) -> list[Row]:

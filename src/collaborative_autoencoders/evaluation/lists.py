@@ -37,19 +37,22 @@ def lists_to_table(
 
 
 def table_to_lists(
-    ranked_items: pd.DataFrame, n_users: int, length: int
+    ranked_items: pd.DataFrame, n_users: int, length: int, first: int = 0
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return the lists of all users and their scores, both shape (U, K), K = `length`.
+    """Return the lists of `n_users` users and their scores, both shape (U, K), K = `length`.
 
-    The rows may be in any order. Short lists are padded with item −1 and score −inf.
+    `first` is the first of the users. The rows may be in any order. Short lists are padded with
+    item −1 and score −inf.
     Raises ValueError if a rank is outside 1..`length`, duplicate or skipped.
     """
-    user_L, place_L = ranked_items[USER_INDEX].to_numpy(), ranked_items[RANK].to_numpy() - 1
+    user_L = ranked_items[USER_INDEX].to_numpy() - first
+    place_L = ranked_items[RANK].to_numpy() - 1
     outside_L = (place_L < 0) | (place_L >= length)
     if outside_L.any():
         row = int(np.argmax(outside_L))
         raise ValueError(
-            f"user_index {user_L[row]} has rank {place_L[row] + 1}; ranks are from 1 to {length}"
+            f"user_index {user_L[row] + first} has rank {place_L[row] + 1}; ranks are from 1 to "
+            f"{length}"
         )
     item_UK = np.full((n_users, length), NO_ITEM, dtype=np.int32)
     score_UK = np.full((n_users, length), -np.inf, dtype=np.float32)
@@ -58,7 +61,7 @@ def table_to_lists(
     taken_UK = item_UK != NO_ITEM
     if taken_UK.sum() != len(ranked_items):
         raise ValueError("ranked_items: two items of one list have the same rank")
-    _refuse(taken_UK[:, 1:] & ~taken_UK[:, :-1], np.arange(n_users), "skips a rank")
+    _refuse(taken_UK[:, 1:] & ~taken_UK[:, :-1], first + np.arange(n_users), "skips a rank")
     return item_UK, score_UK
 
 

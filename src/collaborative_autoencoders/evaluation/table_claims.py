@@ -18,7 +18,6 @@ from collaborative_autoencoders.metrics.table import METRICS, SHARE, Lists, at, 
 
 from .claims import ROUNDING, bounds_of, metric_of
 from .evaluate import LIST_BY_POPULARITY, N_RATINGS, N_RELEVANT, PREDICTED, sum_column
-from .lists import table_to_lists
 
 ROWS_AT_ONCE = 2**20
 """Rows of lists that are checked at once, and the rest of the last user's: some 100 MB."""
@@ -104,42 +103,44 @@ def check_predicted_ratings(table: pd.DataFrame) -> None:
             raise ValueError(f"{name} is not always a finite number")
 
 
-def check_predictions(table: pd.DataFrame, user_scores: pd.DataFrame, test: Interactions) -> None:
-    """Raise ValueError unless there is a prediction for every rating of the test part, or none.
+def check_predictions(
+    table: pd.DataFrame, user_scores: pd.DataFrame, test: Interactions, first: int = 0
+) -> None:
+    """Raise ValueError unless there is a prediction for every rating of the test part.
 
-    The errors of each user must be those of the scores.
+    The errors of each user must be those of the scores. The scores and the test part are of the
+    same users, the first of which is `first`.
     """
-    if table.empty:
-        return
     cells = test.ratings.tocoo()
-    expected = pd.DataFrame({USER_INDEX: cells.row, ITEM_INDEX: cells.col, RATING: cells.data})
+    expected = np.stack([cells.row + first, cells.col, cells.data], axis=1).astype(np.float64)
     found = table[[USER_INDEX, ITEM_INDEX, RATING]].sort_values([USER_INDEX, ITEM_INDEX])
-    if len(found) != len(expected) or not np.array_equal(
-        found.to_numpy(dtype=np.float64), expected.to_numpy(dtype=np.float64)
-    ):
+    if not np.array_equal(found.to_numpy(dtype=np.float64), expected):
         raise ValueError("predicted_ratings is not of the ratings of the test part")
     error_N = (table[PREDICTED].astype(np.float64) - table[RATING]).to_numpy()
+    user_N = table[USER_INDEX].to_numpy() - first
     for metric in metrics_of("ratings"):
-        sum_U = sum_by_user(table[USER_INDEX].to_numpy(), metric.function(error_N), test.shape[0])
+        sum_U = sum_by_user(user_N, metric.function(error_N), test.shape[0])
         if not np.allclose(sum_U, user_scores[sum_column(metric)], rtol=1e-6):
             raise ValueError(f"user_scores has other sums of {metric.name} than predicted_ratings")
 
 
 def check_scores_of_lists(
-    lists: pd.DataFrame,
+    item_UK: NDArray[np.integer],
     user_scores: pd.DataFrame,
     test: Interactions,
     owners_I: NDArray[np.int64],
-    k: int,
+    n_users: int,
 ) -> None:
-    """Raise ValueError unless NDCG and novelty at k in the scores are those of the lists."""
-    n_users, _ = test.core_shape
-    item_UK, _ = table_to_lists(lists, n_users, k)
+    """Raise ValueError unless NDCG and novelty of the longest lists in the scores are of the lists.
+
+    Lists, scores and the test part are of the same users; `n_users` is the number in training.
+    """
+    k, n_listed = item_UK.shape[1], test.core_shape[0]
     hits_UK, n_relevant_U = find_hits(item_UK, test.likes), count_relevant(test.likes)
     found = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
-    if user_scores[N_RELEVANT].iloc[n_users:].any():
+    if user_scores[N_RELEVANT].iloc[n_listed:].any():
         raise ValueError("user_scores has held-out likes of a user outside the core")
-    user_scores = user_scores.head(n_users)
+    user_scores = user_scores.head(n_listed)
     if not np.array_equal(user_scores[N_RELEVANT], n_relevant_U):
         raise ValueError("user_scores has other numbers of held-out likes than the test part")
     for name in ("ndcg", "novelty"):

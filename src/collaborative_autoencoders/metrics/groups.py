@@ -85,13 +85,11 @@ def recall_by_group(
     n_relevant_UG: Counts,
     group_I: Groups,
 ) -> Values:
-    """Return the mean recall of each group of items over users, shape (G,).
+    """Return the recall of each user in each group of items, shape (U, G).
 
-    The recall of a user is the share of the held-out items of the group that are in the list. Users
-    without held-out items in a group are excluded; a group without users is NaN.
+    It is the share of the held-out items of the group that are in the list, and NaN for a user
+    without held-out items in the group.
     """
     groups = np.arange(n_relevant_UG.shape[1])
     hits_UG = np.stack([(hits_UK & (group_I[item_UK] == g)).sum(axis=1) for g in groups], axis=1)
-    recall_UG = np.where(n_relevant_UG > 0, hits_UG / np.maximum(n_relevant_UG, 1), 0.0)
-    evaluated_G = (n_relevant_UG > 0).sum(axis=0)
-    return np.where(evaluated_G > 0, recall_UG.sum(axis=0) / np.maximum(evaluated_G, 1), np.nan)
+    return np.where(n_relevant_UG > 0, hits_UG / np.maximum(n_relevant_UG, 1), np.nan)

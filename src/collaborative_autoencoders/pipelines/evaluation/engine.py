@@ -1,16 +1,13 @@
 """What evaluates: this process, or the workers of a Spark cluster."""
 
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from collaborative_autoencoders.evaluation import averages
+from collaborative_autoencoders.evaluation.breakdown import OF_PANDAS, Reading
 from collaborative_autoencoders.evaluation.evaluate import evaluate, nothing_evaluated
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.shards import Shards
-from collaborative_autoencoders.evaluation.table_claims import check_indices
+from collaborative_autoencoders.interactions import Interactions
 
 Table = Any
 """A table of pandas or of Spark."""
@@ -21,7 +18,10 @@ def evaluate_all(shards: Shards) -> dict[str, Table]:
     if shards.options.engine == "spark":
         from collaborative_autoencoders import cluster
 
-        return cluster.evaluate_on_workers(shards, nothing_evaluated(shards.options))
+        test = Interactions(shards.test.ratings, shards.test.likes)  # no more is sent to workers
+        return cluster.evaluate_on_workers(
+            replace(shards, test=test), nothing_evaluated(shards.options)
+        )
     inputs = shards.model, shards.known, shards.test, shards.owners_I, shards.options
     return evaluate(*inputs)._asdict()
 
@@ -36,21 +36,10 @@ def evaluate_nothing(options: EvaluationOptions) -> dict[str, Table]:
     return nothing._asdict()
 
 
-def recommended_at(
-    ranked_items: Table, shape: tuple[int, int], options: EvaluationOptions
-) -> list[NDArray[np.int64]]:
-    """Return how often each item is in the first places of a list, for each length of list.
-
-    Raises ValueError if a list is of another user or item than of these numbers of them.
-    """
+def reading_by(options: EvaluationOptions) -> Reading:
+    """Return how tables of lists and predictions are read."""
     if options.engine == "spark":
         from collaborative_autoencoders import cluster
 
-        return cluster.recommended_at(ranked_items, shape, options.k)
-    check_indices("ranked_items", ranked_items, shape)
-    return averages.recommended_at(ranked_items, shape[1], options.k)
-
-
-def in_memory(table: Table, options: EvaluationOptions) -> pd.DataFrame:
-    """Return a table of pandas."""
-    return table.toArrow().to_pandas() if options.engine == "spark" else table
+        return Reading(cluster.sum_over, cluster.recommended_at)
+    return OF_PANDAS

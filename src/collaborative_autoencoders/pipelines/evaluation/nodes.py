@@ -24,8 +24,6 @@ from collaborative_autoencoders.evaluation.leaderboard import (
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.table_claims import (
-    check_predictions,
-    check_scores_of_lists,
     check_sizes,
 )
 from collaborative_autoencoders.interactions import Interactions
@@ -33,7 +31,7 @@ from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.learning.options import RunningOptions
 from collaborative_autoencoders.models.model import Fitted
 
-from .engine import Table, evaluate_all, evaluate_nothing, in_memory, recommended_at
+from .engine import Table, evaluate_all, evaluate_nothing, reading_by
 
 FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
 
@@ -83,7 +81,9 @@ def average_scores(
     if user_scores.empty:
         return {}
     check_sizes(user_scores, {}, train.shape, evaluation.k)
-    recommended = recommended_at(ranked_items, train.core_shape, evaluation)
+    recommended = reading_by(evaluation).recommended_at(
+        ranked_items, train.core_shape, evaluation.k
+    )
     facts = {name: fit_facts.get(name) for name in FACTS_TO_REPORT}
     found = {
         **averages.average_users(user_scores, evaluation),
@@ -109,16 +109,9 @@ def break_down(
     """
     from collaborative_autoencoders.learning.running import running_on
 
-    if user_scores.empty:
-        return {"breakdown": {}, "group_metrics": {}}
-    ranked_items = in_memory(ranked_items, evaluation)
-    predicted_ratings = in_memory(predicted_ratings, evaluation)
+    if not user_scores.empty:
+        check_sizes(user_scores, {}, test.shape, evaluation.k)
     with running_on(running):
-        tables = {"ranked_items": ranked_items, "predicted_ratings": predicted_ratings}
-        check_sizes(user_scores, tables, test.shape, evaluation.k)
-        check_predictions(predicted_ratings, user_scores, test)
-        owners_I, longest = count_owners(train), max(evaluation.k)
-        check_scores_of_lists(ranked_items, user_scores, test, owners_I, longest)
         by_kind, group_metrics = breakdown.break_down(
             user_scores,
             ranked_items,
@@ -127,6 +120,7 @@ def break_down(
             validation=validation,
             test=test,
             options=evaluation,
+            reading=reading_by(evaluation),
         )
     return {"breakdown": by_kind, "group_metrics": group_metrics}
 
