@@ -60,7 +60,8 @@ models = st.sampled_from(list(MODELS))
 ids = st.sampled_from([*ITEMS, "unknown"])
 histories = st.lists(st.tuples(ids, st.integers(1, 5)), max_size=40)
 some_ids = st.just([]) | st.lists(ids, max_size=40)
-wanted = st.builds(Wanted, st.integers(1, 50), st.booleans(), some_ids, some_ids)
+n_reasons = st.integers(0, 3)
+wanted = st.builds(Wanted, st.integers(1, 50), st.booleans(), some_ids, some_ids, n_reasons)
 
 
 def row_of(user, pairs, rated):

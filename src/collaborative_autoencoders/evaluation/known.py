@@ -89,7 +89,7 @@ def histories_for(
     both = [part.seen_by(view) for part in known if part is not None]
     reads_both = fitted.refitted or view == "order"
     histories = known if reads_both else (train, train.fold_in, validation.fold_in)
-    # only the views that are read: the times of a part are most of its bytes
+    # only the views that are read are joined
     histories_UI = join_views((*histories, fold_in), view)
     seen_UI = histories_UI
     if view != "ratings" or not reads_both:

@@ -22,7 +22,8 @@ USERS_PER_SHARD = 4096
 class Shards(Sequence[Evaluation]):
     """What `evaluate` returns, for one shard of users after the other.
 
-    A shard is of whole batches, so that the model scores the same users at once as without shards.
+    A shard is of whole batches of lists, so that the model scores the same users at once as without
+    shards.
     """
 
     model: Scorer

@@ -37,19 +37,19 @@ def reasons_for(
     user = user if model.reads_histories else -1
     whole_K = model.score(history_1I, np.array([user]))[0, item_K]
     items, size = history_1I.nnz, rows_at_once(history_1I.shape[1])
-    weight_HK = np.empty((items, len(item_K)), dtype=np.float32)
+    reason_KN = np.full((len(item_K), n), NO_ITEM, dtype=np.int32)
+    weight_KN = np.zeros((len(item_K), n), dtype=np.float32)
     for start in range(0, items, size):
         before_batch()
         without_BI = without_each(history_1I, start, min(start + size, items))
-        rows = slice(start, start + without_BI.shape[0])
-        scores_BI = model.score(without_BI, np.full(without_BI.shape[0], user))
-        weight_HK[rows] = whole_K - scores_BI[:, item_K]
-    reason_KN = np.full((len(item_K), n), NO_ITEM, dtype=np.int32)
-    weight_KN = np.zeros((len(item_K), n), dtype=np.float32)
-    best_KH = np.argsort(-weight_HK.T, axis=1, kind="stable")[:, :n]
-    best = slice(None), slice(best_KH.shape[1])
-    weight_KN[best] = np.maximum(np.take_along_axis(weight_HK.T, best_KH, axis=1), 0)
-    reason_KN[best] = np.where(weight_KN[best] > 0, history_1I.indices[best_KH], NO_ITEM)
+        own_B = history_1I.indices[start : start + without_BI.shape[0]]
+        scores_BI = model.score(without_BI, np.full(len(own_B), user))
+        # the zeros come first, and of equal weights the first is kept: none at or below 0 is named
+        weight_KC = np.hstack([weight_KN, whole_K[:, None] - scores_BI[:, item_K].T])
+        reason_KC = np.hstack([reason_KN, np.tile(own_B, (len(item_K), 1))])
+        best_KN = np.argsort(-weight_KC, axis=1, kind="stable")[:, :n]
+        weight_KN = np.take_along_axis(weight_KC, best_KN, axis=1)
+        reason_KN = np.take_along_axis(reason_KC, best_KN, axis=1)
     return reason_KN, weight_KN
 
 

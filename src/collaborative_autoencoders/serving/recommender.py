@@ -208,8 +208,9 @@ class Recommender:
         in_order = self.model.learns_from == "order"
         request = read_request(table, self.user_ids, self.item_ids, self.taste, limits, in_order)
         excluded_I = excluded_items(wanted, self.item_ids) | self.unlisted_I
-        k = min(wanted.n, len(self.items))
-        lines = len(table) * min(k, int(np.count_nonzero(~excluded_I)))
+        k = max(1, min(wanted.n, int(np.count_nonzero(~excluded_I))))
+        wanted = wanted._replace(explain=min(wanted.explain, len(self.items)))
+        lines = len(table) * k
         if lines * max(1, wanted.explain) > limits.max_lines:
             what = f"{len(table)} rows of {k} items are up to {lines:,} lines"
             fix = "send fewer rows at once, or a smaller n"
@@ -253,14 +254,13 @@ class Recommender:
             users_B = np.where(np.diff(newer_BI.indptr) > 0, -1, users_B)
         known = Known(history_BI, seen_BI, self.likes_I)
         item_BK, score_BK = rank_batch(self.model, known, users_B, k, excluded_I)
-        n_reasons = min(wanted.explain, len(self.items))
-        shape = (len(users_B), k, n_reasons)
+        shape = (len(users_B), k, wanted.explain)
         reason_BKN, weight_BKN = np.full(shape, NO_ITEM, np.int32), np.zeros(shape, np.float32)
-        for row in np.flatnonzero(known.by_model_U) if n_reasons else ():
+        for row in np.flatnonzero(known.by_model_U) if wanted.explain else ():
             # a list that is shorter than k ends in −1, which is the last item here and not shown
             history_1I, user = history_BI[[row]], int(users_B[row])
             reason_BKN[row], weight_BKN[row] = reasons_for(
-                self.model, history_1I, user, item_BK[row], n_reasons, stop_if_gone
+                self.model, history_1I, user, item_BK[row], wanted.explain, stop_if_gone
             )
         return item_BK, score_BK, known.by_model_U, reason_BKN, weight_BKN
 

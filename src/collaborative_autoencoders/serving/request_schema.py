@@ -109,7 +109,7 @@ def operation(recommender: Recommender) -> dict[str, Any]:
         "type": "object",
         "properties": {"dataframe_records": rows, "params": params_schema(recommender)},
         "required": ["dataframe_records"],
-        "example": example | {"params": {"n": 3}},
+        "example": example | {"params": {"n": 3, "explain": 2}},
     }
     lines = {"type": "array", "items": line_schema(recommender)}
     answer = {"type": "object", "properties": {"predictions": lines}, "required": ["predictions"]}

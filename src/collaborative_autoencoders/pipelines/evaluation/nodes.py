@@ -101,27 +101,23 @@ def break_down(
     validation: Interactions,
     test: Interactions,
     evaluation: EvaluationOptions,
-    running: RunningOptions,
 ) -> dict[str, Any]:
     """Break the figures down by activity, popularity, concentration and length of list.
 
     Both results are empty for a model that was left out.
     """
-    from collaborative_autoencoders.learning.running import running_on
-
     if not user_scores.empty:
         check_sizes(user_scores, {}, test.shape, evaluation.k)
-    with running_on(running):
-        by_kind, group_metrics = breakdown.break_down(
-            user_scores,
-            ranked_items,
-            predicted_ratings,
-            train=train,
-            validation=validation,
-            test=test,
-            options=evaluation,
-            reading=reading_by(evaluation),
-        )
+    by_kind, group_metrics = breakdown.break_down(
+        user_scores,
+        ranked_items,
+        predicted_ratings,
+        train=train,
+        validation=validation,
+        test=test,
+        options=evaluation,
+        reading=reading_by(evaluation),
+    )
     return {"breakdown": by_kind, "group_metrics": group_metrics}
 
 

@@ -57,7 +57,7 @@ def _evaluate_one_model() -> list[Node]:
         ),
         Node(
             break_down,
-            inputs={name: name for name in TABLES} | PARTS | EVALUATION | RUNNING,
+            inputs={name: name for name in TABLES} | PARTS | EVALUATION,
             outputs={"breakdown": "breakdown", "group_metrics": "group_metrics"},
             name="break_down",
         ),
