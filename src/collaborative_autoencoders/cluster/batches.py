@@ -25,8 +25,10 @@ Rows = Callable[[Any, int], pd.DataFrame]
 def compute_on_workers(batches: Sequence[pd.DataFrame]) -> DataFrame:
     """Return the rows of all batches, in their order, as a table that is computed when it is used.
 
-    All batches have the columns and types of the first one, which is computed here.
+    All batches have the columns and types of the first one, which is computed here. Raises
+    RuntimeError without a Spark session, before that.
     """
+    session_of_run()
     return rows_of_each(batches, getitem, columns_of(batches[0]))
 
 
