@@ -45,7 +45,9 @@ class Shards(Sequence[Evaluation]):
         return math.ceil(self.test.shape[0] / self.size)
 
     def __getitem__(self, number: int) -> Evaluation:  # type: ignore[override]
-        """Return the evaluation of one shard."""
+        """Return the evaluation of one shard. Raises IndexError if there is none of this number."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
         first = number * self.size
         users_U = np.arange(first, min(first + self.size, self.test.shape[0]))
         return evaluate(self.model, self.known, self.test, self.owners_I, self.options, users_U)

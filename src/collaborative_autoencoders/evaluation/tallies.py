@@ -6,8 +6,10 @@ Dimension key: U users of a piece, I items, K places of a list, N held-out ratin
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,6 @@ from collaborative_autoencoders.metrics.groups import (
 )
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import METRICS, Lists
-from collaborative_autoencoders.threads import map_in_threads
 
 from .evaluate import PREDICTED
 from .lists import table_to_lists
@@ -43,7 +44,7 @@ Sums = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Tally:
+class Tally(ABC):
     """Adds up the rows of a table by pieces of users."""
 
     test: Interactions
@@ -65,9 +66,14 @@ class Tally:
         users_U = np.arange(first, min(first + self.size, self.test.shape[0]))
         return users_U, self.test.of_users(users_U)
 
+    @cached_property
+    def third_I(self) -> NDArray[np.int64]:
+        """The group of each item by popularity."""
+        return third_of_items(self.owners_I)
+
+    @abstractmethod
     def __call__(self, number: int, rows: pd.DataFrame) -> Sums:
         """Return the sums of one piece. Raises ValueError if a row is not of these parts."""
-        raise NotImplementedError
 
 
 class ListTally(Tally):
@@ -83,10 +89,10 @@ class ListTally(Tally):
         item_UK, _ = table_to_lists(rows, test.core_shape[0], max(self.options.k), users_U[0])
         n_users, scores = self.test.core_shape[0], self.user_scores.iloc[users_U]
         check_scores_of_lists(item_UK, scores, test, self.owners_I, n_users)
-        third_I, shown_UK = third_of_items(self.owners_I), item_UK[:, : self.options.shown_k]
-        held_out_UG = relevant_by_group(test.likes, third_I, GROUPS)
+        shown_UK = item_UK[:, : self.options.shown_k]
+        held_out_UG = relevant_by_group(test.likes, self.third_I, GROUPS)
         hits_UK = find_hits(shown_UK, test.likes)
-        recall_UG = recall_by_group(shown_UK, hits_UK, held_out_UG, third_I)
+        recall_UG = recall_by_group(shown_UK, hits_UK, held_out_UG, self.third_I)
         return {
             "held_out": held_out_UG.sum(axis=0),
             "recall_of_group": np.nansum(recall_UG, axis=0),
@@ -109,7 +115,7 @@ class PredictionTally(Tally):
         users_U, test = self.of(number)
         check_predictions(rows, self.user_scores.iloc[users_U], test, users_U[0])
         rows = rows[rows[ITEM_INDEX] < len(self.owners_I)].sort_values([USER_INDEX, ITEM_INDEX])
-        third_N = third_of_items(self.owners_I)[rows[ITEM_INDEX]]
+        third_N = self.third_I[rows[ITEM_INDEX]]
         predicted_N, actual_N = rows[[PREDICTED, RATING]].to_numpy(np.float64).T
         errors_N = METRICS["rmse"].function(predicted_N - actual_N)
         return {
@@ -148,11 +154,10 @@ def sum_over(table: pd.DataFrame, tally: Tally) -> Sums:
         table = table.sort_values(USER_INDEX, kind="stable")
     place_P = np.searchsorted(table[USER_INDEX], np.arange(len(tally) + 1) * tally.size)
     place_P[0], place_P[-1] = 0, len(table)  # no row is left out, whatever its user
-
-    def sums_of(number: int) -> Sums:
-        return tally(number, table.iloc[place_P[number] : place_P[number + 1]])
-
-    return add(map_in_threads(sums_of, range(len(tally))))
+    return add(
+        tally(number, table.iloc[place_P[number] : place_P[number + 1]])
+        for number in range(len(tally))
+    )
 
 
 def recommended_at(

@@ -35,7 +35,7 @@ class Popularity:
         self.likes_I = counts_I.astype(np.float32)
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the number of likes of every item for each user, shape (U, I)."""
+        """Return the number of likes of every item for each user, shape (U, I), not writable."""
         return np.broadcast_to(self.likes_I, (len(users_U), len(self.likes_I)))
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -76,7 +76,12 @@ class RecommendationBatches(Sequence[pd.DataFrame]):
         )
 
     def __getitem__(self, number: int) -> pd.DataFrame:  # type: ignore[override]
-        """Return the lists of one batch, with columns for the model and its version."""
+        """Return the lists of one batch, with columns for the model and its version.
+
+        Raises IndexError if there is no batch of this number.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(number)
         start = number * self.options.batch_size
         users = self.users.iloc[start : start + self.options.batch_size]
         wanted = Wanted(n=self.options.n, exclude_seen=self.options.exclude_seen)
