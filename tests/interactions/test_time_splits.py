@@ -18,7 +18,11 @@ from collaborative_autoencoders.interactions.split_options import (
     SplitOptions,
 )
 from collaborative_autoencoders.interactions.split_report import report_split
-from collaborative_autoencoders.interactions.splitting import parts_of, split_interactions
+from collaborative_autoencoders.interactions.splitting import (
+    blocks_of_users,
+    parts_and_order,
+    split_interactions,
+)
 from collaborative_autoencoders.interactions.time_splits import tied_share
 
 LAST = {"kind": "last", "test_last": 1, "validation_last": 1}
@@ -47,7 +51,34 @@ def with_parts(ratings: pd.DataFrame, **changed) -> pd.DataFrame:
         known_indices(table, ratings[name])
         for table, name in ((ids.users, "user_id"), (ids.items, "item_id"))
     ]
-    return ratings.assign(part=parts_of(ratings, *index, ids, make_options(**changed)))
+    all_N = np.ones(len(ratings), dtype=np.bool_)
+    part_N, _ = parts_and_order(ratings, *index, ids, make_options(**changed), all_N, all_N)
+    return ratings.assign(part=part_N)
+
+
+@given(tables, st.sampled_from([LAST, TIME, DATE, LAST | {"ties": "hash"}, {"kind": "hash"}]))
+def test_parts_and_places_do_not_depend_on_how_many_rows_are_split_at_once(pairs, changed):
+    ratings = make_ratings(pairs).sample(frac=1, random_state=0, ignore_index=True)
+    ids = index_ids(ratings)
+    index = (
+        known_indices(ids.users, ratings["user_id"]),
+        known_indices(ids.items, ratings["item_id"]),
+    )
+    in_core_N, liked_N = np.arange(2 * len(ratings)).reshape(2, -1) % 3 > 0
+    given_N = (ratings, *index, ids, make_options(**changed), in_core_N, liked_N)
+
+    few, all_at_once = (parts_and_order(*given_N, rows_at_once=n) for n in (2, 100))
+
+    assert few[0].tolist() == all_at_once[0].tolist()
+    assert few[1].tolist() == all_at_once[1].tolist()
+
+
+def test_a_block_has_all_rows_of_some_users():
+    user_N = np.array([1, 0, 2, 1, 0, 1, 3])
+
+    blocks = [rows.tolist() for rows in blocks_of_users(user_N, rows_at_once=3)]
+
+    assert blocks == [[1, 4], [0, 2, 3, 5], [6]]
 
 
 def future_in_training(parted: pd.DataFrame, by: list[str]) -> int:

@@ -3,14 +3,16 @@
 Dimension key: U users, I items, B users of one batch.
 """
 
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.part import fingerprint, join_views
+from collaborative_autoencoders.interactions.sparse import join
 from collaborative_autoencoders.models.model import Fitted, Model
 
 BY_MODEL, BY_POPULARITY = "model", "popularity"
@@ -86,20 +88,20 @@ def histories_for(
     """
     view = fitted_model(fitted).learns_from
     known = (train, train.fold_in, validation, validation.fold_in)
-    both = [part.seen_by(view) for part in known if part is not None]
     reads_both = fitted.refitted or view == "order"
     histories = known if reads_both else (train, train.fold_in, validation.fold_in)
     # only the views that are read are joined
     histories_UI = join_views((*histories, fold_in), view)
     seen_UI = histories_UI
     if view != "ratings" or not reads_both:
-        seen_UI = join_views((*both, fold_in and fold_in.seen_by(view)), "ratings")
-    return Known(histories_UI, seen_UI, np.sum([count_likes(part) for part in both], axis=0))
+        seen_UI = reduce(join, (part.ratings_for(view) for part in (*known, fold_in) if part))
+    likes_KI = [count_likes(part, view) for part in known if part]
+    return Known(histories_UI, seen_UI, np.sum(likes_KI, axis=0))
 
 
-def count_likes(part: Interactions) -> NDArray[np.int64]:
-    """Return the number of users who like each item, shape (I,)."""
-    return np.bincount(part.likes.indices, minlength=part.shape[1])
+def count_likes(part: Interactions, view: View) -> NDArray[np.int64]:
+    """Return the number of users who like each item that a model of this view knows, shape (I,)."""
+    return np.bincount(part.likes.indices, minlength=part.shape_for(view)[1])
 
 
 def fitted_model(fitted: Fitted) -> Model:

@@ -107,7 +107,7 @@ def compare_versions(
     def scores_of(version: Version) -> pd.DataFrame:
         # an item that the version does not know is no history
         read_UI = histories.without_items(~version.knows_I).view(version.learns_from)
-        likes_I = np.where(version.knows_I, count_likes(known), -np.inf)
+        likes_I = np.where(version.knows_I, count_likes(known, "ratings"), -np.inf)
         knows = Known(read_UI, excluded_UI, likes_I)
         return evaluate(version, knows, rows, count_owners(known), options).user_scores
 

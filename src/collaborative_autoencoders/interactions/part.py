@@ -114,6 +114,7 @@ class Interactions:
         # the row of each cell, for the views that share its cells
         kind: DTypeLike = np.int32 if len(user_index) <= INT32_MAX else np.int64
         rows_UI = to_matrix(user_index[rows], item_index[rows], rows, shape, dtype=kind)
+        del rows
 
         def view_of(values: NDArray[Any]) -> csr_array:
             cells = (values[rows_UI.data], rows_UI.indices, rows_UI.indptr)
@@ -128,9 +129,9 @@ class Interactions:
             part = cls.of(ratings_UI, like_threshold, times_UI, core_shape)
         if order is None:
             return part
-        order_UI = first_cells(view_of(np.asarray(order, dtype=np.float32)), part.core_shape)
-        order_UI = take_cells(order_UI, order_UI.data > 0)
-        return replace(part, order=order_UI)
+        order_UI = first_cells(rows_UI, part.core_shape)
+        order_UI.data = np.asarray(order, dtype=np.float32)[order_UI.data]
+        return replace(part, order=take_cells(order_UI, order_UI.data > 0))
 
     @classmethod
     def of(
@@ -183,6 +184,14 @@ class Interactions:
     def seen_by(self, view: View) -> "Interactions":
         """Return what a model of this view knows of: the whole part if ratings, else the core."""
         return self if view == "ratings" else self.core
+
+    def shape_for(self, view: View) -> tuple[int, int]:
+        """Return the number of users and of items that a model of this view knows of."""
+        return self.shape if view == "ratings" else self.core_shape
+
+    def ratings_for(self, view: View) -> csr_array:
+        """Return `seen_by(view).ratings`, without the memory of the other views."""
+        return first_cells(self.ratings, self.shape_for(view))
 
     def of_users(self, users: NDArray[np.integer]) -> Self:
         """Return these users' rows, in this order.

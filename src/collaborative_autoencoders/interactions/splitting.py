@@ -1,6 +1,6 @@
 """The split into train, validation and test, by the kind that its options name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, parts_i
 from .time_splits import Dates, dates_of, parts_between, parts_by_user_time
 from .user_order import places_of
 from .user_split import parts_by_users, parts_of_users
+
+ROWS_AT_ONCE = 2**23
+"""Rows that are put in order at once, some 60 bytes each."""
 
 OTHERS_BY_USERS = (
     "split.kind: users holds out users of the core only, and the table has others. Set "
@@ -51,21 +54,21 @@ def split_interactions(
     Raises ValueError if a user or item of the table is not in `ids`, or if the table lacks a
     column that the kind of split needs.
     """
-    tables = [ratings] if others is None or others.empty else [ratings, others]
-    user_index_N = np.concatenate([known_indices(ids.users, table[USER]) for table in tables])
-    item_index_N = np.concatenate([known_indices(ids.items, table[ITEM]) for table in tables])
-    without_ids = [table.drop(columns=[USER, ITEM]) for table in tables]
-    ratings = pd.concat(without_ids, ignore_index=True) if len(tables) > 1 else without_ids[0]
-    core_users, core_items = core_shape or (len(ids.users), len(ids.items))
-    in_core_N = (user_index_N < core_users) & (item_index_N < core_items)
-    part_N = parts_of(ratings, user_index_N, item_index_N, ids, options, in_core_N)
-    liked_N = in_core_N & likes_in(ratings, like_threshold)
-    order_N = order_of(ratings, user_index_N, item_index_N, ids, options, liked_N)
-    ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
-    times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
     shape = (len(ids.users), len(ids.items))
     if options.kind == "users" and core_shape not in (None, shape):
         raise ValueError(OTHERS_BY_USERS)
+    tables = [ratings] if others is None or others.empty else [ratings, others]
+    user_index_N = np.concatenate([known_indices(ids.users, table[USER]) for table in tables])
+    item_index_N = np.concatenate([known_indices(ids.items, table[ITEM]) for table in tables])
+    ratings = _without_ids(tables)
+    core_users, core_items = core_shape or shape
+    in_core_N = (user_index_N < core_users) & (item_index_N < core_items)
+    liked_N = in_core_N & likes_in(ratings, like_threshold)
+    index = user_index_N, item_index_N, ids, options
+    part_N, order_N = parts_and_order(ratings, *index, in_core_N, liked_N)
+    ratings_N = ratings[RATING].to_numpy() if RATING in ratings else None
+    times_N = as_numbers(ratings[TIMESTAMP]) if TIMESTAMP in ratings else None
+    del ratings, in_core_N, liked_N  # the numbers of the raw rows are not needed any more
 
     def interactions_of(part: int) -> Interactions:
         return Interactions.from_rows(
@@ -88,23 +91,57 @@ def split_interactions(
     return Split(interactions_of(TRAIN), held_out(VALIDATION), held_out(TEST))
 
 
-def parts_of(
+def _without_ids(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all tables, without the columns of ids."""
+    names = [name for name in tables[0].columns if name not in (USER, ITEM)]
+    if len(tables) == 1:
+        return tables[0][names]
+    # column by column, as pandas would first copy each table into one block for each type
+    columns = {name: pd.concat([t[name] for t in tables], ignore_index=True) for name in names}
+    return pd.DataFrame(columns, index=pd.RangeIndex(sum(map(len, tables))), copy=False)
+
+
+def parts_and_order(
     ratings: pd.DataFrame,
     user_index_N: NDArray[np.integer],
     item_index_N: NDArray[np.integer],
     ids: Ids,
     options: SplitOptions,
-    in_core_N: NDArray[np.bool_] | None = None,
-) -> NDArray[np.int8]:
-    """Return the part of each row of the table by `options.kind`, shape (N,).
+    in_core_N: NDArray[np.bool_],
+    liked_N: NDArray[np.bool_],
+    rows_at_once: int = ROWS_AT_ONCE,
+) -> tuple[NDArray[np.int8], NDArray[np.float32] | None]:
+    """Return the part of each row by `options.kind`, and its place as `order_of` does.
 
-    `in_core_N` marks the rows of the core; None means all.
+    `in_core_N` marks the rows of the core, `liked_N` the likes. They are found for some users at a
+    time, so that what is sorted does not grow with the table.
 
     Raises ValueError if the table lacks what the kind needs, or has parts that it does not read.
     """
     check_columns(ratings.columns, options)
     whole = decide(ratings, ids, options)
-    return parts_of_rows(ratings, user_index_N, item_index_N, ids, options, whole, in_core_N)
+    part_N = np.empty(len(ratings), dtype=np.int8)
+    order_N = np.zeros(len(ratings), dtype=np.float32) if TIMESTAMP in ratings else None
+    for rows in blocks_of_users(user_index_N, rows_at_once):
+        some = ratings.iloc[rows], user_index_N[rows], item_index_N[rows], ids, options
+        part_N[rows] = parts_of_rows(*some, whole, in_core_N[rows])
+        if order_N is not None:
+            order_N[rows] = order_of(*some, liked_N[rows])
+    return part_N, order_N
+
+
+def blocks_of_users(
+    user_index_N: NDArray[np.integer], rows_at_once: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the positions of all rows of some users, then of the next, in ascending order.
+
+    A block has fewer than `rows_at_once` rows and those of one user more.
+    """
+    last_row_U = np.cumsum(np.bincount(user_index_N)) - 1
+    block_U = (last_row_U // rows_at_once).astype(np.int32)
+    block_N = block_U[user_index_N]
+    for block in np.unique(block_U):
+        yield np.flatnonzero(block_N == block)
 
 
 class Whole(NamedTuple):

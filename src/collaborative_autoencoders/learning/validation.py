@@ -85,8 +85,7 @@ def list_values(
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
     view, shown = model.learns_from, train.with_fold_in_of(validation)
-    likes_I = count_likes(train.seen_by(view))
-    known = Known(shown.view(view), shown.seen_by(view).ratings, likes_I)
+    known = Known(shown.view(view), shown.ratings_for(view), count_likes(train, view))
     n_users, n_listed = shown.core_shape
     batch_size = rows_at_once(known.seen_UI.shape[1])
     item_UK, _ = rank_items(model, known, measure.k or 1, batch_size, users_U, n_listed)

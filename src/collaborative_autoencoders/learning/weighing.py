@@ -84,9 +84,9 @@ def values_of_lists(weighing: Weighing, weights_WM: Floats) -> NDArray[np.float6
     stack, measure, train, validation = weighing
     users_V = np.flatnonzero(np.diff(validation.likes.indptr))
     shown, owners_I, k = weighing.shown, count_owners(train), measure.k or 1
-    likes_I = count_likes(train.seen_by(stack.learns_from))
+    likes_I = count_likes(train, stack.learns_from)
     values_WV = np.empty((len(weights_WM), len(users_V)))
-    seen_UI = shown.seen_by(stack.learns_from).ratings
+    seen_UI = shown.ratings_for(stack.learns_from)
     (n_users, n_listed), size = shown.core_shape, rows_at_once(seen_UI.shape[1])
 
     def weigh(start: int) -> None:

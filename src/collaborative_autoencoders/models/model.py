@@ -38,13 +38,14 @@ class Catalogue(NamedTuple):
         Of a part, a model of this view knows the core, or all.
         """
         for name, given in parts.items():
-            part = given.whole.seen_by(view)
-            if part.shape != (self.users, self.items):
+            part = given.whole
+            n_users, n_items = part.shape_for(view)
+            if (n_users, n_items) != (self.users, self.items):
                 raise ValueError(
-                    f"{name} has {part.shape[0]:,} users and {part.shape[1]:,} items, but the data "
+                    f"{name} has {n_users:,} users and {n_items:,} items, but the data "
                     f"have {self.users:,} and {self.items:,}. {MAKE_AGAIN}"
                 )
-            values_N = part.ratings.data
+            values_N = part.ratings_for(view).data
             lowest, highest = self.lowest_rating, self.highest_rating
             if lowest is None or highest is None:
                 lowest = highest = 1.0
