@@ -64,7 +64,8 @@ def test_the_report_reads_as_one_line():
 
     assert str(report) == (
         "Core: 3 users x 3 items, 8 ratings (6 likes), density 88.889 % -> "
-        "2 users x 2 items, 4 ratings (4 likes), density 100.000 %; rounds: 2"
+        "2 users x 2 items, 4 ratings (4 likes), density 100.000 %; rounds: 2; items outside it, "
+        "which are never recommended: 1"
     )
 
 

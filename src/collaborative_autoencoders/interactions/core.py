@@ -83,7 +83,11 @@ class CoreReport(NamedTuple):
     """Number of removal rounds. 0 means that no user or item was removed."""
 
     def __str__(self) -> str:
-        return f"Core: {self.before} -> {self.after}; rounds: {self.rounds}"
+        n_outside = self.before.items - self.after.items
+        return (
+            f"Core: {self.before} -> {self.after}; rounds: {self.rounds}; items outside it, which "
+            f"are never recommended: {n_outside:,}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as a dict that can be written as JSON."""
