@@ -14,6 +14,9 @@ from collaborative_autoencoders.state.record import parameters_of, read_record, 
 SPLIT = Step("split", "split", ("split",), ("table",), ("train",))
 FIT = Step("cdae.fit", "fit", ("cdae",), ("train",), ("fitted",))
 SCORE = Step("cdae.score", "score", ("k",), ("fitted", "train"), ("scores",))
+OTHER_SPLIT = Step("update.split", "split", ("split",), ("table",), ("train",))
+FIT_TOO = Step("vae.fit", "fit", (), ("train",), ("fitted_too",))
+SCORE_ALL = Step("cdae.score", "score", ("k",), ("fitted", "fitted_too", "train"), ("scores",))
 OPTIONS = {"split": {"seed": 1}, "cdae": {"size": 200, "rates": [0.1]}, "k": 10}
 
 
@@ -26,11 +29,12 @@ class World:
     def stored(self, name: str) -> Stored:
         return Stored.local(self.folder / name)
 
-    def lineage(self, **options) -> Lineage:
+    def lineage(self, of_run=(), **options) -> Lineage:
         def raw(name, known):
             return Content(self.table, 0, 0)
 
-        return Lineage((SPLIT, FIT, SCORE), self.stored, raw, OPTIONS | options, self.code)
+        steps = (SPLIT, FIT, FIT_TOO, SCORE_ALL, SCORE, OTHER_SPLIT)
+        return Lineage(steps, self.stored, raw, OPTIONS | options, self.code, of_run)
 
     def run(self, *steps: Step, **options) -> None:
         lineage = self.lineage(**options)
@@ -140,6 +144,69 @@ def test_other_code_is_a_problem_of_every_step(world):
         "fit": {"version 2"},
         "score": {"version 1"},
     }
+
+
+def test_another_train_is_seen_beside_other_code_and_an_unknown_part(world):
+    world.run(SPLIT, split={"seed": 2})
+    world.code = "version 2"
+    reasons = world.reasons("scores", split={"seed": 2})
+    assert "fitted: was made from another train" in reasons
+
+    world.code = "version 1"
+    Path(world.stored("train").record).unlink()
+    reasons = world.reasons("scores", split={"seed": 2})
+    assert reasons == [
+        "train: has no record of what made it",
+        "fitted: was made from another train",
+    ]
+
+
+def test_a_dataset_of_several_pipelines_is_checked_by_the_step_that_made_it(world):
+    """The pipeline of all models compares one more, under the same name."""
+    world.run(FIT_TOO, SCORE_ALL)
+    assert world.reasons("scores") == []
+    path = Path(world.stored("fitted_too").path)
+    path.write_text("another")
+    assert world.reasons("scores") == [f"fitted_too: {path} has changed since vae.fit wrote it"]
+
+
+def test_a_run_takes_nothing_that_another_pipeline_made_from_other_inputs(world):
+    def reasons():
+        return [
+            str(each) for each in world.lineage(of_run=(SPLIT, FIT, SCORE)).problems(["scores"])
+        ]
+
+    assert reasons() == []
+    world.run(FIT_TOO, SCORE_ALL)
+    assert reasons() == ["scores: was made from another fitted_too"]
+    world.run(OTHER_SPLIT)
+    assert reasons()[0] == "train: was made by update.split"
+
+
+def test_a_record_has_the_input_as_it_was_read(world):
+    read = {"table": Content(world.table, 0, 0)}
+    world.table = "replaced while the split worked"
+    content = world.stored("train").content()
+
+    write_record(world.stored("train"), world.lineage().record(SPLIT, content, read))
+
+    assert world.reasons("train") == ["train: was made from another table"]
+
+
+@pytest.mark.parametrize("scheme", ["file", "memory"])
+def test_a_folder_is_another_if_two_of_its_files_are_exchanged(scheme, tmp_path):
+    fs, folder = fsspec.filesystem(scheme), f"{tmp_path.as_posix()}/parts"
+    for name in ("train.csv", "test.csv"):
+        fs.makedirs(folder, exist_ok=True)
+        fs.pipe_file(f"{folder}/{name}", name.encode().ljust(9))
+    stored = Stored(fs, folder)
+    before = stored.content()
+    assert stored.content(before).same_as(before)
+
+    for old, new in (("train.csv", "x"), ("test.csv", "train.csv"), ("x", "test.csv")):
+        fs.mv(f"{folder}/{old}", f"{folder}/{new}")
+
+    assert not stored.content(before).same_as(before)
 
 
 def test_an_event_stays_valid_as_it_was_written(world):

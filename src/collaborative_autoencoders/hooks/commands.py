@@ -82,7 +82,13 @@ def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:
     names = sorted(set(steps))
     asked = run_params["pipeline_names"] or ["__default__"]
     every = register_pipelines()
-    for pipelines in (["__default__"], asked, *([name] for name in every)):
+    others = [[name] for name in every if name != "__default__"]
+    for pipelines in (
+        ["__default__"],
+        asked,
+        *others,
+        *(["__default__", *each] for each in others),
+    ):
         known = {node.name for name in pipelines for node in every[name].nodes}
         if known.issuperset(names):
             break
@@ -93,7 +99,8 @@ def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:
 def run_again(run_params: dict[str, Any], params: dict[str, Any] | None = None) -> str:
     """Return the command of a run, with more `params`."""
     selected = {flag: ",".join(run_params[name] or ()) for name, flag in SELECTING.items()}
-    pipelines = [name for name in run_params["pipeline_names"] or () if name != "__default__"]
+    pipelines = run_params["pipeline_names"] or []
+    pipelines = [] if pipelines == ["__default__"] else pipelines
     values = dict(flatten(run_params["runtime_params"] or {})) | (params or {})
     options = {
         "env": run_params["env"],

@@ -50,13 +50,15 @@ class OwnDataHook:
             raise DatasetError(f"{dataset_name}: there is no {file}. {fix}")
         if file.is_file() and not file.stat().st_size:
             raise DatasetError(f"{dataset_name}: {file} is empty. {fix}")
+        if dataset_name == "ratings":
+            self._about = about(file)  # as it is now: it may be replaced while it is read
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         """Add the name and checksum of the file to ratings that do not have them."""
         file = self._files.get(dataset_name)
         if dataset_name == "ratings" and file is not None and isinstance(data, pd.DataFrame):
-            data.attrs = about(file) | data.attrs
+            data.attrs = self._about | data.attrs
 
 
 def with_own_titles(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ import atexit
 import logging
 import sys
 import warnings
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -14,13 +15,14 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from collaborative_autoencoders.state import messages
-from collaborative_autoencoders.state.content import digest_of
+from collaborative_autoencoders.state.content import Content, digest_of
 from collaborative_autoencoders.state.lineage import Kind, Lineage, Problem
 from collaborative_autoencoders.state.record import write_record
 from collaborative_autoencoders.state.running import Busy, Claim, Running
 from collaborative_autoencoders.tracking.provenance import command_line
 
 from .commands import elsewhere, making_again, resuming
+from .out_of_date import mark_out_of_date, say_what_is_out_of_sight
 from .stored import Files, lineage_of, step_of
 from .tracking import is_search
 
@@ -44,6 +46,7 @@ class StateHook:
         self._lineage: Lineage | None = None
         self._files: Files | None = None
         self._again: str | None = None
+        self._read: dict[str, dict[str, Content | None]] = {}
         atexit.register(self._say_how_to_resume)
 
     @hook_impl
@@ -73,13 +76,35 @@ class StateHook:
         files = Files(catalog, self._context.project_path)
         self._claim(run_params, pipeline, files)
         try:
+            self._lineage = self._lineage_of(
+                catalog, run_params["pipeline_names"] or ["__default__"]
+            )
             self._refuse_mixture(run_params, pipeline)
             if run_params["only_missing_outputs"]:
-                self._mark_out_of_date(pipeline, catalog)
+                mark_out_of_date(self._lineage, pipeline, catalog)
+            say_what_is_out_of_sight(self._lineage, files, run_params, pipeline)
         except BaseException:
             self._release()
             raise
         self._files, self._again = files, resuming(run_params)
+        self._read = {}
+        if "ParallelRunner" in run_params["runner"]:  # its processes call no hook of this one
+            self._read = {
+                node.name: self._content_of(set(node.inputs) & pipeline.inputs())
+                for node in pipeline.nodes
+            }
+
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
+        """Remember what a node reads: the file may be replaced before its outputs are saved."""
+        if self._files is not None:
+            self._read.setdefault(node.name, {}).update(self._content_of([dataset_name]))
+
+    def _content_of(self, names: Iterable[str]) -> dict[str, Content | None]:
+        """Return the content of these datasets by name, without parameters."""
+        assert self._lineage is not None
+        datasets = (name for name in names if not name.startswith("param"))
+        return {name: self._lineage.content(name) for name in datasets}
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -87,7 +112,7 @@ class StateHook:
         if self._files is None:
             return  # a new process of ParallelRunner; the run records it at its end
         dataset = self._files.catalog.get(dataset_name)
-        vars(dataset).pop("exists", None)  # `_mark_out_of_date` has set it
+        vars(dataset).pop("exists", None)  # `mark_out_of_date` has set it
         self._record(dataset_name, node)
 
     def _record(self, name: str, node: Node) -> None:
@@ -95,7 +120,8 @@ class StateHook:
         stored = self._files.stored(name)
         content = None if stored is None else stored.content()
         if stored is not None and content is not None:
-            write_record(stored, self._lineage.record(step_of(node), content))
+            read = self._read.get(node.name)
+            write_record(stored, self._lineage.record(step_of(node), content, read))
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
@@ -136,9 +162,9 @@ class StateHook:
         except Busy as busy:
             raise OtherState(messages.busy(busy.holder, elsewhere(run_params))) from None
 
-    def _lineage_of(self, catalog: DataCatalog) -> Lineage:
+    def _lineage_of(self, catalog: DataCatalog, pipelines: Iterable[str] = ()) -> Lineage:
         files = Files(catalog, self._context.project_path)
-        return lineage_of(files, self._context.config_loader["parameters"])
+        return lineage_of(files, self._context.config_loader["parameters"], pipelines)
 
     def _refuse_mixture(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         assert self._lineage is not None
@@ -153,20 +179,6 @@ class StateHook:
             raise OtherState(messages.mixture(refused, making_again(steps, run_params)))
         if problems:
             log_doubts(problems)
-
-    def _mark_out_of_date(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Let Kedro take for missing what has to be made again, and say why."""
-        assert self._lineage is not None
-        outputs = sorted(pipeline.all_outputs())
-        causes = self._lineage.problems(outputs)
-        for line in messages.listed(causes):
-            logger.info("out of date: %s", line.strip())
-        if not causes:
-            logger.info("every output is there and up to date: no node runs")
-        for name, problems in self._lineage.problems_of_each(outputs).items():
-            if problems:
-                dataset: Any = catalog.get(name)
-                dataset.exists = not_there
 
     def _say_how_to_resume(self) -> None:
         """Print the command that resumes, if Ctrl-C or SIGTERM ends the process in a run."""
@@ -191,11 +203,6 @@ def log_doubts(problems: list[Problem]) -> None:
     known = (Kind.UNKNOWN, Kind.OTHER_CODE)
     for line in messages.listed([each for each in problems if each.kind in known]):
         logger.warning("%s", line.strip())
-
-
-def not_there() -> bool:
-    """Answer that a file is missing, to Kedro, which then makes it again."""
-    return False
 
 
 def load_with_warning(

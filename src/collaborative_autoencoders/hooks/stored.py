@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from collaborative_autoencoders.datasets.file_dataset import OneFileDataset
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.state.code import code_version
-from collaborative_autoencoders.state.content import Content, Stored, digest_of
+from collaborative_autoencoders.state.content import UNSEEN, Content, Stored, digest_of
 from collaborative_autoencoders.state.lineage import Lineage, Step
 
 PARAMS = "params:"
@@ -35,11 +36,17 @@ def step_of(node: Node) -> Step:
     )
 
 
-def lineage_of(files: "Files", parameters: dict[str, Any]) -> Lineage:
-    """Return what would make these files now: the steps of all pipelines, and the code."""
-    nodes = {node.name: node for each in register_pipelines().values() for node in each.nodes}
-    steps = map(step_of, nodes.values())
-    return Lineage(steps, files.stored, files.raw_content, parameters, code_version())
+def lineage_of(
+    files: "Files", parameters: dict[str, Any], pipelines: Iterable[str] = ()
+) -> Lineage:
+    """Return what would make these files now: the steps of all pipelines, and the code.
+
+    `pipelines` names those that run.
+    """
+    steps = {name: [*map(step_of, each.nodes)] for name, each in register_pipelines().items()}
+    of_run = chain.from_iterable(steps[name] for name in pipelines)
+    places = files.stored, files.raw_content
+    return Lineage(chain(*steps.values()), *places, parameters, code_version(), of_run)
 
 
 class Files:
@@ -67,6 +74,11 @@ class Files:
         # the dataset's own file system has its credentials
         return Stored(getattr(dataset, "_fs", None) or fsspec.filesystem(protocol), place)
 
+    def is_in_sight(self, name: str) -> bool:
+        """Return whether a change of a raw table can be seen: it is a file, or in memory."""
+        dataset = self.catalog.get(name)
+        return getattr(dataset, "_EPHEMERAL", False) or self.stored(name) is not None
+
     def raw_content(self, name: str, known: Content | None) -> Content | None:
         """Return the content of a raw table: what its file holds, and its catalog entry."""
         if getattr(self.catalog.get(name), "_EPHEMERAL", False):
@@ -78,7 +90,7 @@ class Files:
         text = json.dumps(about, sort_keys=True, default=str)
         here = text.replace(self._project.as_posix(), "")  # a moved project reads the same file
         # a deleted file still has the content it had, as that of a deleted output
-        return (found or known or Content("no file", 0, 0))._replace(entry=digest_of(here))
+        return (found or known or UNSEEN)._replace(entry=digest_of(here))
 
     def places(self, names: Iterable[str]) -> set[str]:
         """Return the paths of the files that these datasets are stored in."""

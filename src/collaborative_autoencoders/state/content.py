@@ -15,13 +15,24 @@ class Content(NamedTuple):
     digest: str
     size: int
     modified: int
-    """Time of modification in nanoseconds; 0 on a file system that is not local."""
+    """Time of modification in nanoseconds; of a folder, a number that stands for the names, sizes
+    and times of its files; 0 on a file system that is not local."""
     entry: str = ""
     """Digest of the catalog entry of a raw table, which decides how the file is read."""
 
     def same_as(self, other: "Content | None") -> bool:
         """Return whether what is read is the same."""
         return other is not None and (self.digest, self.entry) == (other.digest, other.entry)
+
+
+UNSEEN = Content("no file", 0, 0)
+"""The content of a table that is in no file, such as that of a database: it is not known."""
+
+OF_A_REMOTE_FILE = (
+    *("size", "etag", "ETag", "md5Hash", "content_md5", "mtime", "modified", "created"),
+    *("LastModified", "last_modified", "updated", "modificationTime"),
+)
+"""What file systems say of a file that is another if the file is."""
 
 
 class Stored(NamedTuple):
@@ -54,17 +65,24 @@ class Stored(NamedTuple):
         files = [path] if path.is_file() else sorted(filter(Path.is_file, path.rglob("*")))
         found = [file.stat() for file in files]
         size = sum(each.st_size for each in found)
-        modified = max((each.st_mtime_ns for each in found), default=0)
+        modified = found[0].st_mtime_ns if files == [path] else _number_of(path, files)
         if known is not None and (size, modified) == (known.size, known.modified):
             return known
         return Content(_digest_of_files(path, files), size, modified)
 
     def _remote_content(self) -> Content | None:
-        """Return what the file system says of the file, such as its ETag; it is not read.
+        """Return what the file system says of the file or files, such as ETags; none is read.
 
         A store that does not answer is reported when the file is loaded or saved.
         """
         with suppress(Exception):
+            if self.fs.isdir(self.path):
+                found = self.fs.find(self.path, detail=True)
+                said = {
+                    name.removeprefix(self.path): [about.get(key) for key in OF_A_REMOTE_FILE]
+                    for name, about in found.items()
+                }
+                return Content(digest_of(said), sum(each[0] or 0 for each in said.values()), 0)
             if self.fs.exists(self.path):
                 size = int(self.fs.size(self.path) or 0)
                 return Content(f"{self.fs.checksum(self.path):x}", size, 0)
@@ -75,6 +93,16 @@ def _digest_of_files(path: Path, files: list[Path]) -> str:
     """Return the SHA-256 of a file; of a folder, that of the names and digests of its files."""
     digests = {file.relative_to(path).as_posix(): sha256(file) for file in files}
     return digests["."] if files == [path] else digest_of(digests)
+
+
+def _number_of(folder: Path, files: list[Path]) -> int:
+    """Return a number that is another if a file of the folder has another name, size or time."""
+    about = ((file, file.stat()) for file in files)
+    found = [
+        (file.relative_to(folder).as_posix(), each.st_size, each.st_mtime_ns)
+        for file, each in about
+    ]
+    return int(digest_of(found)[:15], 16)
 
 
 def sha256(path: Path) -> str:

@@ -33,6 +33,10 @@ class Kind(Enum):
     OTHER_CODE = "other code"
 
 
+DIFFERENT = (Kind.CHANGED, Kind.OTHER_PARAMETERS, Kind.OTHER_INPUTS)
+"""Why what was made from a dataset is not valid either, whatever else is wrong with it."""
+
+
 class Problem(NamedTuple):
     """A dataset that is not what its step would make now, and why."""
 
@@ -58,17 +62,49 @@ class Lineage:
         raw: Callable[[str, Content | None], Content | None],
         parameters: dict[str, Any],
         code: str,
+        of_run: Iterable[Step] = (),
     ) -> None:
         """Create it. `stored` returns the place of a dataset, `raw` the content of one that no
         step makes, given the content it had when it was read last.
+
+        A dataset may be made by a step of each of several pipelines, from other inputs. It is that
+        of `of_run`, the steps of the pipelines that run, or else the one that has made it.
         """
-        self._steps = {name: step for step in steps for name in step.outputs}
+        self._steps: dict[str, list[Step]] = {}
+        for step in dict.fromkeys(steps):
+            for name in step.outputs:
+                self._steps.setdefault(name, []).append(step)
+        self._names = {step.name for found in self._steps.values() for step in found}
+        self._of_run = {name: step for step in of_run for name in step.outputs}
         self._stored, self._raw = stored, raw
         self._parameters, self.code = parameters, code
 
     def is_made(self, name: str) -> bool:
         """Return whether a step makes this dataset."""
         return name in self._steps
+
+    def step_of(self, name: str) -> Step | None:
+        """Return the step that makes this dataset; None if no step does."""
+        steps = self._steps.get(name)
+        if steps is None or name in self._of_run:
+            return self._of_run.get(name)
+        stored = self._stored(name) if len(steps) > 1 else None
+        record = None if stored is None else read_record(stored)
+        for step in sorted(steps, key=lambda step: len(step.inputs)):
+            if record and record.step == step.name and record.inputs.keys() <= set(step.inputs):
+                return step
+        return steps[-1]
+
+    def upstream(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield these datasets and all that they are made from, each once."""
+        waiting, seen = list(names), set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                yield name
+                step = self.step_of(name)
+                waiting.extend(step.inputs if step else ())
 
     def problems(self, names: Iterable[str], events: Set[str] = frozenset()) -> list[Problem]:
         """Return the first causes why these datasets, or what they were made from, are not valid.
@@ -91,14 +127,15 @@ class Lineage:
     def _find(self, name: str, found: dict[str, list[Problem]], events: Set[str]) -> list[Problem]:
         """Return the causes for a dataset, and keep them in `found`."""
         if name not in found:
-            step = self._steps.get(name)
+            step = self.step_of(name)
             found[name] = []
             if step is not None and step.kind in events:
                 own_problems = self._own_problems(name, step, explained=True)
                 found[name] = [each for each in own_problems if each.kind is Kind.CHANGED]
             elif step is not None:
                 before = _distinct(self._find(each, found, events) for each in step.inputs)
-                own = islice(self._own_problems(name, step, explained=bool(before)), 1)
+                explained = any(problem.kind in DIFFERENT for problem in before)
+                own = islice(self._own_problems(name, step, explained), 1)
                 found[name] = [*before, *own]
         return found[name]
 
@@ -120,7 +157,9 @@ class Lineage:
         if was:
             yield problem(Kind.OTHER_PARAMETERS, self._differences(was, step), was)
         others = [] if explained else self._changed_inputs(record, step)
-        if others:
+        if record.step != step.name and record.step in self._names:
+            yield problem(Kind.OTHER_INPUTS, f"was made by {record.step}")
+        elif others:
             yield problem(Kind.OTHER_INPUTS, f"was made from another {', '.join(others)}")
         if record.code != self.code:
             yield problem(Kind.OTHER_CODE, "was made by another version of the code")
@@ -141,12 +180,13 @@ class Lineage:
         return ", ".join(f"{name} was {old}, is {now.get(name)}" for name, old in was.items())
 
     def _changed_inputs(self, record: Record, step: Step) -> list[str]:
+        """Return the inputs whose content was another, and those that the step does not read."""
         return [
             name
             for name in step.inputs
             if (now := self.content(name, record.inputs.get(name))) is not None
             and not now.same_as(record.inputs.get(name))
-        ]
+        ] + sorted(record.inputs.keys() - set(step.inputs))
 
     def content(self, name: str, known: Content | None = None) -> Content | None:
         """Return the content of a dataset; of a deleted one, that which it had."""
@@ -165,17 +205,12 @@ class Lineage:
         The keys are the kinds of steps.
         """
         found: dict[str, set[str]] = {}
-        waiting, seen = list(names), set[str]()
-        while waiting:
-            name = waiting.pop()
-            if name in seen or not self.is_made(name):
-                continue
-            seen.add(name)
-            step, stored = self._steps[name], self._stored(name)
+        for name in self.upstream(names):
+            step = self.step_of(name)
+            stored = None if step is None else self._stored(name)
             record = None if stored is None else read_record(stored)
-            if record is not None:
+            if step is not None and record is not None:
                 found.setdefault(step.kind, set()).add(record.code)
-            waiting.extend(step.inputs)
         return found
 
     def fingerprint(self, step: Step) -> str | None:
@@ -189,9 +224,15 @@ class Lineage:
         inputs = {name: (each.digest, each.entry) for name, each in made.inputs.items()}
         return digest_of([made.step, made.code, made.parameters, inputs])
 
-    def record(self, step: Step, content: Content) -> Record:
-        """Return the record of a file that this step has written now."""
-        inputs = {name: self.content(name) for name in step.inputs}
+    def record(
+        self, step: Step, content: Content, read: Mapping[str, Content | None] | None = None
+    ) -> Record:
+        """Return the record of a file that this step has written now.
+
+        `read` holds the content of inputs as it was when the step read them.
+        """
+        read = read or {}
+        inputs = {name: read[name] if name in read else self.content(name) for name in step.inputs}
         return Record(
             step=step.name,
             code=self.code,

@@ -1,0 +1,81 @@
+"""What `--only-missing-outputs` makes again, and what no run can know."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+from collaborative_autoencoders.columns import MODEL, VERSION
+from collaborative_autoencoders.state import messages
+from collaborative_autoencoders.state.lineage import Lineage
+
+from .stored import Files, step_of
+
+logger = logging.getLogger(__name__)
+
+OF_THE_REGISTRY = frozenset({"recommend", "promote_models"})
+"""Kinds of nodes that read the model registry, whose changes no file shows."""
+
+
+def mark_out_of_date(lineage: Lineage, pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Let Kedro take for missing what has to be made again, and say why."""
+    outputs = sorted(pipeline.all_outputs())
+    causes = lineage.problems(outputs)
+    for line in messages.listed(causes):
+        logger.info("out of date: %s", line.strip())
+    again = {name for name, found in lineage.problems_of_each(outputs).items() if found}
+    for node, why in depends_on_the_registry(pipeline, catalog):
+        logger.info("made again: %s, as %s", node, why)
+        again |= pipeline.from_nodes(node).all_outputs()
+    if not again:
+        logger.info("every output is there and up to date: no node runs")
+    for name in again:
+        dataset: Any = catalog.get(name)
+        dataset.exists = not_there
+
+
+def depends_on_the_registry(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[tuple[str, str]]:
+    """Yield each node whose outputs the registry may not agree with any more, and why."""
+    for node in pipeline.nodes:
+        kind = step_of(node).kind
+        if kind in OF_THE_REGISTRY:
+            yield node.name, "the registry may have changed"
+        elif kind == "register_model" and (lost := lost_version(catalog, *node.outputs)):
+            yield node.name, f"the registry does not have {lost}"
+
+
+def lost_version(catalog: DataCatalog, output: str) -> str | None:
+    """Return the version that a registration names, if the registry does not have it."""
+    from collaborative_autoencoders.serving.model_versions import versions
+
+    if not catalog.exists(output):
+        return None
+    model, registration = output.partition(".")[0], catalog.load(output)
+    version = registration.get(VERSION)
+    if version is None or int(version) in versions(registration.get(MODEL, model)):
+        return None
+    return f"version {version} of {model}"
+
+
+def say_what_is_out_of_sight(
+    lineage: Lineage, files: Files, run_params: dict[str, Any], pipeline: Pipeline
+) -> None:
+    """Warn of raw tables that a run takes for unchanged and that are in no file."""
+    resumes, reads = run_params["only_missing_outputs"], pipeline.inputs()
+    upstream = lineage.upstream(pipeline.all_outputs() if resumes else reads)
+    read_now = set() if resumes else reads
+    raw = {name for name in upstream if not lineage.is_made(name)} - read_now
+    for name in sorted(raw):
+        if not files.is_in_sight(name):
+            logger.warning(
+                "%s is in no file: whether it has changed since it was read is not known. A run "
+                "from the start reads it again: kedro run",
+                name,
+            )
+
+
+def not_there() -> bool:
+    """Answer that a file is missing, to Kedro, which then makes it again."""
+    return False
