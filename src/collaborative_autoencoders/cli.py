@@ -46,13 +46,23 @@ def reproduce(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
 @click.option("--port", "-p", type=click.IntRange(1, 65535), default=5002, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
+    "--env", "-e", help="Environment whose mlflow.yml names the registry.  [default: base]"
+)
+@click.option(
     "--workers",
     "-w",
     type=click.IntRange(1),
     help="Number of processes.  [default: 2 if the machine has the cores and the memory, else 1]",
 )
 @click.pass_obj
-def serve(project: ProjectMetadata, model: str, port: int, host: str, workers: int | None) -> None:
+def serve(
+    project: ProjectMetadata,
+    model: str,
+    port: int,
+    host: str,
+    env: str | None,
+    workers: int | None,
+) -> None:
     """Serve the champion of MODEL (cdae) with `mlflow models serve`."""
     from mlflow import set_tracking_uri
     from mlflow.exceptions import MlflowException
@@ -74,7 +84,7 @@ def serve(project: ProjectMetadata, model: str, port: int, host: str, workers: i
     if not is_free(host, port):
         raise click.ClickException(f"{host}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
-    store = uri_of_store(project_loader(Path(project.project_path)))
+    store = uri_of_store(project_loader(Path(project.project_path), env))
     uri, cores = f"models:/{model}@champion", os.cpu_count() or 1
     set_tracking_uri(store)
     try:

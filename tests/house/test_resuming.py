@@ -62,9 +62,20 @@ def changed_by_resuming(project: Path, **params) -> set[str]:
     return {name for name in changed if "/." not in name}
 
 
-def test_nothing_runs_if_nothing_is_missing_or_out_of_date(project):
+def test_nothing_runs_if_nothing_is_missing_or_out_of_date(finished_world, tmp_path):
+    project = projects.copy_with_store(finished_world, tmp_path / "world")
     assert changed_by(project, only_missing_outputs=True, params=REGISTERED) == set()
-    assert tracked.statuses(project) == {"": "FINISHED"}
+
+
+def test_versions_that_the_registry_has_lost_are_registered_again(project, caplog):
+    """The copy of the project has no mlflow.db."""
+    changed = changed_by(project, only_missing_outputs=True, params=REGISTERED)
+    assert "the registry does not have version 1 of cdae" in caplog.text
+    assert {name.rpartition("/")[2] for name in changed if "/." not in name} == {
+        "registration.json",
+        "registered_models.csv",
+    }
+    assert tracked.store(project).get_model_version_by_alias("cdae", "champion").version == 1
 
 
 def test_a_missing_model_is_made_again_with_all_that_depends_on_it_and_no_other(project):

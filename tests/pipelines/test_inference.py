@@ -51,6 +51,18 @@ def test_every_user_has_the_list_of_the_served_champion(project):
     assert head["title"].tolist() == lists["title"].head(200).tolist()
 
 
+def test_a_run_that_is_resumed_asks_the_registry_again(project, caplog):
+    infer(project)
+    written = "data/07_model_output/recommendations.parquet"
+    before = (project / written).stat().st_mtime_ns
+    options = {"inference": {"n": 5}}
+
+    projects.run(project, pipelines=["inference"], params=options, only_missing_outputs=True)
+
+    assert (project / written).stat().st_mtime_ns > before
+    assert "made again: recommend, as the registry may have changed" in caplog.text
+
+
 def test_the_counts_are_metrics_of_the_run(project):
     infer(project)
     run, children = tracked.last_run(project)

@@ -69,6 +69,19 @@ def finish_all(study):
     return study
 
 
+def test_trials_of_another_version_of_the_code_are_counted_in_a_warning(
+    journal, monkeypatch, caplog
+):
+    finish_all(Study(grid(journal)))
+    Study(grid(journal))
+    assert not caplog.records
+
+    monkeypatch.setattr("collaborative_autoencoders.tuning.study.code_version", lambda: "newer")
+    Study(grid(journal))
+
+    assert "6 of its 6 trials were made by another version of the code" in caplog.text
+
+
 # --- the plan ---
 
 

@@ -33,17 +33,15 @@ def start_session(properties: Mapping[str, object]) -> SparkSession:
 
 def session_of_run() -> SparkSession:
     """Return the session. Raises RuntimeError if there is none."""
-    session = SparkSession.getActiveSession()
-    if session is None:
+    try:
+        return SparkSession.active()  # also of another thread, as ThreadRunner has them
+    except PySparkRuntimeError:
         raise RuntimeError(
-            "engine: spark needs a Spark session. An environment with a spark.yml starts one: "
-            "`kedro run --env spark`"
-        )
-    return session
+            "engine: spark needs a Spark session in this process. An environment with a spark.yml "
+            "starts one: `kedro run --env spark`, without `--runner ParallelRunner`"
+        ) from None
 
 
 def free_tables() -> None:
     """Free the tables on the disks of the workers; one that is still used is computed again."""
-    session = SparkSession.getActiveSession()
-    if session is not None:
-        session.catalog.clearCache()
+    SparkSession.active().catalog.clearCache()

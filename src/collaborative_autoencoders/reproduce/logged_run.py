@@ -70,11 +70,11 @@ class LoggedRun:
         return self.run.data.params.get(CHECKSUM)
 
 
-def project_loader(project: Path) -> AbstractConfigLoader:
-    """Return the loader of the project's configuration."""
+def project_loader(project: Path, env: str | None = None) -> AbstractConfigLoader:
+    """Return the loader of the configuration of `env`; None: of KEDRO_ENV, or base."""
     loader: AbstractConfigLoader = settings.CONFIG_LOADER_CLASS(
         str(project / settings.CONF_SOURCE),
-        env=os.environ.get("KEDRO_ENV"),
+        env=env or os.environ.get("KEDRO_ENV"),
         **settings.CONFIG_LOADER_ARGS,
     )
     return loader

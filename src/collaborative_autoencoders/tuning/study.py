@@ -12,6 +12,7 @@ whose process has died is closed as interrupted, and its position becomes free a
 
 import hashlib
 import json
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from collaborative_autoencoders.processes import this_process
+from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.tracking.files import lock_beside
 from collaborative_autoencoders.tracking.life import has_ended
 from collaborative_autoencoders.tracking.masking import mask, mask_uri
@@ -43,12 +45,13 @@ from .space import Axis, Choices, Point
 
 COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
 STATES = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
-IDENTITY, POSITION, PROCESS = "identity", "position", "process"
+IDENTITY, POSITION, PROCESS, CODE = "identity", "position", "process", "code"
 JOURNAL = "journal:///"
 SQLITE_TIMEOUT_SECONDS = 60
 MAX_JOURNAL_LINE_BYTES = 2**20
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+logger = logging.getLogger(__name__)
 
 
 class Study:
@@ -81,6 +84,18 @@ class Study:
             self._study.set_user_attr(IDENTITY, search.identity)
         refuse_other(self.name, search.identity, self._study.user_attrs.get(IDENTITY, {}))
         self._id = self.storage.get_study_id_from_name(self.name)
+        self._say_other_code()
+
+    def _say_other_code(self) -> None:
+        """Warn of trials that another version of the code has made: they stay in the study."""
+        trials = self.trials()
+        others = [trial for trial in trials if trial.user_attrs.get(CODE) != code_version()]
+        if others:
+            logger.warning(
+                "study %s: %d of its %d trials were made by another version of the code, so their "
+                "values may not be comparable. For a new study: --params tuning.study=NAME",
+                *(self.name, len(others), len(trials)),
+            )
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trials except the interrupted ones."""
@@ -111,7 +126,7 @@ class Study:
                 state=TrialState.RUNNING,
                 params=self.point_at(position),
                 distributions=self.distributions,
-                user_attrs={POSITION: position, PROCESS: self.process},
+                user_attrs={POSITION: position, PROCESS: self.process, CODE: code_version()},
             )
             trial_id = self.storage.create_new_trial(self._id, template)
             trial = Trial(self._study, trial_id)

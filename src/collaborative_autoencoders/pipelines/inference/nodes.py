@@ -27,6 +27,12 @@ def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> Recommend
     from collaborative_autoencoders.serving.model_versions import load_champion
 
     version, recommender = load_champion(options.model)
+    data = recommender.data
+    logger.info(
+        "%s version %d was fitted on %s (%s), %s ratings",
+        *(options.model, version, data.get("data_set"), (data.get("checksum") or "")[:8]),
+        f"{data['ratings']:,}",
+    )
     users = recommender.users[USER]
     if options.users == "file":
         users = read_users(asked_users, recommender.user_ids.kind)
