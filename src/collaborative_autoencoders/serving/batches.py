@@ -74,8 +74,8 @@ class InferenceOptions(Options):
     def _workers_compute_lists(self) -> Self:
         if self.task != "lists" and self.engine == "spark":
             raise ValueError(
-                f"task: {self.task} is computed on one machine: run it without --env spark, or set "
-                "engine: one_machine"
+                f"task: {self.task} is computed on one machine: run it without --env spark and "
+                "without inference.engine=spark"
             )
         return self
 
