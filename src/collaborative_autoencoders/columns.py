@@ -24,3 +24,8 @@ WEIGHT = "weight"
 VERSION = "version"
 NOT_REGISTERED = "not_registered"
 LIKES = "likes"
+
+SIMILAR_ITEM = "similar_item_id"
+SIMILAR_TITLE = "similar_title"
+SIMILARITY = "similarity"
+VECTOR = "vector"

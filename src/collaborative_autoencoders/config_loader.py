@@ -19,6 +19,10 @@ from .tracking.sqlite import sqlite_url
 logger = logging.getLogger(__name__)
 
 OUTPUTS = "outputs"
+ANSWERS = "answers"
+RECOMMENDATIONS = "recommendations"
+ITEM_TASKS = ("similar_items", "item_vectors")
+"""Tasks of inference that write files of their own names."""
 REPRODUCES = "reproduces"
 FITTING = "fitting"
 """Name of the parameter block that all networks share, and of the same block of one network."""
@@ -39,6 +43,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
     path. `${tracking_uri:}` is MLFLOW_TRACKING_URI if it is set in the shell, else the URL of
     mlflow.db in that folder. `${outputs:}` is the name of the environment, so that no
     environment overwrites another's files, or NAME if the run has `--params outputs=NAME`.
+    `${answers:}` is the name of the files of inference: `recommendations`, or a task for items.
     `outputs` only selects folders, so it is removed from the parameters. `${oc.env:NAME}` is an
     environment variable, in every file, so that a password need not be in conf/. The resolvers are
     not in a hook because `kedro viz` reads the catalog without hooks.
@@ -67,11 +72,13 @@ class ProjectConfigLoader(OmegaConfigLoader):
         self._arguments = arguments
         self.reproduces: str | None = given.pop(REPRODUCES, None)
         self._warned: set[str] = set()
+        self._answers = RECOMMENDATIONS
         self._resolvers: dict[str, Callable[..., Any]] = {
             "project_root": lambda: self.project_root.as_posix(),
             "sqlite": self._sqlite,
             "tracking_uri": lambda: SHELL_TRACKING_URI or self._sqlite("mlflow.db"),
             OUTPUTS: lambda: self.outputs,
+            ANSWERS: lambda: self._answers,
             "oc.env": oc.env,
         }
         super().__init__(conf_source, env, given, **arguments)
@@ -85,6 +92,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         Parameters whose key begins with `_` are templates and are left out, as in a catalog.
         Resolvers are global to the process, so they are registered again at every access.
         """
+        if key == "catalog":  # before its resolvers are registered
+            self._answers = self._name_of_answers()
         for name, resolver in self._resolvers.items():
             OmegaConf.register_resolver(name, resolver, replace=True)
         configuration: dict[str, Any] = super().__getitem__(key)
@@ -92,6 +101,15 @@ class ProjectConfigLoader(OmegaConfigLoader):
             return configuration
         shown = {name: value for name, value in configuration.items() if not is_template(name)}
         return with_shared_fitting(self._without_former(shown))
+
+    def _name_of_answers(self) -> str:
+        """Return the name of the files of inference, which is that of its task."""
+        try:
+            inference = self["parameters"].get("inference")
+        except MissingConfigException:  # the environment has no parameters
+            return RECOMMENDATIONS
+        task = inference.get("task") if isinstance(inference, dict) else None
+        return RECOMMENDATIONS if task not in ITEM_TASKS else str(task)
 
     def _without_former(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters without keys that an older version read; warn of each once."""

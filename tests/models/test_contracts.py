@@ -16,6 +16,7 @@ from collaborative_autoencoders.models.cells import CellModel
 from collaborative_autoencoders.models.model import RatingModel
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import models_for
+from collaborative_autoencoders.models.similarity import similarities_of
 
 WORLD = checkerboard()
 every_model = pytest.mark.parametrize("name", list(MODELS))
@@ -132,6 +133,21 @@ def test_a_model_says_whether_a_known_user_s_history_is_read(models, name):
     own, other = model.score(history[[0]], user)[0], model.score(history[[1]], user)[0]
     follows = not np.allclose(own - own.mean(), other - other.mean(), atol=1e-4)
     assert follows == (model.reads_histories and name != "bias")
+
+
+@every_model
+def test_the_most_similar_item_is_of_the_same_kind_or_nothing_of_pairs_was_learned(models, name):
+    similarities = similarities_of(models[name].model)
+    learns_of_pairs = not MODELS[name].members and name not in ("popularity", "bias")
+    assert (similarities is not None) == learns_of_pairs
+    if similarities is None:
+        return
+    every_item, some = np.arange(WORLD.catalogue.items), np.array([4, 0, 4])
+    similarity_II = similarities(every_item)
+    assert similarity_II.dtype == np.float32
+    assert np.allclose(similarities(some), similarity_II[some], atol=1e-5)
+    np.fill_diagonal(similarity_II, -np.inf)
+    assert (similarity_II.argmax(axis=1) % 2 == every_item % 2).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", ["cdae", "vae", "autorec", "stack", "blend"])

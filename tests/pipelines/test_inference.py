@@ -5,6 +5,8 @@ import json
 import mlflow
 import pandas as pd
 import projects
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tracked
 
@@ -22,9 +24,9 @@ def project(finished_world, tmp_path_factory):
     return project
 
 
-def infer(project, **options):
+def infer(project, file="recommendations", **options):
     projects.run(project, pipelines=["inference"], params={"inference": {"n": 5} | options})
-    return pd.read_parquet(project / "data/07_model_output/recommendations.parquet")
+    return pd.read_parquet(project / f"data/07_model_output/{file}.parquet")
 
 
 def report_of(project):
@@ -92,6 +94,42 @@ def test_a_missing_file_of_users_is_named(project):
 def test_a_model_without_a_champion_is_named(project):
     with pytest.raises(ValueError, match="mf has no champion in the registry"):
         infer(project, model="mf")
+
+
+def test_similar_items_and_vectors_are_files_of_their_own_beside_the_lists(project):
+    lists = infer(project)
+    similar = infer(project, "similar_items", task="similar_items", batch_size=7)
+    vectors = infer(project, "item_vectors", task="item_vectors", batch_size=7)
+    folder = project / "data/07_model_output"
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "recommendations.parquet"), lists)
+    items = ["item_id", "title"]
+    places = ["rank", "similar_item_id", "similar_title", "similarity"]
+    assert [*similar] == [*items, *places, "model", "version"]
+    assert similar.groupby("item_id")["rank"].max().le(5).all()
+    report = json.loads((project / "data/08_reporting/similar_items.json").read_text())
+    of_items = {"items": similar["item_id"].nunique(), "lines": len(similar)}
+    assert report == of_items | {"champion_version": 1}
+    schema = pq.read_schema(folder / "item_vectors.parquet")
+    assert schema.names == [*items, "vector", "model", "version"]
+    assert schema.field("vector").type == pa.list_(pa.float32())
+    assert vectors["item_id"].is_unique
+    assert {*similar["item_id"], *similar["similar_item_id"]} <= {*vectors["item_id"]}
+    # the cosine of two vectors is the similarity
+    vector_of = dict(zip(vectors["item_id"], vectors["vector"], strict=True))
+    for one, other, similarity in similar[["item_id", places[1], places[3]]].itertuples(
+        index=False
+    ):
+        assert vector_of[one] @ vector_of[other] == pytest.approx(similarity, abs=1e-5)
+    head = pd.read_csv(folder / "item_vectors_head.csv")
+    assert [*head] == [*items, "model", "version"]
+
+
+def test_a_model_without_item_vectors_is_named_before_a_file_is_written(project):
+    file = project / "data/07_model_output/item_vectors.parquet"
+    before = file.read_bytes() if file.exists() else None
+    with pytest.raises(ValueError, match="ease has no item vectors: ask another model, such as"):
+        infer(project, task="item_vectors", model="ease")
+    assert (file.read_bytes() if file.exists() else None) == before
 
 
 def table(*ids):

@@ -40,10 +40,11 @@ def test_every_model_is_registered_with_signature_example_and_alias(registered):
         assert run.info.run_name == name
         info = mlflow.models.get_model_info(version.source)
         inputs = [column.name for column in info.signature.inputs]
-        assert inputs == ["user_id", "history", "ratings"]
+        assert inputs == ["user_id", "history", "ratings", "item_id"]
         params = {param.name: param.default for param in info.signature.params}
         lists = {"exclude_items": [], "only_items": []}
-        assert params == {"n": 10, "exclude_seen": True, **lists, "explain": 0}
+        numbers = {"n": 10, "explain": 0}
+        assert params == {"exclude_seen": True, **lists, **numbers, "task": "lists"}
         assert info.saved_input_example_info is not None
         nullable = [column.name for column in info.signature.outputs if not column.required]
         assert nullable == ["user_id"]
@@ -58,6 +59,7 @@ def test_a_version_says_the_types_of_a_request(numbered):
             "type": ["array", "null"],
             "items": {"type": "number", "minimum": 1.0, "maximum": 5.0},
         },
+        "item_id": {"type": "integer"},
     }
 
 
@@ -66,6 +68,7 @@ def test_the_page_of_a_version_has_the_columns_of_a_request_with_their_types(num
     assert "| user_id | integer or null |" in lines[2]
     assert "| history | list of integers or null |" in lines[3]
     assert "| ratings | list of numbers from 1 to 5 or null |" in lines[4]
+    assert "| item_id | integer | alone, with the param task similar_items" in lines[5]
 
 
 @pytest.mark.parametrize(

@@ -435,7 +435,10 @@ def test_the_openapi_page_has_the_types_of_a_request_and_an_example_that_is_answ
     assert row["history"] == {"type": ["array", "null"], "items": {"type": "string"}}
     lines = server.send(body["example"]).lines
     answer = page["responses"]["200"]["content"]["application/json"]["schema"]
-    assert [*answer["properties"]["predictions"]["items"]["properties"]] == [*lines[0]]
+    of_list, of_similar = answer["properties"]["predictions"]["items"]["anyOf"]
+    assert [*of_list["properties"]] == [*lines[0]]
+    similar = server.ask([{"item_id": FILMS[0]}], task="similar_items", n=2).lines
+    assert [*of_similar["properties"]] == [*similar[0]]
 
 
 def test_concurrent_clients_each_have_their_own_answer(server):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import DatasetError
 
+from collaborative_autoencoders.columns import VECTOR
 from collaborative_autoencoders.datasets.file_dataset import OneFileDataset, broken
 from collaborative_autoencoders.datasets.places import Place
 from collaborative_autoencoders.datasets.previews import TablePreview
@@ -67,6 +68,7 @@ class TableBatchesDataset(OneFileDataset[Iterable[pd.DataFrame], TableBatches]):
                 writer.write_table(pa.Table.from_pandas(batch, first.schema, preserve_index=False))
 
     def preview(self, nrows: int = 10) -> TablePreview:
-        """Return the first rows for kedro-viz; empty if there is no file yet."""
+        """Return the first rows, without vectors, for kedro-viz; empty if there is no file yet."""
         rows = next(iter(self.load())).head(nrows) if self.exists() else pd.DataFrame()
+        rows = rows.drop(columns=VECTOR, errors="ignore")
         return TablePreview(rows.round(4).to_dict(orient="split"))

@@ -73,6 +73,12 @@ def ones_in(matrix_UI: csr_array) -> csr_array:
     return csr_array((ones_N, matrix_UI.indices, matrix_UI.indptr), shape=matrix_UI.shape)
 
 
+def one_of_each(items_B: NDArray[np.integer], n_items: int) -> csr_array:
+    """Return a one for each item in a row of its own, shape (B, I): histories of one item."""
+    ones_B, start_B = np.ones(len(items_B), dtype=np.float32), np.arange(len(items_B) + 1)
+    return csr_array((ones_B, items_B, start_B), shape=(len(items_B), n_items))
+
+
 def user_of_cells(matrix_UI: csr_array) -> NDArray[np.int64]:
     """Return the row of every stored cell, shape (N,)."""
     return np.repeat(np.arange(matrix_UI.shape[0]), np.diff(matrix_UI.indptr))

@@ -239,6 +239,10 @@ class AutoRec(Network):
             self._in_ratings(output_N, by_user_U[user_N], by_item_I[item_N], unknown_N)
         )
 
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return the code of each item, or its decoder weights W if user-based, shape (I, H)."""
+        return numbers(self.code_RH if self.by_item else self.decoder_CH)
+
     def _known(
         self, histories_UI: csr_array, users_U: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -221,6 +221,10 @@ class CDAE(Network):
         code_UH += self.hidden_bias_H
         return numbers(self._decode(self._activate(code_UH)))
 
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return the decoder weights W' of each item, shape (I, H)."""
+        return numbers(self.decoder_HI.T)
+
     def _input(self, batch: Batch) -> Batch:
         return batch._replace(value_N=self._scale(batch.count_B.float())[batch.row_N])
 

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, diags_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
+from collaborative_autoencoders.interactions.sparse import one_of_each
 from collaborative_autoencoders.memory import TooLarge, memory_limit
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
@@ -181,6 +182,14 @@ class EASE:
         own_UI = scaled_UI.toarray()
         scores_UI = own_UI - (own_UI - explained_UI) / penalty * self.gamma_I
         return (scores_UI * self._divisor_I()).astype(np.float32)
+
+    def item_weights(self, items_B: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the rows of these items in B, shape (B, I): the scores of a history of one item.
+
+        The weight from an item, not to it, as in `EASEModel` of RecTools. B is not symmetric: rows
+        name popular items more often than columns do.
+        """
+        return self.score(one_of_each(items_B, self.catalogue.items), np.full(len(items_B), -1))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the weight from each item (row) to each item (column), or the dual form."""

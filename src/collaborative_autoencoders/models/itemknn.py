@@ -65,6 +65,14 @@ class ItemKNN:
         """Return the sum of similarities of the liked items to every item, shape (U, I)."""
         return (histories_UI @ self.similarity_II).toarray().astype(np.float32, copy=False)
 
+    def item_weights(self, items_B: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the similarities of these items to their own neighbours, shape (B, I).
+
+        s_ij = s_ji, but the neighbours of an item (Sarwar et al., section 3) are in its column:
+        its row has the items that it is a neighbour of, which may be none.
+        """
+        return self.similarity_II[:, items_B].T.toarray()
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the similarities as the arrays of a CSR matrix."""
         similar = self.similarity_II

@@ -116,6 +116,10 @@ class MF:
         standard_N += user_UZ[user_of_cells(wanted_UI), -1] + self.item_IZ[item_N, -1]
         return self._clipped(self.mean + self.spread * standard_N)
 
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return q of each item, shape (I, H)."""
+        return self.item_IZ[:, :-1]
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return vectors with the bias as their last number, mean and standard deviation."""
         scale = {"mean": np.asarray(self.mean), "spread": np.asarray(self.spread)}

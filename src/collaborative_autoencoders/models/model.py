@@ -110,6 +110,22 @@ class RatingModel(Protocol):
         """Return the predicted ratings within the scale of the data, shape (U, I)."""
 
 
+@runtime_checkable
+class ItemWeights(Protocol):
+    """A model that has learned a weight for each pair of items."""
+
+    def item_weights(self, items_B: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the weight of every item beside each of these, shape (B, I); 0 for no relation."""
+
+
+@runtime_checkable
+class ItemVectors(Protocol):
+    """A model that has learned a vector per item. Its product with a user's makes the score."""
+
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return the vector of every item, shape (I, D)."""
+
+
 class Fitted(NamedTuple):
     """The result of training: a fitted model, or the reason why it was left out."""
 

@@ -105,6 +105,10 @@ class NextItemNetwork(Network):
         hidden_UH = self.after_all(Rows(in_order(histories_UI), self.device).all())
         return numbers(torch.addmm(self.output_bias_I, hidden_UH, self.output_IH.T))
 
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return the output weights W' of each item, shape (I, H)."""
+        return numbers(self.output_IH)
+
 
 def in_order(order_UI: csr_array) -> csr_array:
     """Return ones at the items of each row, which are stored from the oldest to the newest."""

@@ -16,7 +16,7 @@ from scipy.linalg import LinAlgError, cho_solve
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.interactions.sparse import ones_in, take_cells
+from collaborative_autoencoders.interactions.sparse import one_of_each, ones_in, take_cells
 from collaborative_autoencoders.memory import TooLarge, memory_limit
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
@@ -158,6 +158,10 @@ class SequentialEASE:
             of_history_UI = self.history.score(ones_in(histories_UI), users_U)
             scores_UI += np.float32(self.options.history_weight) * of_history_UI
         return scores_UI
+
+    def item_weights(self, items_B: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the scores of a history of each item alone, shape (B, I): what comes after it."""
+        return self.score(one_of_each(items_B, self.catalogue.items), np.full(len(items_B), -1))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the weight from each item of a window (row) to each item, and those of EASE."""

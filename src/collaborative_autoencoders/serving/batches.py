@@ -1,43 +1,63 @@
-"""Recommendations for many users, computed in batches while they are written."""
+"""Answers for many users or items, computed in batches while they are written."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import pandas as pd
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 from rich.console import Console
 from rich.progress import track
 
-from collaborative_autoencoders.columns import MODEL, ROW, SOURCE, UNKNOWN_ITEMS, USER, VERSION
+from collaborative_autoencoders.columns import (
+    ITEM,
+    MODEL,
+    ROW,
+    SOURCE,
+    TITLE,
+    UNKNOWN_ITEMS,
+    USER,
+    VECTOR,
+    VERSION,
+)
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.options import Count, Options
 from collaborative_autoencoders.terminal import one_bar_at_a_time
 
+from .answers import table_of
 from .recommender import Recommender
 from .requests import Wanted
+from .similar import item_vectors_of, similar_columns, similarities_of
+
+Table = pd.DataFrame
+
+Task = Literal["lists", "similar_items", "item_vectors"]
 
 
 class InferenceOptions(Options):
-    """Which champion recommends to which users."""
+    """What a champion is asked for, and for which users."""
+
+    task: Task
+    """`lists`: recommendations for users; `similar_items`: the items that are most like each item;
+    `item_vectors`: the vector of each item, for a vector index."""
 
     model: str
-    """Name of the model, a key of MODELS, whose champion recommends."""
+    """Name of the model, a key of MODELS, whose champion answers."""
 
     users: Literal["all", "file"]
     """`all`: every user that the champion knows; `file`: the users in the catalog entry
     `asked_users`."""
 
     n: Count
-    """Maximum number of items per user."""
+    """Maximum number of items per user, or of similar items per item."""
 
     exclude_seen: bool
     """Whether items that a user has rated are excluded."""
 
     batch_size: Count
-    """Users per batch. Only the lists of one batch are in memory."""
+    """Users, or items, per batch. Only the answers of one batch are in memory."""
 
     engine: Literal["one_machine", "spark"]
     """What computes the batches: this process, one after the other, or the workers of a Spark
@@ -50,73 +70,133 @@ class InferenceOptions(Options):
             raise ValueError(f"unknown model {model!r}: known are {', '.join(MODELS)}")
         return model
 
+    @model_validator(mode="after")
+    def _workers_compute_lists(self) -> Self:
+        if self.task != "lists" and self.engine == "spark":
+            raise ValueError(
+                f"task: {self.task} is computed on one machine: run it without --env spark and "
+                "without inference.engine=spark"
+            )
+        return self
+
 
 @dataclass(frozen=True)
 class RecommendationBatches(Sequence[pd.DataFrame]):
-    """The lists of these users, in batches that are computed when they are asked for."""
+    """The answers for these users or items, in batches that are computed when asked for."""
 
     recommender: Recommender
-    users: pd.Series
+    ids: pd.Series
+    """Raw ids of users, or of items; see `ids_of`."""
     options: InferenceOptions
     version: int
 
     def __len__(self) -> int:
-        """Return the number of batches. Without users it is one, which has the columns."""
-        return max(1, math.ceil(len(self.users) / self.options.batch_size))
+        """Return the number of batches. Without ids it is one, which has the columns."""
+        return max(1, math.ceil(len(self.ids) / self.options.batch_size))
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """Yield each batch. A terminal shows a progress bar."""
         console = Console(stderr=True)
+        what = "users" if self.options.task == "lists" else "items"
         yield from track(
             map(self.__getitem__, range(len(self))),
-            f"{self.options.model}, {len(self.users)} users",
+            f"{self.options.model}, {len(self.ids)} {what}",
             total=len(self),
             console=console,
             disable=not (console.is_terminal and one_bar_at_a_time()),
         )
 
     def __getitem__(self, number: int) -> pd.DataFrame:  # type: ignore[override]
-        """Return the lists of one batch, with columns for the model and its version.
+        """Return the answers of one batch, with columns for the model and its version.
 
         Raises IndexError if there is no batch of this number.
         """
         if not 0 <= number < len(self):
             raise IndexError(number)
         start = number * self.options.batch_size
-        users = self.users.iloc[start : start + self.options.batch_size]
-        wanted = Wanted(n=self.options.n, exclude_seen=self.options.exclude_seen)
-        lists = self.recommender.answer(pd.DataFrame({USER: users.to_numpy()}), wanted)
-        lists = lists.drop(columns=[ROW, UNKNOWN_ITEMS])
-        lists[MODEL], lists[VERSION] = self.options.model, self.version
-        return lists
+        ids = self.ids.iloc[start : start + self.options.batch_size]
+        answers = ANSWERS[self.options.task](self.recommender, ids, self.options)
+        answers[MODEL], answers[VERSION] = self.options.model, self.version
+        return answers
+
+
+def lists_for(recommender: Recommender, users: pd.Series, options: InferenceOptions) -> Table:
+    """Return the list of each user: user_id, rank, item_id, title, score, source."""
+    wanted = Wanted(n=options.n, exclude_seen=options.exclude_seen)
+    lists = recommender.answer(pd.DataFrame({USER: users.to_numpy()}), wanted)
+    return lists.drop(columns=[ROW, UNKNOWN_ITEMS])
+
+
+def similar_to(recommender: Recommender, items: pd.Series, options: InferenceOptions) -> Table:
+    """Return the similar items of each item; the columns are those of `similar_columns`."""
+    asked = pd.DataFrame({ITEM: items.to_numpy()})
+    answers = table_of(similar_columns(recommender, asked, Wanted(n=options.n)))
+    return answers.drop(columns=ROW)
+
+
+def vectors_of(recommender: Recommender, items: pd.Series, options: InferenceOptions) -> Table:
+    """Return the unit vector of each item: item_id, title and vector, a list of float32."""
+    at = recommender.item_ids.indices(items.tolist())
+    columns = {ITEM: recommender.ids_I.take(at), TITLE: recommender.titles_I.take(at)}
+    return pd.DataFrame(columns | {VECTOR: list(item_vectors_of(recommender)[at])})
+
+
+ANSWERS: dict[Task, Callable[[Recommender, pd.Series, InferenceOptions], Table]] = {
+    "lists": lists_for,
+    "similar_items": similar_to,
+    "item_vectors": vectors_of,
+}
+
+
+def ids_of(recommender: Recommender, asked_users: Table, options: InferenceOptions) -> pd.Series:
+    """Return the ids of the users, or of the items, for whom the task has an answer.
+
+    Raises ValueError if the model has no answer, or if the file of users is not valid.
+    """
+    if options.task == "similar_items":
+        similarities_of(recommender)
+        return recommender.items[ITEM]
+    if options.task == "item_vectors":
+        item_vectors_of(recommender)
+        return recommender.items.loc[recommender.learned_I, ITEM]
+    if options.users == "file":
+        return read_users(asked_users, recommender.user_ids.kind)
+    return recommender.users[USER]
 
 
 HEAD_LINES = 200
 
 
 class Summary(NamedTuple):
-    """The first lines of the recommendations, and counts of all of them."""
+    """The first lines of the answers, and counts of all of them."""
 
     head: pd.DataFrame
-    """At most `HEAD_LINES` lines."""
+    """At most `HEAD_LINES` lines, without vectors."""
 
     users: dict[str, int]
     """The number of users with a list, by the source of their list."""
 
     lines: int
 
+    items: int = 0
+    """The number of items with an answer, if items were asked for."""
+
 
 def summarise(recommendations: Iterable[pd.DataFrame]) -> Summary:
     """Return the first lines and the counts of all batches."""
     head: list[pd.DataFrame] = []
     users: Counter[str] = Counter()
-    lines = 0
+    lines = items = 0
     for batch in recommendations:
         if sum(map(len, head)) < HEAD_LINES:
-            head.append(batch)
-        users.update(batch.drop_duplicates(USER)[SOURCE])
+            head.append(batch.drop(columns=VECTOR, errors="ignore"))
+        if USER in batch:
+            users.update(batch.drop_duplicates(USER)[SOURCE])
+        else:
+            items += batch[ITEM].nunique()
         lines += len(batch)
-    return Summary(pd.concat(head, ignore_index=True).head(HEAD_LINES), dict(users), lines)
+    first = pd.concat(head, ignore_index=True).head(HEAD_LINES)
+    return Summary(first, dict(users), lines, items)
 
 
 def read_users(asked_users: pd.DataFrame, kind: type) -> pd.Series:

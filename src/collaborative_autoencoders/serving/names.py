@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from reprlib import repr as shortened
 from typing import Any
 
-from collaborative_autoencoders.columns import HISTORY, RATINGS, USER
+from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
 from collaborative_autoencoders.options import closest_hint
 
 from .requests import BadRequest, Wanted
 
 RECORDS, SPLIT, PARAMS = "dataframe_records", "dataframe_split", "params"
 FORMS = (RECORDS, SPLIT, "inputs", "instances")
-COLUMNS = (USER, HISTORY, RATINGS)
+COLUMNS = (USER, HISTORY, RATINGS, ITEM)
 MAX_DEPTH = 32
 """Levels of nested JSON. A valid request has at most five."""
 

@@ -15,13 +15,17 @@ from collaborative_autoencoders.serving.http_guard import Served, guard_mlflow_s
 from collaborative_autoencoders.serving.limits import IN_PROCESS, Limits
 from collaborative_autoencoders.serving.recommender import Recommender, Stopped
 from collaborative_autoencoders.serving.request_schema import operation
-from collaborative_autoencoders.serving.requests import BadRequest, wanted_of
+from collaborative_autoencoders.serving.requests import SIMILAR_ITEMS, BadRequest, wanted_of
+from collaborative_autoencoders.serving.similar import similar_columns
 
 IN_PYTHON = Served(IN_PROCESS, lambda: False)
 
 
 class RecommenderModel(PythonModel):
-    """Pyfunc that takes rows of `user_id`, `history` and `ratings` and returns ranked items."""
+    """Pyfunc that takes rows of `user_id`, `history` and `ratings` and returns ranked items.
+
+    With the param `task: similar_items` it takes rows of `item_id` and returns similar items.
+    """
 
     recommender: Recommender
 
@@ -37,14 +41,17 @@ class RecommenderModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame | list[dict[str, Any]]:
-        """Return one line per row and place; see `Recommender.columns`. A server gets no table.
+        """Return one line per row and place; see `Recommender.columns` and `similar_columns`.
+
+        A server gets no table.
 
         Raises MlflowException, which a server returns as status 400, if the request is not valid.
         """
         server = served.get(IN_PYTHON)
         try:
             wanted = wanted_of(params or {}, self.recommender.item_ids)
-            columns = self.recommender.columns(model_input, wanted, *server)
+            answer = similar_columns if wanted.task == SIMILAR_ITEMS else Recommender.columns
+            columns = answer(self.recommender, model_input, wanted, *server)
         except BadRequest as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
         except Stopped as reason:

@@ -43,6 +43,7 @@ from collaborative_autoencoders.interactions.sparse import rows_of, update, user
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted, Model
+from collaborative_autoencoders.models.similarity import Similarities, similarities_of, unit_vectors
 
 from . import stored
 from .answers import Column, of_one_type, table_of
@@ -59,6 +60,17 @@ SOURCES = pd.array([BY_POPULARITY, BY_MODEL], dtype="str")
 
 class Stopped(Exception):
     """Error for a request whose client has left before its answer was complete."""
+
+
+def stopping(is_gone: Callable[[], bool]) -> Callable[[], None]:
+    """Return what is called before every batch: it raises Stopped as soon as the client is gone."""
+
+    def stop_if_gone() -> None:
+        if is_gone():
+            reason = "the client has left or was answered that the request took too long"
+            raise Stopped(reason)
+
+    return stop_if_gone
 
 
 @dataclass(frozen=True)
@@ -152,6 +164,21 @@ class Recommender:
         return np.arange(len(self.items)) >= self.data.get("core_items", len(self.items))
 
     @cached_property
+    def learned_I(self) -> NDArray[np.bool_]:
+        """The items that are in a history, of which alone a model has learned something."""
+        return np.bincount(self.history_UI.indices, minlength=len(self.items)) > 0
+
+    @cached_property
+    def similarities(self) -> Similarities | None:
+        """How similar items are; None if the model has learned nothing of that."""
+        return similarities_of(self.model)
+
+    @cached_property
+    def vectors_ID(self) -> NDArray[np.float32] | None:
+        """The vector of each item with length 1; None if the model has none."""
+        return unit_vectors(self.model)
+
+    @cached_property
     def user_ids(self) -> IdLookup:
         """The users that the model was fitted on."""
         return IdLookup.of(self.users[USER])
@@ -199,12 +226,7 @@ class Recommender:
         Raises BadRequest if a row or parameter is not valid, or if the request or its answer passes
         a limit, and Stopped as soon as the client is gone, which is asked before every batch.
         """
-
-        def stop_if_gone() -> None:
-            if is_gone():
-                reason = "the client has left or was answered that the request took too long"
-                raise Stopped(reason)
-
+        stop_if_gone = stopping(is_gone)
         in_order = self.model.learns_from == "order"
         request = read_request(table, self.user_ids, self.item_ids, self.taste, limits, in_order)
         excluded_I = excluded_items(wanted, self.item_ids) | self.unlisted_I

@@ -136,7 +136,7 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
     requests that are right: `long` refuses null, `string` a column of nulls from pandas, and an
     array refuses the rows without one in a request of several kinds. The recommender checks the
     values itself, with a message per row; `row_schema` has the types. In an answer, `user_id` may
-    be null.
+    be null. Output columns are those of lists: an answer of similar items has others.
     """
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -149,9 +149,10 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
         ParamSpec("exclude_items", ids, list(defaults.exclude_items), (-1,)),
         ParamSpec("only_items", ids, list(defaults.only_items), (-1,)),
         ParamSpec("explain", "long", defaults.explain),
+        ParamSpec("task", "string", defaults.task),
     ]
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(AnyType(), name, required=False) for name in (USER, HISTORY, RATINGS)
+        ColSpec(AnyType(), name, required=False) for name in (USER, HISTORY, RATINGS, ITEM)
     ]
     answer = recommender.answer(example.head(1), Wanted(n=1))
     outputs = infer_signature(model_output=answer).outputs

@@ -11,6 +11,9 @@ from collaborative_autoencoders.columns import (
     REASONS,
     ROW,
     SCORE,
+    SIMILAR_ITEM,
+    SIMILAR_TITLE,
+    SIMILARITY,
     SOURCE,
     TITLE,
     UNKNOWN_ITEMS,
@@ -21,7 +24,7 @@ from collaborative_autoencoders.evaluation.known import BY_MODEL, BY_POPULARITY
 from collaborative_autoencoders.markdown import table
 
 from .recommender import Recommender
-from .requests import Wanted
+from .requests import SIMILAR_ITEMS, TASKS, Wanted
 
 NAMES = {int: "integer", str: "string"}
 JSON = "application/json"
@@ -29,6 +32,7 @@ MEANING = {
     USER: "null or left out: an unknown user",
     HISTORY: "ids of items, newest last; beside a known user, they are added to the stored history",
     RATINGS: "one per item of the history; null or left out: the items are liked",
+    ITEM: f"alone, with the param task {SIMILAR_ITEMS}: the item whose similar items are asked for",
 }
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: "a row, column or param is not valid; the message names it and the fix",
@@ -51,6 +55,7 @@ def row_schema(recommender: Recommender) -> dict[str, Any]:
             USER: {"type": [NAMES[recommender.user_ids.kind], "null"]},
             HISTORY: {"type": ["array", "null"], "items": item},
             RATINGS: {"type": ["array", "null"], "items": rating},
+            ITEM: item,
         },
         "additionalProperties": False,
     }
@@ -60,12 +65,12 @@ def row_table(recommender: Recommender) -> str:
     """Return the columns of a row, with type and meaning, as a Markdown table."""
     rows = []
     for name, column in row_schema(recommender)["properties"].items():
-        kind = column["type"][0]
+        kind, *null = [column["type"]] if isinstance(column["type"], str) else column["type"]
         if kind == "array":
             item = column["items"]
             ends = f" from {item['minimum']:g} to {item['maximum']:g}" if "minimum" in item else ""
             kind = f"list of {item['type']}s{ends}"
-        rows.append((name, f"{kind} or null", MEANING[name]))
+        rows.append((name, " or ".join([kind, *null]), MEANING[name]))
     return table(("column", "type", "meaning"), rows)
 
 
@@ -87,6 +92,21 @@ def line_schema(recommender: Recommender) -> dict[str, Any]:
     return {"type": "object", "properties": types | reasons, "required": [*types]}
 
 
+def similar_schema(recommender: Recommender) -> dict[str, Any]:
+    """Return the JSON Schema of a line of an answer of similar items: one place of one list."""
+    item, title = {"type": NAMES[recommender.item_ids.kind]}, {"type": "string"}
+    types: dict[str, dict[str, Any]] = {
+        ROW: {"type": "integer", "minimum": 0},
+        ITEM: item,
+        TITLE: title,
+        RANK: {"type": "integer", "minimum": 1},
+        SIMILAR_ITEM: item,
+        SIMILAR_TITLE: title,
+        SIMILARITY: {"type": "number", "exclusiveMinimum": 0},
+    }
+    return {"type": "object", "properties": types, "required": [*types]}
+
+
 def params_schema(recommender: Recommender) -> dict[str, Any]:
     """Return the JSON Schema of the params of a request, with their defaults."""
     defaults = Wanted()
@@ -97,6 +117,7 @@ def params_schema(recommender: Recommender) -> dict[str, Any]:
         "exclude_items": ids,
         "only_items": ids,
         "explain": {"type": "integer", "minimum": 0, "default": defaults.explain},
+        "task": {"type": "string", "enum": [*TASKS], "default": defaults.task},
     }
     return {"type": "object", "properties": types, "additionalProperties": False}
 
@@ -104,6 +125,7 @@ def params_schema(recommender: Recommender) -> dict[str, Any]:
 def operation(recommender: Recommender) -> dict[str, Any]:
     """Return what OpenAPI says of a request to the model: its body, its answer, its refusals."""
     rows = {"type": "array", "items": row_schema(recommender)}
+    similar = similar_schema(recommender) | {"description": f"with task {SIMILAR_ITEMS}"}
     example = {"dataframe_records": [{HISTORY: recommender.items[ITEM].head(2).tolist()}]}
     body = {
         "type": "object",
@@ -111,7 +133,7 @@ def operation(recommender: Recommender) -> dict[str, Any]:
         "required": ["dataframe_records"],
         "example": example | {"params": {"n": 3, "explain": 2}},
     }
-    lines = {"type": "array", "items": line_schema(recommender)}
+    lines = {"type": "array", "items": {"anyOf": [line_schema(recommender), similar]}}
     answer = {"type": "object", "properties": {"predictions": lines}, "required": ["predictions"]}
     refusals = {str(status.value): {"description": what} for status, what in REFUSALS.items()}
     return {

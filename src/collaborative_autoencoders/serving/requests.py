@@ -19,13 +19,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.columns import HISTORY, RATINGS, USER
+from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
 from collaborative_autoencoders.interactions.sparse import last_of_each
 
 from .limits import IN_PROCESS, Limits, passed
 
 WHOLE_BELOW = 2.0**53
 """Below this value, a float64 represents every integer exactly."""
+
+LISTS, SIMILAR_ITEMS = "lists", "similar_items"
+TASKS = (LISTS, SIMILAR_ITEMS)
 
 SLACK = 1e-6
 """Part of the largest rating by which one may lie off the scale: a float32 is not 4.1, but near."""
@@ -48,6 +51,8 @@ class Wanted(NamedTuple):
     """Raw ids that lists are limited to; unknown ids are ignored. Empty: the whole catalogue."""
     explain: int = 0
     """Maximum number of items of the history that are named as reasons for each item."""
+    task: str = LISTS
+    """What is asked for, one of `TASKS`: lists for users, or items that are similar to items."""
 
 
 class IdLookup(NamedTuple):
@@ -122,6 +127,10 @@ def read_request(
     Raises BadRequest, with the row, if a value is not valid or if a limit is passed.
     """
     columns = dict(table.items())
+    if ITEM in columns:
+        raise BadRequest(
+            f"{ITEM} is the column of task {SIMILAR_ITEMS}: send that param, or {USER}"
+        )
     if not {USER, HISTORY} & columns.keys():
         raise BadRequest(f"no column {USER} and no column {HISTORY}: send at least one of them")
     if len(columns) < len(table.columns):
@@ -317,6 +326,8 @@ def wanted_of(params: Mapping[str, Any], items: IdLookup) -> Wanted:
         value = getattr(wanted, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise BadRequest(f"{name} is {shortened(value)}: send an integer of at least {least}")
+    if wanted.task not in TASKS:
+        raise BadRequest(f"task is {shortened(wanted.task)}: send {' or '.join(TASKS)}")
     for name in ("exclude_items", "only_items"):
         for raw in list_in(given.get(name), name):
             checked_id(raw, items.kind, name, "")

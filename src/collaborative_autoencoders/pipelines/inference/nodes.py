@@ -9,7 +9,7 @@ from collaborative_autoencoders.columns import MODEL, USER, VERSION
 from collaborative_autoencoders.serving.batches import (
     InferenceOptions,
     RecommendationBatches,
-    read_users,
+    ids_of,
 )
 from collaborative_autoencoders.serving.recommender import BY_MODEL, BY_POPULARITY
 
@@ -19,10 +19,12 @@ logger = logging.getLogger(__name__)
 
 
 def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> Recommendations:
-    """Recommend with the champion: one line per user and place, best first.
+    """Answer with the champion: for lists one line per user and place, best first.
 
-    The lists are lazy: each batch is computed when it is written.
-    Raises ValueError if there is no champion, or if the file of users is not valid.
+    For similar items there is a line per item and place, and for item vectors one per item.
+    The answers are lazy: each batch is computed when it is written.
+    Raises ValueError if there is no champion, if it has no answer to the task, or if the file of
+    users is not valid.
     """
     from collaborative_autoencoders.serving.model_versions import load_champion
 
@@ -33,26 +35,28 @@ def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> Recommend
         *(options.model, version, data.get("data_set"), (data.get("checksum") or "")[:8]),
         f"{data['ratings']:,}",
     )
-    users = recommender.users[USER]
-    if options.users == "file":
-        users = read_users(asked_users, recommender.user_ids.kind)
-    return computed_by(RecommendationBatches(recommender, users, options, version))
+    ids = ids_of(recommender, asked_users, options)
+    return computed_by(RecommendationBatches(recommender, ids, options, version))
 
 
 def summarise(recommendations: Recommendations) -> dict[str, Any]:
-    """Return the first lines, and a report that counts lines, and users by source of their list."""
+    """Return the first lines, and a report that counts lines, and users by source of their list.
+
+    Where items were asked for, it counts lines and items.
+    """
     found = summary_of(recommendations)
-    report = {
-        "users": sum(found.users.values()),
-        "users_from_model": found.users.get(BY_MODEL, 0),
-        "users_from_popularity": found.users.get(BY_POPULARITY, 0),
-        "lines": found.lines,
-    }
+    if USER in found.head:
+        counts = {
+            "users": sum(found.users.values()),
+            "users_from_model": found.users.get(BY_MODEL, 0),
+            "users_from_popularity": found.users.get(BY_POPULARITY, 0),
+        }
+        said = "lists for {users} users, {users_from_model} from the model and "
+        said += "{users_from_popularity} from popularity"
+    else:
+        counts, said = {"items": found.items}, "{lines} lines of {items} items"
+    report = counts | {"lines": found.lines}
     for name, version in found.head[[MODEL, VERSION]].head(1).itertuples(index=False):
         report["champion_version"] = int(version)
-        logger.info(
-            "%s version %d: lists for %d users, %d from the model and %d from popularity",
-            *(name, version, report["users"]),
-            *(report["users_from_model"], report["users_from_popularity"]),
-        )
+        logger.info("%s version %d: %s", name, version, said.format(**report))
     return {"recommendations_head": found.head, "recommendations_report": report}
