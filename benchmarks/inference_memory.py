@@ -63,7 +63,13 @@ def grown_mb(users: int) -> float:
     """Return how much the peak memory grows while the lists of all users are written."""
     recommender = recommender_of(users)
     options = InferenceOptions(
-        model="ease", users="all", n=10, exclude_seen=True, batch_size=1024, engine="one_machine"
+        model="ease",
+        users="all",
+        n=10,
+        exclude_seen=True,
+        diversify=0,
+        batch_size=1024,
+        engine="one_machine",
     )
     with TemporaryDirectory() as folder:
         dataset = TableBatchesDataset(filepath=str(Path(folder) / "lists.parquet"))

@@ -43,7 +43,7 @@ def test_every_model_is_registered_with_signature_example_and_alias(registered):
         assert inputs == ["user_id", "history", "ratings"]
         params = {param.name: param.default for param in info.signature.params}
         lists = {"exclude_items": [], "only_items": []}
-        assert params == {"n": 10, "exclude_seen": True, **lists, "explain": 0}
+        assert params == {"n": 10, "exclude_seen": True, **lists, "explain": 0, "diversify": 0}
         assert info.saved_input_example_info is not None
         nullable = [column.name for column in info.signature.outputs if not column.required]
         assert nullable == ["user_id"]

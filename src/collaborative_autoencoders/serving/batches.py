@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import pandas as pd
+from annotated_types import Ge, Le
 from pydantic import field_validator
 from rich.console import Console
 from rich.progress import track
@@ -35,6 +36,9 @@ class InferenceOptions(Options):
 
     exclude_seen: bool
     """Whether items that a user has rated are excluded."""
+
+    diversify: Annotated[float, Ge(0), Le(1)]
+    """Weight of diversity against relevance (`evaluation/diversify.py`). 0: the model's order."""
 
     batch_size: Count
     """Users per batch. Only the lists of one batch are in memory."""
@@ -84,7 +88,8 @@ class RecommendationBatches(Sequence[pd.DataFrame]):
             raise IndexError(number)
         start = number * self.options.batch_size
         users = self.users.iloc[start : start + self.options.batch_size]
-        wanted = Wanted(n=self.options.n, exclude_seen=self.options.exclude_seen)
+        options = self.options
+        wanted = Wanted(options.n, options.exclude_seen, diversify=options.diversify)
         lists = self.recommender.answer(pd.DataFrame({USER: users.to_numpy()}), wanted)
         lists = lists.drop(columns=[ROW, UNKNOWN_ITEMS])
         lists[MODEL], lists[VERSION] = self.options.model, self.version

@@ -149,6 +149,7 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
         ParamSpec("exclude_items", ids, list(defaults.exclude_items), (-1,)),
         ParamSpec("only_items", ids, list(defaults.only_items), (-1,)),
         ParamSpec("explain", "long", defaults.explain),
+        ParamSpec("diversify", "double", defaults.diversify),
     ]
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(AnyType(), name, required=False) for name in (USER, HISTORY, RATINGS)

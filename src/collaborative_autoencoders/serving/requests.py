@@ -48,6 +48,8 @@ class Wanted(NamedTuple):
     """Raw ids that lists are limited to; unknown ids are ignored. Empty: the whole catalogue."""
     explain: int = 0
     """Maximum number of items of the history that are named as reasons for each item."""
+    diversify: float = 0.0
+    """Weight of diversity against relevance, from 0 to 1; see `evaluation/diversify.py`."""
 
 
 class IdLookup(NamedTuple):
@@ -317,10 +319,13 @@ def wanted_of(params: Mapping[str, Any], items: IdLookup) -> Wanted:
         value = getattr(wanted, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise BadRequest(f"{name} is {shortened(value)}: send an integer of at least {least}")
+    weight = plain_number(wanted.diversify)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
+        raise BadRequest(f"diversify is {shortened(weight)}: send a number from 0 to 1")
     for name in ("exclude_items", "only_items"):
         for raw in list_in(given.get(name), name):
             checked_id(raw, items.kind, name, "")
-    return wanted
+    return wanted._replace(diversify=float(weight))
 
 
 def excluded_items(wanted: Wanted, items: IdLookup) -> NDArray[np.bool_]:
