@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--movielens", type=Path, default=ROOT / "data/01_raw")
     parser.add_argument("--figure", type=Path, help="SVG file to write the curve to")
     parser.add_argument("--history", nargs="*", type=int, default=[541, 924, 1214, 1, 3114])
-    parser.add_argument("--diversify", type=float, default=0.5, help="weight of the second list")
+    parser.add_argument("--diversify", type=float, default=0.4, help="weight of the second list")
     arguments = parser.parse_args()
     world = served(arguments.model, arguments.movielens)
     print(both_lists(world.recommender, arguments.history, arguments.diversify).to_string())
