@@ -68,6 +68,7 @@ def grown_mb(users: int) -> float:
         users="all",
         n=10,
         exclude_seen=True,
+        diversify=0,
         batch_size=1024,
         engine="one_machine",
     )

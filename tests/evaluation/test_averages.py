@@ -73,4 +73,7 @@ def test_all_lists_together_by_hand():
     # first places: items 3, 1, 0, 1; the training items are 0 and 1
     assert figures["coverage_at_1"] == 2 / 2
     assert figures["gini_at_1"] == pytest.approx((-4 * 0 - 2 * 0 + 0 * 1 + 2 * 1 + 4 * 2) / (5 * 4))
-    assert list(figures) == ["gini_at_1", "coverage_at_1", "gini_at_2", "coverage_at_2"]
+    names = "gini", "coverage", "average_popularity", "long_tail_share"
+    assert list(figures) == [f"{name}_at_{k}" for k in (1, 2) for name in names]
+    places = owners_I[3] + owners_I[1] + owners_I[0] + owners_I[1]
+    assert figures["average_popularity_at_1"] == places / 4

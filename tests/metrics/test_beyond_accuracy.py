@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collaborative_autoencoders.metrics.beyond_accuracy import (
+    average_popularity,
     count_recommended,
     coverage,
     gini,
+    long_tail_share,
     lorenz,
     novelty,
 )
@@ -50,6 +52,33 @@ def test_coverage_counts_training_items_only():
 
 def test_coverage_without_a_training_item_is_nan():
     assert np.isnan(coverage(np.array([1, 1]), owners_I=np.array([0, 0])))
+
+
+def test_average_popularity_is_the_mean_number_of_users_over_all_places():
+    # two places have item 0, which five users have, and one has item 2, which nobody has
+    assert average_popularity(np.array([2, 0, 1]), np.array([5, 9, 0])) == (2 * 5 + 1 * 0) / 3
+
+
+def test_the_long_tail_is_behind_the_fewest_items_with_80_percent_of_the_ratings():
+    # 5 + 3 of 10 ratings are 80 %, so items 1 and 3 are the head
+    owners_I = np.array([1, 5, 1, 3, 0])
+    places_I = np.array([4, 20, 3, 10, 2])
+    assert long_tail_share(places_I, owners_I) == pytest.approx((4 + 3 + 2) / 39)
+    # 4 + 3 are 70 %, so the first item of the next ones is in the head too
+    assert long_tail_share(np.array([0, 1, 1, 1]), np.array([4, 3, 2, 1])) == pytest.approx(1 / 3)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=20).filter(any), st.integers(1, 5))
+def test_the_long_tail_share_is_from_0_to_1_and_of_the_popular_first_0(counts, scale):
+    owners_I = np.array(counts)
+    share = long_tail_share(np.full(len(counts), scale), owners_I)
+    assert 0 <= share <= 1
+    assert long_tail_share(np.eye(len(counts), dtype=int)[owners_I.argmax()], owners_I) == 0
+
+
+def test_popularity_without_a_recommendation_is_nan():
+    nothing = np.zeros(2, dtype=np.int64), np.array([1, 2])
+    assert np.isnan(average_popularity(*nothing)) and np.isnan(long_tail_share(*nothing))
 
 
 def test_novelty_is_the_mean_surprise_of_the_list():

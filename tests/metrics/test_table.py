@@ -2,7 +2,13 @@
 
 import pytest
 
-from collaborative_autoencoders.metrics.table import METRICS, Measure, measure, measure_of_users
+from collaborative_autoencoders.metrics.table import (
+    METRICS,
+    Measure,
+    measure,
+    measure_of_users,
+    measure_with_best,
+)
 
 REPORTED = [Measure(each, None if each.of == "ratings" else 7) for each in METRICS.values()]
 
@@ -48,6 +54,13 @@ def test_an_unknown_name_is_refused_with_the_closest_one(reader, name, near):
 def test_a_name_like_no_other_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="unknown metric 'zzz'.* ndcg_at_10, .*, mae"):
         measure("zzz")
+
+
+def test_a_metric_without_a_best_value_sorts_nothing():
+    assert measure("long_tail_share_at_10").name == "long_tail_share_at_10"
+    assert measure_with_best("gini_at_10") == measure("gini_at_10")
+    with pytest.raises(ValueError, match="average_popularity_at_10 has no best value"):
+        measure_with_best("average_popularity_at_10")
 
 
 def test_a_metric_of_all_lists_has_no_value_per_user():

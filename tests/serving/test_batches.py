@@ -61,7 +61,10 @@ ids = st.sampled_from([*ITEMS, "unknown"])
 histories = st.lists(st.tuples(ids, st.integers(1, 5)), max_size=40)
 some_ids = st.just([]) | st.lists(ids, max_size=40)
 n_reasons = st.integers(0, 3)
-wanted = st.builds(Wanted, st.integers(1, 50), st.booleans(), some_ids, some_ids, n_reasons)
+weights = st.sampled_from([0.0, 0.3, 1.0])
+wanted = st.builds(
+    Wanted, st.integers(1, 50), st.booleans(), some_ids, some_ids, n_reasons, weights
+)
 
 
 def row_of(user, pairs, rated):
@@ -88,7 +91,7 @@ def items_left(row, wanted):
 @given(models, st.lists(rows, min_size=1, max_size=4), wanted)
 def test_a_list_has_n_of_the_items_left_without_duplicates_best_first(name, asked, wanted):
     answer = recommender_of(name).answer(pd.DataFrame(asked), wanted)
-    assert_well_formed(answer.to_dict("records"))
+    assert_well_formed(answer.to_dict("records"), by_score=not wanted.diversify)
     for number, row in enumerate(asked):
         items = answer.loc[answer["row"] == number, "item_id"]
         left = items_left(row, wanted)

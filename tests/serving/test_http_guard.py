@@ -17,6 +17,8 @@ from collaborative_autoencoders.serving.limits import MEGABYTE, Limits
 
 BODY = json.dumps({"dataframe_records": [{"user_id": 1}]}).encode()
 LONG = BODY + b" " * http_guard.SHORT_BYTES
+WORK = [BODY[:-1] + b', "params": {"%s": 1}}' % name for name in (b"explain", b"diversify")]
+"""Bodies that are not long, and whose answers are."""
 JSON = (b"content-type", b"application/json")
 
 
@@ -181,10 +183,11 @@ def test_a_request_that_waits_is_dropped_with_its_client():
     assert [client.status for client in clients] == [200, 200, None, 200]
 
 
-@pytest.mark.parametrize(("at_once", "asked"), [(1, [BODY]), (2, [BODY, LONG]), (4, [BODY, LONG])])
-def test_short_requests_have_one_turn_after_another_beside_long_ones(at_once, asked):
+@pytest.mark.parametrize("long", [LONG, *WORK])
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_short_requests_have_one_turn_after_another_beside_long_ones(at_once, long):
     async def ask():
-        app, clients = App(), [Client(BODY), Client(BODY), Client(LONG)]
+        app, clients = App(), [Client(BODY), Client(BODY), Client(long)]
         tasks = await crowd(Guard(app, Limits(at_once=at_once), timeout=5), clients)
         together = [*app.bodies]
         app.may_end.set()
@@ -192,7 +195,7 @@ def test_short_requests_have_one_turn_after_another_beside_long_ones(at_once, as
         assert len(app.bodies) == 3
         return together
 
-    assert asyncio.run(ask()) == asked
+    assert asyncio.run(ask()) == [BODY, long][:at_once]
 
 
 def test_a_request_that_waits_too_long_is_refused():

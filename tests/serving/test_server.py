@@ -97,6 +97,8 @@ def test_one_request_may_have_rows_of_all_kinds(server, champion):
         {"n": 1},
         {"n": 1000},
         {"n": 5, "explain": 2},
+        {"n": 5, "diversify": 0.5},
+        {"diversify": 1},
         {"exclude_seen": False, "n": 40},
         {"exclude_items": ["film-00", "film-03", "film-99"], "n": 40},
         {"only_items": ["film-00", "film-03", "film-05", "film-99"]},
@@ -108,7 +110,7 @@ def test_one_request_may_have_rows_of_all_kinds(server, champion):
 def test_every_param_has_the_effect_it_has_in_predict(server, champion, params):
     rows = [KNOWN, RATED, EMPTY]
     answer = server.ask(rows, **params)
-    assert_well_formed(answer.lines)
+    assert_well_formed(answer.lines, by_score="diversify" not in params)
     assert_same_lists(answer.table, predicted(champion, rows, **params))
     assert not set(answer.table["item_id"]) & set(params.get("exclude_items", []))
     assert set(answer.table["item_id"]) <= set(params.get("only_items") or FILMS)
@@ -275,6 +277,8 @@ def records(*rows, **params):
         (records(KNOWN, n=2.5), "Failed to validate type and shape for 'n'"),
         (records(KNOWN, n=True), "Failed to validate type and shape for 'n'"),
         (records(KNOWN, n=[3]), "Failed to validate type and shape for 'n'"),
+        (records(KNOWN, diversify=1.5), "diversify is 1.5: send a number from 0 to 1"),
+        (records(KNOWN, diversify="a"), "Failed to validate type and shape for 'diversify'"),
         (records(KNOWN, exclude_seen="no"), "type and shape for 'exclude_seen'"),
         (records(KNOWN, only_items="film-01"), "1D array with shape (-1,) for param 'only_items'"),
         (records(KNOWN, only_items=[1]), "type and shape for 'only_items'"),
@@ -367,6 +371,7 @@ good_params = st.fixed_dictionaries(
     optional={
         "n": st.integers(1, 50),
         "explain": st.integers(0, 3),
+        "diversify": st.floats(0, 1) | st.integers(0, 1),
         "exclude_seen": st.booleans(),
         "exclude_items": st.lists(films, max_size=4),
         "only_items": st.lists(films, max_size=4),
@@ -416,7 +421,7 @@ def test_no_random_request_has_status_500_or_stops_the_server(server):
         answer = server.post(body)
         assert answer.status < 500
         if answer.status == 200:
-            assert_well_formed(answer.lines)
+            assert_well_formed(answer.lines, by_score=b"diversify" not in body)
         else:
             assert answer.message
 

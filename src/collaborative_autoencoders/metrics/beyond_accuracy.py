@@ -1,4 +1,4 @@
-"""Metrics of the recommended items that do not depend on hits: Gini, coverage and novelty.
+"""Metrics of the recommended items that do not depend on hits: concentration and popularity.
 
 Dimension key: U users, I items of the catalogue, K positions of a list.
 """
@@ -51,6 +51,38 @@ def coverage(recommended_I: Counts, owners_I: Counts) -> float:
     if not trained_I.any():
         return float("nan")
     return float((recommended_I[trained_I] > 0).mean())
+
+
+def average_popularity(recommended_I: Counts, owners_I: Counts) -> float:
+    """Return the mean number of users who have a recommended item in training.
+
+    Σ recommended · owners / Σ recommended, over the places of all lists. With lists of one length
+    it is the mean over users of the mean over each list. NaN if nothing is recommended.
+    Source: average recommendation popularity (ARP), Yin et al., VLDB 2012, Challenging the Long
+    Tail Recommendation.
+    """
+    return _mean_over_places(recommended_I, owners_I)
+
+
+def long_tail_share(recommended_I: Counts, owners_I: Counts) -> float:
+    """Return the share of the places of all lists that have an item of the long tail.
+
+    The short head is the fewest items that have 80 % of the training ratings, the most popular
+    first, ties in the order of the items; the long tail is all others. With lists of one length it
+    is the mean over users of each list's share. NaN if nothing is recommended.
+    Source: average percentage of long-tail items (APLT), Abdollahpouri, Burke and Mobasher, RecSys
+    2017 and FLAIRS 2019; head and tail as there.
+    """
+    order_I = np.argsort(-owners_I, kind="stable")
+    before_I = np.cumsum(owners_I[order_I]) - owners_I[order_I]
+    is_tail_I = np.empty(len(owners_I), dtype=np.bool_)
+    is_tail_I[order_I] = 10 * before_I >= 8 * owners_I.sum()  # integers: 0.8 is not exact
+    return _mean_over_places(recommended_I, is_tail_I)
+
+
+def _mean_over_places(recommended_I: Counts, values_I: NDArray) -> float:
+    total = recommended_I.sum()
+    return float(recommended_I @ values_I / total) if total else float("nan")
 
 
 def novelty(item_UK: NDArray[np.integer], owners_I: Counts, n_users: int) -> NDArray[np.float64]:

@@ -66,6 +66,9 @@ class Metric:
 
     higher_is_better: bool = True
 
+    has_best: bool = True
+    """Whether one direction is better. A metric without a best value sorts no leaderboard."""
+
     bounds: Bounds | None = None
     """Lowest and highest possible value, of a user if the metric has one per user. With bounds,
     intervals over users hold for any number of users and any distribution of the values
@@ -165,6 +168,25 @@ METRICS: dict[str, Metric] = {
             heading="Cover",
         ),
         Metric(
+            name="average_popularity",
+            of="all lists",
+            function=beyond_accuracy.average_popularity,
+            has_best=False,
+            heading="Popularity",
+            on_terminal=False,
+            is_headline=False,
+        ),
+        Metric(
+            name="long_tail_share",
+            of="all lists",
+            function=beyond_accuracy.long_tail_share,
+            has_best=False,
+            bounds=SHARE,
+            heading="Long tail",
+            on_terminal=False,
+            is_headline=False,
+        ),
+        Metric(
             name="rmse",
             of="ratings",
             function=rating.squared_error,
@@ -251,6 +273,20 @@ def base_and_length(name: str) -> tuple[str, str | None]:
     return (found[1], found[2]) if found else (name, None)
 
 
+def measure_with_best(name: str) -> Measure:
+    """Return the metric and the list length of the reported name of a metric that has a best value.
+
+    Raises ValueError if the name is unknown or belongs to a metric of which no direction is better.
+    """
+    found = measure(name)
+    if not found.metric.has_best:
+        raise ValueError(
+            f"{name} has no best value: neither more nor less is better. Use another metric, such "
+            "as ndcg_at_10 or coverage_at_10"
+        )
+    return found
+
+
 def measure_of_users(name: str) -> Measure:
     """Return the metric and the list length of the reported name of a metric with values per user.
 
@@ -278,8 +314,8 @@ def measure_of_lists(name: str) -> Measure:
     return found
 
 
-AnyMetric = Annotated[str, AfterValidator(lambda name: measure(name).name)]
-"""An option that names any metric."""
+AnyMetric = Annotated[str, AfterValidator(lambda name: measure_with_best(name).name)]
+"""An option that names any metric of which one direction is better."""
 
 UserMetric = Annotated[str, AfterValidator(lambda name: measure_of_users(name).name)]
 """An option that names a metric which can be compared user by user."""

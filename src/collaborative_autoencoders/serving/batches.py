@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import pandas as pd
+from annotated_types import Ge, Le
 from pydantic import field_validator, model_validator
 from rich.console import Console
 from rich.progress import track
@@ -55,6 +56,9 @@ class InferenceOptions(Options):
 
     exclude_seen: bool
     """Whether items that a user has rated are excluded."""
+
+    diversify: Annotated[float, Ge(0), Le(1)]
+    """Weight of diversity against relevance (`evaluation/diversify.py`). 0: the model's order."""
 
     batch_size: Count
     """Users, or items, per batch. Only the answers of one batch are in memory."""
@@ -122,7 +126,7 @@ class RecommendationBatches(Sequence[pd.DataFrame]):
 
 def lists_for(recommender: Recommender, users: pd.Series, options: InferenceOptions) -> Table:
     """Return the list of each user: user_id, rank, item_id, title, score, source."""
-    wanted = Wanted(n=options.n, exclude_seen=options.exclude_seen)
+    wanted = Wanted(options.n, options.exclude_seen, diversify=options.diversify)
     lists = recommender.answer(pd.DataFrame({USER: users.to_numpy()}), wanted)
     return lists.drop(columns=[ROW, UNKNOWN_ITEMS])
 

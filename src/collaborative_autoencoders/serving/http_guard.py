@@ -38,9 +38,11 @@ SHORT_BYTES = 2_048
 """Requests with at most this body, such as one user's, are answered one after another.
 
 Python runs one thread at a time. Four such requests in four threads take a fifth more CPU time
-than in turn, because each takes the interpreter from the others. A request for reasons is not
-among them: it scores a row per item of a history, whatever its own size.
+than in turn, because each takes the interpreter from the others.
 """
+LONG_PARAMS = (b'"explain"', b'"diversify"')
+"""Params whose requests are not short, whatever their size: a row is scored once more per item of
+its history, or compared item by item."""
 
 
 class Served(NamedTuple):
@@ -115,8 +117,8 @@ class Visit:
         body = await self._body()
         leaving = asyncio.create_task(self._leave())
         try:
-            is_short = len(body) <= SHORT_BYTES and b'"explain"' not in body
-            turns = self.guard.short_turn if is_short else self.guard.long_turns
+            is_long = len(body) > SHORT_BYTES or any(param in body for param in LONG_PARAMS)
+            turns = self.guard.long_turns if is_long else self.guard.short_turn
             await self._turn(turns, leaving)
             try:
                 await self._check(body)

@@ -28,6 +28,7 @@ from collaborative_autoencoders.columns import (
     USER,
     WEIGHT,
 )
+from collaborative_autoencoders.evaluation.diversify import diversified, n_candidates
 from collaborative_autoencoders.evaluation.known import (
     BY_MODEL,
     BY_POPULARITY,
@@ -39,8 +40,15 @@ from collaborative_autoencoders.evaluation.ranking import rank_batch
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.npz import matrix_from_bytes, matrix_to_bytes
-from collaborative_autoencoders.interactions.sparse import rows_of, update, user_of_cells
+from collaborative_autoencoders.interactions.sparse import (
+    likes_of,
+    ones_in,
+    rows_of,
+    update,
+    user_of_cells,
+)
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
+from collaborative_autoencoders.metrics.diversity import unit_likes
 from collaborative_autoencoders.models.bytes import model_from_bytes, model_to_bytes
 from collaborative_autoencoders.models.model import Fitted, Model
 from collaborative_autoencoders.models.similarity import Similarities, similarities_of, unit_vectors
@@ -149,6 +157,12 @@ class Recommender:
         return self.items[LIKES].to_numpy(dtype=np.float32)
 
     @cached_property
+    def unit_likes_IU(self) -> csr_array:
+        """The likes of each item as a vector of length 1, made when a list is first diversified."""
+        threshold, seen_UI = self.like_threshold, self.seen_UI
+        return unit_likes(ones_in(seen_UI) if threshold is None else likes_of(seen_UI, threshold))
+
+    @cached_property
     def ids_I(self) -> ExtensionArray:
         """The raw id of each item."""
         return self.items[ITEM].array
@@ -221,7 +235,8 @@ class Recommender:
         unknown_items, and with `explain` reasons: a list of item_id, title and weight per line (see
         `reasons.py`), empty in a list by popularity. `source` is `model`, or `popularity` for a
         user, known or not, without a history that the model can read; the score is then the number
-        of users who like the item. A list is shorter than `n` if fewer items are available.
+        of users who like the item. A list is shorter than `n` if fewer items are available. With
+        `diversify` its order is that of `evaluation/diversify.py`, and scores stay the model's.
 
         Raises BadRequest if a row or parameter is not valid, or if the request or its answer passes
         a limit, and Stopped as soon as the client is gone, which is asked before every batch.
@@ -275,7 +290,13 @@ class Recommender:
         if not self.model.reads_histories:
             users_B = np.where(np.diff(newer_BI.indptr) > 0, -1, users_B)
         known = Known(history_BI, seen_BI, self.likes_I)
-        item_BK, score_BK = rank_batch(self.model, known, users_B, k, excluded_I)
+        length = k
+        if wanted.diversify:
+            length = min(n_candidates(k), max(k, int(np.count_nonzero(~excluded_I))))
+        item_BK, score_BK = rank_batch(self.model, known, users_B, length, excluded_I)
+        if wanted.diversify:
+            best = item_BK, score_BK, self.unit_likes_IU
+            item_BK, score_BK = diversified(*best, k, wanted.diversify, stop_if_gone)
         shape = (len(users_B), k, wanted.explain)
         reason_BKN, weight_BKN = np.full(shape, NO_ITEM, np.int32), np.zeros(shape, np.float32)
         for row in np.flatnonzero(known.by_model_U) if wanted.explain else ():

@@ -150,6 +150,7 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
         ParamSpec("only_items", ids, list(defaults.only_items), (-1,)),
         ParamSpec("explain", "long", defaults.explain),
         ParamSpec("task", "string", defaults.task),
+        ParamSpec("diversify", "double", defaults.diversify),
     ]
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(AnyType(), name, required=False) for name in (USER, HISTORY, RATINGS, ITEM)

@@ -118,6 +118,7 @@ def params_schema(recommender: Recommender) -> dict[str, Any]:
         "only_items": ids,
         "explain": {"type": "integer", "minimum": 0, "default": defaults.explain},
         "task": {"type": "string", "enum": [*TASKS], "default": defaults.task},
+        "diversify": {"type": "number", "minimum": 0, "maximum": 1, "default": defaults.diversify},
     }
     return {"type": "object", "properties": types, "additionalProperties": False}
 
@@ -138,7 +139,8 @@ def operation(recommender: Recommender) -> dict[str, Any]:
     refusals = {str(status.value): {"description": what} for status, what in REFUSALS.items()}
     return {
         "summary": f"The best items for each row, by {recommender.fitted.name}",
-        "description": "One line per row and place, best first.",
+        "description": "One line per row and place, best first. With `diversify`, the model's "
+        "scores are not in the order of the places.",
         "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
         "responses": refusals
         | {"200": {"description": "The lists", "content": {JSON: {"schema": answer}}}},

@@ -53,6 +53,8 @@ class Wanted(NamedTuple):
     """Maximum number of items of the history that are named as reasons for each item."""
     task: str = LISTS
     """What is asked for, one of `TASKS`: lists for users, or items that are similar to items."""
+    diversify: float = 0.0
+    """Weight of diversity against relevance, from 0 to 1; see `evaluation/diversify.py`."""
 
 
 class IdLookup(NamedTuple):
@@ -328,10 +330,13 @@ def wanted_of(params: Mapping[str, Any], items: IdLookup) -> Wanted:
             raise BadRequest(f"{name} is {shortened(value)}: send an integer of at least {least}")
     if wanted.task not in TASKS:
         raise BadRequest(f"task is {shortened(wanted.task)}: send {' or '.join(TASKS)}")
+    weight = plain_number(wanted.diversify)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
+        raise BadRequest(f"diversify is {shortened(weight)}: send a number from 0 to 1")
     for name in ("exclude_items", "only_items"):
         for raw in list_in(given.get(name), name):
             checked_id(raw, items.kind, name, "")
-    return wanted
+    return wanted._replace(diversify=float(weight))
 
 
 def excluded_items(wanted: Wanted, items: IdLookup) -> NDArray[np.bool_]:

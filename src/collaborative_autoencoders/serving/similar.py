@@ -56,8 +56,9 @@ def similar_columns(
     """
     similarities = similarities_of(recommender)
     item_R = read_items(table, recommender.item_ids, limits)
-    if wanted.explain:
-        raise BadRequest(f"explain is of lists: leave it out with task {SIMILAR_ITEMS}")
+    for name in ("explain", "diversify"):
+        if getattr(wanted, name):
+            raise BadRequest(f"{name} is of lists: leave it out with task {SIMILAR_ITEMS}")
     excluded_I = excluded_items(wanted, recommender.item_ids) | recommender.unlisted_I
     excluded_I |= ~recommender.learned_I
     k = max(1, min(wanted.n, int(np.count_nonzero(~excluded_I))))
