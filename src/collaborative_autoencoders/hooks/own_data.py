@@ -10,7 +10,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 
-RAW = ("ratings", "items")
+RATINGS = ("ratings", "newer_ratings")
+RAW = (*RATINGS, "items")
 
 
 class OwnDataHook:
@@ -55,7 +56,7 @@ class OwnDataHook:
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         """Add the name and checksum of the file to ratings that do not have them."""
         file = self._files.get(dataset_name)
-        if dataset_name == "ratings" and file is not None and isinstance(data, pd.DataFrame):
+        if dataset_name in RATINGS and file is not None and isinstance(data, pd.DataFrame):
             data.attrs = about(file) | data.attrs
 
 
@@ -87,10 +88,8 @@ def own_entries(
     """Return the entries of raw tables that pandas reads, with datasets of this project."""
     columns = parameters.get("cleaning", {}).get("columns", {})
     titles = parameters.get("titles", {})
-    ids = {
-        "ratings": [columns.get("user_id"), columns.get("item_id")],
-        "items": [titles.get("item_id")],
-    }
+    ids = {name: [columns.get("user_id"), columns.get("item_id")] for name in RATINGS}
+    ids |= {"items": [titles.get("item_id")]}
     own = {name: own_entry(entries[name], ids[name]) for name in RAW if name in entries}
     return {name: entry for name, entry in own.items() if entry is not None}
 

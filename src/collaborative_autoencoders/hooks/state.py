@@ -4,6 +4,7 @@ import atexit
 import logging
 import sys
 import warnings
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -72,6 +73,7 @@ class StateHook:
         vars(catalog).pop("load", None)  # a run checks all files at once
         files = Files(catalog, self._context.project_path)
         self._claim(run_params, pipeline, files)
+        self._lineage = self._lineage_of(catalog, pipeline.nodes)
         try:
             self._refuse_mixture(run_params, pipeline)
             if run_params["only_missing_outputs"]:
@@ -136,9 +138,9 @@ class StateHook:
         except Busy as busy:
             raise OtherState(messages.busy(busy.holder, elsewhere(run_params))) from None
 
-    def _lineage_of(self, catalog: DataCatalog) -> Lineage:
+    def _lineage_of(self, catalog: DataCatalog, running: Iterable[Node] = ()) -> Lineage:
         files = Files(catalog, self._context.project_path)
-        return lineage_of(files, self._context.config_loader["parameters"])
+        return lineage_of(files, self._context.config_loader["parameters"], running)
 
     def _refuse_mixture(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         assert self._lineage is not None

@@ -35,11 +35,15 @@ def step_of(node: Node) -> Step:
     )
 
 
-def lineage_of(files: "Files", parameters: dict[str, Any]) -> Lineage:
-    """Return what would make these files now: the steps of all pipelines, and the code."""
+def lineage_of(files: "Files", parameters: dict[str, Any], running: Iterable[Node] = ()) -> Lineage:
+    """Return what would make these files now: the steps of all pipelines, and the code.
+
+    What the nodes `running` make is compared with them, if other nodes can make it too.
+    """
     nodes = {node.name: node for each in register_pipelines().values() for node in each.nodes}
     steps = map(step_of, nodes.values())
-    return Lineage(steps, files.stored, files.raw_content, parameters, code_version())
+    names = {node.name for node in running}
+    return Lineage(steps, files.stored, files.raw_content, parameters, code_version(), names)
 
 
 class Files:

@@ -31,6 +31,7 @@ class Kind(Enum):
     OTHER_PARAMETERS = "other parameters"
     OTHER_INPUTS = "other inputs"
     OTHER_CODE = "other code"
+    OTHER_STEP = "another step"
 
 
 class Problem(NamedTuple):
@@ -58,17 +59,35 @@ class Lineage:
         raw: Callable[[str, Content | None], Content | None],
         parameters: dict[str, Any],
         code: str,
+        running: Set[str] = frozenset(),
     ) -> None:
         """Create it. `stored` returns the place of a dataset, `raw` the content of one that no
         step makes, given the content it had when it was read last.
+
+        Several steps may make one dataset. `running` names the steps of a run: what they make is
+        compared with them, and all else with the step that its record names.
         """
-        self._steps = {name: step for step in steps for name in step.outputs}
+        self._steps: dict[str, list[Step]] = {}
+        for step in steps:
+            for name in step.outputs:
+                self._steps.setdefault(name, []).append(step)
+        self._running = running
         self._stored, self._raw = stored, raw
         self._parameters, self.code = parameters, code
 
     def is_made(self, name: str) -> bool:
         """Return whether a step makes this dataset."""
         return name in self._steps
+
+    def step_of(self, name: str) -> Step | None:
+        """Return the step that makes this dataset, or that has made its file; None without one."""
+        steps = self._steps.get(name, [])
+        if len(steps) < 2:
+            return next(iter(steps), None)
+        stored = self._stored(name)
+        record = None if stored is None else read_record(stored)
+        names = [*self._running, *([record.step] if record else [])]
+        return next((step for each in names for step in steps if step.name == each), steps[0])
 
     def problems(self, names: Iterable[str], events: Set[str] = frozenset()) -> list[Problem]:
         """Return the first causes why these datasets, or what they were made from, are not valid.
@@ -91,7 +110,7 @@ class Lineage:
     def _find(self, name: str, found: dict[str, list[Problem]], events: Set[str]) -> list[Problem]:
         """Return the causes for a dataset, and keep them in `found`."""
         if name not in found:
-            step = self._steps.get(name)
+            step = self.step_of(name)
             found[name] = []
             if step is not None and step.kind in events:
                 own_problems = self._own_problems(name, step, explained=True)
@@ -116,6 +135,8 @@ class Lineage:
             return
         if stored and content is not None and not content.same_as(record.content):
             yield problem(Kind.CHANGED, f"{stored.path} has changed since {record.step} wrote it")
+        if record.step in {other.name for other in self._steps[name]} - {step.name}:
+            yield problem(Kind.OTHER_STEP, f"was made by {record.step}")
         was = self._changed_parameters(record, step)
         if was:
             yield problem(Kind.OTHER_PARAMETERS, self._differences(was, step), was)
@@ -171,7 +192,8 @@ class Lineage:
             if name in seen or not self.is_made(name):
                 continue
             seen.add(name)
-            step, stored = self._steps[name], self._stored(name)
+            step, stored = self.step_of(name), self._stored(name)
+            assert step is not None
             record = None if stored is None else read_record(stored)
             if record is not None:
                 found.setdefault(step.kind, set()).add(record.code)
