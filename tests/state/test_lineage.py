@@ -26,22 +26,25 @@ class World:
     def stored(self, name: str) -> Stored:
         return Stored.local(self.folder / name)
 
-    def lineage(self, **options) -> Lineage:
+    def lineage(
+        self, steps=(SPLIT, FIT, SCORE), running: frozenset[str] = frozenset(), **options
+    ) -> Lineage:
         def raw(name, known):
             return Content(self.table, 0, 0)
 
-        return Lineage((SPLIT, FIT, SCORE), self.stored, raw, OPTIONS | options, self.code)
+        given = OPTIONS | options
+        return Lineage(steps, self.stored, raw, given, self.code, running)
 
-    def run(self, *steps: Step, **options) -> None:
-        lineage = self.lineage(**options)
-        for step in steps:
+    def run(self, *run_steps: Step, steps=(SPLIT, FIT, SCORE), **options) -> None:
+        lineage = self.lineage(steps, **options)
+        for step in run_steps:
             read = [lineage.content(name).digest for name in step.inputs]
             given = parameters_of(step.parameters, OPTIONS | options)
             for name in step.outputs:
                 Path(self.stored(name).path).write_text(json.dumps([read, given]))
                 write_record(self.stored(name), lineage.record(step, self.stored(name).content()))
 
-    def reasons(self, *names: str, events=frozenset(), **options) -> list[str]:
+    def reasons(self, *names: str, events: frozenset[str] = frozenset(), **options) -> list[str]:
         return [str(each) for each in self.lineage(**options).problems(names, events)]
 
 
@@ -140,6 +143,28 @@ def test_other_code_is_a_problem_of_every_step(world):
         "fit": {"version 2"},
         "score": {"version 1"},
     }
+
+
+OTHER_SPLIT = Step("join", "join", ("split",), ("table", "newer"), ("train",))
+"""Another step that makes `train`."""
+
+
+def test_of_two_steps_that_make_a_file_the_one_that_its_record_names_counts(world):
+    both = (SPLIT, OTHER_SPLIT, FIT, SCORE)
+    world.run(OTHER_SPLIT, FIT, SCORE, steps=both)
+    assert world.reasons("scores", steps=both) == []
+    other = {"split": {"seed": 2}}
+    assert world.reasons("scores", steps=both, **other) == ["train: split.seed was 1, is 2"]
+    [problem] = world.lineage(both, **other).problems(["scores"])
+    assert problem.step == OTHER_SPLIT  # which is to be run again
+
+
+def test_a_file_that_another_step_has_made_is_not_what_a_step_of_this_run_would_make(world):
+    both = (SPLIT, OTHER_SPLIT, FIT, SCORE)
+    world.run(OTHER_SPLIT, FIT, SCORE, steps=both)
+    [problem] = world.lineage(both, running={"split", "cdae.fit"}).problems(["scores"])
+    assert (problem.kind, str(problem)) == (Kind.OTHER_STEP, "train: was made by join")
+    assert world.lineage(both, running={"join", "cdae.fit"}).problems(["scores"]) == []
 
 
 def test_an_event_stays_valid_as_it_was_written(world):

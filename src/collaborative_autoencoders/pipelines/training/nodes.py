@@ -36,8 +36,7 @@ def fit_model(
     A model that cannot be fitted on these data is left out; `fit_facts` holds the reason.
     Raises ValueError if a part has another size or scale than `data_facts` say.
     """
-    parts = {"train": train, "validation": validation}
-    return _fit(options, training, running, data_facts, **parts)
+    return _fit(options, training, running, data_facts, train=train, validation=validation)
 
 
 def continue_model(
@@ -59,8 +58,16 @@ def continue_model(
 
     found = find_warm_start(options, lookup, train)
     warm, cold = (None, [found]) if isinstance(found, str) else (found, [])
-    parts = {"train": train, "validation": validation}
-    results = _fit(options, training, running, data_facts, **parts, warm=warm, remarks=cold)
+    results = _fit(
+        options,
+        training,
+        running,
+        data_facts,
+        train=train,
+        validation=validation,
+        warm=warm,
+        remarks=cold,
+    )
     results["fit_facts"]["started_from"] = None if warm is None else warm.version
     return results
 
