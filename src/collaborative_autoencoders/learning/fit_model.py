@@ -116,7 +116,15 @@ def fit_within_memory(
     first = members[0].found
     remarks: list[str] = []
     if validate is not None:
-        remarks = remarks_of(options, first, catalogue, members[0].silent, **parts)
+        remarks = remarks_of(
+            options,
+            first,
+            catalogue,
+            members[0].silent,
+            train=train,
+            validation=parts["validation"],
+            is_warm=warm is not None,
+        )
     return Outcome(fitted, first.history, first.best_epoch, on_train_of(name, members), remarks)
 
 
