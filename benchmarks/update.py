@@ -1,12 +1,13 @@
 """What a warm start saves: networks continued from their champions, against fits from nothing.
 
     kedro run --env ml-1m --pipelines data_engineering    # downloads the ratings
-    python benchmarks/update.py [--env ml-1m] [--newer 0.1] [--models cdae autorec]
+    python benchmarks/update.py [--env ml-1m] [--newer 0.1] [--models cdae autorec] [--below 3000]
 
 The newest share of the ratings is the file of newer ratings, the rest is what the champion was
 fitted on, with the options of the environment. Parts are those of `kedro run --pipelines update`.
 Both fits have the same data, options and seed, and stop by the same rule. CPU seconds are of fit
-and validation. The metric is that of the fit's validation; test is what the leaderboard would have.
+and validation. The metric is that of the fit's validation; test is what the leaderboard would have;
+`as good` is the first epoch that is as good as the best one of the fit from nothing.
 """
 
 from collaborative_autoencoders.threads import let_waiting_threads_sleep
@@ -58,9 +59,12 @@ def main() -> None:
     parser.add_argument("--env", default="ml-1m")
     parser.add_argument("--newer", type=float, default=0.1)
     parser.add_argument("--models", nargs="+", default=["cdae", "autorec"])
+    parser.add_argument("--below", type=int, help="only users with ids below this one")
     asked = parser.parse_args()
     parameters, ratings = loaded(asked.env)
     options = cleaning.CleaningOptions.model_validate(parameters["cleaning"])
+    if asked.below is not None:
+        ratings = ratings[ratings[options.columns.user_id] < asked.below].reset_index(drop=True)
     time_N = ratings[options.columns.timestamp]
     is_newer_N = time_N > time_N.quantile(1 - asked.newer)
     old, newer = (ratings[rows].reset_index(drop=True) for rows in (~is_newer_N, is_newer_N))
@@ -72,7 +76,7 @@ def main() -> None:
     by_part = joining.split_by_part(ties=split.ties, seed=split.seed)
     now = data_of(joined.ratings, by_part, parameters)
     print(f"{len(old):,} older and {len(newer):,} newer ratings, {joined.update.newer_pairs:,} new")
-    print("model           start  epochs  best  validation    test  CPU s")
+    print("model           start  epochs  best  as good  validation    test  CPU s")
     for name in asked.models:
         compare(name, before, now, parameters)
 
@@ -106,15 +110,18 @@ def compare(name: str, before: Data, now: Data, parameters: dict[str, Any]) -> N
     theirs, ours = before.raw_ids(view), now.raw_ids(view)
     index = [known.get_indexer(wanted) for known, wanted in zip(theirs, ours, strict=True)]
     networks: Any = members_of(champion.fitted.model)
+    fitting, goal = options_of_block(name, parameters[name]).fitting, None
+    sign, metric = 1 if fitting.higher_is_better else -1, fitting.validation_metric
     for start, warm in (("cold", None), ("warm", WarmStart(1, networks, *index))):
         outcome, seconds = fitted(name, now, parameters, warm)
-        metric = options_of_block(name, parameters[name]).fitting.validation_metric
         known = now.split.train.joined(now.split.validation)
         test = validation_of(metric, train=known, validation=now.split.test)(outcome.fitted.model)
-        best = outcome.history[(outcome.best_epoch or len(outcome.history)) - 1]
+        best = outcome.history[outcome.best_epoch - 1]
+        goal = sign * best.validation if goal is None else goal
+        reached = (each.epoch for each in outcome.history if sign * each.validation >= goal)
         print(
             f"{name:14s}  {start:5s}  {len(outcome.history):6d}  {best.epoch:4d}  "
-            f"{best.validation:10.4f}  {test:6.4f}  {seconds:5.1f}",
+            f"{next(reached, '–'):>7}  {best.validation:10.4f}  {test:6.4f}  {seconds:5.1f}",
             flush=True,
         )
 
