@@ -39,6 +39,7 @@ def _pipelines_of(models: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
         "evaluation": in_box(evaluation.create_pipeline(default_models())),
         "inference": inference.create_pipeline(),
         "promotion": promotion.create_pipeline(),
+        "update": with_newer_ratings(default_models()),
         "tuning": tuning.create_pipeline(single_models()),
         "unseen_users": on_unseen_users(default_models()),
     }
@@ -49,6 +50,15 @@ def from_data_to_leaderboard(models: Iterable[str]) -> Pipeline:
     names = list(models)
     fitted_and_evaluated = training.create_pipeline(names) + evaluation.create_pipeline(names)
     return data_engineering.create_pipeline() + in_box(fitted_and_evaluated)
+
+
+def with_newer_ratings(models: Iterable[str]) -> Pipeline:
+    """Return the pipeline that updates these models with newer ratings, up to their promotion."""
+    names = list(models)
+    fitted_and_evaluated = training.create_update(names) + evaluation.create_pipeline(names)
+    return (
+        data_engineering.create_update() + in_box(fitted_and_evaluated) + promotion.create_update()
+    )
 
 
 def on_unseen_users(models: Iterable[str]) -> Pipeline:

@@ -56,7 +56,7 @@ def test_catalog_tables_have_text_ids_that_meet_and_titles() -> None:
 
 
 def test_a_table_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(DatasetError, match="unknown value 'genres'; use ratings or items"):
+    with pytest.raises(DatasetError, match="unknown value 'genres'; use ratings, newer_ratings"):
         FabricatedDataset(users=2, items=2, seed=1, table="genres")
 
 

@@ -199,7 +199,7 @@ def test_a_run_from_the_middle_is_refused(project, small, refusal, about, starte
     assert f"started in the middle ({next(iter(started))})" in refusal("--anyway")
 
 
-@pytest.mark.parametrize("pipeline", ["inference", "promotion", "tuning"])
+@pytest.mark.parametrize("pipeline", ["inference", "promotion", "tuning", "update"])
 def test_a_pipeline_that_depends_on_the_registry_or_a_study_is_refused(
     project, small, refusal, about, pipeline
 ):

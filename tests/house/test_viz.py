@@ -93,7 +93,9 @@ def test_each_model_is_a_box_in_the_box_of_all_models(built):
     }
 
 
-@pytest.mark.parametrize(("name", "most"), [("__default__", 30), ("ranking", 20), ("rating", 20)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("__default__", 30), ("ranking", 20), ("rating", 20), ("update", 32)]
+)
 def test_a_pipeline_opens_with_few_boxes_and_no_result_of_a_single_model(built, name, most):
     shown = at_first_sight(json.loads((built / "api" / "pipelines" / name).read_text()))
     assert {"ratings", "data_engineering", "train", "models", "leaderboard", "lorenz"} < shown

@@ -16,11 +16,11 @@ def remarks_of_fit(name, **changes):
     return fit_model(options, False, RUNNING, WORLD.catalogue, **WORLD.parts).remarks
 
 
-def remarks_of_best(best, **changes):
+def remarks_of_best(best, is_warm=False, **changes):
     """The remarks on 12 epochs of AutoRec, much better than its biases in this one."""
     history = [Epoch(number, 1.0, 0.1, 1.0, 0.8 + (number != best)) for number in range(1, 13)]
     options, found = options_of("autorec", **changes), Fit(history, best)
-    return remarks_of(options, found, WORLD.catalogue, 1.5, **WORLD.parts)
+    return remarks_of(options, found, WORLD.catalogue, 1.5, **WORLD.parts, is_warm=is_warm)
 
 
 @pytest.mark.parametrize("name", ["cdae", "autorec", "autorec_user"])
@@ -54,6 +54,12 @@ def test_a_best_epoch_that_is_the_last_asks_for_more():
 def test_a_best_epoch_that_is_the_first_asks_for_smaller_steps():
     (remark,) = remarks_of_best(1, fitting__learning_rate=0.003)
     assert remark == "its best epoch is the first: try --params autorec.fitting.learning_rate=0.001"
+
+
+def test_a_fit_that_continues_a_champion_may_be_best_early():
+    assert remarks_of_best(1, is_warm=True) == []
+    assert remarks_of_best(3, is_warm=True, fitting__average_last=0.5) == []
+    assert remarks_of_best(12, is_warm=True, fitting__epochs=12) != []
 
 
 def test_an_average_that_begins_after_the_best_epoch_is_named():

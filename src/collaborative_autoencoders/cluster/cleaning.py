@@ -10,6 +10,7 @@ from pyspark.sql import types as T
 from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 from collaborative_autoencoders.interactions.cleaning import (
     NO_ROWS,
+    RATINGS_TABLE,
     CleaningOptions,
     check_columns,
     checked,
@@ -34,7 +35,7 @@ def clean_ratings(table: DataFrame, options: CleaningOptions) -> DataFrame:
     names = options.columns.named
     check_columns(table.columns, names)
     if table.isEmpty():
-        raise ValueError(NO_ROWS)
+        raise ValueError(NO_ROWS.format(RATINGS_TABLE))
     raw = [F.col(f"`{theirs}`").alias(ours) for ours, theirs in names.items()]
     ratings = numbered(table, *raw)
     columns = T.StructType(

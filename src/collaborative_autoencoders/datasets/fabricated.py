@@ -12,6 +12,7 @@ from collaborative_autoencoders.datasets.previews import TablePreview
 
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 978_307_200  # the year 2000
 _SHARE_RATED = 0.5  # of all cells, if `n_ratings` is None
+_SHARE_RATED_LATER = 0.2  # of all cells, in the year after
 
 
 def fabricate_ratings(
@@ -94,7 +95,7 @@ def _ratings_per_user(
 
 
 class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
-    """A fabricated table of ratings or of items, with text ids and titles.
+    """A fabricated table of ratings, of ratings of the year after, or of items, with text ids.
 
     Nothing is stored on disk. Each load with the same `users`, `items` and `seed` gives the same
     table.
@@ -106,7 +107,7 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
         users: int,
         items: int,
         seed: int,
-        table: Literal["ratings", "items"],
+        table: Literal["ratings", "newer_ratings", "items"],
         load_args: dict[str, Any] | None = None,
         save_args: dict[str, Any] | None = None,
         credentials: dict[str, Any] | None = None,
@@ -115,13 +116,13 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
     ) -> None:
         """Create the entry; `credentials` and `fs_args` are not used, as there is no file.
 
-        Raises DatasetError if `table` is neither "ratings" nor "items", or if `load_args` or
-        `save_args` has a key.
+        Raises DatasetError if `table` is none of these, or if `load_args` or `save_args` has a key.
         """
         for name, given in {"load_args": load_args, "save_args": save_args}.items():
             refuse_arguments(type(self).__name__, name, given or {})
-        if table not in ("ratings", "items"):
-            raise DatasetError(f"table: unknown value {table!r}; use ratings or items.")
+        if table not in ("ratings", "newer_ratings", "items"):
+            known = "ratings, newer_ratings or items"
+            raise DatasetError(f"table: unknown value {table!r}; use {known}.")
         self._users = users
         self._items = items
         self._seed = seed
@@ -130,7 +131,7 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         """Return the table; its `attrs["data_set"]` is "fabricated"."""
-        table = self._ratings() if self._table == "ratings" else self._titles()
+        table = self._titles() if self._table == "items" else self._ratings()
         table.attrs = {"data_set": "fabricated", "checksum": None, "checksum_is_official": None}
         return table
 
@@ -143,7 +144,10 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
     def _ratings(self) -> pd.DataFrame:
-        ratings = fabricate_ratings(self._users, self._items, seed=self._seed)
+        is_newer = self._table == "newer_ratings"
+        n_ratings = round(_SHARE_RATED_LATER * self._users * self._items) if is_newer else None
+        ratings = fabricate_ratings(self._users, self._items, n_ratings, self._seed)
+        ratings[TIMESTAMP] += is_newer * (_LAST_SECOND - _FIRST_SECOND)
         ratings[USER] = _names("user", self._users)[ratings[USER]]
         ratings[ITEM] = _names("film", self._items)[ratings[ITEM]]
         return ratings

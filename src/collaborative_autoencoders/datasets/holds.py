@@ -47,6 +47,7 @@ class FitFacts(Options):
     remarks: list[str] = Field(default=[])
     chosen: dict[str, Annotated[float, Ge(0)]] = Field(default={})
     validation_users: Count | None = None
+    started_from: Count | None = None
 
     @model_validator(mode="after")
     def _best_is_one_of_them(self) -> Self:

@@ -17,8 +17,8 @@ from kedro.pipeline.node import Node
 
 from .stored import Files, lineage_of, step_of
 
-FITS = "fit_model"
-"""Kind of the nodes that fit a model from the parts of the split."""
+FITS = ("fit_model", "continue_model")
+"""Kinds of the nodes that fit a model from the parts of the split."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class CheckpointsHook:
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
         """Let the node find the folder; delete checkpoints that it must not go on from."""
-        if step_of(node).kind != FITS:
+        if step_of(node).kind not in FITS:
             return
         from collaborative_autoencoders.learning.checkpoints import FOLDER  # with torch
 
@@ -87,7 +87,7 @@ class CheckpointsHook:
 
 def forget_folder(node: Node) -> None:
     """Unset the folder that `before_node_run` has set for the node."""
-    if step_of(node).kind == FITS:
+    if step_of(node).kind in FITS:
         from collaborative_autoencoders.learning.checkpoints import FOLDER
 
         FOLDER.set(None)

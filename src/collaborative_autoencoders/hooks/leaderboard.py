@@ -27,6 +27,7 @@ from collaborative_autoencoders.evaluation.differences import (
 from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.facts import about_core
+from collaborative_autoencoders.interactions.joining import about_update
 from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.metrics.table import Measure, length_shown, measure, metrics_of
 
@@ -59,16 +60,20 @@ class LeaderboardHook:
         if "leaderboard" not in pipeline.all_outputs():
             return
         leaderboard, differences = (catalog.load(name) for name in ("leaderboard", "differences"))
-        console, about_ratings = Console(highlight=False), about_core(catalog.load("data_facts"))
+        facts = catalog.load("data_facts")
+        console, about_ratings = Console(highlight=False), about_core(facts)
         ties = other_order(self._loader, catalog)
         beside = run_with(ties, self._loader, catalog, leaderboard) if ties else None
         show_leaderboard(leaderboard, differences, console, about_ratings, beside)
+        if newer := about_update(facts):
+            console.print(newer, markup=False)
         show_next(console, to_activate(), "once in this shell")
         show_next(console, self._to_register(run_params, pipeline, catalog), "register all models")
         show_next(console, to_look_at_the_pipeline(), "look at the pipeline")
         core = CoreOptions.model_validate(catalog.load("params:core"))
         split = SplitOptions.model_validate(catalog.load("params:split"))
-        if about_ratings and takes_all_ratings(core, split) and measures_ratings(leaderboard):
+        takes_all = takes_all_ratings(core, split) and not newer  # its command fits the old ones
+        if about_ratings and takes_all and measures_ratings(leaderboard):
             show_next(console, [on_all_ratings(run_params)], "RMSE of all ratings")
         if ties and not beside:
             show_next(console, [with_ties(ties, run_params)], "what hangs on ties in time")

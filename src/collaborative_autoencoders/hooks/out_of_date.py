@@ -15,7 +15,7 @@ from .stored import Files, step_of
 
 logger = logging.getLogger(__name__)
 
-OF_THE_REGISTRY = frozenset({"recommend", "promote_models"})
+OF_THE_REGISTRY = frozenset({"recommend", "promote_models", "promote_updates"})
 """Kinds of nodes that read the model registry, whose changes no file shows."""
 
 

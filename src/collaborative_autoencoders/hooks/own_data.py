@@ -10,13 +10,18 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 
-RAW = ("ratings", "items")
+RATINGS = ("ratings", "newer_ratings")
+RAW = (*RATINGS, "items")
 
 
 class OwnDataHook:
     """Reads the ids of own data as they are in the file, and names the data after the file."""
 
     for_workers: ClassVar = ("_files",)
+
+    def __init__(self) -> None:
+        """Create the hook. No table is read yet."""
+        self._about: dict[str, dict[str, str]] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -50,15 +55,15 @@ class OwnDataHook:
             raise DatasetError(f"{dataset_name}: there is no {file}. {fix}")
         if file.is_file() and not file.stat().st_size:
             raise DatasetError(f"{dataset_name}: {file} is empty. {fix}")
-        if dataset_name == "ratings":
-            self._about = about(file)  # as it is now: it may be replaced while it is read
+        if dataset_name in RATINGS:  # as it is now: it may be replaced while it is read
+            self._about[dataset_name] = about(file)
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         """Add the name and checksum of the file to ratings that do not have them."""
         file = self._files.get(dataset_name)
-        if dataset_name == "ratings" and file is not None and isinstance(data, pd.DataFrame):
-            data.attrs = self._about | data.attrs
+        if dataset_name in RATINGS and file is not None and isinstance(data, pd.DataFrame):
+            data.attrs = self._about[dataset_name] | data.attrs
 
 
 def with_own_titles(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -89,10 +94,8 @@ def own_entries(
     """Return the entries of raw tables that pandas reads, with datasets of this project."""
     columns = parameters.get("cleaning", {}).get("columns", {})
     titles = parameters.get("titles", {})
-    ids = {
-        "ratings": [columns.get("user_id"), columns.get("item_id")],
-        "items": [titles.get("item_id")],
-    }
+    ids = {name: [columns.get("user_id"), columns.get("item_id")] for name in RATINGS}
+    ids |= {"items": [titles.get("item_id")]}
     own = {name: own_entry(entries[name], ids[name]) for name in RAW if name in entries}
     return {name: entry for name, entry in own.items() if entry is not None}
 
@@ -108,6 +111,9 @@ def own_entry(entry: dict[str, Any], ids: list[Any]) -> dict[str, Any] | None:
     from collaborative_autoencoders.datasets.joined_parts import JoinedPartsDataset
     from collaborative_autoencoders.datasets.own_table import OwnTableDataset, format_of
 
+    if words[0] == "pandas" and format_of(words[1], entry.get("file_format")):
+        # not imported here: every run has the entry `newer_ratings`, and few read it
+        return entry | {"type": path_of(OwnTableDataset), "of": entry["type"], "ids": ids}
     kind, _ = parse_dataset_definition({"type": entry["type"]})
     if not kind.__module__.startswith("kedro_datasets."):
         return None

@@ -26,6 +26,7 @@ from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders.columns import NOT_REGISTERED
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
+from collaborative_autoencoders.interactions.joining import about_update, split_by_part
 from collaborative_autoencoders.markdown import escaped
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.processes import this_process
@@ -327,8 +328,9 @@ class ModelRunsHook(MlflowHook):
 
     def _describe_protocol(self) -> None:
         """Log in a child run how the data were made and evaluated, and their facts and source."""
-        log_parameters(_active(), self._protocol)
-        if facts := facts_of(self._catalog):
+        facts = facts_of(self._catalog)
+        log_parameters(_active(), dict(flatten(self._protocol)) | split_in_use(facts))
+        if facts:
             log_parameters(_active(), {FACTS: facts})
             mlflow.log_input(RatingsDataset(facts, self._catalog))
 
@@ -366,6 +368,11 @@ def model_of(node: Node) -> str | None:
 def facts_of(catalog: DataCatalog) -> dict[str, Any]:
     """Return the facts about the data; empty if there are none yet."""
     return dict(catalog.load(FACTS)) if catalog.exists(FACTS) else {}
+
+
+def split_in_use(facts: dict[str, Any]) -> dict[str, str]:
+    """Return the kind of split that an update has, whatever the parameters say; else nothing."""
+    return {"split.kind": split_by_part().kind} if about_update(facts) else {}
 
 
 def headline_of(parameters: dict[str, Any]) -> tuple[str, ...]:

@@ -19,7 +19,10 @@ from .rows import NAMES
 from .sparse import INT32_MAX
 from .value_types import checked_ratings, checked_timestamps
 
-NO_ROWS = "The table `ratings` has no rows. Check the file in its catalog entry."
+NO_ROWS = "The table `{}` has no rows. Check the file in its catalog entry."
+
+RATINGS_TABLE = "ratings"
+"""The catalog entry of the raw table, named in errors."""
 
 
 class ColumnNames(Options):
@@ -65,17 +68,20 @@ class CleaningOptions(Options):
     error (refuse) or keep the last row in the table (last)."""
 
 
-def clean_ratings(table: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame:
+def clean_ratings(
+    table: pd.DataFrame, options: CleaningOptions, name: str = RATINGS_TABLE
+) -> pd.DataFrame:
     """Return the ratings with our column names and types, sorted, one row per user and item.
 
     Columns: user_id and item_id (int64 or text), rating (float32) and timestamp if the table has
     them, part (a category) if it is named, and row, the number of the row in the raw table, from
-    1. Rows are sorted by user and item. The argument is not modified.
+    1. Rows are sorted by user and item. The argument is not modified. `name` is its entry in the
+    catalog, for errors.
 
     Raises ValueError if a column is missing, the table is empty, a value is invalid or rows
     conflict; the message names the column, row or key and a fix.
     """
-    ratings = _renamed(table, options.columns)
+    ratings = _renamed(table, options.columns, name)
     kind = np.int32 if len(ratings) <= INT32_MAX else np.int64
     row = pd.Series(np.arange(1, len(ratings) + 1, dtype=kind), index=ratings.index)
     typed = checked(ratings, options)
@@ -99,29 +105,29 @@ def checked(ratings: pd.DataFrame, options: CleaningOptions) -> pd.DataFrame:
     return pd.DataFrame(clean, copy=False)
 
 
-def _renamed(table: pd.DataFrame, columns: ColumnNames) -> pd.DataFrame:
+def _renamed(table: pd.DataFrame, columns: ColumnNames, name: str) -> pd.DataFrame:
     """Return the columns with our names; `attrs` are the table's, and their names by ours."""
     if not isinstance(table, pd.DataFrame):
         raise ValueError(
-            f"`ratings` is of type {type(table).__name__}, not a table of pandas. Use a dataset of "
+            f"`{name}` is of type {type(table).__name__}, not a table of pandas. Use a dataset of "
             "pandas in the catalog entry; `partitions.PartitionedDataset` joins several files."
         )
     names = columns.named
-    table = with_named_index(table, list(names.values()), "ratings")
-    check_columns(table.columns.tolist(), names)
+    table = with_named_index(table, list(names.values()), name)
+    check_columns(table.columns.tolist(), names, name)
     if table.empty:
-        raise ValueError(NO_ROWS)
+        raise ValueError(NO_ROWS.format(name))
     renamed = pd.DataFrame({ours: table[theirs] for ours, theirs in names.items()}, copy=False)
     renamed.attrs = table.attrs | {NAMES: names}
     return renamed
 
 
-def check_columns(has: Sequence[Name], names: dict[str, Name]) -> None:
+def check_columns(has: Sequence[Name], names: dict[str, Name], table: str = RATINGS_TABLE) -> None:
     """Raise ValueError if a table with the columns `has` lacks one of `names`, or has it twice."""
     for ours, theirs in names.items():
         if theirs not in has:
-            problem = missing_column(f"cleaning.columns.{ours}", theirs, has, "ratings")
+            problem = missing_column(f"cleaning.columns.{ours}", theirs, has, table)
             null = "; for rating, timestamp and part, null if there is none."
             raise ValueError(problem if problem.endswith(".") else problem + null)
         if has.count(theirs) > 1:
-            raise ValueError(f"The table `ratings` has two columns {theirs!r}. Rename one of them.")
+            raise ValueError(f"The table `{table}` has two columns {theirs!r}. Rename one of them.")

@@ -163,8 +163,9 @@ def check_columns(columns: Collection[str], options: SplitOptions) -> None:
         refuse_no_parts(columns)
     elif PART in columns:
         raise ValueError(
-            f"cleaning.columns.part names a column of parts, and split.kind: {options.kind} does "
-            "not read it. Set split.kind: own, or cleaning.columns.part: null."
+            "The ratings have a column of parts, of cleaning.columns.part or of `kedro run "
+            f"--pipelines update`, and split.kind: {options.kind} does not read it. Set "
+            "split.kind: own, or cleaning.columns.part: null and run from the raw ratings."
         )
     if options.kind in ("date", "last", "time") and TIMESTAMP not in columns:
         raise ValueError(

@@ -49,6 +49,9 @@ class Fit(NamedTuple):
 
 OnEpoch = Callable[[Epoch], None]
 
+OnStart = Callable[[Network], None]
+"""Changes the weights of a started network before the first epoch."""
+
 
 @dataclass
 class FitState:
@@ -110,6 +113,7 @@ def fit(
     *,
     epochs: int,
     validate: Validate | None = None,
+    on_start: OnStart = lambda network: None,
     on_epoch: OnEpoch = lambda epoch: None,
     keeper: Keeper | None = None,
 ) -> Fit:
@@ -122,6 +126,7 @@ def fit(
     Raises ValueError if the loss or the validation is not finite.
     """
     network.start(train_UI, generator)
+    on_start(network)
     rows = Rows(network.rows(train_UI), network.device)
     state = FitState.of(network, rows, options, generator)
     if keeper is not None:

@@ -25,6 +25,7 @@ from .remarks import remarks_of, silent_copy
 from .running import running_on
 from .validation import Validate, validation_of, why_not_computed
 from .validation_users import log_sample, sample_of
+from .warm_start import WarmStart
 
 
 class Outcome(NamedTuple):
@@ -58,17 +59,19 @@ def fit_model(
     *,
     train: Interactions,
     validation: Interactions,
+    warm: WarmStart | None = None,
 ) -> Outcome:
     """Fit the model that the options describe, finally on train + validation if `refit` is true.
 
     A model that cannot be fitted on these data, or not within the memory, is left out, with the
     reason. The same options, data, device, versions and threads give the same weights, bit for bit.
+    With `warm`, each fit of a network begins with the weights of a champion.
     """
     name, parts = options.name, {"train": train, "validation": validation}
     left_out = why_left_out(options, catalogue, **parts)
     if left_out is None:
         try:
-            return fit_within_memory(options, refit, running, catalogue, **parts)
+            return fit_within_memory(options, refit, running, catalogue, **parts, warm=warm)
         except TooLarge as error:
             left_out = str(error)
     none = Fitted(name, None, left_out)
@@ -83,6 +86,7 @@ def fit_within_memory(
     *,
     train: Interactions,
     validation: Interactions,
+    warm: WarmStart | None = None,
 ) -> Outcome:
     """Fit a model that nothing in the data leaves out. Raises TooLarge if it exceeds the memory."""
     name = options.name
@@ -102,7 +106,7 @@ def fit_within_memory(
             said = getattr(formula, "remarks", ())
             return Outcome(Fitted(name, formula, refitted=refit), [], None, remarks=said)
         kept = Checkpoints.of(running)
-        learner = Learner(name, options.model, options.fitting, device, catalogue, kept)
+        learner = Learner(name, options.model, options.fitting, device, catalogue, kept, warm)
         validate = validation_for(options.fitting, **parts)
         members = [
             learner.fit_member(seed, train_UI=train.view(view), final=final, validate=validate)
@@ -112,7 +116,15 @@ def fit_within_memory(
     first = members[0].found
     remarks: list[str] = []
     if validate is not None:
-        remarks = remarks_of(options, first, catalogue, members[0].silent, **parts)
+        remarks = remarks_of(
+            options,
+            first,
+            catalogue,
+            members[0].silent,
+            train=train,
+            validation=parts["validation"],
+            is_warm=warm is not None,
+        )
     return Outcome(fitted, first.history, first.best_epoch, on_train_of(name, members), remarks)
 
 
@@ -220,7 +232,7 @@ def on_train_of(name: str, members: Sequence[Member]) -> Fitted:
 
 
 class Learner(NamedTuple):
-    """Fits networks of one class and options, each from new weights."""
+    """Fits networks of one class and options, from new weights or from those of a champion."""
 
     name: str
     options: Options
@@ -228,6 +240,7 @@ class Learner(NamedTuple):
     device: torch.device
     catalogue: Catalogue
     checkpoints: Checkpoints | None = None
+    warm: WarmStart | None = None
 
     def fit_member(
         self,
@@ -263,17 +276,22 @@ class Learner(NamedTuple):
     ) -> tuple[Network, Fit]:
         """Return a new network and its fit, on a view of a part, of at most `epochs` epochs.
 
+        Member n of an ensemble begins with the weights of the champion's member n, if there is one.
         Raises TooLarge if it does not fit into the memory of the machine.
         """
         refuse_too_large(self.name, self.options, self.catalogue, self.fitting.ensemble)
         network: Network = model_class(self.name)(self.options, self.catalogue)
         network.to(self.device)
         generator = torch.Generator(self.device).manual_seed(seed)
+        member = seed - self.fitting.seed
+        warm = self.warm if self.warm is not None and self.warm.has(member) else None
         if title is None:
             title = self.name if validate else f"{self.name}, final fit"
         keeper = None
         if self.checkpoints is not None:
             phase = f"{seed}.{'train' if validate else 'final'}"
+            if warm is not None:  # not to be taken for a fit from new weights
+                phase += f".from_version_{warm.version}"
             keeper = self.checkpoints.phase(phase, title, epochs)
         with progress_bar(title, epochs) as show_epoch:
 
@@ -288,6 +306,7 @@ class Learner(NamedTuple):
                 generator,
                 epochs=epochs,
                 validate=validate,
+                on_start=lambda started: warm.copy_into(started, member) if warm else None,
                 on_epoch=after_epoch,
                 keeper=keeper,
             )

@@ -26,11 +26,12 @@ def remarks_of(
     *,
     train: Interactions,
     validation: Interactions,
+    is_warm: bool = False,
 ) -> list[str]:
     """Return remarks on a validated fit, each with what to try; empty for a healthy one.
 
     `silent` is the validation of the fitted network without its penalised weights, None if it has
-    none.
+    none. A fit that is warm, which continues a champion, may well be best early.
     """
     fitting, best = options.fitting, found.history[(found.best_epoch or 1) - 1].validation
     assert fitting is not None and fitting.validation_metric is not None and best is not None
@@ -49,7 +50,7 @@ def remarks_of(
         for name, value in references.items()
         if sign * best <= sign * value * (1 + sign * LEAST_GAIN)
     ]
-    return [*remarks[:1], *_best_epoch(options, found)]
+    return [*remarks[:1], *_best_epoch(options, found, is_warm)]
 
 
 def silent_copy(network: Network) -> Network | None:
@@ -65,13 +66,15 @@ def silent_copy(network: Network) -> Network | None:
     return silent if penalised else None
 
 
-def _best_epoch(options: TrainingOptions, found: Fit) -> Iterator[str]:
+def _best_epoch(options: TrainingOptions, found: Fit, is_warm: bool) -> Iterator[str]:
     """Yield a remark if the best epoch is the first or the last, or comes before the average."""
     fitting, best = options.fitting, found.best_epoch
     assert fitting is not None
     key = f"{options.name}.fitting"
     if best == fitting.epochs:
         yield f"its best epoch, {best}, is the last: try --params {key}.epochs={2 * fitting.epochs}"
+    elif is_warm:
+        return
     elif best == 1:
         rate = fitting.learning_rate / 3
         yield f"its best epoch is the first: try --params {key}.learning_rate={rate:.2g}"

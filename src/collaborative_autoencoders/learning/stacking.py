@@ -85,7 +85,7 @@ def fit_members(
     parts = {"train": train, "validation": validation}
     members = {}
     for each in options:
-        outcome = fit_model(each, refit, running, catalogue, **parts)
+        outcome = fit_model(each, refit, running, catalogue, train=train, validation=validation)
         fitted = outcome.fitted._replace(parts=fingerprint(**parts))
         on_train = outcome.on_train and outcome.on_train._replace(parts=fitted.parts)
         members[each.name] = Member(fitted, on_train)

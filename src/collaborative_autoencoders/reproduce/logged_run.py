@@ -24,7 +24,7 @@ from collaborative_autoencoders.tracking.provenance import (
     git_state,
 )
 
-STATEFUL = {"inference", "promotion", "tuning"}
+STATEFUL = {"inference", "promotion", "tuning", "update"}
 """Pipelines whose result depends on the model registry or on a study."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, RANK, RATINGS, SCORE, TITLE, USER
+from collaborative_autoencoders.interactions.joining import about_update
 from collaborative_autoencoders.interactions.lookup import core_shape_of
 from collaborative_autoencoders.markdown import escaped, table
 from collaborative_autoencoders.metrics.table import METRICS, Measure, length_shown
@@ -47,10 +48,11 @@ def about_data(data: Mapping[str, Any]) -> str:
     if not data.get("data_set"):
         return ""
     rows = "ratings" if data["rated"] else "likes"
-    return (
+    size = (
         f"Data: {escaped(data['data_set'])}, {data['ratings']:,} {rows} of {data['users']:,} users "
         f"and {data['items']:,} items.{_about_core(data)}"
     )
+    return " ".join(filter(None, [size, about_update(data)]))
 
 
 def _about_core(data: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Nodes of data engineering. The work is done in `interactions`."""
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from collaborative_autoencoders.interactions import (
     core,
     facts,
     ids,
+    joining,
     lookup,
     split_report,
     splitting,
@@ -27,6 +28,29 @@ def clean_ratings(ratings: Table, options: clean.CleaningOptions) -> dict[str, A
     rules = rules_for(ratings)
     cleaned = rules.clean_ratings(ratings, options)
     return {"clean_ratings": cleaned, "data_source": rules.source_of(ratings, cleaned)._asdict()}
+
+
+def join_ratings(
+    ratings: pd.DataFrame,
+    newer_ratings: pd.DataFrame,
+    options: clean.CleaningOptions,
+    test_fraction: float,
+    validation_fraction: float,
+    validation_of: Literal["rest", "all"],
+) -> dict[str, Any]:
+    """Join newer ratings to the others, in the form of `clean_ratings`, and hold out the newest.
+
+    The fractions are of the newer ratings whose pair of user and item has no older one.
+    """
+    split = joining.split_by_date(
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        validation_of=validation_of,
+    )
+    joined = joining.join_ratings(ratings, newer_ratings, options, split)
+    facts_of_source = joined.source._asdict() | joined.update._asdict()
+    logger.info("%s", joining.about_update(facts_of_source))
+    return {"clean_ratings": joined.ratings, "data_source": facts_of_source}
 
 
 def keep_core(clean_ratings: Table, options: core.CoreOptions) -> dict[str, Any]:
@@ -121,3 +145,17 @@ def split_ratings(
     for line in filter(None, (report.about_new, report.about_short, report.about_ties)):
         logger.warning("%s", line)
     return {**split._asdict(), "split_report": report._asdict()}
+
+
+def split_joined(
+    core_ratings: pd.DataFrame,
+    other_ratings: pd.DataFrame,
+    user_ids: pd.DataFrame,
+    item_ids: pd.DataFrame,
+    ties: Literal["table", "hash"],
+    seed: int,
+    core_options: core.CoreOptions,
+) -> dict[str, Any]:
+    """Split joined ratings by the parts that `join_ratings` has given them, and report it."""
+    options = joining.split_by_part(ties=ties, seed=seed)
+    return split_ratings(core_ratings, other_ratings, user_ids, item_ids, options, core_options)

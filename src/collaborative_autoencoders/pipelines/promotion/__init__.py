@@ -1,5 +1,5 @@
 """Promotion: compare challenger and champion of each model."""
 
-from .pipeline import create_pipeline
+from .pipeline import create_pipeline, create_update
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_pipeline", "create_update"]

@@ -48,3 +48,17 @@ def promote_models(
     for name, decision in decisions.items():
         logger.info("%s: %s – %s", name, decision.decision, decision.reason)
     return table_of(decisions)
+
+
+def promote_updates(
+    registered_models: pd.DataFrame,
+    lookup: Lookup,
+    train: Interactions,
+    validation: Interactions,
+    test: Interactions,
+    promotion: PromotionOptions,
+    evaluation: EvaluationOptions,
+) -> pd.DataFrame:
+    """Promote as `promote_models` does; champions of older ratings are compared too."""
+    allowing = promotion.model_copy(update={"other_data": "allow"})
+    return promote_models(registered_models, lookup, train, validation, test, allowing, evaluation)

@@ -1,8 +1,11 @@
 """Registered models and the test part → which version is champion, and why."""
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import promote_models
+from .nodes import promote_models, promote_updates
 
 DATA = ("registered_models", "lookup", "train", "validation", "test")
 OPTIONS = ("promotion", "evaluation")
@@ -10,13 +13,22 @@ OPTIONS = ("promotion", "evaluation")
 
 def create_pipeline() -> Pipeline:
     """Compare the versions of every model of the last run, after all were registered."""
+    return _promote(promote_models)
+
+
+def create_update() -> Pipeline:
+    """Compare the versions of an update, whose champions were fitted on older ratings."""
+    return _promote(promote_updates)
+
+
+def _promote(function: Callable[..., Any]) -> Pipeline:
     return Pipeline(
         [
             Node(
-                promote_models,
+                function,
                 inputs={name: name for name in DATA} | {name: f"params:{name}" for name in OPTIONS},
                 outputs="promotions",
-                name="promote_models",
+                name=function.__name__,
             )
         ]
     )

@@ -1,10 +1,12 @@
 """The nodes that fit models. The work is done in `learning`."""
 
 import logging
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.learning.options import (
     RefitOptions,
@@ -13,6 +15,9 @@ from collaborative_autoencoders.learning.options import (
 )
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.registry import model_class
+
+if TYPE_CHECKING:
+    from collaborative_autoencoders.learning.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +36,54 @@ def fit_model(
     A model that cannot be fitted on these data is left out; `fit_facts` holds the reason.
     Raises ValueError if a part has another size or scale than `data_facts` say.
     """
+    return _fit(options, training, running, data_facts, train=train, validation=validation)
+
+
+def continue_model(
+    options: TrainingOptions,
+    training: RefitOptions,
+    running: RunningOptions,
+    train: Interactions,
+    validation: Interactions,
+    data_facts: dict[str, Any],
+    lookup: Lookup,
+) -> dict[str, Any]:
+    """Fit one network as `fit_model` does, beginning with the weights of its champion.
+
+    The champion comes from the MLflow registry. Users and items that it does not know begin with
+    new weights, and so does the whole network if the champion cannot be continued; the reason is
+    then a remark of the fit.
+    """
+    from collaborative_autoencoders.serving.continuing import find_warm_start
+
+    found = find_warm_start(options, lookup, train)
+    warm, cold = (None, [found]) if isinstance(found, str) else (found, [])
+    results = _fit(
+        options,
+        training,
+        running,
+        data_facts,
+        train=train,
+        validation=validation,
+        warm=warm,
+        remarks=cold,
+    )
+    results["fit_facts"]["started_from"] = None if warm is None else warm.version
+    return results
+
+
+def _fit(
+    options: TrainingOptions,
+    training: RefitOptions,
+    running: RunningOptions,
+    data_facts: dict[str, Any],
+    *,
+    train: Interactions,
+    validation: Interactions,
+    warm: "WarmStart | None" = None,
+    remarks: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the results of `fit_model`, with further remarks."""
     from collaborative_autoencoders.learning.curves import curves_of
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
     from collaborative_autoencoders.learning.fit_model import is_validated
@@ -41,10 +94,11 @@ def fit_model(
     parts = {"train": train, "validation": validation}
     catalogue.check(view, **parts)
     started = perf_counter()
-    outcome = fit(options, training.refit, running, catalogue, **parts)
+    outcome = fit(options, training.refit, running, catalogue, **parts, warm=warm)
     sample = size_of_sample(validation, running.validation_users)
     is_fitted = outcome.fitted.model is not None
-    for remark in outcome.remarks:
+    said = [*remarks, *outcome.remarks]
+    for remark in said:
         logger.warning("%s: %s", options.name, remark)
     print_of_parts = fingerprint(**parts)
     results = {
@@ -55,7 +109,7 @@ def fit_model(
             "epochs": len(outcome.history),
             "best_epoch": outcome.best_epoch,
             "left_out": outcome.fitted.left_out,
-            "remarks": list(outcome.remarks),
+            "remarks": said,
             "chosen": outcome.chosen,
             "validation_users": sample if is_fitted and is_validated(options) else None,
         },

@@ -1,13 +1,14 @@
 """Parts of the split → fitted model: one node per model, in the model's namespace."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
 from collaborative_autoencoders.learning.options import for_model
 from collaborative_autoencoders.models import MODELS
 
-from .nodes import add_models, fit_model
+from .nodes import add_models, continue_model, fit_model
 
 PARTS = ("train", "validation", "data_facts")
 RESULTS = ("fitted", "history", "fit_facts")
@@ -27,17 +28,33 @@ def create_pipeline(models: Iterable[str], suffix: str = "") -> Pipeline:
     )
 
 
-def _train(model: str, suffix: str) -> Pipeline:
-    parts = {name: f"{name}{suffix}" for name in PARTS}
+def create_update(models: Iterable[str]) -> Pipeline:
+    """Fit each of these models, the networks from the weights of their champions."""
+    return sum((_update(name) for name in models), Pipeline([]))
+
+
+def _update(model: str) -> Pipeline:
+    if MODELS[model].is_network:
+        return _train(model, "", continue_model, (*PARTS, "lookup"))
+    return create_pipeline([model])
+
+
+def _train(
+    model: str,
+    suffix: str,
+    fit: Callable[..., Any] = fit_model,
+    data: tuple[str, ...] = PARTS,
+) -> Pipeline:
+    parts = {name: f"{name}{suffix}" for name in data}
     shared = {name: f"params:{name}" for name in SHARED}
     results = (*RESULTS, ON_TRAIN) if MODELS[model].is_network else RESULTS
     return Pipeline(
         [
             Node(
-                for_model(fit_model, model),
+                for_model(fit, model),
                 inputs={"options": "params:options"} | shared | parts,
                 outputs={name: f"{name}{suffix}" for name in results},
-                name=f"fit_model{suffix}",
+                name=f"{fit.__name__}{suffix}",
             )
         ],
         namespace=model,
