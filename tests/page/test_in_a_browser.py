@@ -69,7 +69,7 @@ def test_a_person_picks_titles_by_keyboard_and_reads_what_each_champion_recommen
 
 
 def test_a_title_that_is_markup_is_read_as_it_is_written(tab):
-    search = tab.get_by_role("combobox")
+    search = tab.get_by_role("combobox", name="What do you like?")
     search.press_sequentially("<script>")
     expect(tab.get_by_role("option")).to_have_text(EVIL)
     search.press("Enter")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pandas as pd
 
@@ -132,7 +132,8 @@ class Champions:
             HISTORY: [id_of(each, known.item_ids.kind) for each in picks],
         }
         offered = {name: value for name, value in params.items() if name in champion.params}
-        table = model.predict(pd.DataFrame([row], dtype=object), params=offered)
+        asked = pd.DataFrame([row], dtype=object)
+        table = cast(pd.DataFrame, model.predict(asked, params=offered))
         lines = table[[*ON_THE_PAGE, *table.columns.intersection([REASONS])]].to_dict("records")
         return [_as_json(line) for line in lines]
 
