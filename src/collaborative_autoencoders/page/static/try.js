@@ -206,7 +206,7 @@ function head({ name, version, figure, about }) {
 function filled(champion, plain, other, degree) {
   const notes = notesOn(champion, plain, degree).map((note) => el("p", { class: "note" }, note));
   if (!plain.length) return [...notes, el("p", {}, "Nothing is left to recommend.")];
-  if (!other) return [...notes, list(plain, "As it ranks")];
+  if (!other) return [...notes, list(plain)];
   const places = new Map(plain.map(({ item_id, rank }) => [item_id, rank]));
   return [...notes, el("div", { class: "pair" },
     list(plain, "As it ranks"), list(other, `Diversified ${degree}`, places))];
@@ -224,9 +224,9 @@ function notesOn({ name, version, explains, diversifies }, plain, degree) {
   ].filter(Boolean);
 }
 
-function list(lines, heading, places = null) {
+function list(lines, heading = null, places = null) {
   return el("section", { class: "list" },
-    el("h3", {}, heading),
+    heading && el("h3", {}, heading),
     el("ol", {}, ...lines.map((line) => el("li", {},
       el("span", { class: "rank", "aria-hidden": "true" }, String(line.rank)),
       el("div", { class: "what" },
