@@ -23,7 +23,12 @@ NAMED = FACTS | {"data_set": "The checkerboard", "checksum": "1" * 64, "users": 
 EVIL = "<script>alert(1)</script> & Sons"
 TITLES = {0: EVIL, 2: "Amélie (2001)", 4: "Matrix, The (1999)", 6: "Matrix Reloaded, The (2003)"}
 BIG = 2**60  # ids that JavaScript's numbers cannot hold
-BOARD = "model,ndcg_at_10,rmse,ndcg_at_20,left_out\nease,0.4,,0.5,\nmf,0.25,0.875,0.3,\nbig,,,,too big\n"
+BOARD = """\
+model,ndcg_at_10,rmse,ndcg_at_20,left_out
+ease,0.4,,0.5,
+mf,0.25,0.875,0.3,
+big,,,,too big
+"""
 
 
 def recommender_of(name: str, **facts: Any) -> Recommender:
