@@ -5,16 +5,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test spark-test check benchmark viz-site clean
+.PHONY: run try test browser-test spark-test check benchmark viz-site clean
 
 run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 	$(BIN)/kedro run
+
+try: $(VENV)/.installed  ## a page that shows what the champions recommend
+	$(BIN)/kedro try
 
 test: $(VENV)/.installed-dev  ## the whole test suite
 	env -u PYTHONDONTWRITEBYTECODE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 spark-test: $(VENV)/.installed-spark  ## the tests of Apache Spark, which need Java 17 or 21
 	$(BIN)/python -m pytest -m spark tests/cluster
+
+browser-test: $(VENV)/.installed-browser  ## the page in a headless Chromium, which has to be there
+	$(BIN)/python -m pytest -m browser tests/page
 
 check: $(VENV)/.installed-dev  ## lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -46,6 +52,10 @@ $(VENV)/.created:
 $(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/.created
 	$(SAY)
 	$(INSTALL) .
+	@touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
+	$(INSTALL) '.[dev,browser]'
 	@touch $@
 
 $(VENV)/.installed-spark: $(VENV)/.installed-dev

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
-collect_ignore = [] if find_spec("pyspark") else ["cluster"]
+NEEDS = {"cluster": "pyspark", "page/test_in_a_browser.py": "playwright"}
+collect_ignore = [tests for tests, package in NEEDS.items() if not find_spec(package)]
 
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests write to stores of their own

@@ -76,11 +76,11 @@ class Client:
     def post(self, body: bytes, content_type: str | None = JSON) -> Answer:
         """Send these bytes; a content type of None sends no such header."""
         headers = {} if content_type is None else {"Content-Type": content_type}
-        return _request(self.port, "POST", "/invocations", body, headers)
+        return request(self.port, "POST", "/invocations", body, headers)
 
     def get(self, path: str) -> Answer:
         """Get a page of the server."""
-        return _request(self.port, "GET", path, b"", {})
+        return request(self.port, "GET", path, b"", {})
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,13 @@ def serving_here(model: PyFuncModel) -> Iterator[Client]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")  # `init` sets it for the process
         app = scoring_server.init(model)
+    with running(app) as port:
+        yield Client(port)
+
+
+@contextmanager
+def running(app: Any) -> Iterator[int]:
+    """Run an ASGI app in a thread; return its port of the loopback address."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, LOOPBACK, port, log_config=None))
     thread = Thread(target=server.run)
@@ -107,7 +114,7 @@ def serving_here(model: PyFuncModel) -> Iterator[Client]:
         while not server.started:
             assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
             time.sleep(0.01)
-        yield Client(port)
+        yield port
     finally:
         server.should_exit = True
         thread.join(TO_END)
@@ -173,12 +180,12 @@ def wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path
 
 def _answers(port: int) -> bool:
     try:
-        return _request(port, "GET", "/ping", b"", {}).status == 200
+        return request(port, "GET", "/ping", b"", {}).status == 200
     except OSError:
         return False
 
 
-def _request(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+def request(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
     connection = HTTPConnection(LOOPBACK, port, timeout=TO_ANSWER)
     try:
         connection.request(method, path, body, headers)

@@ -1,4 +1,4 @@
-"""The commands that this project adds to Kedro's: `kedro reproduce` and `kedro serve`."""
+"""The commands that this project adds to Kedro's: `reproduce`, `serve` and `try`."""
 
 import os
 from pathlib import Path
@@ -92,11 +92,47 @@ def serve(
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise click.ClickException(error.message) from None
-        raise click.ClickException(
-            f"{error.message}\nThis registers it, after a finished run: kedro run "
-            f"--only-missing-outputs --params registration.models={model} (with the --env and "
-            "--params of that run)"
-        ) from None
+        raise click.ClickException(f"{error.message}\n{how_to_register(model)}") from None
     workers = workers or workers_for(size, machine_memory(), cores)
     command = serve_command(uri, workers, port=port, host=host)
     os.execve(command[0], command, serve_environment(os.environ, store, workers, cores))
+
+
+@cli.command("try")
+@click.argument("model", required=False)
+@click.option("--port", "-p", type=click.IntRange(1, 65535), default=5003, show_default=True)
+@click.pass_obj
+def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
+    """Show a local page with what each champion recommends, the champion of MODEL first.
+
+    On it, you pick titles or a known user. Only this machine can reach it.
+    """
+    import uvicorn
+    from mlflow import set_tracking_uri
+
+    from collaborative_autoencoders.hooks.masking import mask_process
+    from collaborative_autoencoders.models.registry import MODELS
+    from collaborative_autoencoders.page.app import LOOPBACK, make_app
+    from collaborative_autoencoders.page.champions import Champions
+    from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.serving.workers import is_free
+
+    if model is not None and model not in MODELS:
+        raise click.ClickException(f"unknown model {model!r}: known are {', '.join(MODELS)}")
+    if not is_free(LOOPBACK, port):
+        raise click.ClickException(f"{LOOPBACK}:{port} is taken. Choose another: --port {port + 1}")
+    mask_process()
+    set_tracking_uri(uri_of_store(project_loader(Path(project.project_path))))
+    champions = Champions(model)
+    if model is not None and model not in [each.name for each in champions.all()]:
+        raise click.ClickException(f"{model} has no champion.\n{how_to_register(model)}")
+    click.echo(f"Open http://{LOOPBACK}:{port} in a browser. Ctrl+C ends the page.")
+    uvicorn.run(make_app(champions), host=LOOPBACK, port=port, log_level="warning")
+
+
+def how_to_register(model: str) -> str:
+    """Return the sentence with the command that registers a model of the last run."""
+    return (
+        "This registers it, after a finished run: kedro run --only-missing-outputs --params "
+        f"registration.models={model} (with the --env and --params of that run)"
+    )

@@ -18,6 +18,7 @@ from .recommender import Recommender
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.pyfunc import PyFuncModel
 
 CONTENT = "content"
 """Tag with a digest of a version's files and code."""
@@ -144,6 +145,12 @@ def load(name: str, version: int) -> Recommender:
     Raises ValueError if its files are missing, or have a format that this code does not read, or if
     it is another model.
     """
+    recommender: Recommender = load_pyfunc(name, version).unwrap_python_model().recommender
+    return recommender
+
+
+def load_pyfunc(name: str, version: int) -> "PyFuncModel":
+    """Return the pyfunc of a version, as it is served. Raises ValueError as `load` does."""
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -154,13 +161,13 @@ def load(name: str, version: int) -> Recommender:
             loaded = mlflow.pyfunc.load_model(f"models:/{name}/{version}", dst_path=copy)
         except (MlflowException, OSError) as error:
             raise ValueError(cannot_load(name, version, error)) from None
-        recommender: Recommender = loaded.unwrap_python_model().recommender
-    if recommender.fitted.name != name:
+    fitted = loaded.unwrap_python_model().recommender.fitted
+    if fitted.name != name:
         raise ValueError(
-            f"version {version} of {name} holds the model {recommender.fitted.name}: register "
+            f"version {version} of {name} holds the model {fitted.name}: register "
             f"{name} again with `kedro run`"
         )
-    return recommender
+    return loaded
 
 
 def files_of(name: str, version: int) -> str:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 WITHOUT_INFLUENCE = frozenset(
-    {"__main__.py", "cli.py", "config_loader.py", "hooks", "reproduce", "settings.py", "state"}
+    {
+        *("__main__.py", "cli.py", "config_loader.py", "hooks", "page"),
+        *("reproduce", "settings.py", "state"),
+    }
 )
 """Rooms whose code changes no value in a file."""
 

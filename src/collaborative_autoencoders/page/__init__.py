@@ -1,0 +1,1 @@
+"""The page of `kedro try`: what each champion recommends, side by side, in a local browser."""
