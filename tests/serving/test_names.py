@@ -46,6 +46,13 @@ def test_the_closest_param_is_proposed(name, meant):
         check({"dataframe_records": [ROW], "params": {name: 1}})
 
 
+def test_a_param_that_the_version_does_not_have_yet_is_refused():
+    body = json.dumps({"dataframe_records": [ROW], "params": {"n": 3, "diversify": 0.5}}).encode()
+
+    with pytest.raises(BadRequest, match="registered before the param diversify existed"):
+        check_json(body, offered=["n", "explain"])
+
+
 @pytest.mark.parametrize(
     "request_",
     [

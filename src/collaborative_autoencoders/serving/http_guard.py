@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextvars import ContextVar
 from functools import partial
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from .limits import MEGABYTE, Limits, passed, variable_of
 from .names import check_json
 from .parquet import check_parquet
-from .requests import BadRequest
+from .requests import BadRequest, Wanted
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -78,9 +78,18 @@ class Guard:
     hangs up.
     """
 
-    def __init__(self, app: App, limits: Limits, timeout: float) -> None:
-        """Create the guard of an app. A request waits at most `timeout` seconds for others."""
-        self.app, self.limits, self.timeout = app, limits, timeout
+    def __init__(
+        self,
+        app: App,
+        limits: Limits,
+        timeout: float,
+        offered: Collection[str] = Wanted._fields,
+    ) -> None:
+        """Create the guard of an app. A request waits at most `timeout` seconds for others.
+
+        `offered` are the params that the version has.
+        """
+        self.app, self.limits, self.timeout, self.offered = app, limits, timeout, offered
         self.short_turn = asyncio.Semaphore(1)
         others = limits.at_once - 1
         self.long_turns = asyncio.Semaphore(others) if others else self.short_turn
@@ -200,7 +209,7 @@ class Visit:
         if kind is None:
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"no header Content-Type: send {JSON}")
         checks: dict[str, Callable[[bytes], None]] = {
-            JSON: check_json,
+            JSON: partial(check_json, offered=self.guard.offered),
             PARQUET: partial(check_parquet, limits=self.guard.limits),
         }
         check = checks.get(kind.partition(b";")[0].strip().decode("latin-1"))
@@ -245,6 +254,7 @@ class GuardedModule(ModuleType):
 
     limits: Limits
     operation: Mapping[str, Any]
+    offered: Collection[str]
 
     @property
     def app(self) -> Guard:
@@ -255,19 +265,22 @@ class GuardedModule(ModuleType):
         for route in getattr(app, "routes", ()):
             if route.path == PATH:
                 route.openapi_extra = dict(self.operation)
-        return Guard(app, self.limits, timeout)
+        return Guard(app, self.limits, timeout, self.offered)
 
 
 def guard_mlflow_server(
-    limits: Limits, operation: Mapping[str, Any] = MappingProxyType({})
+    limits: Limits,
+    operation: Mapping[str, Any] = MappingProxyType({}),
+    offered: Collection[str] = Wanted._fields,
 ) -> None:
     """Guard the app that MLflow's server is about to make; do nothing in any other process.
 
-    `operation` is what the server's OpenAPI page says of a request to the model.
+    `operation` is what the server's OpenAPI page says of a request to the model, and `offered` are
+    the params in the signature of the version.
     The server imports a module of MLflow, which loads the model and then makes the app `app`. A
     model has no other place in which it can add to the server that it is loaded by.
     """
     module = sys.modules.get(MLFLOW_APP)
     if module is not None and "app" not in vars(module):
         module.__class__ = GuardedModule
-        vars(module).update(limits=limits, operation=operation)
+        vars(module).update(limits=limits, operation=operation, offered=offered)

@@ -6,7 +6,7 @@ for an answer that leaves out what was asked for. So they are checked before MLf
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from reprlib import repr as shortened
 from typing import Any
 
@@ -22,9 +22,10 @@ MAX_DEPTH = 32
 """Levels of nested JSON. A valid request has at most five."""
 
 
-def check_json(body: bytes) -> None:
+def check_json(body: bytes, offered: Collection[str] = Wanted._fields) -> None:
     """Raise BadRequest if a key, param or column of the JSON is unknown, or if it is too deep.
 
+    `offered` are the params in the signature of the version, which MLflow passes on.
     JSON that is not valid is left to MLflow, which answers it with status 400 and a message.
     """
     try:
@@ -39,15 +40,21 @@ def check_json(body: bytes) -> None:
     if is_deeper(request, MAX_DEPTH):
         raise BadRequest(too_deep())
     if isinstance(request, dict):
-        check_names(request)
+        check_names(request, offered)
 
 
-def check_names(request: dict[str, Any]) -> None:
+def check_names(request: dict[str, Any], offered: Collection[str]) -> None:
     """Raise BadRequest, with the closest known name, for an unknown key, param or column."""
     refuse_unknown("key", request, (*FORMS, PARAMS))
     params = request.get(PARAMS)
     if isinstance(params, dict):
         refuse_unknown("param", params, Wanted._fields)
+        for name in params:
+            if name not in offered:
+                raise BadRequest(
+                    f"this version was registered before the param {name} existed: register the "
+                    "model again, and promote it"
+                )
     for form in FORMS:
         refuse_unknown("column", columns_in(form, request.get(form)), COLUMNS)
 

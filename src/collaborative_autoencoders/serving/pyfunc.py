@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.models import set_model
+from mlflow.models import Model, set_model
 from mlflow.protos.databricks_pb2 import CANCELLED
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
@@ -31,9 +31,10 @@ class RecommenderModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the recommender from the artifacts, and guard the server, if there is one."""
-        limits = Limits.of(os.environ)
-        self.recommender = Recommender.load(Path(context.artifacts["recommender"]))
-        guard_mlflow_server(limits, operation(self.recommender))
+        limits, folder = Limits.of(os.environ), Path(context.artifacts["recommender"])
+        self.recommender = Recommender.load(folder)
+        offered = params_of(folder.parents[1])
+        guard_mlflow_server(limits, operation(self.recommender, offered), offered)
 
     def predict(
         self,
@@ -57,6 +58,13 @@ class RecommenderModel(PythonModel):
         except Stopped as reason:
             raise MlflowException(str(reason), error_code=CANCELLED) from None
         return table_of(columns) if server is IN_PYTHON else lines_of(columns)
+
+
+def params_of(version: Path) -> list[str]:
+    """Return the params in the signature of a version in a folder: MLflow ignores all others."""
+    signature = Model.load(version).signature
+    params = None if signature is None else signature.params
+    return [] if params is None else [param.name for param in params.params]
 
 
 set_model(RecommenderModel())

@@ -1,5 +1,6 @@
 """What a request and its answer hold, with the types of these data: as JSON, and as a table."""
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -107,8 +108,8 @@ def similar_schema(recommender: Recommender) -> dict[str, Any]:
     return {"type": "object", "properties": types, "required": [*types]}
 
 
-def params_schema(recommender: Recommender) -> dict[str, Any]:
-    """Return the JSON Schema of the params of a request, with their defaults."""
+def params_schema(recommender: Recommender, offered: Collection[str]) -> dict[str, Any]:
+    """Return the JSON Schema of these params of a request, with their defaults."""
     defaults = Wanted()
     ids = {"type": "array", "items": {"type": NAMES[recommender.item_ids.kind]}, "default": []}
     types = {
@@ -120,17 +121,23 @@ def params_schema(recommender: Recommender) -> dict[str, Any]:
         "task": {"type": "string", "enum": [*TASKS], "default": defaults.task},
         "diversify": {"type": "number", "minimum": 0, "maximum": 1, "default": defaults.diversify},
     }
+    types = {name: about for name, about in types.items() if name in offered}
     return {"type": "object", "properties": types, "additionalProperties": False}
 
 
-def operation(recommender: Recommender) -> dict[str, Any]:
-    """Return what OpenAPI says of a request to the model: its body, its answer, its refusals."""
+def operation(
+    recommender: Recommender, offered: Collection[str] = Wanted._fields
+) -> dict[str, Any]:
+    """Return what OpenAPI says of a request to the model: its body, its answer, its refusals.
+
+    `offered` are the params in the signature of the version.
+    """
     rows = {"type": "array", "items": row_schema(recommender)}
     similar = similar_schema(recommender) | {"description": f"with task {SIMILAR_ITEMS}"}
     example = {"dataframe_records": [{HISTORY: recommender.items[ITEM].head(2).tolist()}]}
     body = {
         "type": "object",
-        "properties": {"dataframe_records": rows, "params": params_schema(recommender)},
+        "properties": {"dataframe_records": rows, "params": params_schema(recommender, offered)},
         "required": ["dataframe_records"],
         "example": example | {"params": {"n": 3, "explain": 2}},
     }
