@@ -27,7 +27,8 @@ def with_checksum(content: bytes) -> bytes:
     if content.count(marked) != 1 or content.rfind(MARK) != content.find(marked):
         raise ValueError(f"a text of the data contains {MARK.decode()!r}, as only checksums may")
     start, end = _place(content)
-    return b"".join([content[:start], _hash_of(content, start, end), content[end:]])
+    view = memoryview(content)  # slices of bytes would be a second copy
+    return b"".join([view[:start], _hash_of(content, start, end), view[end:]])
 
 
 def check_checksum(content: bytes) -> str:

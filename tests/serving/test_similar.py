@@ -38,6 +38,7 @@ INFERENCE = InferenceOptions(
     users="all",
     n=2,
     exclude_seen=True,
+    diversify=0,
     batch_size=2,
     engine="one_machine",
 )

@@ -44,7 +44,7 @@ def lineage_of(
     `pipelines` names those that run.
     """
     steps = {name: [*map(step_of, each.nodes)] for name, each in register_pipelines().items()}
-    of_run = chain.from_iterable(steps[name] for name in pipelines)
+    of_run = chain.from_iterable(steps.get(name, ()) for name in pipelines)
     places = files.stored, files.raw_content
     return Lineage(chain(*steps.values()), *places, parameters, code_version(), of_run)
 
