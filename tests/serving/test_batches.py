@@ -63,7 +63,14 @@ some_ids = st.just([]) | st.lists(ids, max_size=40)
 n_reasons = st.integers(0, 3)
 weights = st.sampled_from([0.0, 0.3, 1.0])
 wanted = st.builds(
-    Wanted, st.integers(1, 50), st.booleans(), some_ids, some_ids, n_reasons, weights
+    Wanted,
+    st.integers(1, 50),
+    st.booleans(),
+    some_ids,
+    some_ids,
+    n_reasons,
+    diversify=weights,
+    task=st.just("lists"),
 )
 
 
