@@ -94,7 +94,7 @@ def test_a_user_is_shown_with_ratings_and_a_bad_id_with_the_words_of_the_model(t
 
 
 def test_the_page_is_no_wider_than_a_phone_and_every_control_has_a_name(tab):
-    expect(tab.get_by_role("table")).to_contain_text("0.400")
+    expect(tab.get_by_role("table")).to_contain_text("0.4000")
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     unnamed = "el => !(el.labels?.length || el.getAttribute('aria-label') || el.textContent.trim())"
     controls = tab.locator("button, input, select")

@@ -72,4 +72,5 @@ def _cell(column: pd.Series, of: Measure, row: int) -> tuple[str, bool]:
     if pd.isna(value):
         return "–", False
     best = column.max() if of.metric.higher_is_better else column.min()
-    return f"{value:.3f}", bool(value == best)
+    # the digits of the logged table: rounded once more, a figure could differ from the terminal's
+    return f"{value:.4f}", bool(value == best)
