@@ -53,5 +53,6 @@ def test_workers_write_the_lists_and_the_report_of_one_machine(project, spark, m
 
 def test_without_a_session_the_command_is_named(monkeypatch):
     monkeypatch.setattr(SparkSession, "getActiveSession", staticmethod(lambda: None))
+    monkeypatch.setattr(SparkSession, "_instantiatedSession", None)
     with pytest.raises(RuntimeError, match="kedro run --env spark"):
         compute_on_workers([])
