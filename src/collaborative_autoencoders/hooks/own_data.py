@@ -111,7 +111,7 @@ def own_entry(entry: dict[str, Any], ids: list[Any]) -> dict[str, Any] | None:
     from collaborative_autoencoders.datasets.joined_parts import JoinedPartsDataset
     from collaborative_autoencoders.datasets.own_table import OwnTableDataset, format_of
 
-    if words[0] == "pandas" and format_of(words[1], entry.get("file_format")):
+    if words[:-1] == ["pandas"] and format_of(words[-1], entry.get("file_format")):
         # not imported here: every run has the entry `newer_ratings`, and few read it
         return entry | {"type": path_of(OwnTableDataset), "of": entry["type"], "ids": ids}
     kind, _ = parse_dataset_definition({"type": entry["type"]})

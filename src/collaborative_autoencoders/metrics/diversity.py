@@ -22,7 +22,7 @@ CELLS_AT_ONCE = 2**22
 def unit_likes(likes_VI: csr_array) -> csr_array:
     """Return the likes of each item as a vector of length 1, shape (I, V).
 
-    An item that nobody likes has the vector 0, and is similar to no item.
+    An item without likes has the vector 0, and is similar to no item.
     """
     unit_IV = likes_VI.T.tocsr()
     likes_I = np.diff(unit_IV.indptr)
