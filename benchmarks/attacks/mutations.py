@@ -85,7 +85,7 @@ def bomb(name: str) -> bytes:
         with archive.open(name, "w", force_zip64=True) as file:
             for _ in range(1024):
                 file.write(block)
-    return with_checksum(buffer.getvalue())
+    return with_checksum(buffer)
 
 
 def _set(
@@ -139,7 +139,7 @@ def _model(header: dict[str, Any], state: dict[str, np.ndarray]) -> bytes:
 
 
 def _forged(header: dict[str, Any], state: dict[str, np.ndarray]) -> bytes:
-    return with_checksum(_model(header | {"checksum": PLACEHOLDER}, state))
+    return with_checksum(io.BytesIO(_model(header | {"checksum": PLACEHOLDER}, state)))
 
 
 def parquet(content: bytes) -> Iterator[Mutation]:
@@ -182,13 +182,13 @@ def archive(content: bytes) -> Iterator[Mutation]:
         yield "zip by zipfile", _packed(files | {"about.json": text})
         yield (
             "zip, forged",
-            with_checksum(_packed(files | {"about.json": text}, PLACEHOLDER.encode())),
+            with_checksum(io.BytesIO(_packed(files | {"about.json": text}, PLACEHOLDER.encode()))),
         )
     for name in files:
         others = {other: files[other] for other in files if other != name}
-        yield "zip, forged", with_checksum(_packed(others, PLACEHOLDER.encode()))
+        yield "zip, forged", with_checksum(io.BytesIO(_packed(others, PLACEHOLDER.encode())))
     swapped = files | {"users.parquet": files["items.parquet"]}
-    yield "zip, forged", with_checksum(_packed(swapped, PLACEHOLDER.encode()))
+    yield "zip, forged", with_checksum(io.BytesIO(_packed(swapped, PLACEHOLDER.encode())))
     yield "an archive that inflates", bomb("users.parquet")
 
 

@@ -7,6 +7,7 @@ checksums do not cover.
 """
 
 import hashlib
+import io
 
 MARK = b"blake2b of this file: "
 DIGITS = 32
@@ -17,18 +18,23 @@ class NoChecksum(ValueError):
     """Error for a file without a checksum of this project."""
 
 
-def with_checksum(content: bytes) -> bytes:
+def with_checksum(buffer: io.BytesIO) -> bytes:
     """Return the content with its checksum in place of the zeros of `PLACEHOLDER`.
+
+    The bytes are those of the buffer, without a second copy of what may be a large model.
 
     Raises ValueError if `PLACEHOLDER` does not occur once, or a text like it comes later. Files in
     an archive have checksums of their own.
     """
-    marked = PLACEHOLDER.encode()
+    marked, content = PLACEHOLDER.encode(), buffer.getvalue()
     if content.count(marked) != 1 or content.rfind(MARK) != content.find(marked):
         raise ValueError(f"a text of the data contains {MARK.decode()!r}, as only checksums may")
     start, end = _place(content)
-    view = memoryview(content)  # slices of bytes would be a second copy
-    return b"".join([view[:start], _hash_of(content, start, end), view[end:]])
+    checksum = _hash_of(content, start, end)
+    del content  # while somebody else holds the bytes, writing into the buffer copies them
+    with buffer.getbuffer() as view:
+        view[start:end] = checksum
+    return buffer.getvalue()
 
 
 def check_checksum(content: bytes) -> str:

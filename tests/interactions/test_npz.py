@@ -132,7 +132,7 @@ def sealed_zip(files: dict[str, bytes], compression: int) -> bytes:
         archive.comment = b"blake2b of this file: " + b"0" * 32
         for name, content in files.items():
             archive.writestr(name, content)
-    return with_checksum(buffer.getvalue())
+    return with_checksum(buffer)
 
 
 def test_a_file_that_would_inflate_is_not_read():

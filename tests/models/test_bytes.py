@@ -3,6 +3,7 @@
 The files here are consistent: a forger has computed their checksum again.
 """
 
+import io
 import json
 
 import fits
@@ -36,7 +37,9 @@ def stored():
 def forged(content, about=(), tensors=()):
     """The file with other metadata and tensors, and the right checksum."""
     header, state = about_model(content) | {"checksum": PLACEHOLDER}, load(content)
-    return with_checksum(save(state | dict(tensors), {"about": json.dumps(header | dict(about))}))
+    return with_checksum(
+        io.BytesIO(save(state | dict(tensors), {"about": json.dumps(header | dict(about))}))
+    )
 
 
 def test_a_file_that_is_forged_without_a_change_is_valid(stored):

@@ -33,7 +33,7 @@ def table_to_bytes(table: pd.DataFrame, **save_args: Any) -> bytes:
     encodings = {} if ENCODED & save_args.keys() else _encodings_of(columns.schema)
     settings = {"write_page_checksum": True, "compression": "zstd"} | encodings | save_args
     pq.write_table(marked, buffer, **settings)
-    return with_checksum(buffer.getvalue())
+    return with_checksum(buffer)
 
 
 def table_from_bytes(content: bytes, **load_args: Any) -> pd.DataFrame:

@@ -26,7 +26,7 @@ def zip_to_bytes(writers: Mapping[str, Callable[[IO[bytes]], object]]) -> bytes:
         for name, write in writers.items():
             with archive.open(zipfile.ZipInfo(name, WRITTEN), "w", force_zip64=True) as file:
                 write(file)
-    return with_checksum(buffer.getvalue())
+    return with_checksum(buffer)
 
 
 def zip_from_bytes(content: bytes) -> dict[str, bytes]:

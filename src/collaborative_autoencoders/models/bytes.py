@@ -1,5 +1,6 @@
 """Conversion between a fitted model and its bytes: safetensors with metadata in the header."""
 
+import io
 import json
 from typing import Annotated, Any, Literal, Self
 
@@ -84,7 +85,7 @@ def model_to_bytes(fitted: Fitted) -> bytes:
     state = {} if fitted.model is None else fitted.model.state()
     # safetensors stores the memory of an array as if it were row by row
     state = {name: np.asarray(value, order="C") for name, value in state.items()}
-    return with_checksum(save(state, {"about": json.dumps(about)}))
+    return with_checksum(io.BytesIO(save(state, {"about": json.dumps(about)})))
 
 
 def model_from_bytes(data: bytes) -> Fitted:

@@ -6,6 +6,7 @@
 Dimension key: U users, I items.
 """
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -60,7 +61,7 @@ def write_folder(
         "data": data,
         "files": {name: check_checksum(content) for name, content in files.items()},
     }
-    (folder / ABOUT).write_bytes(with_checksum(json.dumps(about, indent=2).encode()))
+    (folder / ABOUT).write_bytes(with_checksum(io.BytesIO(json.dumps(about, indent=2).encode())))
 
 
 def read_about(folder: Path) -> About:
