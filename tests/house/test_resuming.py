@@ -5,12 +5,14 @@ import os
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import projects
 import pytest
 import tracked
 from kedro.framework.session import KedroSession
 
+from collaborative_autoencoders.datasets import movielens
 from collaborative_autoencoders.hooks.state import OtherState
 from collaborative_autoencoders.models import models_for
 from collaborative_autoencoders.state.running import Claim, Running
@@ -60,6 +62,28 @@ def changed_by_resuming(project: Path, **params) -> set[str]:
         project, only_missing_outputs=True, to_outputs=["leaderboard"], params=REGISTERED | params
     )
     return {name for name in changed if "/." not in name}
+
+
+def test_what_the_run_that_downloads_the_data_has_made_is_read_by_the_next(tmp_path, monkeypatch):
+    project = projects.new_project(tmp_path / "project")
+    monkeypatch.setattr(movielens, "_fetch", lay_down)
+    projects.run(project, env=None, pipelines=["data_engineering"])
+
+    names = ["data_engineering.split_ratings"]
+    assert "train.npz" in {
+        Path(file).name for file in changed_by(project, env=None, node_names=names)
+    }
+
+
+def lay_down(name: str, data_set: movielens.MovieLensSet, folder: movielens.Folder) -> None:
+    """Write a table of random ratings, as a download does."""
+    rating_UI = np.random.default_rng(0).integers(1, 6, (500, 200))
+    ratings = (
+        f"{u + 1}\t{i + 1}\t{rating}\t{u + i}" for (u, i), rating in np.ndenumerate(rating_UI)
+    )
+    items = (f"{i + 1}|film {i}" + "|" * 22 for i in range(1682))
+    folder.file(data_set.ratings.name).write_bytes("\n".join(ratings).encode())
+    folder.file(data_set.items.name).write_bytes("\n".join(items).encode())
 
 
 def test_nothing_runs_if_nothing_is_missing_or_out_of_date(finished_world, tmp_path):

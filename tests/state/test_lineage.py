@@ -6,7 +6,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from collaborative_autoencoders.state.content import Content, Stored
+from collaborative_autoencoders.state.content import UNSEEN, Content, Stored
 from collaborative_autoencoders.state.lineage import Kind, Lineage, Step
 from collaborative_autoencoders.state.messages import listed, made_with, mixture
 from collaborative_autoencoders.state.record import parameters_of, read_record, write_record
@@ -191,6 +191,15 @@ def test_a_record_has_the_input_as_it_was_read(world):
     write_record(world.stored("train"), world.lineage().record(SPLIT, content, read))
 
     assert world.reasons("train") == ["train: was made from another table"]
+
+
+def test_a_table_that_is_downloaded_when_it_is_read_has_the_content_of_the_download(world):
+    before = {"table": UNSEEN._replace(entry="catalog entry")}
+    content = world.stored("train").content()
+
+    write_record(world.stored("train"), world.lineage().record(SPLIT, content, before))
+
+    assert world.reasons("train") == []
 
 
 @pytest.mark.parametrize("scheme", ["file", "memory"])

@@ -20,6 +20,11 @@ class Content(NamedTuple):
     entry: str = ""
     """Digest of the catalog entry of a raw table, which decides how the file is read."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it was seen in a file."""
+        return self.digest != UNSEEN.digest
+
     def same_as(self, other: "Content | None") -> bool:
         """Return whether what is read is the same."""
         return other is not None and (self.digest, self.entry) == (other.digest, other.entry)

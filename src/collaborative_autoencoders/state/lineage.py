@@ -229,10 +229,11 @@ class Lineage:
     ) -> Record:
         """Return the record of a file that this step has written now.
 
-        `read` holds the content of inputs as it was when the step read them.
+        `read` holds the content of inputs as it was when the step read them. An input that was in
+        no file then may have been downloaded since, and has the content that it has now.
         """
-        read = read or {}
-        inputs = {name: read[name] if name in read else self.content(name) for name in step.inputs}
+        known = {name: found for name, found in (read or {}).items() if found and found.is_known}
+        inputs = {name: known.get(name) or self.content(name) for name in step.inputs}
         return Record(
             step=step.name,
             code=self.code,
