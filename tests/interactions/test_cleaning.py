@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
+from collaborative_autoencoders.interactions.duplicates import about_repeats
 
 COLUMNS = {"user_id": "user", "item_id": "film", "rating": "stars", "timestamp": "at", "part": None}
 
@@ -244,3 +245,32 @@ def test_an_empty_table_is_refused():
 def test_options_that_make_no_sense_are_refused(changed):
     with pytest.raises(ValidationError):
         CleaningOptions.model_validate(make_options().model_dump() | changed)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(0, 40)), min_size=1))
+def test_counts_of_a_pair_are_added(plays):
+    table = make_table(*((*play, n % 3) for n, play in enumerate(plays)))
+
+    clean = clean_ratings(table, make_options("sum", scale=None))
+
+    added = table.groupby(["user", "film"], as_index=False).agg({"stars": "sum", "at": "max"})
+    assert rows_of(clean) == rows_of(added.astype({"stars": "float64"}))
+
+
+def test_counts_that_are_added_have_no_scale():
+    with pytest.raises(ValidationError, match=r"set cleaning\.rating_scale: null"):
+        make_options("sum")
+
+
+def test_a_count_is_not_added_from_train_to_test():
+    table = make_table((1, 10, 4, 100), (1, 10, 2, 101)).assign(part=["train", "test"])
+    with pytest.raises(ValueError, match="One item of one user is in two parts"):
+        clean_ratings(table, make_options("sum", scale=None, part="part"))
+
+
+def test_rows_that_repeat_a_pair_are_counted():
+    assert about_repeats(5, 5, "last") is None
+    assert "2 of 5 rows have the user and item of another row and are not" in str(
+        about_repeats(5, 3, "refuse")
+    )
+    assert "are added to it" in str(about_repeats(5, 3, "sum"))

@@ -157,3 +157,37 @@ def test_a_bad_row_is_named_in_its_own_table():
     with pytest.raises(ValueError, match=r"  ratings, row 2: .*\n  newer_ratings, row 1: "):
         join(conflict)
     assert rows_of(join(conflict, duplicates="last"))[1][:4] == (1, 2, 1, "train")
+
+
+@pytest.mark.parametrize(
+    ("old", "problem"),
+    [
+        ([(9, 9, 5, 56)], "`newer_ratings` ends at 55 and `ratings` at 56: nothing in it is newer"),
+        ([(9, 9, 5, 1_700_000_000)], "ends at 55 and `ratings` at 1700000000"),
+    ],
+)
+def test_a_table_that_ends_earlier_is_not_newer(old, problem):
+    with pytest.raises(ValueError, match=problem):
+        join(old=[*OLD, *old])
+
+
+def test_times_of_another_unit_are_refused():
+    seconds, milliseconds = (
+        [(user, 3, 4, (1_700_000_000 + user) * unit) for user in range(1, 6)] for unit in (1, 1000)
+    )
+    with pytest.raises(ValueError, match="parts of a second"):
+        join(milliseconds, seconds)
+    with pytest.raises(ValueError, match="in one unit"):
+        join(seconds, milliseconds)
+
+
+def test_older_rows_of_the_time_of_the_test_are_counted():
+    assert join().older_after_test == 0
+    assert join(old=[*OLD, (9, 9, 5, 53), (9, 8, 5, 54)]).older_after_test == 2
+
+
+def test_the_fraction_that_the_error_proposes_holds_some_out():
+    two = NEWER[:3]
+    with pytest.raises(ValueError, match=r"split\.kind=date,split\.test_fraction=0\.5"):
+        join(two)
+    assert join(two, fractions=HALVES | {"test_fraction": 0.5, "validation_fraction": 0})

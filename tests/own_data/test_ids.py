@@ -15,6 +15,7 @@ from kedro.io import DataCatalog, DatasetError
 from collaborative_autoencoders.hooks.own_data import own_entry
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
 from collaborative_autoencoders.interactions.text_ids import ids_of_text
+from collaborative_autoencoders.interactions.titles import TitleOptions, name_items
 
 COLUMNS = {"user_id": "user", "item_id": "song", "rating": "stars", "timestamp": None, "part": None}
 HEADER = "user,song,stars\n"
@@ -307,3 +308,23 @@ def test_a_bad_value_of_a_monthly_file_is_named_with_file_and_row(read_months):
 def test_a_table_that_is_not_of_pandas_is_said():
     with pytest.raises(ValueError, match=r"of type dict.*PartitionedDataset"):
         clean({"2024-01": None})
+
+
+TITLES = TitleOptions(item_id="id", title="name", duplicates="refuse")
+
+
+@pytest.mark.parametrize("ids", [["1", "2", "3", "4"], ["a", "02", "3", "4"]])
+@pytest.mark.parametrize("kind", ["CSV", "JSON"])
+def test_titles_are_the_text_of_the_file(tmp_path, ids, kind):
+    table, file = pd.DataFrame({"id": ids, "name": ["1984", "0012", "1e3", None]}), tmp_path / "it"
+    if kind == "CSV":
+        table.to_csv(file, index=False)
+    else:
+        table.to_json(file, orient="records")
+    own = own_entry({"type": f"pandas.{kind}Dataset", "filepath": str(file)}, ["id"], ["name"])
+    items = DataCatalog.from_config({"items": own}).load("items")
+
+    catalogue = pd.DataFrame({"item_index": range(4), "item_id": items["id"].to_numpy()})
+    named = name_items(items, catalogue, TITLES)
+
+    assert named["title"].tolist() == ["1984", "0012", "1e3", ids[3]]

@@ -40,16 +40,19 @@ class Entry(Protocol):
         """Return what the entry's dataset loads with these arguments instead of its own."""
 
 
-def read_csv(entry: Entry, ids: list[Name]) -> pd.DataFrame:
-    """Return the table; the columns of `ids` are text, as the file has it."""
+def read_csv(entry: Entry, ids: list[Name], texts: list[Name]) -> pd.DataFrame:
+    """Return the table; ids that are not plain integers, and `texts`, are as the file has them."""
     args = entry.load_args
     declared = args.get("dtype")
     declared = declared if isinstance(declared, dict) else {}
-    as_text = {"dtype": declared | dict.fromkeys(ids, TEXT)} if ids else {}
+
+    def as_text(names: list[Name]) -> dict[str, Any]:
+        return {"dtype": declared | dict.fromkeys(names, TEXT)} if names else {}
+
     # pyarrow's reader guesses first and converts what it has guessed
     engine = {"engine": "c"} if args.get("engine") == "pyarrow" else {}
-    table = _read_plain_integers(entry, ids, engine)
-    table = _read(entry, as_text | engine) if table is None else table
+    table = _read_plain_integers(entry, ids, as_text(texts) | engine)
+    table = _read(entry, as_text([*ids, *texts]) | engine) if table is None else table
     _refuse_more_values_than_names(entry, engine)
     _refuse_two_of_a_name(table, ids, entry)
     if args.get("index_col") in (None, False):
@@ -58,7 +61,7 @@ def read_csv(entry: Entry, ids: list[Name]) -> pd.DataFrame:
 
 
 def _read_plain_integers(
-    entry: Entry, ids: list[Name], engine: dict[str, str]
+    entry: Entry, ids: list[Name], load_args: dict[str, Any]
 ) -> pd.DataFrame | None:
     """Return the table if all ids are integers and the file has no second spelling of any.
 
@@ -69,13 +72,13 @@ def _read_plain_integers(
         return None
     if args.get("encoding", "utf-8") not in ASCII_FIRST or file.suffix in COMPRESSED:
         return None
-    head = _read(entry, {"nrows": LOOK} | engine)
+    head = _read(entry, {"nrows": LOOK} | load_args)
     plain = _are_int64(head, ids) and integers_are_plain(
         file, args.get("sep", ","), has_header=not {"header", "names"} & set(args)
     )
     if not plain:
         return None
-    table = _read(entry, engine)
+    table = _read(entry, load_args)
     return table if _are_int64(table, ids) else None
 
 

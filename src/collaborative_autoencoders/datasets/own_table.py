@@ -1,7 +1,7 @@
 """A user's own table, read by a pandas dataset of kedro-datasets, with ids as the file has them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,12 @@ NAMES = {"csv": "CSV", "table": "CSV", "excel": "Excel"}
 
 
 class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
-    """A table of ratings or items whose ids are never guessed.
+    """A table of ratings or items whose ids and titles are never guessed.
 
         0012  ->  "0012", not 12          1e3  ->  "1e3", not 1000
 
-    Ids that a file has as text become integers only if every one is restored exactly. A `dtype` or
-    converter that the entry declares for a column is followed, for every format.
+    Ids that a file has as text become integers only if every one is restored exactly; titles stay
+    text. A `dtype` or converter that the entry declares for a column is followed, for every format.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         *,
         of: str,
         ids: list[Name],
+        texts: Sequence[Name] = (),
         filepath: str,
         load_args: dict[str, Any] | None = None,
         save_args: dict[str, Any] | None = None,
@@ -66,7 +67,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         file_format: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take the entry of a dataset of the type `of`, and the names of its columns of ids."""
+        """Take the entry of a dataset of the type `of`, and its columns of ids and of texts."""
         kind, _ = parse_dataset_definition({"type": of})
         self._type: Any = kind
         optional = {
@@ -80,7 +81,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self._filepath = filepath
         self._entry: dict[str, Any] = {"filepath": filepath}
         self._entry |= {key: value for key, value in optional.items() if value is not None}
-        self._ids = ids
+        self._ids, self._texts = ids, list(texts)
         self._format = format_of(self._type.__name__, file_format)
         self._name = NAMES.get(str(file_format), self._type.__name__.removesuffix("Dataset"))
         self.load_args = dict(load_args or {})
@@ -108,10 +109,14 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     def _table(self) -> pd.DataFrame:
         if self._format == TYPED:
             return typed_columns(self.read(), self._ids, self._dtype)
-        undeclared = [name for name in self._ids if not declares(self.load_args, name)]
+        undeclared, texts = (
+            [name for name in names if not declares(self.load_args, name)]
+            for names in (self._ids, self._texts)
+        )
         if self._format == CSV:
-            return self._checked(read_csv(self, undeclared), undeclared)
-        dtypes = as_mapping(self.load_args.get("dtype")) | dict.fromkeys(undeclared, object)
+            return self._checked(read_csv(self, undeclared, texts), undeclared)
+        as_they_are = dict.fromkeys([*undeclared, *texts], object)
+        dtypes = as_mapping(self.load_args.get("dtype")) | as_they_are
         try:
             return self._checked(self.read(dtype=dtypes), undeclared)
         except DatasetError as error:

@@ -1,6 +1,7 @@
 """Ratings from a user's own catalog entry: ids, titles, missing files, name and checksum."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -96,12 +97,19 @@ def own_entries(
     titles = parameters.get("titles", {})
     ids = {name: [columns.get("user_id"), columns.get("item_id")] for name in RATINGS}
     ids |= {"items": [titles.get("item_id")]}
-    own = {name: own_entry(entries[name], ids[name]) for name in RAW if name in entries}
+    texts = {"items": [titles["title"]] if titles.get("title") is not None else []}
+    own = {
+        name: own_entry(entries[name], ids[name], texts.get(name, []))
+        for name in RAW
+        if name in entries
+    }
     return {name: entry for name, entry in own.items() if entry is not None}
 
 
-def own_entry(entry: dict[str, Any], ids: list[Any]) -> dict[str, Any] | None:
-    """Return the entry of a dataset that reads these ids as they are in the file.
+def own_entry(
+    entry: dict[str, Any], ids: list[Any], texts: Sequence[Any] = ()
+) -> dict[str, Any] | None:
+    """Return the entry of a dataset that reads these ids and texts as they are in the file.
 
     None for a dataset that is not of pandas, or whose format this project does not know.
     """
@@ -111,20 +119,21 @@ def own_entry(entry: dict[str, Any], ids: list[Any]) -> dict[str, Any] | None:
     from collaborative_autoencoders.datasets.joined_parts import JoinedPartsDataset
     from collaborative_autoencoders.datasets.own_table import OwnTableDataset, format_of
 
+    columns = {"ids": ids, "texts": texts} if texts else {"ids": ids}
     if words[:-1] == ["pandas"] and format_of(words[-1], entry.get("file_format")):
         # not imported here: every run has the entry `newer_ratings`, and few read it
-        return entry | {"type": path_of(OwnTableDataset), "of": entry["type"], "ids": ids}
+        return entry | {"type": path_of(OwnTableDataset), "of": entry["type"]} | columns
     kind, _ = parse_dataset_definition({"type": entry["type"]})
     if not kind.__module__.startswith("kedro_datasets."):
         return None
     if kind.__name__ == "PartitionedDataset":
         part = entry["dataset"]
         part = part if isinstance(part, dict) else {"type": part}
-        part = own_entry(part, ids) or part
+        part = own_entry(part, ids, texts) or part
         return entry | {"type": path_of(JoinedPartsDataset), "dataset": part}
     if "pandas" not in kind.__module__ or not format_of(kind.__name__, entry.get("file_format")):
         return None
-    return entry | {"type": path_of(OwnTableDataset), "of": path_of(kind), "ids": ids}
+    return entry | {"type": path_of(OwnTableDataset), "of": path_of(kind)} | columns
 
 
 def path_of(kind: type) -> str:

@@ -65,7 +65,17 @@ class CleaningOptions(Options):
 
     duplicates: Duplicates
     """How to handle different ratings of one item by one user with equal or no timestamps: raise an
-    error (refuse) or keep the last row in the table (last)."""
+    error (refuse) or keep the last row in the table (last). Counts are added, whatever their times
+    (sum); they have no scale."""
+
+    @model_validator(mode="after")
+    def _sums_have_no_scale(self) -> Self:
+        if self.duplicates == "sum" and self.rating_scale is not None:
+            raise ValueError(
+                "duplicates: sum adds counts, and their sums leave a scale: set "
+                "cleaning.rating_scale: null"
+            )
+        return self
 
 
 def clean_ratings(

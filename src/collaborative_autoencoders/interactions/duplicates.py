@@ -11,7 +11,7 @@ from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAM
 from .ids import encode
 from .rows import BadRows, number_of, plain
 
-Duplicates = Literal["refuse", "last"]
+Duplicates = Literal["refuse", "last", "sum"]
 
 
 def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
@@ -24,16 +24,21 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
 
     The row with the latest time is kept, and identical rows become one. If the latest rows of a
     pair differ in rating, `last` keeps the last of them in the table; `refuse` raises ValueError
-    and shows two of them.
+    and shows two of them. `sum` adds the ratings of all rows of a pair, which are counts, and
+    raises ValueError only if they are in two parts.
     """
     order_N, cell_N, item_bits, user_ids, item_ids = _sort_by_cell(ratings)
     is_last_N = np.append(cell_N[1:] != cell_N[:-1], True)
+    total_N = None
     if not is_last_N.all():
         repeated = np.flatnonzero(~is_last_N | np.append(False, ~is_last_N[:-1]))
         rows = _latest_last(order_N[repeated], cell_N[repeated], ratings)
-        if duplicates == "refuse":
-            _refuse_conflict(rows, is_last_N[repeated], ratings)
+        if duplicates != "last":
+            _refuse_conflict(rows, is_last_N[repeated], ratings, adds=duplicates == "sum")
         order_N[repeated] = rows
+        if duplicates == "sum" and RATING in ratings:
+            count_N = ratings[RATING].to_numpy(np.float64)[order_N]
+            total_N = np.add.reduceat(count_N, np.flatnonzero(np.append(True, is_last_N[:-1])))
         order_N, cell_N = order_N[is_last_N], cell_N[is_last_N]
     # taking ids from the table of distinct ids is much faster than reordering the id columns
     columns = {USER: user_ids.take(cell_N >> item_bits)}
@@ -42,7 +47,20 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
     del cell_N
     for name in ratings.columns.drop([USER, ITEM]):
         columns[name] = pd.Index(ratings[name].array[order_N], copy=False)
+    if total_N is not None:
+        columns[RATING] = pd.Index(total_N.astype(np.float32), copy=False)
     return pd.DataFrame(columns, copy=False)
+
+
+def about_repeats(raw: int, clean: int, duplicates: Duplicates) -> str | None:
+    """Return how many of the `raw` rows repeat the pair of another one; None if none does."""
+    if raw == clean:
+        return None
+    kept = "are added to it" if duplicates == "sum" else "are not used: the latest of a pair counts"
+    return (
+        f"{raw - clean:,} of {raw:,} rows have the user and item of another row and {kept} "
+        "(cleaning.duplicates)"
+    )
 
 
 class _Cells(NamedTuple):
@@ -88,17 +106,17 @@ def _latest_last(
 
 
 def _refuse_conflict(
-    rows: NDArray[np.int64], is_last: NDArray[np.bool_], ratings: pd.DataFrame
+    rows: NDArray[np.int64], is_last: NDArray[np.bool_], ratings: pd.DataFrame, adds: bool
 ) -> None:
     """Raise ValueError if a row conflicts with the last of its cell.
 
-    They are in two parts, or they have two ratings and one time.
+    They are in two parts or, if nothing `adds` them, they have two ratings and one time.
     """
     kept = rows[is_last][np.cumsum(is_last) - is_last]
     if PART in ratings:
         in_two = _differ(ratings[PART].cat.codes, rows, kept)
         _refuse_pairs(in_two, rows, kept, ratings, "One item of one user is in two parts")
-    if RATING not in ratings:
+    if RATING not in ratings or adds:
         return
     conflict = _differ(ratings[RATING], rows, kept)
     if TIMESTAMP in ratings:
@@ -119,7 +137,7 @@ def _refuse_pairs(
         before = f"{problem}:\n{_show(ratings, one)}\n{_show(ratings, other)}\n("
         after = (
             " such pairs of rows in total.) Correct the table, or set `cleaning.duplicates: last` "
-            "to keep the last row."
+            "to keep the last row. If ratings are counts, `sum` adds them."
         )
         raise BadRows(problem, [one, other], before, int(conflict.sum()), after)
 

@@ -35,6 +35,9 @@ from .time_splits import dates_of, parts_between
 NEWER_TABLE = "newer_ratings"
 """The catalog entry of the newer ratings, named in errors."""
 
+UNIX_SECONDS, OTHER_UNIT = 10**8, 100
+"""Times from the first number on are of a clock, and do not grow a hundredfold until an update."""
+
 AS_TEXT = (
     "If they are the same ids, read both as text: `load_args: {{dtype: {{{}: str}}}}` in the "
     "catalog entry. Otherwise correct the file."
@@ -81,6 +84,10 @@ class Joined(NamedTuple):
     source: Source
     update: Update
 
+    older_after_test: int
+    """Number of older rows of the time from which newer ones are test. They are train all the same,
+    so models learn from what came after what they are to foresee."""
+
 
 def split_by_date(**fractions: Any) -> SplitOptions:
     """Return the options that split the new pairs, with the fractions of the options given."""
@@ -120,14 +127,17 @@ def join_ratings(
         for table, name in ((ratings, RATINGS_TABLE), (newer, NEWER_TABLE))
     )
     _refuse_other_kinds(old, new, columns.named)
+    _refuse_nothing_newer(old[TIMESTAMP], new[TIMESTAMP])
     both = _numbered_on(old, new, len(ratings), len(newer))
     is_new_N = np.arange(len(both)) >= len(old)
     is_new_N[is_new_N] = ~_has_older(both, len(old))
     parts_N, update = _parts(both, is_new_N, len(new), split)
     both[PART] = pd.Categorical.from_codes(parts_N, categories=pd.Index(PARTS_OF_SPLIT))
     both.attrs = {PARTS: _rows_by_table(ratings, newer)}
+    is_later_N = old[TIMESTAMP] >= both[TIMESTAMP][parts_N == TEST].min()
     joined = one_row_per_pair(both, cleaning.duplicates)
-    return Joined(joined, _source(source_of(ratings, old), source_of(newer, new)), update)
+    source = _source(source_of(ratings, old), source_of(newer, new))
+    return Joined(joined, source, update, int(is_later_N.sum()))
 
 
 def about_update(facts: Mapping[str, Any]) -> str | None:
@@ -156,6 +166,22 @@ def _refuse_other_kinds(old: pd.DataFrame, new: pd.DataFrame, named: Mapping[str
                 f"{name}: `{RATINGS_TABLE}` has {first} and `{NEWER_TABLE}` has {second}, which "
                 f"have nothing in common. {fix}"
             )
+
+
+def _refuse_nothing_newer(old: pd.Series, new: pd.Series) -> None:
+    """Raise ValueError if the newer table ends before the other, or has times of another unit."""
+    if new.max() < old.max():
+        raise ValueError(
+            f"`{NEWER_TABLE}` ends at {new.max()} and `{RATINGS_TABLE}` at {old.max()}: nothing in "
+            "it is newer. Exchange the files if they are swapped, or write the times of both in "
+            "one unit."
+        )
+    of_clock = pd.api.types.is_numeric_dtype(old) and old.max() >= UNIX_SECONDS
+    if of_clock and new.min() > OTHER_UNIT * old.max():
+        raise ValueError(
+            f"`{RATINGS_TABLE}` ends at {old.max()} and `{NEWER_TABLE}` begins at {new.min()}: the "
+            "one has seconds and the other parts of a second. Write the times of both in one unit."
+        )
 
 
 def _numbered_on(
@@ -196,8 +222,9 @@ def _parts(
             raise ValueError(
                 f"No newer rating would be {PARTS_OF_SPLIT[part]}: {len(times_H):,} have a new "
                 f"pair of user and item, at {len(np.unique(times_H)):,} different times, and "
-                f"split.{PARTS_OF_SPLIT[part]}_fraction is {wanted[part]:g}. Collect more newer "
-                "ratings, or raise the fraction."
+                f"split.{PARTS_OF_SPLIT[part]}_fraction is {wanted[part]:g}. Collect newer ratings "
+                "of more different times, or raise the fraction: "
+                f"--params split.kind=date,split.{PARTS_OF_SPLIT[part]}_fraction=0.5"
             )
     validation_from = None if pd.isna(starts[VALIDATION]) else str(starts[VALIDATION])
     return parts_N, Update(n_newer, len(times_H), validation_from, str(starts[TEST]))

@@ -1,6 +1,7 @@
 """Item titles. An item without a title gets its id as the title."""
 
 import logging
+from typing import Literal
 
 import pandas as pd
 
@@ -9,7 +10,6 @@ from collaborative_autoencoders.options import Options
 
 from .column_names import Name, missing_column, with_named_index
 from .column_types import checked_ids
-from .duplicates import Duplicates
 from .rows import NAMES, number_of
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ class TitleOptions(Options):
     item_id: Name
     title: Name
 
-    duplicates: Duplicates
+    duplicates: Literal["refuse", "last"]
     """How to handle an item with two titles: raise an error (refuse) or use the last (last)."""
 
 

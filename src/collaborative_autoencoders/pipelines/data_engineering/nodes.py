@@ -8,6 +8,7 @@ import pandas as pd
 from collaborative_autoencoders.interactions import cleaning as clean
 from collaborative_autoencoders.interactions import (
     core,
+    duplicates,
     facts,
     ids,
     joining,
@@ -27,6 +28,10 @@ def clean_ratings(ratings: Table, options: clean.CleaningOptions) -> dict[str, A
     """Rename columns, convert their types and remove duplicates; describe the source."""
     rules = rules_for(ratings)
     cleaned = rules.clean_ratings(ratings, options)
+    if isinstance(ratings, pd.DataFrame):  # on a cluster, counting rows would be jobs of their own
+        repeats = duplicates.about_repeats(len(ratings), len(cleaned), options.duplicates)
+        if repeats:
+            logger.info("%s", repeats)
     return {"clean_ratings": cleaned, "data_source": rules.source_of(ratings, cleaned)._asdict()}
 
 
@@ -50,6 +55,12 @@ def join_ratings(
     joined = joining.join_ratings(ratings, newer_ratings, options, split)
     facts_of_source = joined.source._asdict() | joined.update._asdict()
     logger.info("%s", joining.about_update(facts_of_source))
+    if joined.older_after_test:
+        logger.warning(
+            "%s rows of `ratings` are from %s on too, where newer ratings are test: models learn "
+            "from what came after. Move them to `newer_ratings`",
+            *(f"{joined.older_after_test:,}", joined.update.newer_test_from),
+        )
     return {"clean_ratings": joined.ratings, "data_source": facts_of_source}
 
 
