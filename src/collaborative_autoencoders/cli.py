@@ -71,6 +71,7 @@ def serve(
     from collaborative_autoencoders.memory import machine_memory
     from collaborative_autoencoders.models.registry import MODELS
     from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import (
         bytes_of,
         is_free,
@@ -115,6 +116,7 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     from collaborative_autoencoders.page.app import LOOPBACK, make_app
     from collaborative_autoencoders.page.champions import Champions
     from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import is_free
 
     if model is not None and model not in MODELS:
@@ -128,11 +130,3 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
         raise click.ClickException(f"{model} has no champion.\n{how_to_register(model)}")
     click.echo(f"Open http://{LOOPBACK}:{port} in a browser. Ctrl+C ends the page.")
     uvicorn.run(make_app(champions), host=LOOPBACK, port=port, log_level="warning")
-
-
-def how_to_register(model: str) -> str:
-    """Return the sentence with the command that registers a model of the last run."""
-    return (
-        "This registers it, after a finished run: kedro run --only-missing-outputs --params "
-        f"registration.models={model} (with the --env and --params of that run)"
-    )

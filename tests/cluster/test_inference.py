@@ -31,7 +31,8 @@ def one_thread():
 
 def infer(project, env, model, table):
     options = {"n": 5, "batch_size": 7, "model": model, "users": "file"}
-    projects.run(project, env, pipelines=["inference"], params={"inference": options})
+    params = {"registration": {"enabled": True}, "inference": options}
+    projects.run(project, env, pipelines=["inference"], params=params)
     lists = pd.read_parquet(project / "data/07_model_output" / table)
     report = json.loads((project / "data/08_reporting/recommendations.json").read_text())
     return lists.sort_values(["user_id", "rank"], ignore_index=True), report

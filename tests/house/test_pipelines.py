@@ -8,7 +8,7 @@ import pytest
 import tracked
 
 from collaborative_autoencoders.models import MODELS, default_models, models_for, networks
-from collaborative_autoencoders.models.registry import BESIDE, Family
+from collaborative_autoencoders.models.registry import BESIDE, Family, run_of
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
 
@@ -76,3 +76,12 @@ def test_the_default_pipeline_is_three_others_and_each_starts_from_files(tmp_pat
     for name, outputs in zip(names, (None, ["bias.fitted"], ["bias.metrics"]), strict=True):
         projects.run(project, pipelines=[name], to_outputs=outputs)
     assert (project / "data/08_reporting/test/bias/metrics.json").is_file()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_command_that_is_proposed_for_a_model_has_its_nodes(name):
+    pipeline = run_of(name).partition("--pipelines ")[2] or "__default__"
+
+    nodes = {node.name for node in register_pipelines()[pipeline].nodes}
+    steps = ("fit_model", "evaluate_model", "register_model")
+    assert {f"{name}.{step}" for step in steps} <= nodes

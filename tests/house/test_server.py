@@ -16,7 +16,7 @@ import pytest
 from collaborative_autoencoders import config_loader
 
 TO_START = 120  # seconds; 5 on an idle machine
-POPULARITY = {"inference": {"model": "popularity"}}
+POPULARITY = {"registration": {"enabled": True}, "inference": {"model": "popularity"}}
 
 
 @pytest.fixture

@@ -24,8 +24,12 @@ def project(finished_world, tmp_path_factory):
     return project
 
 
+REGISTERS = {"registration": {"enabled": True}}
+
+
 def infer(project, file="recommendations", **options):
-    projects.run(project, pipelines=["inference"], params={"inference": {"n": 5} | options})
+    params = REGISTERS | {"inference": {"n": 5} | options}
+    projects.run(project, pipelines=["inference"], params=params)
     return pd.read_parquet(project / f"data/07_model_output/{file}.parquet")
 
 
@@ -53,13 +57,24 @@ def test_every_user_has_the_list_of_the_served_champion(project):
     assert head["title"].tolist() == lists["title"].head(200).tolist()
 
 
+def test_an_environment_that_registers_nothing_has_no_champion(project):
+    with pytest.raises(ValueError, match="champion cdae version 1 was fitted on fabricated"):
+        projects.run(project, pipelines=["inference"])
+
+
+@pytest.mark.parametrize("option", [{"diversify": 0.5}, {"users": "file"}])
+def test_similar_items_have_no_options_of_lists(project, option):
+    with pytest.raises(ValueError, match=f"inference: {next(iter(option))}: task similar_items"):
+        infer(project, task="similar_items", **option)
+
+
 def test_a_run_that_is_resumed_asks_the_registry_again(project, caplog):
     infer(project)
     written = "data/07_model_output/recommendations.parquet"
     before = (project / written).stat().st_mtime_ns
-    options = {"inference": {"n": 5}}
+    params = REGISTERS | {"inference": {"n": 5}}
 
-    projects.run(project, pipelines=["inference"], params=options, only_missing_outputs=True)
+    projects.run(project, pipelines=["inference"], params=params, only_missing_outputs=True)
 
     assert (project / written).stat().st_mtime_ns > before
     assert "made again: recommend, as the registry may have changed" in caplog.text

@@ -99,9 +99,9 @@ def test_versions_are_compared_on_what_they_are_judged_on(model, metric, held_ou
     recommender = recommender_of(model)
     data = CurrentData(lookup_of(FACTS), WORLD.known, WORLD.test)
     of_model = data.seen_by(recommender.model.learns_from)
-    assert difference_of_data(recommender, of_model) is None
-
     version = Translated.of(recommender, of_model.users, of_model.items)
+    assert difference_of_data(version, of_model) is None
+
     options = options_with(k=[5], primary_metric="ndcg_at_5")
     found = Rivals([version], [version]).compare(data, measure(metric), options)
     assert found.users == np.count_nonzero(np.diff(held_out.indptr))
@@ -120,3 +120,16 @@ def test_the_pages_of_mlflow_say_what_lists_are_of():
     assert "core" not in about_data(
         FACTS | {"core_users": FACTS["users"], "core_items": FACTS["items"]}
     )
+
+
+def test_data_have_grown_if_they_hold_almost_all_ratings_of_a_version():
+    recommender = recommender_of("ease")
+    later = lookup_of(FACTS | {"checksum": "cd"})
+    grown = CurrentData(later, WORLD.known, WORLD.test).seen_by("likes")
+    # the same ids with other ratings: the champion has seen none of them
+    other = CurrentData(later, WORLD.test, WORLD.test).seen_by("likes")
+    version = Translated.of(recommender, grown.users, grown.items)
+
+    assert difference_of_data(version, grown, "grown") is None
+    assert difference_of_data(version, grown).endswith("data/ holds a table (cd)")
+    assert difference_of_data(version, other, "grown").endswith("with 0% of its ratings")

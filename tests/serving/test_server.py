@@ -55,7 +55,8 @@ def test_inference_predict_and_http_give_all_users_the_same_lists(
     server, champion, registered, tmp_path
 ):
     project = projects.copy_with_store(registered, tmp_path / "world")
-    projects.run(project, pipelines=["inference"], params={"inference": {"batch_size": 7}})
+    params = {"registration": {"enabled": True}, "inference": {"batch_size": 7}}
+    projects.run(project, pipelines=["inference"], params=params)
     batch = pd.read_parquet(project / "data/07_model_output/recommendations.parquet")
     rows = [{"user_id": user} for user in batch["user_id"].drop_duplicates()]
     assert [row["user_id"] for row in rows] == USERS

@@ -19,6 +19,7 @@ from collaborative_autoencoders.metrics.table import (
     measure_if_known,
     metrics_of,
 )
+from collaborative_autoencoders.models.registry import run_of
 
 from .averages import mean_of_users
 from .differences import DIFFERENCE, HIGH, LOW, METRIC, OTHER, VERDICT, verdict_of
@@ -105,7 +106,7 @@ def check_means(
             raise ValueError(
                 f"{model}.metrics has {each.name} {found:.6g}, but the mean of {model}.user_scores "
                 f"is {right:.6g}: one of the files was changed or is of another run. Make them "
-                f"again: kedro run --from-nodes {model}.evaluate_model"
+                f"again: {run_of(model)} --from-nodes {model}.evaluate_model"
             )
 
 

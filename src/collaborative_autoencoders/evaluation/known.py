@@ -14,6 +14,7 @@ from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.part import fingerprint, join_views
 from collaborative_autoencoders.interactions.sparse import join
 from collaborative_autoencoders.models.model import Fitted, Model
+from collaborative_autoencoders.models.registry import run_of
 
 BY_MODEL, BY_POPULARITY = "model", "popularity"
 """What ranks a user's list."""
@@ -70,7 +71,8 @@ def known_of(
     if fitted.parts != fingerprint(train=train, validation=validation):
         raise ValueError(
             f"{fitted.name} was fitted on another split than the one in data/ and may have seen "
-            f"test ratings. Fit it again: kedro run --from-nodes {fitted.name}.fit_model"
+            "test ratings. Fit it again: "
+            f"{run_of(fitted.name)} --from-nodes {fitted.name}.fit_model"
         )
     return histories_for(fitted, train=train, validation=validation, fold_in=fold_in)
 

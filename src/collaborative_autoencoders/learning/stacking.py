@@ -18,7 +18,7 @@ from collaborative_autoencoders.models.model import (
     Fitted,
     Model,
 )
-from collaborative_autoencoders.models.registry import model_class
+from collaborative_autoencoders.models.registry import model_class, run_of
 from collaborative_autoencoders.models.stack import Stack, StackOptions
 
 from .fit_model import fit_model
@@ -108,7 +108,7 @@ def check_parts(members: Mapping[str, Member], parts: str) -> None:
         if any(fitted is not None and fitted.parts != parts for fitted in member):
             raise ValueError(
                 f"{name} was fitted on another split than the one in data/. Fit it again: "
-                f"kedro run --from-nodes {name}.fit_model"
+                f"{run_of(name)} --from-nodes {name}.fit_model"
             )
 
 

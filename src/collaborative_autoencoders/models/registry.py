@@ -145,6 +145,12 @@ MODELS: dict[str, Entry] = {
 """The key is the model's name, its parameter block and its namespace in the pipelines."""
 
 
+def run_of(name: str) -> str:
+    """Return the command whose pipeline has this model."""
+    family = MODELS[name].family if name in MODELS else None
+    return f"kedro run --pipelines {family}" if family else "kedro run"
+
+
 def model_class(name: str) -> Any:
     """Return the class of a model. Raises ValueError if the name is unknown."""
     if name not in MODELS:

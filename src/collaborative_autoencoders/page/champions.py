@@ -24,7 +24,12 @@ from collaborative_autoencoders.evaluation.versions import CHAMPION
 from collaborative_autoencoders.metrics.table import METRICS
 from collaborative_autoencoders.models.registry import MODELS
 from collaborative_autoencoders.serving.description import figure_rows
-from collaborative_autoencoders.serving.model_versions import cannot_load, client, load_pyfunc
+from collaborative_autoencoders.serving.model_versions import (
+    cannot_load,
+    client,
+    load_pyfunc,
+    with_champion,
+)
 
 from .catalogue import Catalogue, id_of
 
@@ -86,12 +91,7 @@ class Champions:
         The catalogue of the page is that of the first one that can be read. Those that were fitted
         on other data have a `problem`, because the same id is another item there, and are last.
         """
-        names = [
-            model.name
-            for model in client().search_registered_models()
-            if model.name in MODELS and CHAMPION in model.aliases
-        ]
-        found = sorted(map(_described, names), key=self._place)
+        found = sorted(map(_described, with_champion()), key=self._place)
         shown = next((each for each in found if not each.problem), None)
         if shown is not None:
             found = [_on_same_data(each, shown) for each in found]

@@ -83,6 +83,17 @@ class InferenceOptions(Options):
             )
         return self
 
+    @model_validator(mode="after")
+    def _lists_are_of_users(self) -> Self:
+        of_lists = {"diversify": self.diversify > 0, "users": self.users == "file"}
+        given = [name for name, is_given in of_lists.items() if is_given]
+        if self.task != "lists" and given:
+            raise ValueError(
+                f"{given[0]}: task {self.task} answers all items and has no list of a user. Leave "
+                f"{given[0]} at its default, or set task: lists"
+            )
+        return self
+
 
 @dataclass(frozen=True)
 class RecommendationBatches(Sequence[pd.DataFrame]):

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from collaborative_autoencoders.evaluation.versions import CHALLENGER, CHAMPION, Comparison
+from collaborative_autoencoders.models.registry import MODELS, run_of
 
 from .recommender import Recommender
 
@@ -35,6 +36,22 @@ def client() -> "MlflowClient":
     from mlflow import MlflowClient
 
     return MlflowClient()
+
+
+def with_champion() -> list[str]:
+    """Return the models of this project that have a champion."""
+    from mlflow import search_registered_models  # all pages; a client returns the first
+
+    found = [each for each in search_registered_models() if CHAMPION in each.aliases]
+    return [each.name for each in found if each.name in MODELS]
+
+
+def how_to_register(name: str) -> str:
+    """Return the sentence with the command that registers a model of the last run."""
+    return (
+        f"This registers it, after a finished run: {run_of(name)} --only-missing-outputs "
+        f"--params registration.models={name} (with --pipelines, --env and --params of that run)"
+    )
 
 
 def version_of(name: str, alias: str) -> "ModelVersion | None":
@@ -192,7 +209,7 @@ def load_champion(name: str) -> tuple[int, Recommender]:
     champion = version_of(name, CHAMPION)
     if champion is None:
         raise ValueError(
-            f"{name} has no champion in the registry: register it with `kedro run` "
-            "(registration.enabled: true); its first version becomes champion"
+            f"{name} has no champion in the registry. Its first version becomes champion. "
+            f"{how_to_register(name)}"
         )
     return int(champion.version), load(name, int(champion.version))

@@ -14,7 +14,7 @@ from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.options import Count, Options
 
 from . import model_versions
-from .rivals import CurrentData, load_rivals
+from .rivals import CurrentData, OtherData, load_rivals
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -28,10 +28,11 @@ NOTHING = "nothing"
 class PromotionOptions(Options):
     """When a challenger is promoted."""
 
-    policy: Literal["always", "better", "significant"]
-    """`always`: the challenger is promoted. `better`: it is promoted if its gain is above 0 and at
-    least `min_gain`. `significant`: in addition, the 95 % interval of the paired difference over
-    users must be above 0. A version that had no significant gain over a champion is not compared
+    policy: Literal["always", "not_worse", "better", "significant"]
+    """`always`: the challenger is promoted. `not_worse`: it is promoted unless the 95 % interval of
+    the paired difference over users is below 0, as a new fit on newer data should be. `better`: it
+    is promoted if its gain is above 0 and at least `min_gain`. `significant`: in addition, the
+    interval must be above 0. A version that had no significant gain over a champion is not compared
     with it again."""
 
     metric: UserMetric
@@ -48,9 +49,11 @@ class PromotionOptions(Options):
     the networks' luck of the fit is covered too, by registered versions that differ only in
     `fitting.seed`. Models fitted in closed form have no seed and are compared as with 1."""
 
-    other_data: Literal["refuse", "allow"]
-    """`allow`: versions fitted on other data, or on another catalogue, are compared on the users
-    and items they share. `refuse`: they are neither compared nor promoted."""
+    other_data: OtherData
+    """What is done with versions that were fitted on other data or on another catalogue. `refuse`:
+    they are neither compared nor promoted. `grown`: they are compared, on the users and items
+    they share, if the data are an earlier state of those in data/, which hold at least nine in ten
+    of their ratings. `allow`: they are compared, whatever the data."""
 
     roll_back: dict[str, Count]
     """Versions that become champion again, by model. If it is not empty, no model is compared."""
@@ -207,18 +210,32 @@ def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) 
         return True, f"{figures}; policy: always"
     if not found.users:
         return False, f"no test row is new to both versions; {figures}"
+    if promotion.policy == "not_worse":
+        return _not_worse(found, figures)
     if found.gain <= 0:
         return False, f"not better: {figures}"
     if found.gain < promotion.min_gain:
         return False, f"better by less than min_gain {promotion.min_gain:g}: {figures}"
     if promotion.policy == SIGNIFICANT and found.users < found.least_users:
-        return False, (
-            f"too few users: a gain in {found.metric} can be significant with at least "
-            f"{found.least_users}: {figures}"
-        )
+        return False, _too_few_users(found, figures)
     if promotion.policy == SIGNIFICANT and not found.low > 0:
         return False, f"no significant difference (the interval contains 0): {figures}"
     return True, f"better: {figures}"
+
+
+def _not_worse(found: Comparison, figures: str) -> tuple[bool, str]:
+    if found.users < found.least_users:
+        return False, _too_few_users(found, figures)
+    if not found.high >= 0:  # NaN too
+        return False, f"significantly worse, or without an interval: {figures}"
+    return True, f"not worse: {figures}"
+
+
+def _too_few_users(found: Comparison, figures: str) -> str:
+    return (
+        f"too few users: a difference in {found.metric} can be significant with at least "
+        f"{found.least_users}: {figures}"
+    )
 
 
 def shows_no_gain(found: Comparison) -> bool:

@@ -15,8 +15,12 @@ from collaborative_autoencoders.models.registry import networks_in
 
 from . import model_versions
 from .fit_seeds import differ_only_in_seed, fits_like
-from .recommender import Recommender
 from .translated import Translated
+
+OtherData = Literal["refuse", "grown", "allow"]
+
+ALMOST_ALL = 0.9
+"""Share of a version's ratings that data which have grown since its fit still hold, at least."""
 
 
 class CurrentData(NamedTuple):
@@ -76,7 +80,7 @@ def load_rivals(
     data: CurrentData,
     metric: Measure,
     fit_seeds: int,
-    other_data: Literal["refuse", "allow"],
+    other_data: OtherData,
 ) -> Rivals:
     """Return both versions, and further fits of their configurations if `fit_seeds` is above 1.
 
@@ -116,34 +120,44 @@ def fits_of(name: str, number: int, fit_seeds: int) -> list[int]:
     return found
 
 
-def load(
-    name: str, number: int, data: CurrentData, other_data: Literal["refuse", "allow"]
-) -> Translated:
+def load(name: str, number: int, data: CurrentData, other_data: OtherData) -> Translated:
     """Return a version, with the indices of the current data.
 
-    Raises ValueError if it cannot be read, or was fitted on other data and these are refused.
+    Raises ValueError if it cannot be read, or was fitted on other data and `other_data` does not
+    accept them.
     """
     try:
         recommender = model_versions.load(name, number)
     except ValueError as error:
         raise ValueError(f"version {number}: {error}") from None
     data = data.seen_by(recommender.model.learns_from)
-    other = difference_of_data(recommender, data)
-    if other and other_data == "refuse":
+    version = Translated.of(recommender, data.users, data.items)
+    other = None if other_data == "allow" else difference_of_data(version, data, other_data)
+    if other:
         raise ValueError(
             f"version {number} {other}: set promotion.other_data: allow to compare them"
         )
-    return Translated.of(recommender, data.users, data.items)
+    return version
 
 
-def difference_of_data(recommender: Recommender, data: CurrentData) -> str | None:
-    """Return how a version's data differ from the current data, or None if they are equal."""
-    theirs, ours = recommender.data, data.lookup.facts
+def difference_of_data(
+    version: Translated, data: CurrentData, other_data: OtherData = "refuse"
+) -> str | None:
+    """Return how a version's data differ from the current data, or None if they are equal.
+
+    With `grown`, also None if the current data hold almost all of the version's ratings.
+    """
+    recommender, ours = version.recommender, data.lookup.facts
+    theirs = recommender.data
     if theirs["checksum"] != ours["checksum"]:
-        return (
+        differ = (
             f"was fitted on {theirs['data_set']} ({theirs['checksum'][:8]}), "
             f"and data/ holds {ours['data_set']} ({ours['checksum'][:8]})"
         )
+        if other_data == "refuse":
+            return differ
+        share = share_of_ratings(version, data)
+        return None if share >= ALMOST_ALL else f"{differ} with {share:.0%} of its ratings"
     users, items = recommender.users[USER], recommender.items[ITEM]
     if users.equals(data.users) and items.equals(data.items):
         return None
@@ -151,3 +165,12 @@ def difference_of_data(recommender: Recommender, data: CurrentData) -> str | Non
         f"has another catalogue: its ids ({len(users)} users x {len(items)} items) differ from "
         f"those in data/ ({len(data.users)} x {len(data.items)})"
     )
+
+
+def share_of_ratings(version: Translated, data: CurrentData) -> float:
+    """Return which share of the ratings that a version has seen is in the current data."""
+    parts = (data.known, data.test)
+    there = sum(
+        part.ratings.nnz - part.without_cells(version.seen_UI).ratings.nnz for part in parts
+    )
+    return there / max(1, version.recommender.seen_UI.nnz)

@@ -18,18 +18,27 @@ from .engine import Recommendations, computed_by, summary_of
 logger = logging.getLogger(__name__)
 
 
-def recommend(asked_users: pd.DataFrame, options: InferenceOptions) -> Recommendations:
+def recommend(
+    asked_users: pd.DataFrame, options: InferenceOptions, registers: bool
+) -> Recommendations:
     """Answer with the champion: for lists one line per user and place, best first.
 
     For similar items there is a line per item and place, and for item vectors one per item.
     The answers are lazy: each batch is computed when it is written.
-    Raises ValueError if there is no champion, if it has no answer to the task, or if the file of
-    users is not valid.
+    Raises ValueError if there is no champion, if it is of another environment because this one
+    `registers` no model, if it has no answer to the task, or if the file of users is not valid.
     """
     from collaborative_autoencoders.serving.model_versions import load_champion
 
     version, recommender = load_champion(options.model)
     data = recommender.data
+    if not registers:
+        raise ValueError(
+            f"this environment registers no model (registration.enabled: false), and the champion "
+            f"{options.model} version {version} was fitted on {data.get('data_set')}. Set "
+            "registration.enabled: true and run the models first; if the champion is of these "
+            "data, add `--params registration.enabled=true`"
+        )
     logger.info(
         "%s version %d was fitted on %s (%s), %s ratings",
         *(options.model, version, data.get("data_set"), (data.get("checksum") or "")[:8]),

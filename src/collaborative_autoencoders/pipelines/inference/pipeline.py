@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 recommend,
-                inputs=["asked_users", "params:inference"],
+                inputs=["asked_users", "params:inference", "params:registration.enabled"],
                 outputs="recommendations",
                 name="recommend",
             ),

@@ -8,6 +8,7 @@ from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.serving.model_versions import REFUSED
 from collaborative_autoencoders.serving.promotion import (
     NOTHING,
     Decision,
@@ -46,7 +47,8 @@ def promote_models(
                 else promote(name, current_data, promotion, evaluation)
             )
     for name, decision in decisions.items():
-        logger.info("%s: %s – %s", name, decision.decision, decision.reason)
+        level = logging.WARNING if decision.decision == REFUSED else logging.INFO
+        logger.log(level, "%s: %s – %s", name, decision.decision, decision.reason)
     return table_of(decisions)
 
 
@@ -59,6 +61,7 @@ def promote_updates(
     promotion: PromotionOptions,
     evaluation: EvaluationOptions,
 ) -> pd.DataFrame:
-    """Promote as `promote_models` does; champions of older ratings are compared too."""
-    allowing = promotion.model_copy(update={"other_data": "allow"})
-    return promote_models(registered_models, lookup, train, validation, test, allowing, evaluation)
+    """Promote as `promote_models` does; champions of older ratings are always compared too."""
+    if promotion.other_data == "refuse":
+        promotion = promotion.model_copy(update={"other_data": "grown"})
+    return promote_models(registered_models, lookup, train, validation, test, promotion, evaluation)
