@@ -3,6 +3,7 @@
 import io
 from itertools import cycle, permutations
 
+import click
 import pandas as pd
 import pytest
 from model_options import parameters_of
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from collaborative_autoencoders.evaluation.differences import BETTER, NO_DIFFERENCE, WORSE
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.hooks.commands import on_all_ratings, with_ties
+from collaborative_autoencoders.hooks.commands import on_all_ratings, registering_all, with_ties
 from collaborative_autoencoders.hooks.leaderboard import (
     measures_ratings,
     show_leaderboard,
@@ -102,6 +103,15 @@ def test_the_command_for_other_ties_starts_at_the_ratings(asked, selected, monke
         f"kedro run --env leave-one-out {selected}"
         "--params split.ties=hash,outputs=leave-one-out/ties-hash"
     )
+
+
+def test_a_command_names_the_configuration_that_was_typed(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/bin/kedro"])
+    asked = NOTHING | {"pipeline_names": ["ranking"], "env": "mine", "runtime_params": None}
+    with click.Context(click.Command("run")) as context:
+        context.params["conf_source"] = "/srv/my conf"
+        command = registering_all(asked)
+    assert command.startswith("kedro run --conf-source '/srv/my conf' --env mine ")
 
 
 def test_what_the_core_left_out_is_said_below_the_table_for_ratings_only():

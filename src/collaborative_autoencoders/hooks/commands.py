@@ -103,6 +103,7 @@ def run_again(run_params: dict[str, Any], params: dict[str, Any] | None = None) 
     pipelines = [] if pipelines == ["__default__"] else pipelines
     values = dict(flatten(run_params["runtime_params"] or {})) | (params or {})
     options = {
+        "conf-source": conf_source(),
         "env": run_params["env"],
         "pipelines": ",".join(pipelines),
         **selected,
@@ -110,6 +111,12 @@ def run_again(run_params: dict[str, Any], params: dict[str, Any] | None = None) 
     }
     words = [f"--{flag} {shlex.quote(text)}" for flag, text in options.items() if text]
     return " ".join([program(), *words])
+
+
+def conf_source() -> str | None:
+    """Return the `--conf-source` that was typed; Kedro's parameters of a run do not have it."""
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.params.get("conf_source")
 
 
 def program() -> str:
