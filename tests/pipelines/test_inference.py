@@ -57,9 +57,18 @@ def test_every_user_has_the_list_of_the_served_champion(project):
     assert head["title"].tolist() == lists["title"].head(200).tolist()
 
 
-def test_an_environment_that_registers_nothing_has_no_champion(project):
-    with pytest.raises(ValueError, match="champion cdae version 1 was fitted on fabricated"):
+def test_a_champion_of_other_data_answers_only_where_models_are_registered(project, caplog):
+    file = project / "data/03_primary/test/data_facts.json"
+    before = file.read_text()
+    projects.run(project, pipelines=["inference"])
+    assert "WARNING" not in caplog.text
+
+    file.write_text(json.dumps(json.loads(before) | {"data_set": "plays"}))
+    with pytest.raises(ValueError, match=r"version 1 was fitted on fabricated .* has plays \("):
         projects.run(project, pipelines=["inference"])
+    infer(project)
+    assert "and data/ holds plays" in caplog.text
+    file.write_text(before)
 
 
 @pytest.mark.parametrize("option", [{"diversify": 0.5}, {"users": "file"}])

@@ -1,6 +1,7 @@
 """Nodes of inference: recommend in batches and summarise. The work is done in `serving`."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,33 +20,37 @@ logger = logging.getLogger(__name__)
 
 
 def recommend(
-    asked_users: pd.DataFrame, options: InferenceOptions, registers: bool
+    asked_users: pd.DataFrame, data: dict[str, Any], options: InferenceOptions, registers: bool
 ) -> Recommendations:
     """Answer with the champion: for lists one line per user and place, best first.
 
     For similar items there is a line per item and place, and for item vectors one per item.
-    The answers are lazy: each batch is computed when it is written.
-    Raises ValueError if there is no champion, if it is of another environment because this one
+    The answers are lazy: each batch is computed when it is written. `data` are the facts about the
+    data of the environment, if there are any.
+    Raises ValueError if there is no champion, if it is of other data than an environment that
     `registers` no model, if it has no answer to the task, or if the file of users is not valid.
     """
     from collaborative_autoencoders.serving.model_versions import load_champion
 
     version, recommender = load_champion(options.model)
-    data = recommender.data
-    if not registers:
+    said = f"{options.model} version {version} was fitted on {named(recommender.data)}"
+    same = data.get("data_set") == recommender.data.get("data_set")
+    if data and not same and not registers:
         raise ValueError(
-            f"this environment registers no model (registration.enabled: false), and the champion "
-            f"{options.model} version {version} was fitted on {data.get('data_set')}. Set "
-            "registration.enabled: true and run the models first; if the champion is of these "
-            "data, add `--params registration.enabled=true`"
+            f"{said}, and this environment has {named(data)} and registers no model: its users and "
+            "items are others. Set registration.enabled: true and run the models first; if the "
+            "champion is of these data, add `--params registration.enabled=true`"
         )
-    logger.info(
-        "%s version %d was fitted on %s (%s), %s ratings",
-        *(options.model, version, data.get("data_set"), (data.get("checksum") or "")[:8]),
-        f"{data['ratings']:,}",
-    )
+    level = logging.INFO if same else logging.WARNING
+    logger.log(level, "%s%s", said, "" if same or not data else f", and data/ holds {named(data)}")
     ids = ids_of(recommender, asked_users, options)
     return computed_by(RecommendationBatches(recommender, ids, options, version))
+
+
+def named(data: Mapping[str, Any]) -> str:
+    """Return the name of a data set, with the beginning of its checksum and its size."""
+    checksum = (data.get("checksum") or "")[:8]
+    return f"{data.get('data_set')} ({checksum}), {data['ratings']:,} ratings"
 
 
 def summarise(recommendations: Recommendations) -> dict[str, Any]:

@@ -11,7 +11,12 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 recommend,
-                inputs=["asked_users", "params:inference", "params:registration.enabled"],
+                inputs=[
+                    "asked_users",
+                    "data_facts_if_any",
+                    "params:inference",
+                    "params:registration.enabled",
+                ],
                 outputs="recommendations",
                 name="recommend",
             ),
