@@ -11,6 +11,7 @@ import projects
 import pytest
 import tracked
 from kedro.framework.session import KedroSession
+from kedro.io import DatasetError
 
 from collaborative_autoencoders.datasets import movielens
 from collaborative_autoencoders.hooks.state import OtherState
@@ -62,6 +63,21 @@ def changed_by_resuming(project: Path, **params) -> set[str]:
         project, only_missing_outputs=True, to_outputs=["leaderboard"], params=REGISTERED | params
     )
     return {name for name in changed if "/." not in name}
+
+
+def test_a_run_that_lacks_a_file_names_a_command_that_makes_it(project, monkeypatch):
+    (project / METRICS).unlink()
+    monkeypatch.setattr("sys.argv", ["/bin/kedro"])
+    named = {"node_names": ["find_best"]}
+    with pytest.raises(DatasetError, match=r"cdae\.metrics: there is no .*metrics") as missing:
+        projects.run(project, **named)
+
+    command = str(missing.value).partition("Make what is missing: ")[2]
+    assert command == "kedro run --env test --only-missing-outputs"
+    changed = changed_by(project, only_missing_outputs=True, params=REGISTERED)
+    assert METRICS in changed
+    assert not any("06_models" in name for name in changed)
+    projects.run(project, **named)
 
 
 def test_what_the_run_that_downloads_the_data_has_made_is_read_by_the_next(tmp_path, monkeypatch):

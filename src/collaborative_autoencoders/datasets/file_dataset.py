@@ -55,6 +55,11 @@ class OneFileDataset(AbstractVersionedDataset[S, T]):
         )
 
     @property
+    def needs_a_file(self) -> bool:
+        """Whether loading fails as long as there is no file."""
+        return True
+
+    @property
     def filepath(self) -> PurePosixPath:
         """Return the path of the file or, if it is versioned, the folder of its versions."""
         return self._filepath

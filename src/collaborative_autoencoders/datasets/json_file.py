@@ -19,6 +19,11 @@ class JsonFileDataset(FileDataset[Any]):
         super().__init__(**arguments)
         self._without_a_file = without_a_file
 
+    @property
+    def needs_a_file(self) -> bool:
+        """Whether loading fails as long as there is no file."""
+        return self._without_a_file is None
+
     def load(self) -> Any:
         """Return the value; raise DatasetError with the path if the file is missing or invalid."""
         if self._without_a_file is not None and not self.exists():

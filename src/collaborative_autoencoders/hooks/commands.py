@@ -80,6 +80,18 @@ def registering_all(run_params: dict[str, Any]) -> str:
 def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:
     """Return a command that runs these nodes and all nodes after them, with the same options."""
     names = sorted(set(steps))
+    selection = {"pipeline_names": pipelines_with(names, run_params), "from_nodes": names}
+    return run_again(run_params | dict.fromkeys(SELECTING) | selection)
+
+
+def making_missing(steps: Iterable[str], run_params: dict[str, Any]) -> str:
+    """Return a command that runs these nodes, and those before them whose outputs are missing."""
+    selection = {"pipeline_names": pipelines_with(set(steps), run_params)}
+    return f"{run_again(run_params | dict.fromkeys(SELECTING) | selection)} {RESUME}"
+
+
+def pipelines_with(nodes: Iterable[str], run_params: dict[str, Any]) -> list[str]:
+    """Return pipelines that have all of these nodes: the default one if it is enough."""
     asked = run_params["pipeline_names"] or ["__default__"]
     every = register_pipelines()
     others = [[name] for name in every if name != "__default__"]
@@ -90,10 +102,9 @@ def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:
         *(["__default__", *each] for each in others),
     ):
         known = {node.name for name in pipelines for node in every[name].nodes}
-        if known.issuperset(names):
+        if known.issuperset(nodes):
             break
-    selection = {"pipeline_names": pipelines, "from_nodes": names}
-    return run_again(run_params | dict.fromkeys(SELECTING) | selection)
+    return pipelines
 
 
 def run_again(run_params: dict[str, Any], params: dict[str, Any] | None = None) -> str:

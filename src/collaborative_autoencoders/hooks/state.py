@@ -22,6 +22,7 @@ from collaborative_autoencoders.state.running import Busy, Claim, Running
 from collaborative_autoencoders.tracking.provenance import command_line
 
 from .commands import elsewhere, making_again, resuming
+from .missing import refuse_missing
 from .out_of_date import mark_out_of_date, say_what_is_out_of_sight
 from .stored import Files, lineage_of, step_of
 from .tracking import is_search
@@ -82,6 +83,8 @@ class StateHook:
             self._refuse_mixture(run_params, pipeline)
             if run_params["only_missing_outputs"]:
                 mark_out_of_date(self._lineage, pipeline, catalog)
+            else:  # such a run does not read the inputs of nodes whose outputs are there
+                refuse_missing(self._lineage, run_params, pipeline, catalog)
             say_what_is_out_of_sight(self._lineage, files, run_params, pipeline)
         except BaseException:
             self._release()
