@@ -1,11 +1,14 @@
 """The figures of a model by kind of user and item, and their drawings."""
 
-from math import log2, sqrt
+from dataclasses import replace
+from math import log, log2, sqrt
 
 import numpy as np
 import pytest
 from evaluation.small_world import options_with, part
 
+from collaborative_autoencoders.evaluation import beyond_accuracy
+from collaborative_autoencoders.evaluation.beyond_accuracy import Histories
 from collaborative_autoencoders.evaluation.breakdown import (
     CURVE_POINTS,
     break_down,
@@ -17,8 +20,14 @@ from collaborative_autoencoders.evaluation.evaluate import (
     nothing_evaluated,
 )
 from collaborative_autoencoders.evaluation.known import histories_for
-from collaborative_autoencoders.evaluation.tallies import ListTally, PredictionTally, sum_over
+from collaborative_autoencoders.evaluation.tallies import (
+    GROUPS,
+    ListTally,
+    PredictionTally,
+    sum_over,
+)
 from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended, gini
+from collaborative_autoencoders.metrics.groups import third_of_items
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.pipelines.evaluation.nodes import (
     draw_comparison,
@@ -35,7 +44,7 @@ TEST = part([0, 0, 0, 4, 0], [0, 0, 5, 4, 0], [0, 5, 0, 0, 0], [5, 0, 0, 0, 0])
 
 
 class Lists:
-    """A model whose lists are [3], [4, 2], [3, 2] and [0]."""
+    """A model whose lists are [3], [4, 2] and [3, 2]; the last user's is by popularity, [0, 1]."""
 
     learns_from = "likes"
     no = -np.inf
@@ -104,6 +113,46 @@ def test_items_by_popularity_by_hand():
     assert [row["rmse"] for row in rows] == pytest.approx(errors)
 
 
+def test_diversity_and_calibration_by_hand():
+    _, figures = broken_down(Lists())
+    # lists [4, 2] and [3, 2], where 3 and 4 have no likes in training, and that of user 3, who has
+    # no likes, by popularity: item 0 has 3 likes, 1 has 2 of them. User 0 has a list of one item
+    distances = [1, 1, 1 - 2 / sqrt(3 * 2)]
+    assert figures["intra_list_diversity_at_2"] == pytest.approx(sum(distances) / 3)
+    # likes in head, middle and tail: 1, 1, 2 with the one in validation; 1, 1, 0; 1, 0, 0; none.
+    # The lists of the first three are of the tail
+    first = (1 / 4 + 1 / 4) * log(100) + 1 / 2 * log((1 / 2) / (0.99 + 0.01 / 2))
+    assert figures["popularity_miscalibration_at_2"] == pytest.approx(
+        (first + log(100) + log(100)) / 3
+    )
+    # fold-in ratings are history too: one more like of user 2, in the tail
+    disliked, liked = [0, 0, 0, 0, 1], [0, 0, 0, 0, 4]
+    folded = replace(TEST, fold_in=part(disliked, disliked, liked, disliked))
+    third = 1 / 2 * log(100) + 1 / 2 * log((1 / 2) / (0.99 + 0.01 / 2))
+    assert broken_down(Lists(), folded)[1]["popularity_miscalibration_at_2"] == pytest.approx(
+        (first + log(100) + third) / 3
+    )
+
+
+def test_of_many_users_every_second_list_is_compared_with_the_same_users_in_every_piece(
+    monkeypatch,
+):
+    monkeypatch.setattr(beyond_accuracy, "DIVERSE_LISTS", 2)
+    for size in (4, 3):
+        sums = lists_of_pieces(size)
+        assert sums["intra_list_diversity_lists"] == 1  # of users 0 and 2; user 0 has one item
+        assert sums["intra_list_diversity"] == 1
+        assert sums["popularity_miscalibration_lists"] == 3
+
+
+def lists_of_pieces(size):
+    """The sums of the lists, added up by pieces of so many users."""
+    found, third_I = evaluation_of(Lists()), third_of_items(count_owners(TRAIN))
+    histories = Histories.of(TRAIN, [TRAIN, VALIDATION], third_I, GROUPS)
+    about = TEST, found.user_scores, count_owners(TRAIN), OPTIONS
+    return sum_over(found.ranked_items, ListTally(*about, size=size, histories=histories))
+
+
 def test_a_group_without_held_out_ratings_has_no_rmse():
     of_middle_I = np.array([False, True, False, False, False])
     breakdown, figures = broken_down(Ratings(), TEST.without_items(of_middle_I))
@@ -165,11 +214,10 @@ def test_without_a_recommendation_there_is_no_curve():
 def test_sums_of_pieces_are_those_of_all_users():
     found = evaluation_of(Ratings())
     about = TEST, found.user_scores, count_owners(TRAIN), OPTIONS
-    for kind, table in (
-        (ListTally, found.ranked_items),
-        (PredictionTally, found.predicted_ratings),
-    ):
-        whole, pieces = (sum_over(table, kind(*about, size=size)) for size in (4, 3))
+    of_ratings = (
+        sum_over(found.predicted_ratings, PredictionTally(*about, size=size)) for size in (4, 3)
+    )
+    for whole, pieces in (map(lists_of_pieces, (4, 3)), of_ratings):
         assert whole.keys() == pieces.keys()
         for name, values in whole.items():
             assert pieces[name] == pytest.approx(values)

@@ -23,6 +23,8 @@ def headline_with(**changed):
         ("best_validation_ndcg_at_10", "best_validation_ndcg_at_10"),
         ("capped_recall_at_10", "other/capped_recall_at_10"),
         ("long_tail_share_at_10", "other/long_tail_share_at_10"),
+        ("intra_list_diversity_at_10", "other/intra_list_diversity_at_10"),
+        ("popularity_miscalibration_at_20", "other/popularity_miscalibration_at_20"),
         ("ndcg_at_20", "at_20/ndcg_at_20"),
         ("gini_at_100", "at_100/gini_at_100"),
         ("ndcg_at_10_low", "interval/ndcg_at_10_low"),

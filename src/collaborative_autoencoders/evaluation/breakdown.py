@@ -25,6 +25,7 @@ from collaborative_autoencoders.metrics.groups import (
 from collaborative_autoencoders.metrics.hits import count_relevant
 from collaborative_autoencoders.metrics.table import METRICS, at
 
+from .beyond_accuracy import Histories, means_of_lists
 from .evaluate import N_RATINGS, N_RELEVANT, count_owners, sum_column
 from .options import EvaluationOptions
 from .tallies import (
@@ -70,21 +71,22 @@ def break_down(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the breakdown for the figures, and the values of the groups under flat names.
 
-    Users and items are those of the core, with all of their ratings. Lists are cut to
-    `options.shown_k`, the length nearest to 10. Both results are empty for a model that was left
-    out.
+    The values include the diversity and the calibration of the lists. Users and items are those of
+    the core, with all of their ratings. Lists are cut to `options.shown_k`, the length nearest to
+    10. Both results are empty for a model that was left out.
 
     Raises ValueError if lists or predictions are not of these parts, or not those of the scores.
     """
     if user_scores.empty:
         return {}, {}
     k, n_users, owners_I = options.shown_k, test.core_shape[0], count_owners(train)
-    known = (train, validation, train.fold_in, validation.fold_in, test.fold_in)
-    counts = [count_relevant(part.ratings) for part in known if part is not None]
-    n_ratings_U = np.sum(counts, axis=0)[:n_users]
+    parts = (train, validation, train.fold_in, validation.fold_in, test.fold_in)
+    known = [part for part in parts if part is not None]
+    n_ratings_U = np.sum([count_relevant(part.ratings) for part in known], axis=0)[:n_users]
     activity = by_activity(user_scores.head(n_users), n_ratings_U, k)
     tallied = Interactions(test.ratings, test.likes), user_scores, owners_I, options
-    sums = reading.sum_over(ranked_items, ListTally(*tallied))
+    histories = Histories.of(train, known, third_of_items(owners_I), GROUPS)
+    sums = reading.sum_over(ranked_items, ListTally(*tallied, histories=histories))
     if N_RATINGS in user_scores:
         sums |= reading.sum_over(predicted_ratings, PredictionTally(*tallied))
     popularity = by_popularity(sums, owners_I)
@@ -96,7 +98,8 @@ def break_down(
         "lorenz": by_concentration(recommended[options.k.index(k)]),
         "by_length": by_length(sums),
     }
-    return breakdown, flat_names(activity, k) | flat_names(popularity, k)
+    groups = flat_names(activity, k) | flat_names(popularity, k)
+    return breakdown, groups | means_of_lists(sums, k)
 
 
 def by_activity(user_scores: pd.DataFrame, n_ratings_U: Counts, k: int) -> list[Row]:

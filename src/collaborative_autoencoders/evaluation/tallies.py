@@ -30,6 +30,7 @@ from collaborative_autoencoders.metrics.groups import (
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import METRICS, Lists
 
+from .beyond_accuracy import Histories
 from .evaluate import PREDICTED
 from .lists import table_to_lists
 from .options import EvaluationOptions
@@ -76,8 +77,12 @@ class Tally(ABC):
         """Return the sums of one piece. Raises ValueError if a row is not of these parts."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class ListTally(Tally):
-    """Adds up lists: recall by popularity of items, and metrics at every length."""
+    """Adds up lists: recall by popularity of items, metrics at every length, and diversity."""
+
+    histories: Histories
+    """The likes that lists are compared with, in the groups of items of `third_I`."""
 
     def __call__(self, number: int, rows: pd.DataFrame) -> Sums:
         """Return the sums of one piece.
@@ -99,6 +104,7 @@ class ListTally(Tally):
             "users_of_group": (held_out_UG > 0).sum(axis=0),
             "users": np.array([np.count_nonzero(count_relevant(test.likes))]),
             **sums_by_length(item_UK, test.likes, self.owners_I),
+            **self.histories.sums_of(shown_UK, users_U[: len(shown_UK)], self.third_I),
         }
 
 

@@ -79,6 +79,12 @@ def relevant_by_group(relevant_UI: csr_array, group_I: Groups, n_groups: int) ->
     return np.bincount(cell_N, minlength=n_users * n_groups).reshape(n_users, n_groups)
 
 
+def listed_by_group(item_UK: NDArray[np.integer], group_I: Groups, n_groups: int) -> Counts:
+    """Return the number of items of each list in each group, shape (U, G). −1 is padding."""
+    group_UK = np.where(item_UK >= 0, group_I[item_UK], -1)
+    return np.stack([(group_UK == group).sum(axis=1) for group in range(n_groups)], axis=1)
+
+
 def recall_by_group(
     item_UK: NDArray[np.integer],
     hits_UK: NDArray[np.bool_],
@@ -90,6 +96,6 @@ def recall_by_group(
     It is the share of the held-out items of the group that are in the list, and NaN for a user
     without held-out items in the group.
     """
-    groups = np.arange(n_relevant_UG.shape[1])
-    hits_UG = np.stack([(hits_UK & (group_I[item_UK] == g)).sum(axis=1) for g in groups], axis=1)
+    hit_UK = np.where(hits_UK, item_UK, -1)
+    hits_UG = listed_by_group(hit_UK, group_I, n_relevant_UG.shape[1])
     return np.where(n_relevant_UG > 0, hits_UG / np.maximum(n_relevant_UG, 1), np.nan)

@@ -16,6 +16,7 @@ GROUPS = (
     ("groups", r".+_(fifth_\d|head|middle|tail)"),
     ("importance", r"importance\..+"),
     ("cost", r"peak_memory_mb"),
+    ("other", r"(intra_list_diversity|popularity_miscalibration)_at_\d+"),
 )
 """Groups of figures that are no metric of all users, each with the form of their names."""
 
@@ -35,6 +36,7 @@ def logged_name(name: str, headline: Collection[str] = ()) -> str:
     | `importance.model.hidden_size`             | `importance/importance.model.hid…`   |
     | `peak_memory_mb`                           | `cost/peak_memory_mb`                |
     | `capped_recall_at_10`, at that length      | `other/capped_recall_at_10`          |
+    | `intra_list_diversity_at_10`               | `other/intra_list_diversity_at_10`   |
     | `users_judged`, `best_epoch`, others       | `counts/users_judged`, …             |
 
     Curves are logged below `curve/` (`curve_name`). `plain_name` is the inverse.

@@ -104,7 +104,8 @@ def break_down(
 ) -> dict[str, Any]:
     """Break the figures down by activity, popularity, concentration and length of list.
 
-    Both results are empty for a model that was left out.
+    The metrics of groups include the diversity and the calibration of the lists. Both results are
+    empty for a model that was left out.
     """
     if not user_scores.empty:
         check_sizes(user_scores, {}, test.shape, evaluation.k)
@@ -155,8 +156,9 @@ def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, p
 def compare_groups(**results: Mapping[str, float]) -> pd.DataFrame:
     """Make a table with a row per metric of a group of users or items, and a column per model.
 
-    `results` holds `<model>.group_metrics` of every model. A cell is empty if the model has no such
-    metric, as RMSE of a model of lists; so is the column of a model that was left out.
+    The diversity and the calibration of lists have rows too. `results` holds
+    `<model>.group_metrics` of every model. A cell is empty if the model has no such metric, as RMSE
+    of a model of lists; so is the column of a model that was left out.
     """
     by_model = {name.removesuffix(".group_metrics"): found for name, found in results.items()}
     metrics = dict.fromkeys(name for found in by_model.values() for name in found)
