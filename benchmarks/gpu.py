@@ -203,7 +203,11 @@ def compare(
     given = (options, table, epochs)
     with running_on(
         RunningOptions(
-            device=device.type, threads=threads, validation_users=None, checkpoint_seconds=None
+            device=device.type,
+            threads=threads,
+            validation_users=None,
+            ranks=1,
+            checkpoint_seconds=None,
         )
     ):
         with draws_of_the_cpu():

@@ -23,7 +23,9 @@ def environments() -> list[str]:
 
 
 ENVIRONMENTS = environments()
-RUNNING = RunningOptions(device="cpu", threads=1, validation_users=None, checkpoint_seconds=None)
+RUNNING = RunningOptions(
+    device="cpu", threads=1, validation_users=None, ranks=1, checkpoint_seconds=None
+)
 
 
 def configuration_of(env: str, runtime_params: dict[str, Any] | None = None) -> ProjectConfigLoader:

@@ -373,7 +373,9 @@ def test_on_a_gpu_only_deterministic_algorithms_are_allowed(monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     with running_on(
-        RunningOptions(device="cuda", threads=1, validation_users=None, checkpoint_seconds=None)
+        RunningOptions(
+            device="cuda", threads=1, validation_users=None, ranks=1, checkpoint_seconds=None
+        )
     ) as device:
         assert device == torch.device("cuda")
         assert torch.are_deterministic_algorithms_enabled()
@@ -402,7 +404,9 @@ def test_a_wrong_fitting_option_is_an_error_that_names_it(key, value):
 
 def test_an_unknown_device_is_an_error():
     with pytest.raises(ValidationError, match="device"):
-        RunningOptions(device="tpu", threads=1, validation_users=None, checkpoint_seconds=None)
+        RunningOptions(
+            device="tpu", threads=1, validation_users=None, ranks=1, checkpoint_seconds=None
+        )
 
 
 def test_a_formula_takes_no_fitting_block_and_a_network_needs_one():

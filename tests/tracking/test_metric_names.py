@@ -36,6 +36,7 @@ def headline_with(**changed):
         ("known_rmse_low", "unseen/known_rmse_low"),
         ("importance.model.hidden_size", "importance/importance.model.hidden_size"),
         ("peak_memory_mb", "cost/peak_memory_mb"),
+        ("rank_15_memory_gb", "cost/rank_15_memory_gb"),
         ("users_judged", "counts/users_judged"),
         ("best_epoch", "counts/best_epoch"),
     ],

@@ -3,7 +3,7 @@
 A rule that needs the rows of one user only stands once, in `interactions`: it is applied to shards
 of whole users, each a pandas table. Here is what needs all rows: numbers of rows, counts, the core,
 ids, and dates of the split. Recommendations and evaluations are of batches of users, which workers
-compute.
+compute. The ranks of a fit are workers too.
 """
 
 from .batches import compute_on_workers, summarise
@@ -13,6 +13,7 @@ from .evaluating import as_tables, evaluate_on_workers, recommended_at, sum_over
 from .facts import describe, source_of
 from .ids import index_ids
 from .splitting import split_interactions
+from .training import launch_on
 
 __all__ = [
     "about_counts",
@@ -23,6 +24,7 @@ __all__ = [
     "evaluate_on_workers",
     "index_ids",
     "keep_core",
+    "launch_on",
     "recommended_at",
     "sizes_of",
     "source_of",

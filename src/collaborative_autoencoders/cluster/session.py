@@ -37,8 +37,9 @@ def session_of_run() -> SparkSession:
         return SparkSession.active()  # also of another thread, as ThreadRunner has them
     except PySparkRuntimeError:
         raise RuntimeError(
-            "engine: spark needs a Spark session in this process. An environment with a spark.yml "
-            "starts one: `kedro run --env spark`, without `--runner ParallelRunner`"
+            "engine: spark and running.ranks need a Spark session in this process. An environment "
+            "with a spark.yml starts one: `kedro run --env spark`, without `--runner "
+            "ParallelRunner`"
         ) from None
 
 

@@ -48,6 +48,7 @@ class FitFacts(Options):
     chosen: dict[str, Annotated[float, Ge(0)]] = Field(default={})
     validation_users: Count | None = None
     started_from: Count | None = None
+    rank_memory_gb: list[Annotated[float, Ge(0)]] = Field(default=[])
 
     @model_validator(mode="after")
     def _best_is_one_of_them(self) -> Self:

@@ -12,11 +12,13 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -38,7 +40,7 @@ class Checkpoints:
     def __init__(self, folder: Path, seconds: float) -> None:
         """Keep a state after an epoch if so many seconds have passed since the last one was."""
         self._folder, self._seconds = folder, seconds
-        self._last = monotonic()
+        self.begin_again()
 
     @classmethod
     def of(cls, running: RunningOptions) -> "Checkpoints | None":
@@ -60,10 +62,15 @@ class Checkpoints:
             write_state(path, state)
         except (SafetensorError, OSError) as error:
             logger.warning("the fit goes on without a new checkpoint, %s: %s", path, error)
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Count the seconds to the next one from now on."""
         self._last = monotonic()
 
 
-class Phase(NamedTuple):
+@dataclass(frozen=True)
+class Phase:
     """The checkpoint of a phase. It is a `Keeper`."""
 
     checkpoints: Checkpoints
@@ -73,25 +80,48 @@ class Phase(NamedTuple):
 
     def restore(self, state: FitState) -> None:
         """Set the state to that of the checkpoint. One that is not whole gives a warning only."""
+        found = self.read(state.network.device)
+        if found is not None:
+            self.go_on(state, *found)
+
+    def read(self, device: torch.device) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        """Return what the checkpoint holds; None if there is none or, with a warning, a bad one."""
         if not self.path.exists():
-            return
+            return None
         try:
-            about, tensors = read_state(self.path, state.network.device)
+            return read_state(self.path, device)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             logger.warning("%s: starts anew; cannot use %s: %s", self.title, self.path, error)
-            return
+            return None
+
+    def go_on(self, state: FitState, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Set the state to what a checkpoint holds."""
         restore(state, about, tensors)
         done = len(state.history)
         logger.info("%s: goes on after epoch %d of %d", self.title, done, self.epochs)
 
     def keep(self, state: FitState, is_over: bool) -> None:
         """Write the state if it is time to, or at the end of a phase that has a checkpoint."""
-        if self.checkpoints.is_due() or (is_over and self.path.exists()):
+        if self.is_time(is_over):
             self.checkpoints.write(self.path, state)
+
+    def is_time(self, is_over: bool) -> bool:
+        """Return whether it is time to write, or the end of a phase that has a checkpoint."""
+        return self.checkpoints.is_due() or (is_over and self.path.exists())
 
 
 def write_state(path: Path, state: FitState) -> None:
     """Write a state to a hidden file in the same folder and rename it when it is on the disk."""
+    with written_beside(path, state) as written:
+        written.replace(path)
+
+
+@contextmanager
+def written_beside(path: Path, state: FitState) -> Iterator[Path]:
+    """Yield a hidden file in the same folder, on the disk, with a state. It is deleted at the end.
+
+    Raises SafetensorError or OSError if it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = tensors_of(state)
     about = numbers_of(state) | {"crc32": crc32_of(tensors)}
@@ -100,7 +130,7 @@ def write_state(path: Path, state: FitState) -> None:
         save_file(tensors, beside, {"about": json.dumps(about)})
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
-        beside.replace(path)
+        yield beside
     finally:
         beside.unlink(missing_ok=True)
 

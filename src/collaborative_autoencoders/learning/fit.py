@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from time import perf_counter
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from scipy.sparse import csr_array
@@ -19,6 +19,7 @@ from collaborative_autoencoders.models.network import Network, Penalised
 
 from .kept_memory import kept_memory
 from .options import FittingOptions
+from .ranks import ALONE, Ranks
 from .validation import Validate
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -65,10 +66,16 @@ class FitState:
     history: list[Epoch] = field(default_factory=list)
     average: AveragedModel | None = None
     """The mean of the weights of the last epochs (SWA, Izmailov et al., UAI 2018)."""
+    ranks: Ranks = ALONE
 
     @classmethod
     def of(
-        cls, network: Network, rows: Rows, options: FittingOptions, generator: torch.Generator
+        cls,
+        network: Network,
+        rows: Rows,
+        options: FittingOptions,
+        generator: torch.Generator,
+        ranks: Ranks = ALONE,
     ) -> "FitState":
         """Return the state before the first epoch of a started network."""
         n_rows = len(rows.observed())
@@ -76,7 +83,8 @@ class FitState:
             n_batches = options.n_batches(n_rows, network.most_rows())
             network.chosen["batch_size"] = math.ceil(n_rows / n_batches)
         best = BestEpoch(options.higher_is_better, options.patience)
-        return cls(network, generator, *make_optimizer(network, n_rows, options), best)
+        optimizer, scheduler = make_optimizer(network, n_rows, options)
+        return cls(network, generator, optimizer, scheduler, best, ranks=ranks)
 
     @property
     def candidate(self) -> Network:
@@ -129,6 +137,23 @@ def fit(
     on_start(network)
     rows = Rows(network.rows(train_UI), network.device)
     state = FitState.of(network, rows, options, generator)
+    return run(
+        state, rows, options, epochs=epochs, validate=validate, on_epoch=on_epoch, keeper=keeper
+    )
+
+
+def run(
+    state: FitState,
+    rows: Rows,
+    options: FittingOptions,
+    *,
+    epochs: int,
+    validate: Validate | None,
+    on_epoch: OnEpoch,
+    keeper: Keeper | None,
+) -> Fit:
+    """Run the epochs of a fit from its state on, on every rank. The arguments are as in `fit`."""
+    network, ranks = state.network, state.ranks
     if keeper is not None:
         keeper.restore(state)
     best, epochs_to_come = state.best, learn(state, rows, options)
@@ -136,7 +161,7 @@ def fit(
         while not state.is_over(epochs):
             epoch, candidate = next(epochs_to_come)
             if validate is not None:
-                candidate.finish(rows)
+                ranks.finish(candidate, rows)
                 validation = validate(candidate)
                 check_finite(validation, "the validation", epoch)
                 best.see(epoch.epoch, validation, candidate)
@@ -155,7 +180,13 @@ def learn(state: FitState, rows: Rows, options: FittingOptions) -> Iterator[tupl
     for number in count(len(state.history) + 1):
         started = perf_counter()
         loss, rate = one_epoch(
-            state.network, rows, state.optimizer, state.scheduler, options, state.generator
+            state.network,
+            rows,
+            state.optimizer,
+            state.scheduler,
+            options,
+            state.generator,
+            state.ranks,
         )
         epoch = Epoch(number, loss, rate, perf_counter() - started, validation=None)
         check_finite(loss, "the loss", epoch)
@@ -171,6 +202,7 @@ def one_epoch(
     scheduler: LRScheduler,
     options: FittingOptions,
     generator: torch.Generator,
+    ranks: Ranks = ALONE,
 ) -> tuple[float, float]:
     """Take a step on every batch and return the mean loss of a row and the last learning rate."""
     total = torch.zeros((), device=rows.device)
@@ -178,13 +210,15 @@ def one_epoch(
     for batch in shuffled_batches(rows, n_batches, generator):
         network.done = (scheduler.last_epoch + 0.5) / (n_batches * options.epochs)
         loss = network.loss(batch, generator)
-        loss.backward()
+        ranks.backward(loss, batch)
         optimizer.step()
         optimizer.zero_grad()  # after the step: a validation has the memory of the gradients
         (rate, *_) = scheduler.get_last_lr()
         scheduler.step()
-        total += loss.detach() * len(batch.rows_B)
-    return total.item() / len(rows.observed()), float(rate)
+        if len(batch.rows_B):  # a rank may have no row of a batch, whose mean is no number
+            total += loss.detach() * len(batch.rows_B)
+    (of_all,) = ranks.sum(total.item())
+    return of_all / len(rows.observed()), float(rate)
 
 
 def shuffled_batches(rows: Rows, n_batches: int, generator: torch.Generator) -> Iterator[Batch]:
@@ -204,28 +238,31 @@ def make_optimizer(
     """Return the named optimizer, each group of parameters with its penalty, and its schedule.
 
     The penalty is torch's `weight_decay`: it adds the gradient of strength/2 · ‖θ‖² to that of
-    the loss. `weight_decay` is a number, so a strength with a factor is added by a hook.
+    the loss. `weight_decay` is a number, so a strength with a factor is added by a hook, before the
+    step, when the gradient is that of all ranks.
     """
-    groups = []
+    groups, with_factor = [], []
     for group in network.penalties(n_rows):
         has_factor = group.factor is not None
         groups.append(
             {"params": group.parameters, "weight_decay": 0.0 if has_factor else group.strength}
         )
         if has_factor:
-            for weights in group.parameters:
-                weights.register_post_accumulate_grad_hook(penalty_of(group))
+            with_factor.append(group)
     optimizer = OPTIMIZERS[options.optimizer](groups, lr=options.learning_rate)
+    for group in with_factor:
+        optimizer.register_step_pre_hook(penalty_of(group))
     n_steps = options.n_batches(n_rows, network.most_rows())
     return optimizer, make_scheduler(optimizer, n_steps, options)
 
 
-def penalty_of(group: Penalised) -> Callable[[Tensor], None]:
+def penalty_of(group: Penalised) -> Callable[..., None]:
     """Return a hook that adds the gradient of a penalty with a factor to that of the loss."""
     strength = group.strength * cast(Tensor, group.factor)
 
-    def add(weights: Tensor) -> None:
-        cast(Tensor, weights.grad).addcmul_(strength, weights.detach())
+    def add(*_: Any) -> None:
+        for weights in group.parameters:
+            cast(Tensor, weights.grad).addcmul_(strength, weights.detach())
 
     return add
 

@@ -19,11 +19,12 @@ from .checkpoints import Checkpoints
 from .fit import Epoch, Fit, OnEpoch, fit
 from .ladder import fit_formula, ladder_of
 from .memory import refuse_too_large
+from .on_ranks import OnRanks
 from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .remarks import remarks_of, silent_copy
 from .running import running_on
-from .validation import Validate, validation_of, why_not_computed
+from .validation import Validate, Validation, validation_of, why_not_computed
 from .validation_users import log_sample, sample_of
 from .warm_start import WarmStart
 
@@ -60,18 +61,22 @@ def fit_model(
     train: Interactions,
     validation: Interactions,
     warm: WarmStart | None = None,
+    ranks: OnRanks | None = None,
 ) -> Outcome:
     """Fit the model that the options describe, finally on train + validation if `refit` is true.
 
     A model that cannot be fitted on these data, or not within the memory, is left out, with the
     reason. The same options, data, device, versions and threads give the same weights, bit for bit.
-    With `warm`, each fit of a network begins with the weights of a champion.
+    With `warm`, each fit of a network begins with the weights of a champion. With `ranks`, they run
+    the fit of a network whose rows are users.
     """
     name, parts = options.name, {"train": train, "validation": validation}
     left_out = why_left_out(options, catalogue, **parts)
     if left_out is None:
         try:
-            return fit_within_memory(options, refit, running, catalogue, **parts, warm=warm)
+            return fit_within_memory(
+                options, refit, running, catalogue, **parts, warm=warm, ranks=ranks
+            )
         except TooLarge as error:
             left_out = str(error)
     none = Fitted(name, None, left_out)
@@ -87,6 +92,7 @@ def fit_within_memory(
     train: Interactions,
     validation: Interactions,
     warm: WarmStart | None = None,
+    ranks: OnRanks | None = None,
 ) -> Outcome:
     """Fit a model that nothing in the data leaves out. Raises TooLarge if it exceeds the memory."""
     name = options.name
@@ -100,13 +106,17 @@ def fit_within_memory(
         return train.joined_view(validation, view) if refit else train.view(view)
 
     parts = {"train": train, "validation": sample_of(validation, running.validation_users)}
+    if ranks is not None:  # which choose a device of their own; here is what begins a fit
+        running = running.model_copy(update={"device": "cpu"})
     with running_on(running) as device:
         if options.fitting is None:
             formula = fit_formula(options, catalogue, final(), **parts)
             said = getattr(formula, "remarks", ())
             return Outcome(Fitted(name, formula, refitted=refit), [], None, remarks=said)
         kept = Checkpoints.of(running)
-        learner = Learner(name, options.model, options.fitting, device, catalogue, kept, warm)
+        learner = Learner(
+            name, options.model, options.fitting, device, catalogue, kept, warm, ranks
+        )
         validate = validation_for(options.fitting, **parts)
         members = [
             learner.fit_member(seed, train_UI=train.view(view), final=final, validate=validate)
@@ -241,6 +251,7 @@ class Learner(NamedTuple):
     catalogue: Catalogue
     checkpoints: Checkpoints | None = None
     warm: WarmStart | None = None
+    ranks: OnRanks | None = None
 
     def fit_member(
         self,
@@ -248,7 +259,7 @@ class Learner(NamedTuple):
         *,
         train_UI: csr_array,
         final: Callable[[], csr_array],
-        validate: Validate | None,
+        validate: Validation | None,
     ) -> "Member":
         """Return a network with this seed, fitted on `final()`, and the fit on `train_UI`.
 
@@ -270,7 +281,7 @@ class Learner(NamedTuple):
         seed: int,
         part_UI: csr_array,
         epochs: int,
-        validate: Validate | None = None,
+        validate: Validation | None = None,
         on_epoch: OnEpoch = lambda epoch: None,
         title: str | None = None,
     ) -> tuple[Network, Fit]:
@@ -287,11 +298,30 @@ class Learner(NamedTuple):
         warm = self.warm if self.warm is not None and self.warm.has(member) else None
         if title is None:
             title = self.name if validate else f"{self.name}, final fit"
+        phase = f"{seed}.{'train' if validate else 'final'}"
+        if warm is not None:  # not to be taken for a fit from new weights
+            phase += f".from_version_{warm.version}"
+
+        def start(started: Network) -> None:
+            if warm is not None:
+                warm.copy_into(started, member)
+
+        if self.ranks is not None:
+            network.start(part_UI, generator)
+            start(network)
+            done = self.ranks.fit(
+                network,
+                part_UI,
+                self.fitting,
+                generator,
+                epochs=epochs,
+                validation=validate,
+                title=title,
+                phase=phase,
+            )
+            return network, done
         keeper = None
         if self.checkpoints is not None:
-            phase = f"{seed}.{'train' if validate else 'final'}"
-            if warm is not None:  # not to be taken for a fit from new weights
-                phase += f".from_version_{warm.version}"
             keeper = self.checkpoints.phase(phase, title, epochs)
         with progress_bar(title, epochs) as show_epoch:
 
@@ -306,7 +336,7 @@ class Learner(NamedTuple):
                 generator,
                 epochs=epochs,
                 validate=validate,
-                on_start=lambda started: warm.copy_into(started, member) if warm else None,
+                on_start=start,
                 on_epoch=after_epoch,
                 keeper=keeper,
             )
@@ -321,7 +351,7 @@ def validation_of_silent(network: Network, validate: Validate) -> float | None:
 
 def validation_for(
     fitting: FittingOptions, *, train: Interactions, validation: Interactions
-) -> Validate | None:
+) -> Validation | None:
     """Return the validation function, or None if there is no validation metric."""
     if fitting.validation_metric is None:
         return None

@@ -75,11 +75,11 @@ def chosen_of(
         factor = min(ladder, key=distance)
         logger.warning(message, options.name, FACTOR, factor, ladder, reason)
         return None
-    measure, parts = measure_of_users(metric), {"train": train, "validation": validation}
+    measure = measure_of_users(metric)
     with quiet_models():
         train_UI = train.view(model_class(options.name).learns_from)
         fits = fits_on(train_UI, [with_factor(options, factor) for factor in ladder], catalogue)
-        values_CV = [list_values(fit, measure, **parts) for fit in fits]
+        values_CV = [list_values(fit, measure, train=train, validation=validation) for fit in fits]
     distance_C = np.array([distance(factor) for factor in ladder])
     factor = ladder[choose(np.array(values_CV), distance_C)]
     logger.info("%s: %s %g of %s, by validation", options.name, FACTOR, factor, ladder)

@@ -111,6 +111,9 @@ class RunningOptions(Options):
     """Most users on whose held-out ratings fits, weights and trials are validated. Where more have
     some, it is a sample of so many: the same for every model, epoch and trial on one split. The
     evaluation on the test part has all users. null: no limit."""
+    ranks: Count
+    """Processes that share the fit of a network: workers of Spark, each with some of the users
+    (docs/cluster.md). 1: this process. More change the last digits of a fit, as threads do."""
     checkpoint_seconds: Annotated[float, Ge(0)] | None
     """Seconds from which on a fit keeps its state after an epoch, so that a run that was killed can
     go on with `--only-missing-outputs`. It changes no result. null: never."""

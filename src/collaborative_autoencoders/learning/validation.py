@@ -3,8 +3,10 @@
 Dimension key: U users with held-out likes, K places of a list.
 """
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from collaborative_autoencoders.evaluation.known import Known, count_likes
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
-from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import Lists, Measure, measure_of_users
 from collaborative_autoencoders.models.model import Model, RatingModel
@@ -25,9 +27,73 @@ METRIC_OPTION = "fitting.validation_metric"
 Validate = Callable[[Model], float]
 
 
+class Everyone(NamedTuple):
+    """What the lists of some users are compared with: counts over all users of train."""
+
+    likes_I: NDArray[np.int64]
+    """Number of users who like each item; see `count_likes`."""
+    owners_I: NDArray[np.int64]
+    """Number of users who have each item; see `count_owners`."""
+    users: int
+
+    @classmethod
+    def of(cls, train: Interactions, view: View) -> "Everyone":
+        """Return the counts of a part, for a model of this view."""
+        return cls(count_likes(train, view), count_owners(train), train.core_shape[0])
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The evaluation of a model on the validation part by one metric. It is a `Validate`."""
+
+    metric: str
+    train: Interactions
+    validation: Interactions
+    everyone: Everyone | None = None
+    """None: all users are in train."""
+
+    def __call__(self, model: Model) -> float:
+        """Return the mean of a list metric over users, or a rating metric over ratings."""
+        return self.metric_of(np.nanmean(self.values(model)))
+
+    def values(self, model: Model) -> NDArray[np.float64]:
+        """Return a value per user with held-out likes, or per held-out rating; NaN for none."""
+        if self.measure.k is None:
+            return rating_values(model, self.measure, self.shown, self.validation)
+        return list_values(
+            model,
+            self.measure,
+            train=self.train,
+            validation=self.validation,
+            everyone=self.everyone,
+        )
+
+    def metric_of(self, mean: np.floating | float) -> float:
+        """Return the metric of the mean value."""
+        return float(self.measure.metric.of_mean(mean) if self.measure.k is None else mean)
+
+    @property
+    def measure(self) -> Measure:
+        """The metric and its length of list."""
+        return measure_of_users(self.metric)
+
+    @cached_property
+    def shown(self) -> Interactions:
+        """Train and the fold-in ratings of validation."""
+        return self.train.with_fold_in_of(self.validation)
+
+    def of_each_rank(self, size: int, view: View) -> Iterator["Validation"]:
+        """Yield the validation on the users of each rank: every n-th. The model is of this view."""
+        everyone = Everyone.of(self.train, view)
+        for rank in range(size):
+            users = np.arange(rank, self.train.shape[0], size)
+            parts = self.train.of_users(users), self.validation.of_users(users)
+            yield Validation(self.metric, *parts, everyone)
+
+
 def validation_of(
     name: str, *, train: Interactions, validation: Interactions, option: str = METRIC_OPTION
-) -> Validate:
+) -> Validation:
     """Return a function that evaluates a model on the validation part by this metric.
 
     Raises ValueError, with the option that set the metric, if the validation part is empty or a
@@ -35,11 +101,7 @@ def validation_of(
     """
     if reason := why_not_computed(name, validation, option):
         raise ValueError(reason)
-    measure = measure_of_users(name)
-    if measure.k is None:
-        shown = train.with_fold_in_of(validation)
-        return lambda network: rating_metric(network, measure, shown, validation)
-    return lambda network: list_metric(network, measure, train=train, validation=validation)
+    return Validation(name, train, validation)
 
 
 def why_not_computed(
@@ -68,39 +130,31 @@ def why_not_computed(
     return None
 
 
-def list_metric(
-    model: Model, measure: Measure, *, train: Interactions, validation: Interactions
-) -> float:
-    """Return the mean of a list metric over the users with held-out likes."""
-    return float(np.nanmean(list_values(model, measure, train=train, validation=validation)))
-
-
 def list_values(
-    model: Model, measure: Measure, *, train: Interactions, validation: Interactions
+    model: Model,
+    measure: Measure,
+    *,
+    train: Interactions,
+    validation: Interactions,
+    everyone: Everyone | None = None,
 ) -> NDArray[np.float64]:
     """Return a list metric of each user with held-out likes, shape (U,); NaN without a value.
 
     The histories are train, and the fold-in ratings of validation if there are any. As in the
-    evaluation, the list of a user without a history is by popularity.
+    evaluation, the list of a user without a history is by popularity. `everyone` has the counts of
+    more users than those of train.
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
     view, shown = model.learns_from, train.with_fold_in_of(validation)
-    known = Known(shown.view(view), shown.ratings_for(view), count_likes(train, view))
-    n_users, n_listed = shown.core_shape
+    everyone = everyone or Everyone.of(train, view)
+    known = Known(shown.view(view), shown.ratings_for(view), everyone.likes_I)
+    _, n_listed = shown.core_shape
     batch_size = rows_at_once(known.seen_UI.shape[1])
     item_UK, _ = rank_items(model, known, measure.k or 1, batch_size, users_U, n_listed)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
-    lists = Lists(item_UK, hits_UK, n_relevant_U, count_owners(train), n_users)
+    lists = Lists(item_UK, hits_UK, n_relevant_U, everyone.owners_I, everyone.users)
     return cast(NDArray[np.float64], measure.metric.function(lists))
-
-
-def rating_metric(
-    network: Model, measure: Measure, shown: Interactions, validation: Interactions
-) -> float:
-    """Return a rating metric over all held-out ratings."""
-    values_N = rating_values(network, measure, shown, validation)
-    return float(measure.metric.of_mean(values_N.mean()))
 
 
 def rating_values(

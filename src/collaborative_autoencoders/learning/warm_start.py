@@ -65,7 +65,7 @@ class WarmStart(NamedTuple):
 
 
 def id_axes(network_class: type[Network], options: Any, catalogue: Catalogue) -> dict[str, IdAxis]:
-    """Return the axis of users or items of each parameter that has one, by the parameter's name.
+    """Return the axis of users or items of each parameter or buffer that has one, by its name.
 
     It is the axis that grows by one if the catalogue has one user, or one item, more.
     """
@@ -74,7 +74,7 @@ def id_axes(network_class: type[Network], options: Any, catalogue: Catalogue) ->
     def shapes(**more: int) -> dict[str, torch.Size]:
         with torch.device("meta"):  # shapes without memory
             network = network_class(options, catalogue._replace(**sizes | more))
-        return {name: parameter.shape for name, parameter in network.named_parameters()}
+        return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
     before = shapes()
     found: dict[str, IdAxis] = {}

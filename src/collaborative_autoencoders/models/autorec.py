@@ -182,7 +182,8 @@ class AutoRec(Network):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return Σ over the observed ratings of (r − h(r))², divided by the rows of the batch."""
-        code_BH = drop(self._encode(batch, generator), self.options.hidden_dropout, generator)
+        code_BH = self._encode(batch, generator)
+        code_BH = drop(code_BH, self.options.hidden_dropout, generator, batch.own_B)
         output_N = self._decode_observed(code_BH, batch)
         error_N = (batch.value_N - self._offset(batch)) / self.unit[1] - output_N
         return error_N.square().sum() / len(code_BH)
@@ -424,3 +425,4 @@ class UserAutoRec(AutoRec):
     by_item = False
     auto = 25.0
     reads_histories = True
+    is_shared_by_users = True

@@ -5,7 +5,7 @@ in row order, H hidden units.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -34,6 +34,10 @@ class Batch(NamedTuple):
     """Value of each non-zero."""
     first_B: Tensor | None = None
     """Where the non-zeros of each row begin, if that is known without a sum of the counts."""
+    own_B: Tensor | None = None
+    """Which rows of a batch that several ranks share are these; None: all of them."""
+    own_N: Tensor | None = None
+    """Which non-zeros of such a batch are these; None: all of them."""
 
     def times(self, weight_CH: Tensor) -> Tensor:
         """Return the product of these rows with dense weights, shape (B, H).
@@ -253,17 +257,38 @@ def thin_out(batch: Batch, probability: float, generator: torch.Generator) -> Ba
     if probability == 0:
         return batch
     if batch.value_N.device.type != "cpu":
-        return batch._replace(value_N=drop(batch.value_N, probability, generator))
-    kept = batch.only(_keep_mask(batch.value_N, probability, generator))
+        return batch._replace(value_N=drop(batch.value_N, probability, generator, batch.own_N))
+    kept = batch.only(_keep_mask(batch.value_N, probability, generator, batch.own_N))
     return kept._replace(value_N=kept.value_N / (1 - probability))
 
 
-def drop(values: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Set each value to 0 with this probability; scale the others by 1 / (1 − probability)."""
+def drop(
+    values: Tensor, probability: float, generator: torch.Generator, own: Tensor | None = None
+) -> Tensor:
+    """Set each value to 0 with this probability; scale the others by 1 / (1 − probability).
+
+    `own`: see `noise_like`.
+    """
     if probability == 0:
         return values
-    return values * _keep_mask(values, probability, generator) / (1 - probability)
+    return values * _keep_mask(values, probability, generator, own) / (1 - probability)
 
 
-def _keep_mask(values: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(values.shape, generator=generator, device=values.device) >= probability
+def noise_like(
+    values: Tensor, draw: Callable[..., Tensor], generator: torch.Generator, own: Tensor | None
+) -> Tensor:
+    """Return random numbers of `draw`, such as `torch.rand`, in the shape of the values.
+
+    `own` marks which rows of a batch that several ranks share the values are of; None: all. Every
+    rank draws the numbers of the whole batch, so that a row has the same ones on any rank.
+    """
+    n_rows = len(values) if own is None else len(own)
+    shape = (n_rows, *values.shape[1:])
+    drawn = draw(shape, generator=generator, device=values.device)
+    return drawn if own is None else drawn[own]
+
+
+def _keep_mask(
+    values: Tensor, probability: float, generator: torch.Generator, own: Tensor | None
+) -> Tensor:
+    return noise_like(values, torch.rand, generator, own) >= probability

@@ -3,7 +3,7 @@
 Dimension key: U users, I items, B users of a batch, N their likes, H hidden units.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -108,6 +108,7 @@ class CDAE(Network):
 
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar[type[CDAEOptions]] = CDAEOptions
+    is_shared_by_users = True
     options: CDAEOptions
     mean_count: Tensor
     """Mean number of likes of the users with likes in the train part."""
@@ -201,6 +202,12 @@ class CDAE(Network):
         """Forget what was computed from earlier weights."""
         self.nodes = None
 
+    @torch.no_grad()
+    def agree(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Compute the node of an unseen user from the nodes of all ranks."""
+        if self.options.user_node:
+            self.nodes = self._nodes(total)
+
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Load the weights; see `Network.load_state`."""
         super().load_state(state)
@@ -260,10 +267,10 @@ class CDAE(Network):
         is_fitted_U1 = torch.as_tensor(is_fitted_U[:, None], device=device)
         return torch.where(is_fitted_U1, user_UH, nodes.unseen_H)
 
-    def _nodes(self) -> Nodes:
+    def _nodes(self, total: Callable[[Tensor], Tensor] = lambda of_users: of_users) -> Nodes:
         # the node of a user without likes in the fit has no gradient, so it is still 0
         is_fitted_U = self.user_UH.any(1)
-        mean_H = self.user_UH.sum(0) / is_fitted_U.sum().clamp(min=1)
+        mean_H = total(self.user_UH.sum(0)) / total(is_fitted_U.sum()).clamp(min=1)
         unseen_H = mean_H * (self.options.unseen_user_node == "mean")
         return Nodes(np.append(numbers(is_fitted_U), False), unseen_H)
 

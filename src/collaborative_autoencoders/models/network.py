@@ -1,7 +1,7 @@
 """The base class of models that are fitted by gradient descent."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -41,6 +41,9 @@ class Network(nn.Module, ABC):
     learns_from: ClassVar[View]
     options_class: ClassVar[type[Options]]
     reads_histories: bool = True
+    is_shared_by_users: ClassVar[bool] = False
+    """Whether several ranks can fit it, each on the rows of its users: a row is a user's, and all
+    noise is of `noise_like`."""
     options: Any
     catalogue: Catalogue
 
@@ -83,6 +86,12 @@ class Network(nn.Module, ABC):
         """Update buffers that depend on the weights, given the rows of the fit.
 
         Called after the fit and before validation.
+        """
+
+    def agree(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Update what depends on the users of all ranks, given a sum over ranks.
+
+        Called after `finish` before validation, on every rank of several.
         """
 
     @abstractmethod

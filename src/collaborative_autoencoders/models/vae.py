@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from . import losses
-from .batch import Batch, Rows, thin_out
+from .batch import Batch, Rows, noise_like, thin_out
 from .cdae import CDAE, CDAEOptions
 from .layers import Layer
 from .model import Catalogue
@@ -61,7 +61,7 @@ class VAE(CDAE):
         corrupted = thin_out(self._input(batch), self.options.corruption, generator)
         mean_BH = self._code(corrupted, self._fitted_nodes(batch.rows_B))
         log_variance_BH = self._log_variance(corrupted)
-        hidden_BH = self._activate(drawn(mean_BH, log_variance_BH, generator))
+        hidden_BH = self._activate(drawn(mean_BH, log_variance_BH, generator, batch.own_B))
         divergence = losses.divergence_from_normal(mean_BH, log_variance_BH)
         return self._reconstruction_loss(hidden_BH, batch) + self.kl_weight * divergence
 
@@ -90,7 +90,12 @@ class VAE(CDAE):
         return rows.times(self.spread_IH) + self.spread_bias_H
 
 
-def drawn(mean_BH: Tensor, log_variance_BH: Tensor, generator: torch.Generator) -> Tensor:
-    """Return μ + σ ε with ε ~ N(0, 1)."""
-    noise_BH = torch.randn(mean_BH.shape, generator=generator, device=mean_BH.device)
+def drawn(
+    mean_BH: Tensor,
+    log_variance_BH: Tensor,
+    generator: torch.Generator,
+    own_B: Tensor | None = None,
+) -> Tensor:
+    """Return μ + σ ε with ε ~ N(0, 1). `own_B`: see `noise_like`."""
+    noise_BH = noise_like(mean_BH, torch.randn, generator, own_B)
     return mean_BH + (log_variance_BH / 2).exp() * noise_BH

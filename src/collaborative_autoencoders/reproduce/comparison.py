@@ -59,7 +59,7 @@ def histories(client: MlflowClient, run: Run) -> dict[str, MetricHistory]:
     """Return the history of each metric of a run by plain name, without seconds and memory."""
     found: dict[str, MetricHistory] = {}
     for name in sorted(run.data.metrics):
-        if plain_name(name) not in COSTS:
+        if plain_name(name) not in COSTS and not name.startswith("cost/"):
             points = client.get_metric_history(run.info.run_id, name)
             found.setdefault(plain_name(name), []).extend(
                 (each.step, each.value) for each in points

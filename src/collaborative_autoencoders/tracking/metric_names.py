@@ -15,7 +15,7 @@ GROUPS = (
     ("interval", r".+_(low|high)"),
     ("groups", r".+_(fifth_\d|head|middle|tail)"),
     ("importance", r"importance\..+"),
-    ("cost", r"peak_memory_mb"),
+    ("cost", r"peak_memory_mb|rank_\d+_memory_gb.*"),
     ("other", r"(intra_list_diversity|popularity_miscalibration)_at_\d+"),
 )
 """Groups of figures that are no metric of all users, each with the form of their names."""
@@ -34,7 +34,7 @@ def logged_name(name: str, headline: Collection[str] = ()) -> str:
     | `ndcg_at_10_fifth_1`, `rmse_tail`          | `groups/ndcg_at_10_fifth_1`, …       |
     | `unseen_ndcg_at_10`, `known_rmse_low`      | `unseen/unseen_ndcg_at_10`, …        |
     | `importance.model.hidden_size`             | `importance/importance.model.hid…`   |
-    | `peak_memory_mb`                           | `cost/peak_memory_mb`                |
+    | `peak_memory_mb`, `rank_0_memory_gb`       | `cost/peak_memory_mb`, …             |
     | `capped_recall_at_10`, at that length      | `other/capped_recall_at_10`          |
     | `intra_list_diversity_at_10`               | `other/intra_list_diversity_at_10`   |
     | `users_judged`, `best_epoch`, others       | `counts/users_judged`, …             |

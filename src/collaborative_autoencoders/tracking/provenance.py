@@ -13,7 +13,7 @@ from typing import Any
 from .masking import mask, mask_uri
 
 COSTS = frozenset({"fit_seconds", "epoch_seconds", "peak_memory_mb"})
-"""Metrics of the cost of a run, which differ between equal runs."""
+"""Metrics of the cost of a run, which differ between equal runs, as all of the group `cost` do."""
 
 BEST_MODEL = "best_model"
 """The tag of a parent run with the model whose headline figures it has."""

@@ -16,6 +16,8 @@ from collaborative_autoencoders.learning.options import (
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.registry import model_class
 
+from .engine import ranks_for
+
 if TYPE_CHECKING:
     from collaborative_autoencoders.learning.warm_start import WarmStart
 
@@ -94,7 +96,17 @@ def _fit(
     parts = {"train": train, "validation": validation}
     catalogue.check(view, **parts)
     started = perf_counter()
-    outcome = fit(options, training.refit, running, catalogue, **parts, warm=warm)
+    ranks = ranks_for(options, running)
+    outcome = fit(
+        options,
+        training.refit,
+        running,
+        catalogue,
+        train=train,
+        validation=validation,
+        warm=warm,
+        ranks=ranks,
+    )
     sample = size_of_sample(validation, running.validation_users)
     is_fitted = outcome.fitted.model is not None
     said = [*remarks, *outcome.remarks]
@@ -112,7 +124,8 @@ def _fit(
             "remarks": said,
             "chosen": outcome.chosen,
             "validation_users": sample if is_fitted and is_validated(options) else None,
-        },
+        }
+        | ({} if ranks is None else {"rank_memory_gb": ranks.peak_gb}),
     }
     if outcome.on_train is not None:
         results["fitted_on_train"] = outcome.on_train._replace(parts=print_of_parts)

@@ -1,0 +1,32 @@
+"""The ranks of a fit as workers of Spark."""
+
+from collections.abc import Callable
+
+from pyspark.ml.torch.distributor import TorchDistributor
+
+from .session import session_of_run
+
+CARDS = "spark.task.resource.gpu.amount"
+
+
+def launch_on(ranks: int, device: str) -> Callable[[Callable[[str], None], str], None]:
+    """Return what calls a function of one text in so many processes of workers, all at once.
+
+    They have cards if the session has them for its tasks and `device` allows it. An error of one
+    ends all, and is raised. Raises ValueError if there are fewer cores, RuntimeError without a
+    session.
+    """
+    session = session_of_run()
+    cores = session.sparkContext.defaultParallelism
+    if ranks > cores:
+        raise ValueError(
+            f"running.ranks: {ranks} ranks run at once, and the session has {cores} cores: set "
+            f"running.ranks to at most {cores}, or spark.master in spark.yml to more"
+        )
+    has_cards = float(session.conf.get(CARDS, "0") or 0) >= 1
+
+    def launch(function: Callable[[str], None], folder: str) -> None:
+        workers = TorchDistributor(ranks, local_mode=False, use_gpu=has_cards and device != "cpu")
+        workers.run(function, folder)
+
+    return launch

@@ -1,0 +1,30 @@
+"""What fits a network: this process, or workers of a Spark cluster."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
+from collaborative_autoencoders.models.registry import model_class
+
+if TYPE_CHECKING:
+    from collaborative_autoencoders.learning.on_ranks import OnRanks
+
+logger = logging.getLogger(__name__)
+
+
+def ranks_for(options: TrainingOptions, running: RunningOptions) -> "OnRanks | None":
+    """Return what fits a network on workers; None if it is fitted in this process."""
+    if running.ranks == 1 or options.fitting is None:
+        return None
+    if not model_class(options.name).is_shared_by_users:
+        logger.warning(
+            "%s: fitted by the driver alone, without running.ranks: %d, which share networks whose "
+            "rows are users (cdae, vae, autorec_user)",
+            options.name,
+            running.ranks,
+        )
+        return None
+    from collaborative_autoencoders import cluster
+    from collaborative_autoencoders.learning.on_ranks import OnRanks
+
+    return OnRanks(cluster.launch_on(running.ranks, running.device), running)

@@ -1,0 +1,78 @@
+"""A fit on workers of Spark is that of one machine."""
+
+import json
+import shutil
+
+import pytest
+from checkerboard import checkerboard
+from model_options import RUNNING, options_of
+from projects import new_project, run
+
+from collaborative_autoencoders import cluster
+from collaborative_autoencoders.learning.checkpoints import FOLDER
+from collaborative_autoencoders.learning.fit_model import fit_model
+from collaborative_autoencoders.learning.on_ranks import OnRanks
+
+pytestmark = pytest.mark.spark
+
+FIT = "cdae.fit_model"
+HISTORY = "data/08_reporting/test/cdae/history.json"
+
+
+def curves(project):
+    history = json.loads((project / HISTORY).read_text())
+    return {name: [point["value"] for point in points] for name, points in history.items()}
+
+
+@pytest.mark.usefixtures("spark")
+def test_a_run_with_two_ranks_has_the_curves_of_one(tmp_path):
+    project = new_project(tmp_path / "project")
+    run(project, "test", ["ranking"], to_nodes=[FIT])
+    one = curves(project)
+    shutil.copy(project / "conf/spark/spark.yml", project / "conf/test")
+    run(project, "test", ["training"], node_names=[FIT], params={"running": {"ranks": 2}})
+    two = curves(project)
+    for name in ("train_loss", "learning_rate", "validation_ndcg_at_5"):
+        assert two[name] == pytest.approx(one[name], rel=1e-4)
+    facts = json.loads((project / "data/06_models/test/cdae.fit_facts.json").read_text())
+    assert len(facts["rank_memory_gb"]) == 2
+    assert not list((project / "data/06_models/test").glob(".*.fit")), "shares were left"
+
+
+def test_a_worker_that_is_killed_is_named(spark, tmp_path):
+    def fit_and_die(folder):
+        import os
+        import signal
+
+        from collaborative_autoencoders.learning import group, shares
+
+        keep = group.SharedPhase.keep
+
+        def keep_and_die(phase, state, is_over):
+            keep(phase, state, is_over)
+            if len(state.history) == 2 and phase.ranks.rank == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        group.SharedPhase.keep = keep_and_die
+        shares.fit_share(folder)
+
+    world, running = (
+        checkerboard(),
+        RUNNING.model_copy(update={"ranks": 2, "checkpoint_seconds": 0}),
+    )
+    launch = cluster.launch_on(2, "cpu")
+    ranks = OnRanks(lambda function, folder: launch(fit_and_die, folder), running)
+    token = FOLDER.set(tmp_path / "fit")
+    try:
+        with pytest.raises(RuntimeError, match="cdae: rank 1 of 2 was lost.* have kept epoch 2 in"):
+            fit_model(
+                options_of("cdae"), True, running, world.catalogue, **world.parts, ranks=ranks
+            )
+    finally:
+        FOLDER.reset(token)
+
+
+@pytest.mark.usefixtures("spark")
+def test_more_ranks_than_cores_are_refused():
+    with pytest.raises(ValueError, match="3 ranks run at once, and the session has 2 cores"):
+        cluster.launch_on(3, "cpu")

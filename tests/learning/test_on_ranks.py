@@ -1,0 +1,201 @@
+"""A fit on two ranks is that of one process: the same batches and noise, summed in another order.
+
+The ranks are two processes of this machine, which exchange by Gloo.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from checkerboard import World, checkerboard, with_others
+from model_options import RUNNING, options_of
+
+from collaborative_autoencoders.learning.checkpoints import FOLDER
+from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
+from collaborative_autoencoders.learning.on_ranks import OnRanks
+from collaborative_autoencoders.models.bytes import model_to_bytes
+
+WORKER = """
+import os, signal, sys
+from collaborative_autoencoders.learning import group, shares
+
+keep = group.SharedPhase.keep
+
+def keep_and_die(phase, state, is_over):
+    keep(phase, state, is_over)
+    if len(state.history) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+group.SharedPhase.keep = keep_and_die
+for line in sys.stdin:
+    folder, os.environ["MASTER_PORT"], last = line.split()
+    last = int(last)
+    try:
+        shares.fit_share(folder)
+    except Exception:
+        print("failed", flush=True)
+    else:
+        print("done", flush=True)
+"""
+"""A process that fits shares, and is killed after the epoch `last`."""
+TWO = RUNNING.model_copy(update={"ranks": 2, "checkpoint_seconds": 0})
+SHORT = {"fitting__epochs": 4, "fitting__batch_size": 16}
+EARLY = {"fitting__epochs": 12, "fitting__patience": 1, "fitting__learning_rate": 0.3}
+FEW_ROWS = {"fitting__batch_size": 2, "fitting__epochs": 2}  # a rank often has none of a batch
+ADAPTED = {f"model__{name}_penalty": "auto" for name in ("encoder", "user", "decoder")}
+
+
+class Workers:
+    """Two processes, begun when they are asked for."""
+
+    def __init__(self) -> None:
+        self.processes: list[subprocess.Popen[str]] = []
+        self.dies_after = {0: 0, 1: 0}
+        self.said: list[str] = []
+
+    def launch(self, function: Any, folder: str) -> None:
+        if not self.processes:
+            self.processes = [self._begin(rank) for rank in range(2)]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        for rank, process in enumerate(self.processes):
+            process.stdin.write(f"{folder} {port} {self.dies_after[rank]}\n")
+            process.stdin.flush()
+        ends = [self._end(process) for process in self.processes]
+        if ends != ["done", "done"]:
+            raise RuntimeError(f"the processes ended so: {ends}")
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+        self.processes = []
+
+    def _begin(self, rank: int) -> "subprocess.Popen[str]":
+        group = {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        environment = os.environ | group | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        return subprocess.Popen([sys.executable, "-c", WORKER], env=environment, **streams)
+
+    def _end(self, process: "subprocess.Popen[str]") -> str:
+        for line in process.stdout:
+            if line.strip() in ("done", "failed"):
+                return line.strip()
+            self.said.append(line.strip())
+        return f"signal {-process.wait()}"
+
+
+@pytest.fixture(scope="module")
+def workers():
+    workers = Workers()
+    yield workers
+    workers.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    token = FOLDER.set(tmp_path / "fit")
+    yield tmp_path / "fit"
+    FOLDER.reset(token)
+
+
+def with_unseen(world: World) -> World:
+    """The world with users whose ratings are in validation only, half of them to fold in."""
+    is_unseen_U = np.arange(world.catalogue.users) % 4 == 1
+    held = world.train.without_users(~is_unseen_U)
+    starts = held.ratings.indptr[:-1][is_unseen_U]
+    is_fold_in_N = np.arange(held.ratings.nnz) % 2 == 0
+    is_fold_in_N[starts] = True
+    train = world.train.without_users(is_unseen_U)
+    return world._replace(train=train, validation=held.split_off(is_fold_in_N))
+
+
+WORLDS = {
+    "plain": checkerboard(),
+    "with others": with_others(checkerboard()),
+    "with unseen users": with_unseen(checkerboard()),
+}
+
+
+def outcome_of(name: str, world: str = "plain", ranks: OnRanks | None = None, **changes) -> Outcome:
+    options, running = options_of(name, **SHORT | changes), RUNNING if ranks is None else TWO
+    catalogue, parts = WORLDS[world].catalogue, WORLDS[world].parts
+    if options.name != "autorec_user":
+        users, items = parts["train"].core_shape
+        catalogue = catalogue._replace(users=users, items=items)
+    return fit_model(options, True, running, catalogue, **parts, ranks=ranks)
+
+
+def curves(outcome: Outcome, *fields: str) -> np.ndarray:
+    return np.array([[getattr(epoch, field) for field in fields] for epoch in outcome.history])
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "world", "changes"),
+    [
+        ("cdae", "plain", EARLY | ADAPTED),
+        ("cdae", "with others", FEW_ROWS),
+        ("cdae", "with unseen users", {"fitting__epochs": 2}),
+        ("vae", "plain", {"model__user_node": False, "fitting__average_last": 0.5}),
+        ("autorec_user", "with others", FEW_ROWS | {"model__hidden_dropout": 0.2}),
+    ],
+)
+def test_two_ranks_have_the_curves_and_the_model_of_one(workers, name, world, changes):
+    ranks = OnRanks(workers.launch, TWO)
+    one, two = outcome_of(name, world, **changes), outcome_of(name, world, ranks, **changes)
+    assert curves(two, "epoch", "learning_rate").tolist() == (
+        curves(one, "epoch", "learning_rate").tolist()
+    )
+    assert np.allclose(*(curves(each, "train_loss") for each in (two, one)), rtol=2e-5)
+    assert np.allclose(*(curves(each, "validation") for each in (two, one)), rtol=1e-4)
+    assert (two.best_epoch, two.chosen) == (one.best_epoch, one.chosen)
+    for state, wanted in ((each.model.state() for each in pair) for pair in pairs(two, one)):
+        for tensor in wanted:
+            assert np.allclose(state[tensor], wanted[tensor], rtol=1e-3, atol=1e-4), tensor
+    assert len(ranks.peak_gb) == 2 and min(ranks.peak_gb) > 0.01
+
+
+def pairs(two: Outcome, one: Outcome) -> Any:
+    return (two.fitted, one.fitted), (two.on_train, one.on_train)
+
+
+def test_one_of_those_fits_stops_early():
+    outcome = outcome_of("cdae", **EARLY, **ADAPTED)
+    assert outcome.best_epoch < len(outcome.history) < EARLY["fitting__epochs"]
+
+
+def test_a_fit_that_has_lost_a_rank_says_so_and_goes_on_to_the_same_bits(workers, folder):
+    ranks = OnRanks(workers.launch, TWO)
+    workers.dies_after = {0: 0, 1: 2}
+    said = r"rank 1 of 2 was lost.* have kept epoch 2 in .*fit: .*--only-missing-outputs"
+    with pytest.raises(RuntimeError, match=said):
+        outcome_of("cdae", ranks=ranks)
+    workers.close()
+    workers.dies_after = {0: 0, 1: 0}
+    assert len(list(folder.glob("*.train.rank_*_of_2.safetensors"))) == 2
+    resumed = outcome_of("cdae", ranks=ranks)
+    shutil.rmtree(folder)
+    whole = outcome_of("cdae", ranks=ranks)
+    assert model_to_bytes(resumed.fitted) == model_to_bytes(whole.fitted)
+    assert curves(resumed, "train_loss").tolist() == curves(whole, "train_loss").tolist()
+    assert "cdae: goes on after epoch 2 of 4" in workers.said
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_error_of_the_fit_is_that_of_one_process(workers):
+    ranks = OnRanks(workers.launch, TWO)
+    changes = {"fitting__learning_rate": 1e30, "fitting__optimizer": "sgd"}
+    with pytest.raises(ValueError, match="the fit has diverged"):
+        outcome_of("cdae", ranks=ranks, **changes)
+
+
+def test_without_a_folder_that_all_ranks_see_the_catalog_entry_is_named(workers):
+    with pytest.raises(ValueError, match=r"cdae: running.ranks: 2 needs .* {model}.fitted"):
+        outcome_of("cdae", ranks=OnRanks(workers.launch, TWO))
