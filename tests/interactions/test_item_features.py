@@ -57,6 +57,10 @@ def test_the_bins_of_a_number_have_about_as_many_items_each():
     assert counts.tolist() == [25] * 4
 
 
+def test_a_column_without_any_number_describes_nothing():
+    assert features_of(FILMS.assign(year=np.nan), numbers=["year"]) == ["", "", ""]
+
+
 def test_features_do_not_depend_on_the_order_of_the_rows():
     every = {"categories": ["genres"], "numbers": ["year"], "text": ["name"]}
     backwards = FILMS.iloc[::-1].reset_index(drop=True)

@@ -129,7 +129,7 @@ def of_numbers(column: pd.Series, bins: int) -> Lists:
             "instead of `new_items.features.numbers`, or correct it."
         )
     known = numbers[np.isfinite(numbers)]
-    edges = np.unique(known.quantile(np.arange(1, bins) / bins)) if len(known) else []
+    edges = np.unique(known.quantile(np.arange(1, bins) / bins).dropna())
     places = pd.Series(np.searchsorted(edges, known, side="right"), index=known.index)
     ends = known.groupby(places).agg(["min", "max"])
     names = [f"{column.name}: {low:g} to {high:g}" for low, high in ends.to_numpy()]
