@@ -12,6 +12,7 @@ from .pipelines import (
     data_engineering,
     evaluation,
     inference,
+    new_items,
     promotion,
     training,
     tuning,
@@ -42,6 +43,7 @@ def _pipelines_of(models: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
         "update": with_newer_ratings(default_models()),
         "tuning": tuning.create_pipeline(single_models()),
         "unseen_users": on_unseen_users(default_models()),
+        "new_items": on_new_items(),
     }
 
 
@@ -67,3 +69,11 @@ def on_unseen_users(models: Iterable[str]) -> Pipeline:
     return training.create_pipeline(
         names, suffix=unseen_users.SUFFIX
     ) + unseen_users.create_pipeline(names)
+
+
+def on_new_items() -> Pipeline:
+    """Return the pipeline that fits a model without some items and evaluates it on these items."""
+    facts = "data_facts"  # the items stay in the catalogue
+    fitted = training.create_pipeline([new_items.MODEL], suffix=new_items.SUFFIX)
+    same_facts = Pipeline(fitted, inputs={f"{facts}{new_items.SUFFIX}": facts})
+    return same_facts + new_items.create_pipeline()

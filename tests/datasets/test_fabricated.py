@@ -51,7 +51,7 @@ def test_catalog_tables_have_text_ids_that_meet_and_titles() -> None:
     items = FabricatedDataset(**world, table="items").load()
     assert set(ratings["item_id"]) <= set(items["item_id"])
     assert ratings["user_id"].min() == "user-00"
-    assert items.iloc[12].to_dict() == {"item_id": "film-12", "title": "Even film 12"}
+    assert items.iloc[12].tolist() == ["film-12", "Even film 12", "Even", 1972]
     assert ratings.attrs["data_set"] == "fabricated"
 
 
@@ -62,4 +62,7 @@ def test_a_table_that_does_not_exist_is_refused() -> None:
 
 def test_a_preview_shows_the_first_rows() -> None:
     preview = FabricatedDataset(users=6, items=4, seed=1, table="items").preview(nrows=2)
-    assert preview["data"] == [["film-0", "Even film 0"], ["film-1", "Odd film 1"]]
+    assert preview["data"] == [
+        ["film-0", "Even film 0", "Even", 1960],
+        ["film-1", "Odd film 1", "Odd", 1961],
+    ]

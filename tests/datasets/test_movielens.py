@@ -159,7 +159,7 @@ def test_the_archive_is_fetched_once_and_laid_down_whole(
     assert capfd.readouterr().err == "", "a progress bar where no terminal is"
     known("tiny", tiny(f"{server}/absent.zip"))
     items = dataset(tmp_path, "items").load()
-    assert items.to_numpy().tolist() == [[1, "Misérables, Les (1995)"], [2, "NA"]]
+    assert items["title"].tolist() == ["Misérables, Les (1995)", "NA"]
 
 
 @pytest.mark.parametrize(("answer", "arrives"), [("whole.zip", True), ("absent.zip", False)])
@@ -260,8 +260,8 @@ def test_half_stars_and_quoted_titles_arrive_from_each_archive_and_by_hand(
     ]
     assert ratings.attrs["checksum_is_official"] is None, "GroupLens has none of this file"
     assert dataset(tmp_path, "items", name).load().to_numpy().tolist() == [
-        [2, "Misérables, Les (1995)"],
-        [29, '"Great Performances" Cats (1998)'],
+        [2, "Misérables, Les (1995)", "Drama", 1995],
+        [29, '"Great Performances" Cats (1998)', "Musical", 1998],
     ]
     assert dataset(tmp_path, name=name).preview(nrows=1)["data"] == [[1, 2, 3.5, 1112486027]]
     assert files_below(tmp_path) == sorted(FORMS[name][1])
@@ -311,6 +311,9 @@ def test_its_titles_read_as_those_of_grouplens(from_index: Path) -> None:
     assert title[1] == "Toy Story (1995)"
     assert title[267] == "unknown"
     assert title[543] == "Misérables, Les (1995)"
+    genres = items.set_index("item_id")["genres"]
+    assert genres[1] == "Animation|Children's|Comedy"
+    assert genres[267] == "unknown"
     assert title[1412] == "Land Before Time III: The Time of the Great Giving (1995) (V)"
 
 

@@ -59,12 +59,44 @@ def test_half_stars_stay_half_and_ids_stay_whole(path: Path) -> None:
 def test_items_are_latin_1_and_a_film_may_be_called_na(path: Path) -> None:
     path.write_bytes(ITEMS)
     items = read_items(path, ITEMS_FORM)
-    assert items.to_numpy().tolist() == [[1, "Misérables, Les (1995)"], [2, "NA"]]
+    assert items[["item_id", "title"]].to_numpy().tolist() == [
+        [1, "Misérables, Les (1995)"],
+        [2, "NA"],
+    ]
+
+
+def test_items_have_genres_and_the_last_year_in_their_title(path: Path) -> None:
+    path.write_bytes(ITEMS.replace(b"2::NA::Comedy", b"2::1984 (1984) (V)::Comedy|Drama"))
+    items = read_items(path, ITEMS_FORM)
+    assert items["genres"].tolist() == ["Drama", "Comedy|Drama"]
+    assert items["year"].tolist() == [1995, 1984]
+    path.write_bytes(ITEMS.replace(b"Drama", b"(no genres listed)"))
+    items = read_items(path, ITEMS_FORM)
+    assert items["genres"].tolist() == ["", "Comedy"]
+    assert items["year"].fillna(0).tolist() == [1995, 0], "NA has none"
+
+
+@pytest.mark.parametrize(
+    ("flags", "genres"),
+    [
+        (("|||0|0|1|1", "|||1|0|0|0"), ["Drama|War", "unknown"]),
+        (("", ""), None),  # as files were that came from the package index before
+    ],
+)
+def test_a_column_of_a_genre_has_a_one_for_its_items(flags, genres, path: Path) -> None:
+    form = ItemsFile(
+        name="u.item", separator="|", rows=2, genre_flags=("unknown", "Action", "Drama", "War")
+    )
+    path.write_text("".join(f"{n}|Heat{'|' * bool(end)}{end}\n" for n, end in enumerate(flags, 1)))
+    items = read_items(path, form)
+    assert (items["genres"].tolist() if "genres" in items else None) == genres
 
 
 def test_first_rows_of_a_csv_file_are_those_below_its_header(path: Path) -> None:
     path.write_bytes(CSV_ITEMS.encode())
-    assert first_rows(path, CSV_FORM, 1).to_numpy().tolist() == [[1, "Misérables, Les (1995)"]]
+    assert first_rows(path, CSV_FORM, 1).to_numpy().tolist() == [
+        [1, "Misérables, Les (1995)", "Drama", 1995]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from kedro.pipeline.node import Node
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.pipeline_registry import register_pipelines
-from collaborative_autoencoders.pipelines.unseen_users import SUFFIX
+from collaborative_autoencoders.pipelines import new_items, unseen_users
 
 MOST_INPUTS = 7
+SUFFIXES = (new_items.SUFFIX, unseen_users.SUFFIX)
 NODES = {node.name: node for pipeline in register_pipelines().values() for node in pipeline.nodes}
 
 
@@ -28,7 +29,8 @@ def parts_under_other_names(node: Node) -> Iterator[str]:
     for parameter, dataset in zip(
         inspect.signature(node.func).parameters, node.inputs, strict=False
     ):
-        if hints.get(parameter) is Interactions and dataset.removesuffix(SUFFIX) != parameter:
+        names = {parameter, *(f"{parameter}{suffix}" for suffix in SUFFIXES)}
+        if hints.get(parameter) is Interactions and dataset not in names:
             yield f"{parameter} is {dataset}"
 
 

@@ -27,6 +27,7 @@ def test_the_registered_pipelines_have_these_names():
         "promotion",
         "tuning",
         "unseen_users",
+        "new_items",
         "update",
     }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.columns import GENRES, ITEM, RATING, TIMESTAMP, TITLE, USER, YEAR
 from collaborative_autoencoders.datasets.file_dataset import refuse_arguments
 from collaborative_autoencoders.datasets.previews import TablePreview
 
@@ -153,8 +153,10 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
         return ratings
 
     def _titles(self) -> pd.DataFrame:
-        titles = [f"{('Even', 'Odd')[item % 2]} film {item}" for item in range(self._items)]
-        return pd.DataFrame({ITEM: _names("film", self._items), TITLE: titles})
+        names, item_I = _names("film", self._items), np.arange(self._items)
+        kinds = [("Even", "Odd")[item % 2] for item in item_I]
+        titles = [f"{kind} film {item}" for item, kind in enumerate(kinds)]
+        return pd.DataFrame({ITEM: names, TITLE: titles, GENRES: kinds, YEAR: 1960 + item_I})
 
     def _exists(self) -> bool:
         return True

@@ -86,8 +86,8 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         """Return the table; `attrs["data_set"]` is the name of the data set.
 
         Ratings: user_id, item_id, rating, timestamp (Unix seconds), and the file's checksum in
-        `attrs`. Items: item_id, title. Raises DatasetError if the file is not valid, or if it is
-        missing and cannot be downloaded.
+        `attrs`. Items: item_id, title, genres, year. Raises DatasetError if the file is not valid,
+        or if it is missing and cannot be downloaded.
         """
         if not self._exists():
             _fetch(self._name, self._set, self._folder)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from collaborative_autoencoders.datasets.raw_forms import ItemsFile, RatingsFile
+from collaborative_autoencoders.datasets.raw_forms import GENRES_OF_100K, ItemsFile, RatingsFile
 from collaborative_autoencoders.datasets.recbole_copy import REQUIREMENT, ml_100k_of_wheel
 
 _GROUPLENS = "https://files.grouplens.org/datasets/movielens"
@@ -68,7 +68,7 @@ MOVIELENS = {
             size=1_979_173,
             sha256="06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
         ),
-        items=ItemsFile(name="u.item", separator="|", rows=1_682),
+        items=ItemsFile(name="u.item", separator="|", rows=1_682, genre_flags=GENRES_OF_100K),
         other_ways=((f"{REQUIREMENT} of the package index", ml_100k_of_wheel),),
     ),
     "ml-1m": MovieLensSet(

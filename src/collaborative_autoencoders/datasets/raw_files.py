@@ -2,15 +2,20 @@
 
 import csv
 import io
-from itertools import islice
+from itertools import compress, islice
 
 import pandas as pd
 from kedro.io import DatasetError
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.columns import GENRES, ITEM, RATING, TIMESTAMP, TITLE, USER, YEAR
 from collaborative_autoencoders.datasets.own_csv import TEXT
 from collaborative_autoencoders.datasets.places import FileIn
-from collaborative_autoencoders.datasets.raw_forms import ItemsFile, RatingsFile, checksum
+from collaborative_autoencoders.datasets.raw_forms import (
+    NO_GENRES,
+    ItemsFile,
+    RatingsFile,
+    checksum,
+)
 from collaborative_autoencoders.interactions.text_ids import integers_of
 
 _LARGEST = 2**53  # of ids and seconds: larger integers are not exact as floats
@@ -39,16 +44,30 @@ def read_ratings(path: FileIn, form: RatingsFile) -> pd.DataFrame:
 
 
 def read_items(path: FileIn, form: ItemsFile) -> pd.DataFrame:
-    """Return item_id (integer) and title, one row per item.
+    """Return item_id (integer), title, genres and year, one row per item.
 
-    Raises DatasetError as `read_ratings` does, and if an item is a duplicate or has no title.
+    Genres are separated by `|`; a file without them gives no such column. The year is the one in
+    parentheses in the title, and NaN without one. Raises DatasetError as `read_ratings` does, and
+    if an item is a duplicate or has no title.
     """
     items = _parse(path.read_bytes(), path, form)
     items[ITEM] = _ids(items[ITEM], path)
     _refuse(items[ITEM], items[ITEM].duplicated(), path, "is a duplicate")
     _refuse(items[TITLE], items[TITLE].fillna("") == "", path, "is missing")
     _refuse_other_length(items, path, form.rows)
-    return items
+    return _with_genres_and_year(items, form)
+
+
+def _with_genres_and_year(items: pd.DataFrame, form: ItemsFile) -> pd.DataFrame:
+    """Return the columns that the project reads: Toy Story (1995), Animation|Comedy, 1995."""
+    if form.genre_flags and form.genre_flags[-1] in items:
+        flags_IG = items[[*form.genre_flags]].to_numpy() == 1
+        items[GENRES] = ["|".join(compress(form.genre_flags, flags_G)) for flags_G in flags_IG]
+    if GENRES in items:
+        items[GENRES] = items[GENRES].replace(NO_GENRES, "")
+    # the last one: Land Before Time III: The Time of the Great Giving (1995) (V)
+    items[YEAR] = items[TITLE].str.extract(r".*\((\d{4})\)", expand=False).astype("float64")
+    return items[[name for name in (ITEM, TITLE, GENRES, YEAR) if name in items]]
 
 
 def first_rows(path: FileIn, form: RatingsFile | ItemsFile, nrows: int) -> pd.DataFrame:
@@ -58,11 +77,11 @@ def first_rows(path: FileIn, form: RatingsFile | ItemsFile, nrows: int) -> pd.Da
     for name in {USER, ITEM} & set(rows):
         numbers = integers_of(rows[name])
         rows[name] = rows[name].astype("str") if numbers is None else numbers
-    return rows
+    return _with_genres_and_year(rows, form) if isinstance(form, ItemsFile) else rows
 
 
 def _parse(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> pd.DataFrame:
-    _refuse_other_columns(data, path, form)
+    names = _names_of_columns(data, path, form)
     # With a one-byte separator pandas uses its fast parser, which saves 1 s per million rows.
     is_one_byte = len(form.separator) == 1
     content = data if is_one_byte else data.replace(form.separator.encode(), b"\t")
@@ -70,8 +89,8 @@ def _parse(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> pd.DataF
         return pd.read_csv(
             io.BytesIO(content),
             sep=form.separator if is_one_byte else "\t",
-            names=list(form.columns),
-            usecols=range(len(form.columns)) if form.more_columns else None,
+            names=names,
+            usecols=range(len(names)) if form.more else None,
             dtype=dict.fromkeys({USER, ITEM} & set(form.columns), TEXT),
             encoding=form.encoding,
             skiprows=_lines_of_header(form),
@@ -88,7 +107,8 @@ def _lines_of_header(form: RatingsFile | ItemsFile) -> int:
     return 0 if form.header is None else 1
 
 
-def _refuse_other_columns(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> None:
+def _names_of_columns(data: bytes, path: FileIn, form: RatingsFile | ItemsFile) -> list[str]:
+    """Return the names of the columns that the file has and the form names."""
     if not data or data.isspace():
         raise DatasetError(f"{path} is empty. {_fix(path)}")
     first_line = io.BytesIO(data).readline().decode("latin-1").rstrip("\r\n")
@@ -97,11 +117,12 @@ def _refuse_other_columns(data: bytes, path: FileIn, form: RatingsFile | ItemsFi
             f"{path}, line 1: {first_line[:80]!r} is not the header {form.header}. {_fix(path)}"
         )
     n_fields, n_columns = len(first_line.split(form.separator)), len(form.columns)
-    if n_fields < n_columns or (n_fields > n_columns and not form.more_columns):
+    if n_fields < n_columns or (n_fields > n_columns and not form.more):
         raise DatasetError(
             f"{path}, row 1: {first_line[:80]!r} has {n_fields} columns separated by "
             f"{form.separator!r}; expected {', '.join(form.columns)}. {_fix(path)}"
         )
+    return [*form.columns, *form.more][:n_fields]
 
 
 def _ids(text: pd.Series, path: FileIn) -> pd.Series:

@@ -4,7 +4,17 @@ import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
-from collaborative_autoencoders.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from collaborative_autoencoders.columns import GENRES, ITEM, RATING, TIMESTAMP, TITLE, USER
+
+NO_GENRES = "(no genres listed)"
+"""What GroupLens writes for an item without genres."""
+
+GENRES_OF_100K = (
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
+    *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"),
+    *("Romance", "Sci-Fi", "Thriller", "War", "Western"),
+)
+"""The last columns of `u.item`, in this order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,7 +22,7 @@ class RatingsFile:
     """The format of a file of ratings, and facts about the official file."""
 
     columns: ClassVar = (USER, ITEM, RATING, TIMESTAMP)
-    more_columns: ClassVar = False
+    more: ClassVar[tuple[str, ...]] = ()
 
     name: str
     separator: str
@@ -37,10 +47,9 @@ class RatingsFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemsFile:
-    """The format of a file of items. Columns after the title, such as genres, are not read."""
+    """The format of a file of items: id, title and, after them, genres."""
 
     columns: ClassVar = (ITEM, TITLE)
-    more_columns: ClassVar = True
 
     name: str
     separator: str
@@ -50,6 +59,15 @@ class ItemsFile:
     """The first line; None if there is no header. A file with a header is CSV: a title with a
     separator or with quotes is quoted."""
     encoding: str = "latin-1"
+    genre_flags: tuple[str, ...] = ()
+    """Genres that have a column of 0 and 1 each, the last columns of the file. Without them, the
+    third column has the genres of an item, separated by `|`."""
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """Names of the columns after the title. A file may lack them."""
+        before_flags = ("release_date", "video_release_date", "imdb_url")
+        return (*before_flags, *self.genre_flags) if self.genre_flags else (GENRES,)
 
 
 def checksum(data: bytes) -> str:

@@ -1,16 +1,17 @@
 """MovieLens 100K from the copy in RecBole's wheel."""
 
 from collaborative_autoencoders.datasets.fetching import files_of_wheel
+from collaborative_autoencoders.datasets.raw_forms import GENRES_OF_100K
 
 REQUIREMENT = "recbole==1.2.1"
 """The wheel with the copy; other versions may not have it."""
 
 
 def ml_100k_of_wheel() -> dict[str, bytes]:
-    """Return `u.data`, with the bytes of GroupLens's file, and the first two columns of `u.item`.
+    """Return `u.data`, with the bytes of GroupLens's file, and `u.item` with titles and genres.
 
-    The other columns of `u.item` (dates, links, genres) are left out, as this project does not read
-    them. Raises FetchError as `files_of_wheel` does.
+    Its dates and links are empty, as the copy has none of them. Raises FetchError as
+    `files_of_wheel` does.
     """
     files = files_of_wheel(REQUIREMENT, ("ml-100k.inter", "ml-100k.item"))
     _, ratings = files["ml-100k.inter"].split(b"\n", 1)
@@ -22,10 +23,12 @@ def ml_100k_of_wheel() -> dict[str, bytes]:
 def _as_grouplens_writes(item: str) -> str:
     """Return the line of GroupLens's file for a line of RecBole's.
 
-        1 <tab> Toy Story <tab> 1995 <tab> Animation Children's Comedy  →  1|Toy Story (1995)
+        1 <tab> Toy Story <tab> 1995 <tab> Animation Comedy  →  1|Toy Story (1995)||||0|0|0|1|0|1|0…
 
     GroupLens writes `unknown`, without a year, for the one item without a name. RecBole misspells
     it.
     """
-    item_id, title, year, _ = item.split("\t")
-    return f"{item_id}|unknown\n" if title == year else f"{item_id}|{title} ({year})\n"
+    item_id, title, year, genres = item.split("\t")
+    name = "unknown" if title == year else f"{title} ({year})"
+    flags = (str(int(genre in genres.split(" "))) for genre in GENRES_OF_100K)
+    return "|".join([item_id, name, "", "", "", *flags]) + "\n"

@@ -1,0 +1,170 @@
+"""Features of items, from columns of the table of items.
+
+    genres      year  title                 features
+    Drama|War   1998  Thin Red Line, The    genres: Drama, genres: War, year: 1997 to 1998,
+                                            title: 97, title: 440, title: 53, title: 812
+
+An item has a feature or does not have it. Dimension key: I items, F features, N pairs of both.
+"""
+
+import re
+from collections.abc import Iterable
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy.sparse import csr_array
+
+from collaborative_autoencoders.columns import FEATURES, ITEM, ITEM_INDEX, TITLE
+from collaborative_autoencoders.options import Count, Options
+
+from .column_names import Name, missing_column, with_named_index
+from .column_types import checked_ids
+from .ids import encode
+from .row_hash import digests_of, hash_ids
+from .titles import TitleOptions, titles_by_id
+
+BETWEEN = "\t"
+"""Stands between the features of an item. White space within a feature is one space."""
+
+NO_INDEX = -1
+"""Index of an item that no rating of the data names."""
+
+WORD = re.compile(r"[^\W\d_]+")
+"""A word of a text: letters only."""
+
+Lists = Iterable[list[str]]
+"""The features of each item."""
+
+
+class ItemFeatureOptions(Options):
+    """Which columns of the table of items describe an item, by their names in the table."""
+
+    categories: list[Name]
+    """Columns with categories, such as genres or tags. Each category is a feature."""
+
+    separator: str = Field(min_length=1)
+    """Stands between the categories of an item."""
+
+    numbers: list[Name]
+    """Columns with numbers, such as a year, cut into bins of about as many items. Each bin is a
+    feature."""
+
+    bins: Count
+    """Number of bins of a column of numbers."""
+
+    text: list[Name]
+    """Columns with text, whose words are hashed."""
+
+    text_size: Count
+    """Number of features of a column of text. Words with the same hash are the same feature."""
+
+
+def describe_items(
+    items: pd.DataFrame, item_ids: pd.DataFrame, titles: TitleOptions, options: ItemFeatureOptions
+) -> pd.DataFrame:
+    """Return one row per item of the table `items`, sorted by id, with its features.
+
+    Columns: item_index (−1 for an item without ratings), item_id, title, features. Ids are
+    compared with `item_ids` as text; the last row of an item counts. Raises ValueError if there is
+    no table, if a column is missing, or if a column of numbers holds something else.
+    """
+    if items.empty:
+        raise ValueError(
+            "There is no table `items`, so nothing describes an item: add a catalog entry `items` "
+            "with the columns that `new_items.features` names (docs/data.md)."
+        )
+    title_of = titles_by_id(items, titles)
+    columns = [*options.categories, *options.numbers, *options.text]
+    table = with_named_index(items, [titles.item_id, *columns], "items")
+    ids = checked_ids(table[[titles.item_id]].set_axis([ITEM], axis=1), ITEM)
+    last = ~ids.astype("str").duplicated(keep="last")
+    ids, table = ids[last], table[last]
+    as_text = ids.astype("str")
+    index_of = pd.Series(item_ids[ITEM_INDEX].to_numpy(), index=item_ids[ITEM].astype("str"))
+    described = pd.DataFrame(
+        {
+            ITEM_INDEX: as_text.map(index_of).fillna(NO_INDEX).astype("int64"),
+            ITEM: ids,
+            TITLE: as_text.map(title_of).astype(object).fillna(as_text).astype("str"),
+            FEATURES: features_of(table, options),
+        }
+    )
+    return described.iloc[np.argsort(encode(ids).codes)].reset_index(drop=True)
+
+
+def features_of(table: pd.DataFrame, options: ItemFeatureOptions) -> pd.Series:
+    """Return the features of each row as one text."""
+    lists = [
+        *(
+            of_categories(_column(table, name, "categories"), options.separator)
+            for name in options.categories
+        ),
+        *(of_numbers(_column(table, name, "numbers"), options.bins) for name in options.numbers),
+        *(of_words(_column(table, name, "text"), options.text_size) for name in options.text),
+    ]
+    joined = [BETWEEN.join(chain(*each)) for each in zip(*lists, strict=True)]
+    return pd.Series(joined or "", index=table.index, dtype="str")
+
+
+def of_categories(column: pd.Series, separator: str) -> Lists:
+    """Return a feature per category of each cell: `genres: Drama`, `genres: War`."""
+    for cell in column.astype(object):
+        values = [] if pd.isna(cell) else [" ".join(v.split()) for v in str(cell).split(separator)]
+        yield [f"{column.name}: {value}" for value in dict.fromkeys(values) if value]
+
+
+def of_numbers(column: pd.Series, bins: int) -> Lists:
+    """Return the bin of each number: `year: 1997 to 1998`; none for a cell without a number.
+
+    The ends of bins are quantiles. Raises ValueError if a value is not a number.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    wrong = column.notna() & (column.astype("str").str.strip() != "") & numbers.isna()
+    if wrong.any():
+        raise ValueError(
+            f"items: {column.name} {column[wrong].iloc[0]!r} is not a number "
+            f"({wrong.sum():,} such rows). Name the column in `new_items.features.categories` "
+            "instead of `new_items.features.numbers`, or correct it."
+        )
+    known = numbers[np.isfinite(numbers)]
+    edges = np.unique(known.quantile(np.arange(1, bins) / bins).dropna())
+    places = pd.Series(np.searchsorted(edges, known, side="right"), index=known.index)
+    ends = known.groupby(places).agg(["min", "max"])
+    names = [f"{column.name}: {low:g} to {high:g}" for low, high in ends.to_numpy()]
+    name_of = places.map(dict(zip(ends.index, names, strict=True)))
+    for row in column.index:
+        yield [name_of[row]] if row in name_of.index else []
+
+
+def of_words(column: pd.Series, size: int) -> Lists:
+    """Return the hashes of the words of each cell: `title: 812`; case is ignored."""
+    words = [WORD.findall(str(cell).lower()) for cell in column.astype(object).fillna("")]
+    known = sorted({*chain(*words)})
+    number_of = dict(zip(known, (hash_ids(digests_of(known), 0) % size).tolist(), strict=True))
+    for each in words:
+        yield [f"{column.name}: {n}" for n in dict.fromkeys(number_of[word] for word in each)]
+
+
+def feature_matrix(features: pd.Series) -> tuple[csr_array, list[str]]:
+    """Return a one for each feature of each item, shape (I, F), and the features, sorted."""
+    each = features.str.split(BETWEEN).reset_index(drop=True).explode()
+    codes = encode(each[each != ""])
+    cells = (codes.codes.astype("int64"), each.index[each != ""].to_numpy())
+    matrix_IF = csr_array(
+        (np.ones(len(cells[0])), (cells[1], cells[0])), shape=(len(features), len(codes.ids))
+    )
+    return matrix_IF, codes.ids.tolist()
+
+
+def is_category(feature: str, options: ItemFeatureOptions) -> bool:
+    """Return whether a feature is of a column of categories."""
+    return feature.startswith(tuple(f"{name}: " for name in options.categories))
+
+
+def _column(table: pd.DataFrame, name: Name, key: str) -> pd.Series:
+    if name not in table:
+        problem = missing_column(f"new_items.features.{key}", name, table.columns.tolist(), "items")
+        raise ValueError(f"{problem.rstrip('.')}, or take it off the list.")
+    return table[name]
