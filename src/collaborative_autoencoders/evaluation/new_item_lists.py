@@ -81,7 +81,8 @@ def _lines(
     lines = new[[ITEM, TITLE]].iloc[item_BL[cells]].reset_index(drop=True)
     lines.insert(0, USER, users.iloc[row_N].to_numpy())
     lines.insert(1, RANK, rank_N + 1)
-    return lines.assign(**{SCORE: score_BL[cells], PLACE: place_BL[cells]})
+    lines[SCORE], lines[PLACE] = score_BL[cells], place_BL[cells]
+    return lines
 
 
 def places(
