@@ -105,7 +105,7 @@ def test_movielens_is_read_from_a_bucket(bucket: Bucket) -> None:
     assert dataset.exists()
     with pytest.raises(DatasetError, match=r"raw/ml-100k/u\.item has 1 rows, expected 1,682"):
         dataset.load()
-    assert dataset.preview()["data"] == [[2, "Heat (1995)"]]
+    assert dataset.preview()["data"] == [[2, "Heat (1995)", 1995.0]]
 
 
 def test_load_args_and_save_args_go_to_the_functions_of_the_format(tmp_path: Path) -> None:
