@@ -72,6 +72,23 @@ def test_a_person_picks_titles_by_keyboard_and_reads_what_each_champion_recommen
     expect(lists.locator("article").nth(1)).to_contain_text("The most popular titles")
 
 
+def test_similar_titles_are_shown_beside_each_other_and_can_be_picked(tab):
+    search = tab.get_by_role("combobox", name="What do you like?")
+    search.press_sequentially("the matrix")
+    expect(found(tab)).to_have_count(2)
+    title = found(tab).first.inner_text()
+    search.press("Enter")
+    picks = tab.get_by_role("list", name="What you like")
+    picks.get_by_role("button", name=f"Similar to {title}").press("Enter")
+
+    similar = tab.get_by_role("region", name=f"Similar to {title}")
+    expect(similar.get_by_role("listitem")).to_have_count(10)
+    similar.get_by_role("button", name="Pick ").first.click()
+    expect(picks.get_by_role("listitem")).to_have_count(2)
+    similar.get_by_role("button", name="Close").press("Enter")
+    expect(similar).to_be_hidden()
+
+
 def test_a_title_that_is_markup_is_read_as_it_is_written(tab):
     search = tab.get_by_role("combobox", name="What do you like?")
     search.press_sequentially("<script>")

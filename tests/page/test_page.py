@@ -18,7 +18,7 @@ from tried import BIG, EVIL, Page
 
 from collaborative_autoencoders.cli import cli
 from collaborative_autoencoders.page.app import STATIC, make_app
-from collaborative_autoencoders.page.champions import Champions
+from collaborative_autoencoders.page.champions import Champions, NotThere
 from collaborative_autoencoders.serving.requests import Wanted
 
 EVEN = [BIG + item for item in (4, 6, 8)]
@@ -69,6 +69,36 @@ def test_a_known_user_has_ratings_and_the_same_list_as_on_a_server(page):
     answer = [int(line["item_id"]) for line in page.list(user="3")]
     assert answer == predicted({"user_id": 3}, n=5)["item_id"].tolist()
     assert not {*answer} & {int(each["item_id"]) for each in found["ratings"]}
+
+
+def test_similar_titles_are_those_of_the_pyfunc(page):
+    answer = page.json(f"/similar?model=ease&item={PICKS[0]}&n=3")
+    expected = predicted({"item_id": EVEN[0]}, task="similar_items", n=3)
+    assert [int(line["item_id"]) for line in answer] == expected["similar_item_id"].tolist()
+    assert [line["title"] for line in answer] == expected["similar_title"].tolist()
+    assert [line["score"] for line in answer] == expected["similarity"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "message"),
+    [
+        ("model=ease&item=12345&n=3", 400, "row 0: item_id"),
+        ("model=cdae&item=1&n=3", 404, "cdae has no champion in the registry"),
+        (f"model=ease&item={BIG}&n=0", 400, "n: Input should be greater than or equal to 1"),
+        ("model=ease&n=3", 400, "item: "),
+    ],
+)
+def test_similar_titles_that_cannot_be_are_refused_with_the_reason(page, query, status, message):
+    answer = page.get(f"/similar?{query}")
+    assert answer.status == status
+    assert answer.message.startswith(message)
+
+
+def test_a_version_without_similar_items_says_how_to_register_it(tracking, loaded):
+    ease = loaded.named("ease")
+    older = replace(ease, params=ease.params - {"task"})
+    with pytest.raises(NotThere, match="does not offer similar items: .*registration.models=ease"):
+        loaded.similar(older, PICKS[0], 3)
 
 
 def test_a_user_that_nobody_knows_is_said_to_be_unknown(page):

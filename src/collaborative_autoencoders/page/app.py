@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Le, MaxLen
 from mlflow.exceptions import MlflowException
+from pydantic import Strict
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -54,6 +55,15 @@ class Asked(Options):
     diversify: Annotated[float, Ge(0), Le(1)]
 
 
+class AskedSimilar(Options):
+    """An item whose similar items the page asks for."""
+
+    model: str
+    item: Annotated[str, MaxLen(500)]
+    """The id of the item, as a text."""
+    n: Annotated[int, Strict(False), Ge(1), Le(100)]
+
+
 def make_app(champions: Champions) -> Starlette:
     """Return the app. A request for another host than the loopback address gets status 400.
 
@@ -75,6 +85,13 @@ def make_app(champions: Champions) -> Starlette:
 
     def catalogue() -> Catalogue:
         return champions.catalogue(champions.shown_first())
+
+    def similar(request: Request) -> Response:
+        try:
+            asked = read_options(AskedSimilar, dict(request.query_params))
+        except ValueError as error:
+            return refusal(HTTPStatus.BAD_REQUEST, str(error))
+        return JSONResponse(champions.similar(champions.named(asked.model), asked.item, asked.n))
 
     def leaderboard(request: Request) -> Response:
         return JSONResponse(leaderboard_of(each for each in champions.all() if not each.problem))
@@ -98,6 +115,7 @@ def make_app(champions: Champions) -> Starlette:
             Route("/champions", listed),
             Route("/titles", titles),
             Route("/ratings", ratings),
+            Route("/similar", similar),
             Route("/leaderboard", leaderboard),
             Route("/recommend", recommend, methods=["POST"]),
             Mount("/", StaticFiles(directory=STATIC, html=True)),

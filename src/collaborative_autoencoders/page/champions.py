@@ -14,6 +14,9 @@ from collaborative_autoencoders.columns import (
     RANK,
     REASONS,
     SCORE,
+    SIMILAR_ITEM,
+    SIMILAR_TITLE,
+    SIMILARITY,
     SOURCE,
     TITLE,
     UNKNOWN_ITEMS,
@@ -27,9 +30,11 @@ from collaborative_autoencoders.serving.description import figure_rows
 from collaborative_autoencoders.serving.model_versions import (
     cannot_load,
     client,
+    how_to_register,
     load_pyfunc,
     with_champion,
 )
+from collaborative_autoencoders.serving.requests import SIMILAR_ITEMS
 
 from .catalogue import Catalogue, id_of
 
@@ -40,6 +45,10 @@ NO_CHAMPION = (
     "No model has a champion yet: run `kedro run`, which fits the models and registers the best."
 )
 ON_THE_PAGE = (RANK, ITEM, TITLE, SCORE, SOURCE, UNKNOWN_ITEMS)
+
+
+TASK = "task"
+"""The param of a request that says what is asked."""
 
 
 class NotThere(LookupError):
@@ -135,6 +144,25 @@ class Champions:
         asked = pd.DataFrame([row], dtype=object)
         table = cast(pd.DataFrame, model.predict(asked, params=offered))
         lines = table[[*ON_THE_PAGE, *table.columns.intersection([REASONS])]].to_dict("records")
+        return [_as_json(line) for line in lines]
+
+    def similar(self, champion: Champion, item: str, n: int) -> list[dict[str, Any]]:
+        """Return the items that a champion finds most similar, as lines of a list.
+
+        Raises NotThere if the version does not offer them, and MlflowException if the model has
+        none or does not know the item.
+        """
+        if TASK not in champion.params:
+            raise NotThere(
+                f"Version {champion.version} of {champion.name} does not offer similar items: "
+                f"register it again. {how_to_register(champion.name)}"
+            )
+        model, catalogue = self._load(champion)
+        asked = [{ITEM: id_of(item, catalogue.recommender.item_ids.kind)}]
+        params = {TASK: SIMILAR_ITEMS, "n": n}
+        found = cast(pd.DataFrame, model.predict(pd.DataFrame(asked, dtype=object), params=params))
+        names = {SIMILAR_ITEM: ITEM, SIMILAR_TITLE: TITLE, SIMILARITY: SCORE}
+        lines = found[[RANK, *names]].rename(columns=names).to_dict("records")
         return [_as_json(line) for line in lines]
 
     def _place(self, champion: Champion) -> tuple[bool, float, int]:

@@ -3,7 +3,7 @@
 const REASONS = 2;
 const WAIT_MS = 150;
 const at = (id) => document.getElementById(id);
-const state = { champions: [], shown: new Set(), picks: [], user: null, titles: [], active: -1, asked: 0 };
+const state = { champions: [], shown: new Set(), picks: [], user: null, titles: [], active: -1, asked: 0, askedSimilar: 0 };
 
 function el(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -116,15 +116,15 @@ function pick(item) {
 function unpick(place) {
   state.picks.splice(place, 1);
   showPicks();
-  (at("picks").querySelectorAll("button")[place] ?? search).focus();
+  (at("picks").querySelectorAll(".remove")[place] ?? search).focus();
   recommend();
 }
 
 function showPicks() {
   at("picks").replaceChildren(
-    ...state.picks.map(({ title }, place) =>
-      el("li", { class: "chip" }, title,
-        el("button", { type: "button", "aria-label": `Remove ${title}`, onclick: () => unpick(place) }, "×"))));
+    ...state.picks.map((item, place) =>
+      el("li", { class: "chip" }, item.title, alike(item),
+        el("button", { type: "button", class: "remove", "aria-label": `Remove ${item.title}`, onclick: () => unpick(place) }, "×"))));
 }
 
 at("asking-user").addEventListener("submit", async (event) => {
@@ -234,6 +234,7 @@ function list(lines, heading = null, places = null) {
         line.reasons.length
           ? el("span", { class: "why" }, "because of ", ...line.reasons.flatMap(({ title }, n) => [n ? " · " : "", el("b", {}, title)]))
           : null),
+      alike(line),
       el("button", { type: "button", class: "add", "aria-label": `Pick ${line.title}`, title: "I like this", onclick: () => pick(line) }, "+")))));
 }
 
@@ -243,6 +244,36 @@ function moved({ item_id, rank }, places) {
   if (before === rank) return null;
   return el("span", { class: "moved" }, before > rank ? `↑ ${before - rank}` : `↓ ${rank - before}`);
 }
+
+// Similar titles.
+
+const alike = (item) =>
+  el("button", { type: "button", class: "add", "aria-label": `Similar to ${item.title}`, title: "Similar titles", onclick: () => showSimilar(item) }, "≈");
+
+async function showSimilar({ item_id, title }) {
+  const asked = ++state.askedSimilar;
+  const query = `item=${encodeURIComponent(item_id)}&n=${at("n").value}`;
+  const shown = state.champions.filter(({ name }) => state.shown.has(name));
+  const lists = await Promise.all(shown.map(async ({ name }) => {
+    try {
+      const lines = await ask(`similar?model=${encodeURIComponent(name)}&${query}`);
+      return lines.length ? list(lines, name) : said(name, el("p", {}, "No title is similar."));
+    } catch (error) {
+      return said(name, el("p", { class: "problem" }, error.message));
+    }
+  }));
+  if (asked !== state.askedSimilar) return;
+  const close = () => (at("similar").hidden = true);
+  at("similar").replaceChildren(
+    el("header", { class: "row" }, el("h2", { id: "similar-title", tabindex: "-1" }, `Similar to ${title}`),
+      el("button", { type: "button", class: "add", "aria-label": "Close", onclick: close }, "×")),
+    el("div", { class: "pair" }, ...lists));
+  at("similar").hidden = false;
+  at("similar-title").focus();
+  say(`Titles similar to ${title}: ${shown.map(({ name }) => name).join(", ")}`);
+}
+
+const said = (name, content) => el("section", { class: "list" }, el("h3", {}, name), content);
 
 // What to show.
 
