@@ -12,6 +12,7 @@ from model_options import RUNNING
 
 from collaborative_autoencoders import cluster
 from collaborative_autoencoders.evaluation import tallies
+from collaborative_autoencoders.evaluation.beyond_accuracy import Histories
 from collaborative_autoencoders.evaluation.evaluate import count_owners, nothing_evaluated
 from collaborative_autoencoders.evaluation.known import known_of
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
@@ -19,6 +20,7 @@ from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.tallies import ListTally, PredictionTally
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.sparse import take_cells, user_of_cells
+from collaborative_autoencoders.metrics.groups import POPULARITY_GROUPS, third_of_items
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.registry import model_class
 from collaborative_autoencoders.pipelines.evaluation import nodes
@@ -101,9 +103,15 @@ def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark):
 def test_sums_of_pieces_and_what_they_refuse_are_those_of_one_machine(spark):
     fitted = fitted_to_world("bias")
     made = nodes.evaluate_model(fitted, *WORLD[:3], HERE, RUNNING)
-    about = WORLD.test, made["user_scores"], count_owners(WORLD.train), HERE
-    for name, kind in (("ranked_items", ListTally), ("predicted_ratings", PredictionTally)):
-        tally = kind(*about, size=14)
+    owners_I = count_owners(WORLD.train)
+    about = WORLD.test, made["user_scores"], owners_I, HERE, 14
+    known = WORLD.train, WORLD.validation
+    histories = Histories.of(WORLD.train, known, third_of_items(owners_I), len(POPULARITY_GROUPS))
+    tallied = {
+        "ranked_items": ListTally(*about, histories=histories),
+        "predicted_ratings": PredictionTally(*about),
+    }
+    for name, tally in tallied.items():
         shuffled = made[name].sample(frac=1, random_state=0)
         table = spark.createDataFrame(pa.Table.from_pandas(shuffled, preserve_index=False))
         one, other = tallies.sum_over(made[name], tally), cluster.sum_over(table, tally)
