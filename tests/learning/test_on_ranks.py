@@ -18,6 +18,7 @@ from model_options import RUNNING, options_of
 from collaborative_autoencoders.learning.checkpoints import FOLDER
 from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
 from collaborative_autoencoders.learning.on_ranks import OnRanks
+from collaborative_autoencoders.learning.shares import give, take
 from collaborative_autoencoders.models.bytes import model_to_bytes
 
 WORKER = """
@@ -33,10 +34,10 @@ def keep_and_die(phase, state, is_over):
 
 group.SharedPhase.keep = keep_and_die
 for line in sys.stdin:
-    folder, os.environ["MASTER_PORT"], last = line.split()
+    os.environ["MASTER_PORT"], last, told = line.split(maxsplit=2)
     last = int(last)
     try:
-        shares.fit_share(folder)
+        shares.fit_share(told)
     except Exception:
         print("failed", flush=True)
     else:
@@ -58,14 +59,14 @@ class Workers:
         self.dies_after = {0: 0, 1: 0}
         self.said: list[str] = []
 
-    def launch(self, function: Any, folder: str) -> None:
+    def launch(self, function: Any, told: str) -> None:
         if not self.processes:
             self.processes = [self._begin(rank) for rank in range(2)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         for rank, process in enumerate(self.processes):
-            process.stdin.write(f"{folder} {port} {self.dies_after[rank]}\n")
+            process.stdin.write(f"{port} {self.dies_after[rank]} {told}\n")
             process.stdin.flush()
         ends = [self._end(process) for process in self.processes]
         if ends != ["done", "done"]:
@@ -199,3 +200,13 @@ def test_an_error_of_the_fit_is_that_of_one_process(workers):
 def test_without_a_folder_that_all_ranks_see_the_catalog_entry_is_named(workers):
     with pytest.raises(ValueError, match=r"cdae: running.ranks: 2 needs .* {model}.fitted"):
         outcome_of("cdae", ranks=OnRanks(workers.launch, TWO))
+
+
+def test_a_share_that_somebody_has_changed_is_not_unpickled(tmp_path):
+    path = tmp_path / "rank_0.given"
+    digest = give("what the driver wrote", path)
+    assert take(path, digest) == "what the driver wrote"
+
+    give("what somebody else wrote", path)
+    with pytest.raises(ValueError, match="was changed since the driver wrote it"):
+        take(path, digest)

@@ -25,8 +25,8 @@ def launch_on(ranks: int, device: str) -> Callable[[Callable[[str], None], str],
         )
     has_cards = float(session.conf.get(CARDS, "0") or 0) >= 1
 
-    def launch(function: Callable[[str], None], folder: str) -> None:
+    def launch(function: Callable[[str], None], told: str) -> None:
         workers = TorchDistributor(ranks, local_mode=False, use_gpu=has_cards and device != "cpu")
-        workers.run(function, folder)
+        workers.run(function, told)
 
     return launch

@@ -1,4 +1,4 @@
-"""New items: items that are excluded from a fit whole, as if nobody had rated them.
+"""New items: items that are excluded from a fit whole, as if they had no ratings.
 
 Dimension key: U users, I items, H held-out items.
 """

@@ -22,7 +22,7 @@ from collaborative_autoencoders.models.network import Network
 from .checkpoints import FOLDER
 from .fit import Epoch, Fit
 from .options import FittingOptions, RunningOptions
-from .shares import GIVEN, LEFT, NOTE, Share, checkpoint_of, fit_share, user_tensors
+from .shares import GIVEN, LEFT, NOTE, Share, checkpoint_of, fit_share, give, user_tensors
 from .validation import Validation
 
 Launch = Callable[[Callable[[str], None], str], None]
@@ -76,10 +76,9 @@ class OnRanks:
         shutil.rmtree(files, ignore_errors=True)
         files.mkdir(parents=True)
         try:
-            for rank, share in enumerate(whole.divided(self.running.ranks)):
-                # a part of more than 4 GB needs a newer protocol than torch's own
-                torch.save(share, files / GIVEN.format(rank), pickle_protocol=5)
-            self._launch(files, title, phase)
+            shares = enumerate(whole.divided(self.running.ranks))
+            digests = [give(share, files / GIVEN.format(rank)) for rank, share in shares]
+            self._launch(files, digests, title, phase)
             return self._collect(files, network)
         finally:
             shutil.rmtree(files)
@@ -95,10 +94,10 @@ class OnRanks:
             )
         return folder
 
-    def _launch(self, files: Path, title: str, phase: str) -> None:
+    def _launch(self, files: Path, digests: list[str], title: str, phase: str) -> None:
         """Let every rank fit its share. Raises the error that says best why one did not."""
         try:
-            self.launch(fit_share, str(files))
+            self.launch(fit_share, json.dumps([str(files), digests]))
         except Exception as error:
             notes = [note_in(files / NOTE.format(rank)) for rank in range(self.running.ranks)]
             for rank, note in enumerate(notes):

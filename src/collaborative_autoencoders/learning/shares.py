@@ -6,6 +6,7 @@ its users are in no message.
 Dimension key: R rows of the whole matrix.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -96,16 +97,40 @@ def of_rank(network: Network, rank: int, size: int) -> Network:
     return own
 
 
-def fit_share(folder: str) -> None:
+def give(share: Share, path: Path) -> str:
+    """Write the share of a rank, and return the SHA-256 of the file, which the rank is told."""
+    with path.open("w+b") as file:
+        # a part of more than 4 GB needs a newer protocol than torch's own
+        torch.save(share, file, pickle_protocol=5)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def take(path: Path, digest: str) -> Share:
+    """Return the share that `give` wrote.
+
+    A file that is unpickled can run code, so it must be the one of which the driver told the
+    digest, whoever else can write into the folder. Raises ValueError if it is not.
+    """
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+            raise ValueError(f"{path} was changed since the driver wrote it. Run the fit again")
+        file.seek(0)
+        share: Share = torch.load(file, weights_only=False)
+    return share
+
+
+def fit_share(told: str) -> None:
     """Fit the share of this process, a rank that the environment describes as `torchrun` does.
 
-    What it leaves is in the folder. If it ends with an error, so is the error.
+    It is told the folder and the digests of all shares, as JSON. What it leaves is in the folder.
+    If it ends with an error, so is the error.
     """
-    rank = int(os.environ["RANK"])
+    rank, (folder, digests) = int(os.environ["RANK"]), json.loads(told)
     with noted(Path(folder) / NOTE.format(rank)):
         level = logging.INFO if rank == 0 else logging.WARNING
         logging.basicConfig(level=level, format="%(message)s", stream=sys.stdout)
-        share: Share = torch.load(Path(folder) / GIVEN.format(rank), weights_only=False)
+        share = take(Path(folder) / GIVEN.format(rank), digests[rank])
         with running_on(share.running) as device, group_on(device):
             network, found = fit_here(share, device)
         of_users = user_tensors(network)

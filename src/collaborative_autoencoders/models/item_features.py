@@ -1,4 +1,4 @@
-"""Scores of items that nobody has rated, by ridge regression from their features.
+"""Scores of items without ratings, by ridge regression from their features.
 
 A linear model scores an item by the product of its vector v and the user's u: EASE by a column of B
 and the history, a network by a row of its decoder and the user's hidden units. The vector of a
