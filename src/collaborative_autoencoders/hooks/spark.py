@@ -5,6 +5,14 @@ from importlib.util import find_spec
 from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+ENGINES = {"params:evaluation", "params:inference", "params:running"}
+PACKAGE_IS_NEEDED = (
+    "needs Apache Spark: `pip install --constraint requirements.lock --editable '.[spark]'`, and "
+    "Java 17 or 21."
+)
 
 
 class SparkHook:
@@ -26,14 +34,28 @@ class SparkHook:
             return
         if find_spec("pyspark") is None:
             raise ModuleNotFoundError(
-                f"The environment {context.env!r} has a spark.yml and needs Apache Spark: "
-                "`pip install --constraint requirements.lock --editable '.[spark]'`, and Java 17 "
-                "or 21."
+                f"The environment {context.env!r} has a spark.yml and {PACKAGE_IS_NEEDED}"
             )
         from collaborative_autoencoders.cluster.session import start_session
 
         start_session(properties)
         self._has_session = True
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Raise an error if nodes are to use a session, and there is none.
+
+        It is ModuleNotFoundError without pyspark, RuntimeError otherwise.
+        """
+        for name in sorted(ENGINES & pipeline.inputs()):
+            key, options = name.removeprefix("params:"), catalog.load(name)
+            wanted = options.engine == "spark" or getattr(options, "ranks", 1) > 1
+            if wanted and find_spec("pyspark") is None:
+                raise ModuleNotFoundError(f"{key}.engine: spark {PACKAGE_IS_NEEDED}")
+            if wanted:
+                from collaborative_autoencoders.cluster.session import session_of_run
+
+                session_of_run()
 
     @hook_impl
     def before_node_run(self) -> None:
