@@ -12,13 +12,15 @@ from .core import about_counts, keep_core, sizes_of
 from .evaluating import as_tables, evaluate_on_workers, recommended_at, sum_over
 from .facts import describe, source_of
 from .ids import index_ids
-from .pieces import map_on_workers
+from .pieces import call_on_workers, map_on_workers
+from .session import refuse_more_than_cores, refuse_own_file
 from .splitting import split_interactions
 from .training import launch_on
 
 __all__ = [
     "about_counts",
     "as_tables",
+    "call_on_workers",
     "clean_ratings",
     "compute_on_workers",
     "describe",
@@ -28,6 +30,8 @@ __all__ = [
     "launch_on",
     "map_on_workers",
     "recommended_at",
+    "refuse_more_than_cores",
+    "refuse_own_file",
     "sizes_of",
     "source_of",
     "split_interactions",

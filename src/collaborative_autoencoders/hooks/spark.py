@@ -8,7 +8,9 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-ENGINES = {"params:evaluation", "params:inference", "params:running"}
+from collaborative_autoencoders.options import Options
+
+USERS = {"params:evaluation", "params:inference", "params:running", "params:tuning"}
 PACKAGE_IS_NEEDED = (
     "needs Apache Spark: `pip install --constraint requirements.lock --editable '.[spark]'`, and "
     "Java 17 or 21."
@@ -47,11 +49,11 @@ class SparkHook:
 
         It is ModuleNotFoundError without pyspark, RuntimeError otherwise.
         """
-        for name in sorted(ENGINES & pipeline.inputs()):
-            key, options = name.removeprefix("params:"), catalog.load(name)
-            wanted = options.engine == "spark" or getattr(options, "ranks", 1) > 1
+        for name in sorted(USERS & pipeline.inputs()):
+            wanted = what_needs_spark(catalog.load(name))
             if wanted and find_spec("pyspark") is None:
-                raise ModuleNotFoundError(f"{key}.engine: spark {PACKAGE_IS_NEEDED}")
+                key = name.removeprefix("params:")
+                raise ModuleNotFoundError(f"{key}.{wanted} {PACKAGE_IS_NEEDED}")
             if wanted:
                 from collaborative_autoencoders.cluster.session import session_of_run
 
@@ -64,3 +66,11 @@ class SparkHook:
             from collaborative_autoencoders.cluster.session import free_tables
 
             free_tables()
+
+
+def what_needs_spark(options: Options) -> str | None:
+    """Return the option of a block that workers of Spark are for; None if it has none."""
+    if getattr(options, "engine", "one_machine") == "spark":
+        return "engine: spark"
+    counts = {key: getattr(options, key, 1) for key in ("ranks", "workers")}
+    return next((f"{key}: {count}" for key, count in counts.items() if count > 1), None)
