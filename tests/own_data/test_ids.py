@@ -239,6 +239,59 @@ def test_ids_of_parquet_keep_their_type_or_become_text(read_parquet, column, ids
     assert set(declared) == set(map(str, ids))
 
 
+@pytest.mark.parametrize(
+    ("kind", "first"), [("float32", 2**24), ("float16", 2**11), ("float[pyarrow]", 2**24)]
+)
+def test_ids_and_times_that_a_short_float_may_have_merged_are_refused(read_parquet, kind, first):
+    """2^24 and 2^24 + 1 are one float32: two users would become one."""
+    merged = pd.Series([first, first + 1.0]).astype(kind)
+    power = int(np.log2(first))
+    with pytest.raises(ValueError, match=rf"user_id .* float of 2\^{power} or more"):
+        read_parquet(table_with(user=merged))
+    if kind == "float32":
+        with pytest.raises(ValueError, match=r"user_id .* float of 2\^24 or more"):
+            clean(table_with(user=merged.astype("category")))
+    with pytest.raises(ValueError, match=rf"timestamp .* float of 2\^{power} or more"):
+        clean(table_with(at=merged), timestamp="at")
+    exact = pd.Series([first - 1, first - 2]).astype(kind)
+    assert read_parquet(table_with(user=exact))["user_id"].tolist() == [first - 2, first - 1]
+
+
+SECONDS = 1_500_000_000
+
+
+@pytest.mark.parametrize("scale", [10**3, 10**6, 10**9])
+@pytest.mark.parametrize("convert", [int, float, str])
+def test_times_of_two_units_are_refused_with_a_row_of_each(scale, convert):
+    """Some rows would be tens of thousands of years later than all others."""
+    times = [convert(SECONDS), convert(SECONDS // 2 * scale)]
+    with pytest.raises(ValueError, match=r"row 1 .* has seconds, .* row 2 .* has (mil|mic|nan)"):
+        clean(table_with(at=times), timestamp="at")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [0, SECONDS],  # 0 for an unknown time
+        [0, SECONDS * 10**3],
+        [-5, SECONDS * 10**9],
+        [1, 10**12],  # counters
+        [2019, 20_190_102],
+        [SECONDS, 2 * 10**10],
+    ],
+)
+def test_times_of_one_unit_and_counters_are_accepted(times):
+    assert sorted(clean(table_with(at=times), timestamp="at")["timestamp"]) == times
+
+
+def test_a_number_that_its_column_would_change_is_refused():
+    for times in ([5, 2**64 - 1], np.array([5, 2**63], dtype="uint64")):
+        with pytest.raises(ValueError, match=r"row 2 .*is no time: it is 2\^63 or more"):
+            clean(table_with(at=times), timestamp="at")
+    with pytest.raises(ValueError, match=r"row 2 .*rating 1e\+39 is beyond 3e\+38"):
+        clean(table_with(stars=[3.0, 1e39]))
+
+
 def test_ids_in_the_index_of_a_parquet_file_are_found(read_parquet):
     assert read_parquet(table_with().set_index("user"))["user_id"].tolist() == [3, 4]
     assert read_parquet(table_with().set_index(["user", "song"]))["item_id"].tolist() == [1, 2]

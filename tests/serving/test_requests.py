@@ -13,6 +13,7 @@ from collaborative_autoencoders.serving.requests import (
     IdLookup,
     Taste,
     Wanted,
+    excluded_items,
     read_request,
     wanted_of,
 )
@@ -37,6 +38,38 @@ def test_a_string_id_is_not_an_integer_id():
     assert read({"user_id": ["7", "z"]}, users=TEXTS).users_R.tolist() == [2, -1]
     with pytest.raises(BadRequest, match="row 1: user_id has 7, and ids must be strings"):
         read({"user_id": ["7", 7]}, users=TEXTS)
+
+
+SHORT = [16777217.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [np.array(SHORT, np.float32)],
+        [pa.array(SHORT, pa.float32())],
+        [pd.Categorical(np.array(SHORT, np.float32))],
+        pd.array([SHORT], pd.ArrowDtype(pa.list_(pa.float32()))),
+    ],
+    ids=["numpy", "arrow", "categories", "lists of arrow"],
+)
+def test_ids_that_a_short_float_may_have_merged_are_refused_in_any_container(history):
+    with pytest.raises(BadRequest, match="history has 16777216, which arrived as a float"):
+        read({"history": history})
+
+
+def test_ids_of_params_are_those_that_were_checked():
+    for sent in (pa.array([2]), [pa.scalar(2)], np.array([2]), pd.Series([2.0]), {Decimal(2)}):
+        wanted = wanted_of({"exclude_items": sent, "only_items": sent}, NUMBERS)
+        assert wanted.exclude_items == wanted.only_items == (2,)
+        assert excluded_items(wanted._replace(only_items=()), NUMBERS).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("sent", ["false", 0, 1.0])
+def test_whether_seen_items_are_excluded_is_a_truth_value(sent):
+    assert wanted_of({"exclude_seen": np.False_}, NUMBERS).exclude_seen == False  # noqa: E712
+    with pytest.raises(BadRequest, match="exclude_seen is .*: send true or false"):
+        wanted_of({"exclude_seen": sent}, NUMBERS)
 
 
 def test_nulls_of_every_kind_are_an_unseen_user_and_an_empty_history():
@@ -208,7 +241,7 @@ def test_a_long_value_is_shortened_in_the_error():
 def test_params_that_are_missing_or_null_have_their_defaults():
     assert wanted_of({}, NUMBERS) == Wanted()
     assert wanted_of({"n": None, "exclude_items": None}, NUMBERS) == Wanted()
-    assert wanted_of({"n": 3, "only_items": [1]}, NUMBERS) == Wanted(n=3, only_items=[1])
+    assert wanted_of({"n": 3, "only_items": [1]}, NUMBERS) == Wanted(n=3, only_items=(1,))
 
 
 @pytest.mark.parametrize(

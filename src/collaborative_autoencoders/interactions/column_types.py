@@ -1,6 +1,6 @@
 """Conversion of ids to one type: int64 or text. No id is changed by that."""
 
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from collaborative_autoencoders.options import Options
 from .rows import name_in_file, refuse_rows
 
 LISTS = (list, tuple, set, dict, np.ndarray)
+WHOLE_BELOW = 2.0**53
+"""Below this value, a float64 represents every integer exactly."""
+
 LIST_AS_TEXT = r"\s*[\[({].*[\])}]\s*"
 
 
@@ -32,8 +35,8 @@ def checked_ids(table: pd.DataFrame, name: str) -> pd.Series:
     """Return the ids as int64, or as text (which is not stripped), possibly as categories.
 
     Whole numbers stored as floats or decimals become integers; integers above int64 and bytes
-    become text. Raises ValueError if an id is null, empty, a list, not a whole number or a float of
-    2^53 or more, or if text and numbers are mixed.
+    become text. Raises ValueError if an id is null, empty, a list, not a whole number or a float
+    too large for single integers, or if text and numbers are mixed.
     """
     column = table[name]
     fix = (
@@ -67,6 +70,14 @@ def without_categories(column: pd.Series) -> pd.Series:
     return column
 
 
+def whole_below(dtype: Any) -> float:
+    """Return the value below which every integer has a float of its own, of this type."""
+    kind = getattr(dtype, "numpy_dtype", dtype)  # of pandas and Arrow
+    if kind.kind != "f":
+        return WHOLE_BELOW
+    return min(WHOLE_BELOW, 2.0 ** (np.finfo(kind).nmant + 1))
+
+
 def _as_int64(column: pd.Series) -> pd.Series:
     """Return integers as int64; as text if one does not fit."""
     limits = np.iinfo(np.int64)
@@ -78,9 +89,10 @@ def _as_int64(column: pd.Series) -> pd.Series:
 def _whole_numbers(table: pd.DataFrame, column: pd.Series, name: str) -> pd.Series:
     number_N = column.to_numpy(dtype=float)
     refuse_rows(table, name, number_N % 1 != 0, "is not a whole number", _as_text(table, name))
-    lost_N = np.abs(number_N) >= 2**53
+    limit = whole_below(column.dtype)
     fix = "Its last digits may be lost. Store the ids as integers or text where the table is made."
-    refuse_rows(table, name, lost_N, "is a float of 2^53 or more", fix)
+    problem = f"is a float of 2^{int(np.log2(limit))} or more"
+    refuse_rows(table, name, np.abs(number_N) >= limit, problem, fix)
     return column.astype(np.int64)
 
 

@@ -1,5 +1,7 @@
 """Conversion of ratings to float32, and of times to numbers or dates that can be sorted."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -7,8 +9,12 @@ from pandas.api import types
 
 from collaborative_autoencoders.columns import RATING, TIMESTAMP
 
-from .column_types import RatingScale, without_categories
-from .rows import fix_in_entry, name_in_file, refuse_rows
+from .column_types import WHOLE_BELOW, RatingScale, whole_below, without_categories
+from .rows import fix_in_entry, name_in_file, plain, refuse_rows, show_row
+
+UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+FIRST, LAST = 31_536_000, 4_102_444_800
+"""Seconds since 1970 at the start of 1971 and of 2100. No number is a date in two units."""
 
 WITH_COMMA = r"-?[0-9.]*,[0-9.,]*"
 THOUSANDS = r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
@@ -17,14 +23,15 @@ DATES = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y"),
     *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
 )
+CORRECT = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
 TIMES = ("", " %H:%M", " %H:%M:%S", ", %H:%M", ", %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
 def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series:
     """Return the ratings as float32. Text that is a number is converted.
 
-    Raises ValueError, with the first bad row, if a rating is not a finite number or lies outside
-    the scale.
+    Raises ValueError, with the first bad row, if a rating is not a finite number, is one that
+    float32 does not hold, or lies outside the scale.
     """
     numbers_N = _as_numbers(table[RATING])
     bad_N = ~np.isfinite(numbers_N)
@@ -36,6 +43,10 @@ def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series
         problem = f"lies outside the scale from {scale.lowest} to {scale.highest}"
         fix = "Correct the row, or set `cleaning.rating_scale` (null accepts any finite number)."
         refuse_rows(table, RATING, outside_N, problem, fix)
+    largest = np.finfo(np.float32).max
+    fix = "Correct the row, or divide the column where the table is made."
+    large_N = np.abs(numbers_N) > largest
+    refuse_rows(table, RATING, large_N, f"is beyond {largest:.1g}, the last float32", fix)
     return pd.Series(numbers_N.astype(np.float32), index=table.index, name=RATING)
 
 
@@ -69,24 +80,61 @@ def checked_timestamps(table: pd.DataFrame) -> pd.Series:
     """Return the times as int64, float64 or datetime64 (UTC, without time zone).
 
     Text is read as numbers if its first row is a number, else as ISO 8601 dates. Raises ValueError,
-    with the first bad row, if a time is null or cannot be read.
+    with the first bad row, if a time is null, cannot be read or has lost its last digits, or if
+    times have two units.
     """
-    column = without_categories(table[TIMESTAMP])
+    times = _times(table, without_categories(table[TIMESTAMP]))
+    if types.is_numeric_dtype(times):
+        _refuse_two_units(table, times.to_numpy())
+    return times
+
+
+def _times(table: pd.DataFrame, column: pd.Series) -> pd.Series:
     if types.is_integer_dtype(column) and not column.hasnans:
+        large_N = (column > np.iinfo(np.int64).max).to_numpy(dtype=bool)
+        refuse_rows(table, TIMESTAMP, large_N, "is no time: it is 2^63 or more", CORRECT)
         return column.astype(np.int64)
     numbers_N = _as_numbers(column)
+    limit = whole_below(column.dtype)
+    if limit < WHOLE_BELOW:
+        fix = "Its last digits are lost. Store times as integers where the table is made."
+        problem = f"is a float of 2^{int(np.log2(limit))} or more"
+        refuse_rows(table, TIMESTAMP, np.abs(numbers_N) >= limit, problem, fix)
     if types.is_numeric_dtype(column) or np.isfinite(numbers_N[0]):
         times = pd.Series(numbers_N, index=table.index).where(np.isfinite(numbers_N))
     else:
         times = _as_dates(column)
     bad_N = times.isna().to_numpy()
     if bad_N.any():
-        fix = (
-            "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
-            f"{_date_fix(table, column[bad_N])}"
-        )
+        fix = f"{CORRECT}{_date_fix(table, column[bad_N])}"
         refuse_rows(table, TIMESTAMP, bad_N, "is not a valid time", fix)
     return times.rename(TIMESTAMP)
+
+
+def _refuse_two_units(table: pd.DataFrame, times_N: NDArray[Any]) -> None:
+    """Raise ValueError, with a row of each, if some times are seconds and others parts of them.
+
+    They are numbers of dates from 1971 to 2099 in two units, and no number lies between those of
+    one unit and of the next, as counters would.
+    """
+    if times_N.max() < FIRST * UNITS["milliseconds"]:
+        return
+    place_of, within_N = {}, times_N < FIRST  # such as 0 for an unknown time
+    for unit, scale in UNITS.items():
+        of_unit_N = (times_N >= FIRST * scale) & (times_N < LAST * scale)
+        within_N |= of_unit_N
+        if of_unit_N.any():
+            place_of[unit] = int(np.argmax(of_unit_N))
+    if len(place_of) < 2 or not within_N.all():
+        return
+    shown = " and ".join(
+        f"{show_row(table, place)} has {unit}, {plain(table[TIMESTAMP].iloc[place])}"
+        for unit, place in place_of.items()
+    )
+    raise ValueError(
+        f"{TIMESTAMP}: {shown}, as dates since 1970. Write all times in one unit where the table "
+        "is made, or ignore them with `cleaning.columns.timestamp: null`."
+    )
 
 
 def _date_fix(table: pd.DataFrame, bad: pd.Series) -> str:

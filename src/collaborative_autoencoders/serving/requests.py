@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
+from collaborative_autoencoders.interactions.column_types import WHOLE_BELOW, whole_below
 from collaborative_autoencoders.interactions.sparse import last_of_each
 
 from .limits import IN_PROCESS, Limits, passed
-
-WHOLE_BELOW = 2.0**53
-"""Below this value, a float64 represents every integer exactly."""
 
 LISTS, SIMILAR_ITEMS = "lists", "similar_items"
 TASKS = (LISTS, SIMILAR_ITEMS)
@@ -215,7 +213,7 @@ def checked_id(raw: Any, kind: type, what: str, where: str) -> Any:
     if type(value) is kind:
         return value
     if kind is int and isinstance(value, float) and value.is_integer():
-        if abs(value) < whole_below(raw):
+        if abs(value) < limit_of(raw):
             return int(value)
         raise BadRequest(
             f"{where}{what} has {value:.0f}, which arrived as a float and may have lost its last "
@@ -234,10 +232,12 @@ def unwrapped(raw: Any) -> Any:
     return raw.as_py() if isinstance(raw, pa.Scalar) else raw
 
 
-def whole_below(raw: Any) -> float:
+def limit_of(raw: Any) -> float:
     """Return the value below which every integer has a float of its own, of the type of `raw`."""
     if isinstance(raw, np.floating):
-        return min(WHOLE_BELOW, 2.0 ** (np.finfo(raw.dtype).nmant + 1))
+        return whole_below(raw.dtype)
+    if isinstance(raw, pa.Scalar) and pa.types.is_floating(raw.type):
+        return whole_below(np.dtype(raw.type.to_pandas_dtype()))
     return WHOLE_BELOW
 
 
@@ -250,8 +250,15 @@ def is_null(cell: Any) -> bool:
 
 
 def elements(values: Any) -> list[Any]:
-    """Return the elements of a column or array; floats of less than 64 bits keep their type."""
-    short = values.dtype.kind == "f" and values.dtype.itemsize < 8
+    """Return the elements of a column or array; floats of less than 64 bits keep their type.
+
+    Lists of Arrow stay Arrow's, so that theirs do.
+    """
+    dtype = values.dtype
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_nested(dtype.pyarrow_dtype):
+        return list(pa.array(values))
+    dtype = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
+    short = whole_below(dtype) < WHOLE_BELOW
     return list(np.asarray(values)) if short else list(values.tolist())
 
 
@@ -268,7 +275,10 @@ def list_in(cell: Any, what: str, where: str = "") -> list[Any]:
         if cell.ndim == 1:
             return elements(cell)
     elif isinstance(cell, pa.Array | pa.ChunkedArray):
-        return list(cell.to_pylist())
+        # their scalars say of what type a float is; Python's own are quicker
+        return list(cell) if pa.types.is_floating(cell.type) else list(cell.to_pylist())
+    elif isinstance(cell, pa.ListScalar):
+        return list_in(cell.values, what, where)
     elif isinstance(cell, pa.Scalar):
         return list_in(cell.as_py(), what, where)
     elif isinstance(cell, Collection) and not isinstance(
@@ -328,15 +338,18 @@ def wanted_of(params: Mapping[str, Any], items: IdLookup) -> Wanted:
         value = getattr(wanted, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise BadRequest(f"{name} is {shortened(value)}: send an integer of at least {least}")
+    if not isinstance(wanted.exclude_seen, bool | np.bool_):
+        raise BadRequest(f"exclude_seen is {shortened(wanted.exclude_seen)}: send true or false")
     if wanted.task not in TASKS:
         raise BadRequest(f"task is {shortened(wanted.task)}: send {' or '.join(TASKS)}")
     weight = plain_number(wanted.diversify)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
         raise BadRequest(f"diversify is {shortened(weight)}: send a number from 0 to 1")
-    for name in ("exclude_items", "only_items"):
-        for raw in list_in(given.get(name), name):
-            checked_id(raw, items.kind, name, "")
-    return wanted._replace(diversify=float(weight))
+    exclude, only = (
+        tuple(checked_id(raw, items.kind, name, "") for raw in list_in(given.get(name), name))
+        for name in ("exclude_items", "only_items")
+    )
+    return wanted._replace(diversify=float(weight), exclude_items=exclude, only_items=only)
 
 
 def excluded_items(wanted: Wanted, items: IdLookup) -> NDArray[np.bool_]:
