@@ -144,7 +144,7 @@ class ModelRunsHook(MlflowHook):
         except (MlflowException, CommandError) as error:
             message = no_answer(uri, error) if is_server(uri) else unusable(uri, str(error))
             raise OSError(message) from None
-        if is_server(uri):
+        if self._store is None:
             check_artifacts_of(self.mlflow_config.tracking.experiment.name, context.project_path)
 
     @hook_impl
@@ -201,7 +201,7 @@ class ModelRunsHook(MlflowHook):
         else:
             mlflow.start_run(settings.run.id, run_name=name, tags=self._about)
         self.run_id = _active()
-        if is_server(mlflow.get_tracking_uri()):
+        if self._store is None:
             self._signs.enter_context(heartbeat(_active()))
 
     def _join(self, name: str) -> None:
