@@ -26,7 +26,7 @@ FOLDER = sys.argv[1]
 sys.addaudithook(refuse)
 import mlflow, pandas
 model = mlflow.pyfunc.load_model("models:/cdae@champion")
-print(len(model.predict(pandas.DataFrame({"user_id": [1]}), params={"n": 3})))
+print(len(model.predict(pandas.DataFrame({"user_id": ["user-00"]}), params={"n": 3})))
 """
 
 
@@ -121,7 +121,7 @@ def test_a_description_that_is_too_long_for_postgresql_is_cut(server):
     mlflow.set_tracking_uri(server)
     client = MlflowClient()
     client.create_registered_model("long")
-    client.create_model_version("long", "mlflow-artifacts:/none")
+    client.create_model_version("long", "s3://bucket/none")
     describe_version("long", 1, "Ä" * 9000, "about")
     assert client.get_model_version("long", "1").description == "Ä" * 5000
     assert versions("long") == [1]

@@ -40,9 +40,10 @@ def check_artifacts_of(experiment: str, project: Path) -> None:
         "in mlflow.yml (tracking.experiment.name): its artifacts go to the tracking server. With a "
         "database in its place, they go to experiment.create_experiment_kwargs.artifact_location."
     )
-    if not folder.is_dir():
+    on_a_server, in_project = is_server(client.tracking_uri), folder.is_relative_to(project)
+    if not folder.is_dir() and (on_a_server or not in_project):  # else its first run makes it
         raise OSError(problem % "which is not a folder of this machine")
-    if is_server(client.tracking_uri) and folder.is_relative_to(project):
+    if on_a_server and in_project:
         logger.warning(problem, "where no other machine finds them")
 
 
