@@ -1,4 +1,4 @@
-"""A tracking server before PostgreSQL, which all tests of this folder share."""
+"""A tracking server with PostgreSQL, which all tests of this folder share."""
 
 import shutil
 import tempfile

@@ -1,5 +1,7 @@
-"""A tracking server before PostgreSQL holds what runs log, and any folder can use its champions."""
+"""A tracking server with PostgreSQL holds what runs log, and any folder can use its champions."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -9,8 +11,10 @@ import postgres
 import projects
 import pytest
 from mlflow import MlflowClient
+from served import Client, free_port, wait_until_it_answers
 
 from collaborative_autoencoders import config_loader
+from collaborative_autoencoders.page.champions import Champions
 from collaborative_autoencoders.serving.model_versions import describe_version, versions
 
 pytestmark = pytest.mark.store
@@ -50,10 +54,10 @@ def world(address, cluster, tmp_path_factory):
     return project
 
 
-def runs_of(store, wanted=""):
+def runs_of(store, wanted="", experiment=EXPERIMENT):
     client = MlflowClient(store)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    return client.search_runs([experiment.experiment_id], wanted)
+    found = client.get_experiment_by_name(experiment)
+    return client.search_runs([found.experiment_id], wanted)
 
 
 def test_the_files_of_a_run_come_back_through_the_server(world, server, server_folder, tmp_path):
@@ -93,6 +97,30 @@ def test_another_folder_gets_the_champion_and_promotes(world, server, tmp_path):
     assert promotion.info.status == "FINISHED"
 
 
+def test_kedro_serve_answers_with_the_champion_of_the_server(world, address, tmp_path):
+    project, port, log = projects.new_project(tmp_path / "there"), free_port(), tmp_path / "log"
+    environment = projects.in_project(project)["env"] | {"MLFLOW_TRACKING_URI": address}
+    with log.open("w") as written:
+        process = projects.start_kedro(
+            *(project, "serve", "cdae", "--port", str(port), "--workers", "1"),
+            **{"env": environment, "stdout": written, "start_new_session": True},
+        )
+    try:
+        wait_until_it_answers(port, process, log)
+        assert len(Client(port).ask([{"user_id": "user-00"}], n=3).lines) == 3
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_the_page_of_kedro_try_has_the_champions_of_the_server(world, server):
+    mlflow.set_tracking_uri(server)
+    champions = Champions("cdae")
+    assert champions.shown_first().name == "cdae"
+    lines = champions.answer(champions.named("cdae"), "user-00", [], {"n": 3})
+    assert len(lines) == 3
+
+
 def test_a_run_on_the_server_is_reproduced(address, tmp_path):
     project = projects.new_project(tmp_path / "world")
     projects.keep_in_git(project)
@@ -115,6 +143,21 @@ def test_a_password_is_in_nothing_that_runs_wrote(world, address, cluster, serve
             assert secret.decode() not in rows
         (masked,) = connection.execute("SELECT count(*) FROM tags WHERE value LIKE '%:***@%'")
     assert masked[0] > 0
+
+
+def test_the_first_runs_of_two_hosts_share_an_experiment(server, tmp_path, monkeypatch):
+    project = projects.new_project(tmp_path / "world")
+    (project / "conf/test/mlflow.yml").write_text("tracking: {experiment: {name: at_once}}")
+    create = MlflowClient.create_experiment
+
+    def after_another_host(client, name, **how):
+        create(client, name, **how)
+        return create(client, name, **how)
+
+    monkeypatch.setattr(MlflowClient, "create_experiment", after_another_host)
+    projects.run(project, to_outputs=["data_facts"])
+    (run,) = runs_of(server, experiment="at_once")
+    assert run.info.status == "FINISHED"
 
 
 def test_a_description_that_is_too_long_for_postgresql_is_cut(server):

@@ -140,7 +140,13 @@ class ModelRunsHook(MlflowHook):
             # two processes that create its tables at the same time would corrupt it
             with nullcontext() if self._store is None else lock_beside(self._store), impatient():
                 context.config_loader["mlflow"] = settings_for(mlflow_yml)
-                super().after_context_created(context)
+                try:
+                    super().after_context_created(context)
+                except MlflowException as error:
+                    if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                        raise
+                    # another host has created the experiment at the same moment
+                    super().after_context_created(context)
         except (MlflowException, CommandError) as error:
             message = no_answer(uri, error) if is_server(uri) else unusable(uri, str(error))
             raise OSError(message) from None

@@ -110,6 +110,7 @@ def run_trial(search: Search, study: Study, runs: "TrialRuns") -> bool:
                 runs.end(run_id, state, record, error)
                 study.finish(trial, state, record.value)
     except UpdateFinishedTrialError:
+        assert trial is not None, "a claim does not raise it"
         state, error = INTERRUPTED, "another process took it over after minutes without a sign"
         with uninterrupted():
             runs.end(run_id, state, record, error)
