@@ -24,7 +24,12 @@ def environments() -> list[str]:
 
 ENVIRONMENTS = environments()
 RUNNING = RunningOptions(
-    device="cpu", threads=1, validation_users=None, ranks=1, checkpoint_seconds=None
+    device="cpu",
+    threads=1,
+    validation_users=None,
+    ranks=1,
+    engine="one_machine",
+    checkpoint_seconds=None,
 )
 
 

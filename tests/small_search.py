@@ -26,6 +26,7 @@ TUNING = {
     "time_budget_seconds": None,
     "seed": 0,
     "study": None,
+    "workers": 1,
 }
 
 

@@ -70,3 +70,18 @@ def test_ids_that_are_integers_only_at_first_are_text(tmp_path):
 
     assert users[0] == "1" and users.iloc[-1] == "x199"
     assert table_of(tmp_path / "late.csv")["item"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "text", ["user,song\r007,1\r7,1\r", "user,song\n\x0c7,1\n7,1\n", "user,song\n\x0b7,1\n7,1\n"]
+)
+def test_a_second_spelling_is_found_whatever_ends_a_line_or_stands_before_a_digit(tmp_path, text):
+    file = tmp_path / "plays.csv"
+    file.write_bytes(text.encode())
+    assert not integers_are_plain(file, ",", has_header=True)
+
+
+def test_plain_integers_stay_plain_with_the_line_ends_of_windows(tmp_path):
+    file = tmp_path / "plays.csv"
+    file.write_bytes(b"user,song\r\n7,1\r\n10,2\r\n")
+    assert integers_are_plain(file, ",", has_header=True)

@@ -372,11 +372,7 @@ def test_on_a_gpu_only_deterministic_algorithms_are_allowed(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    with running_on(
-        RunningOptions(
-            device="cuda", threads=1, validation_users=None, ranks=1, checkpoint_seconds=None
-        )
-    ) as device:
+    with running_on(RUNNING.model_copy(update={"device": "cuda"})) as device:
         assert device == torch.device("cuda")
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"

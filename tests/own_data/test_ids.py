@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kedro.io import DataCatalog, DatasetError
 
-from collaborative_autoencoders.hooks.own_data import own_entry
+from collaborative_autoencoders.hooks.own_data import own_entries, own_entry
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
 from collaborative_autoencoders.interactions.text_ids import ids_of_text
 from collaborative_autoencoders.interactions.titles import TitleOptions, name_items
@@ -26,7 +26,7 @@ def load(path: Path, kind: str = "CSV", columns: dict[str, Any] | None = None, *
     """Return what a run loads from this entry."""
     names = COLUMNS | (columns or {})
     entry = {"type": f"pandas.{kind}Dataset", "filepath": str(path)} | entry
-    own = own_entry(entry, [names["user_id"], names["item_id"]])
+    (own,) = own_entries({"ratings": entry}, {"cleaning": {"columns": names}}).values()
     return DataCatalog.from_config({"ratings": own}).load("ratings")
 
 
@@ -271,6 +271,62 @@ def test_json_text_stays_text(tmp_path):
 
     assert ratings["user_id"].tolist() == ["01", "2"]
     assert ratings["item_id"].dtype == np.int64
+
+
+@pytest.mark.parametrize("name", ["timestamp", "created_at", "modified"])
+def test_pandas_guesses_no_dates_in_json(tmp_path, name):
+    """It would take 05.03.2019 for the third of May, and 31536001 for a day of 1971."""
+    file, columns = tmp_path / "plays.json", {"timestamp": name}
+
+    def read_times(*times):
+        table_with(**{name: list(times)}).to_json(file, orient="records")
+        return clean(load(file, "JSON", columns), **columns)["timestamp"].astype(str).tolist()
+
+    assert read_times("2019-01-02", "2018-12-31") == ["2019-01-02", "2018-12-31"]
+    assert read_times(31536001, 100000000) == ["31536001", "100000000"]
+    with pytest.raises(ValueError, match=r"'05\.03\.2019' is not a valid time .*%d\.%m\.%Y"):
+        read_times("05.03.2019", "31.12.2018")
+
+
+@pytest.mark.parametrize(
+    ("times", "read_as"),
+    [
+        (["01.02.2019", "31.01.2019"], None),
+        (["1500000000.5", "1600000000.5"], ["1500000000.5", "1600000000.5"]),
+        (["1.500.000.000", "1.600.000.000"], ["1500000000", "1600000000"]),
+    ],
+)
+def test_a_date_is_no_number_with_thousands(read, times, read_as):
+    """A fix for ratings such as 1.234,5 applies to all columns: 01.02.2019 would be 1022019."""
+    rows = (f"{user};7;1.234,5;{time}\n" for user, time in enumerate(times))
+    text, columns = "user;song;stars;when\n" + "".join(rows), {"timestamp": "when"}
+    args = {"sep": ";", "decimal": ",", "thousands": "."}
+    if read_as is not None:
+        assert read(text, columns, **args)["timestamp"].astype(str).tolist() == read_as
+        return
+    with pytest.raises(ValueError, match=r"'01\.02\.2019' is not a valid time") as refused:
+        read(text, columns, **args)
+    assert "{parse_dates: [when], date_format: '%d.%m.%Y'}" in str(refused.value)
+    days = read(text, columns, **args, parse_dates=["when"], date_format="%d.%m.%Y")["timestamp"]
+    assert days.dt.month.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("twice", ["user", "stars"])
+def test_two_columns_of_a_name_are_refused(read, twice):
+    with pytest.raises(DatasetError, match=f"two columns '{twice}'. Rename one"):
+        read(f"user,song,stars,{twice}\n1,2,3,4\n")
+
+
+def test_a_quote_that_is_not_closed_is_named_with_a_fix_that_works(read):
+    text = HEADER + 'a,"x,3\nb,y,3\nc,z",3\nd,z,4\n'
+    with pytest.raises(DatasetError, match=r"song: the id of row 1, .* line break.*quoting: 3"):
+        read(text)
+    assert len(read(text, quoting=3)) == 4
+
+
+def test_a_header_in_the_middle_is_named_with_its_row(read):
+    with pytest.raises(DatasetError, match="row 3 repeats the header"):
+        read("user,song\na,x\nb,y\nuser,song\nc,z\n", {"rating": None})
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 A rule that needs the rows of one user only stands once, in `interactions`: it is applied to shards
 of whole users, each a pandas table. Here is what needs all rows: numbers of rows, counts, the core,
 ids, and dates of the split. Recommendations and evaluations are of batches of users, which workers
-compute. The ranks of a fit are workers too.
+compute. The ranks of a fit are workers too, and so is what solves for the columns of closed forms.
 """
 
 from .batches import compute_on_workers, summarise
@@ -12,12 +12,15 @@ from .core import about_counts, keep_core, sizes_of
 from .evaluating import as_tables, evaluate_on_workers, recommended_at, sum_over
 from .facts import describe, source_of
 from .ids import index_ids
+from .pieces import call_on_workers, map_on_workers
+from .session import refuse_more_than_cores, refuse_own_file
 from .splitting import split_interactions
 from .training import launch_on
 
 __all__ = [
     "about_counts",
     "as_tables",
+    "call_on_workers",
     "clean_ratings",
     "compute_on_workers",
     "describe",
@@ -25,7 +28,10 @@ __all__ = [
     "index_ids",
     "keep_core",
     "launch_on",
+    "map_on_workers",
     "recommended_at",
+    "refuse_more_than_cores",
+    "refuse_own_file",
     "sizes_of",
     "source_of",
     "split_interactions",

@@ -37,10 +37,37 @@ def session_of_run() -> SparkSession:
         return SparkSession.active()  # also of another thread, as ThreadRunner has them
     except PySparkRuntimeError:
         raise RuntimeError(
-            "engine: spark and running.ranks need a Spark session in this process. An environment "
-            "with a spark.yml starts one: `kedro run --env spark`, without `--runner "
-            "ParallelRunner`"
+            "engine: spark, running.ranks and tuning.workers need a Spark session in this process. "
+            "An environment with a spark.yml starts one: `kedro run --env spark`, without "
+            "`--runner ParallelRunner`"
         ) from None
+
+
+def refuse_more_than_cores(key: str, wanted: int) -> None:
+    """Raise ValueError if the session has fewer cores than processes that run at once.
+
+    `key` is the option that wants them. Raises RuntimeError without a session.
+    """
+    cores = session_of_run().sparkContext.defaultParallelism
+    if wanted > cores:
+        raise ValueError(
+            f"{key}: {wanted} run at once, and the session has {cores} cores: set {key} to at most "
+            f"{cores}, or spark.master in spark.yml to more"
+        )
+
+
+def refuse_own_file(key: str, uri: str) -> None:
+    """Raise ValueError if workers of other machines would open a file of their own by this URI.
+
+    `key` is the option or variable that sets it.
+    """
+    master = session_of_run().sparkContext.master
+    is_shared = not uri.startswith(("sqlite", "file:")) and "://" in uri
+    if not is_shared and not master.startswith("local["):
+        raise ValueError(
+            f"{key}: {uri} is a file, and the workers of {master} may be on other machines: name a "
+            "server that all of them reach"
+        )
 
 
 def free_tables() -> None:

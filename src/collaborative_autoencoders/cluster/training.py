@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pyspark.ml.torch.distributor import TorchDistributor
 
-from .session import session_of_run
+from .session import refuse_more_than_cores, session_of_run
 
 CARDS = "spark.task.resource.gpu.amount"
 
@@ -16,14 +16,8 @@ def launch_on(ranks: int, device: str) -> Callable[[Callable[[str], None], str],
     ends all, and is raised. Raises ValueError if there are fewer cores, RuntimeError without a
     session.
     """
-    session = session_of_run()
-    cores = session.sparkContext.defaultParallelism
-    if ranks > cores:
-        raise ValueError(
-            f"running.ranks: {ranks} ranks run at once, and the session has {cores} cores: set "
-            f"running.ranks to at most {cores}, or spark.master in spark.yml to more"
-        )
-    has_cards = float(session.conf.get(CARDS, "0") or 0) >= 1
+    refuse_more_than_cores("running.ranks", ranks)
+    has_cards = float(session_of_run().conf.get(CARDS, "0") or 0) >= 1
 
     def launch(function: Callable[[str], None], told: str) -> None:
         workers = TorchDistributor(ranks, local_mode=False, use_gpu=has_cards and device != "cpu")

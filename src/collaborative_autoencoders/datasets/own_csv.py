@@ -1,6 +1,8 @@
 """CSV tables of users: ids as text, and sentences for what pandas cannot read."""
 
+import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,9 +42,15 @@ class Entry(Protocol):
         """Return what the entry's dataset loads with these arguments instead of its own."""
 
 
-def read_csv(entry: Entry, ids: list[Name], texts: list[Name]) -> pd.DataFrame:
-    """Return the table; ids that are not plain integers, and `texts`, are as the file has them."""
+def read_csv(entry: Entry, ids: list[Name], texts: list[Name], times: list[Name]) -> pd.DataFrame:
+    """Return the table; ids that are not plain integers, and `texts`, are as the file has them.
+
+    `times` are not read as numbers with thousands separators unless all of them are: 01.02.2019
+    is none. Raises DatasetError if pandas cannot read the file, or a row repeats the header.
+    """
     args = entry.load_args
+    times = times if args.get("thousands") and not _are_dates(args) else []
+    texts = [*texts, *times]
     declared = args.get("dtype")
     declared = declared if isinstance(declared, dict) else {}
 
@@ -54,7 +62,9 @@ def read_csv(entry: Entry, ids: list[Name], texts: list[Name]) -> pd.DataFrame:
     table = _read_plain_integers(entry, ids, as_text(texts) | engine)
     table = _read(entry, as_text([*ids, *texts]) | engine) if table is None else table
     _refuse_more_values_than_names(entry, engine)
-    _refuse_two_of_a_name(table, ids, entry)
+    _refuse_header_row(table, ids, entry)
+    for name in {*times} & {*table}:
+        table[name] = _without_thousands(table[name], args["thousands"])
     if args.get("index_col") in (None, False):
         return table
     return table.reset_index(drop=all(level is None for level in table.index.names))
@@ -133,10 +143,39 @@ def _refuse_more_values_than_names(entry: Entry, engine: dict[str, str]) -> None
     )
 
 
-def _refuse_two_of_a_name(table: pd.DataFrame, names: list[Name], entry: Entry) -> None:
+def refuse_two_of_a_name(table: pd.DataFrame, names: Sequence[Name], entry: Entry) -> None:
+    """Raise DatasetError if pandas has renamed the second column of one of these names."""
     for name in names:
         if f"{name}.1" in table:
             raise DatasetError(f"{_place(entry)} has two columns {name!r}. Rename one of them.")
+
+
+def _refuse_header_row(table: pd.DataFrame, ids: list[Name], entry: Entry) -> None:
+    """Raise DatasetError if ids of text are the names of their columns, as in joined files."""
+    if not ids or any(name not in table or table[name].dtype != TEXT for name in ids):
+        return
+    repeats_N = np.logical_and.reduce(
+        [table[name].eq(str(name)).to_numpy(dtype=bool, na_value=False) for name in ids]
+    )
+    if repeats_N.any():
+        row = int(np.argmax(repeats_N)) + 1
+        raise DatasetError(
+            f"{_place(entry)}: row {row} repeats the header, as where files were joined. Remove "
+            "the line."
+        )
+
+
+def _are_dates(args: dict[str, Any]) -> bool:
+    """Return whether the entry says which columns hold dates."""
+    return bool(args.get("parse_dates"))
+
+
+def _without_thousands(text: pd.Series, separator: str) -> pd.Series:
+    """Return a column as integers if every text is one, such as 1.500.000.000; else the text."""
+    grouped = rf"-?[0-9]{{1,3}}(?:{re.escape(separator)}[0-9]{{3}})*|-?[0-9]+"
+    if not text.str.fullmatch(grouped).all():
+        return text
+    return pd.to_numeric(text.str.replace(separator, "", regex=False))
 
 
 def _encoding(entry: Entry, error: UnicodeDecodeError) -> str:

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset, DatasetError, Version
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 from pandas.api.types import infer_dtype
 
-from collaborative_autoencoders.datasets.own_csv import TEXT, read_csv
+from collaborative_autoencoders.datasets.own_csv import TEXT, read_csv, refuse_two_of_a_name
 from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.interactions.column_names import Name
 from collaborative_autoencoders.interactions.rows import FORMAT, IDS
@@ -18,23 +18,24 @@ from collaborative_autoencoders.interactions.text_ids import ids_of_text
 
 logger = logging.getLogger(__name__)
 
-CSV, CELLS, TYPED = "csv", "cells", "typed"
+CSV, CELLS, JSON, TYPED = "csv", "cells", "json", "typed"
 
 FORMATS = {
     "CSVDataset": CSV,
     "ExcelDataset": CELLS,
-    "JSONDataset": CELLS,
+    "JSONDataset": JSON,
     "XMLDataset": CELLS,
     "ParquetDataset": TYPED,
     "FeatherDataset": TYPED,
 }
-"""pandas' datasets by how they find types: from text, from cells that have one, from a schema."""
+"""pandas' datasets by how they find types: from text, from cells that have one, from cells and
+names, from a schema."""
 
 FILE_FORMATS = {
     "csv": CSV,
     "table": CSV,
     "excel": CELLS,
-    "json": CELLS,
+    "json": JSON,
     "xml": CELLS,
 } | dict.fromkeys(("parquet", "feather", "orc"), TYPED)
 """The same for `pandas.GenericDataset`, by `file_format`."""
@@ -57,6 +58,8 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         of: str,
         ids: list[Name],
         texts: Sequence[Name] = (),
+        others: Sequence[Name] = (),
+        times: Sequence[Name] = (),
         filepath: str,
         load_args: dict[str, Any] | None = None,
         save_args: dict[str, Any] | None = None,
@@ -67,7 +70,10 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         file_format: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take the entry of a dataset of the type `of`, and its columns of ids and of texts."""
+        """Take the entry of a dataset of the type `of`, and the names of its columns by their use.
+
+        `others` are ratings and parts.
+        """
         kind, _ = parse_dataset_definition({"type": of})
         self._type: Any = kind
         optional = {
@@ -81,7 +87,8 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self._filepath = filepath
         self._entry: dict[str, Any] = {"filepath": filepath}
         self._entry |= {key: value for key, value in optional.items() if value is not None}
-        self._ids, self._texts = ids, list(texts)
+        self._ids, self._texts, self._times = ids, list(texts), list(times)
+        self._named = [*ids, *texts, *others, *times]
         self._format = format_of(self._type.__name__, file_format)
         self._name = NAMES.get(str(file_format), self._type.__name__.removesuffix("Dataset"))
         self.load_args = dict(load_args or {})
@@ -109,21 +116,34 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     def _table(self) -> pd.DataFrame:
         if self._format == TYPED:
             return typed_columns(self.read(), self._ids, self._dtype)
-        undeclared, texts = (
+        undeclared, texts, times = (
             [name for name in names if not declares(self.load_args, name)]
-            for names in (self._ids, self._texts)
+            for names in (self._ids, self._texts, self._times)
         )
         if self._format == CSV:
-            return self._checked(read_csv(self, undeclared, texts), undeclared)
+            return self._checked(read_csv(self, undeclared, texts, times), undeclared)
         as_they_are = dict.fromkeys([*undeclared, *texts], object)
         dtypes = as_mapping(self.load_args.get("dtype")) | as_they_are
         try:
-            return self._checked(self.read(dtype=dtypes), undeclared)
+            return self._checked(self._cells(dtypes), undeclared)
         except DatasetError as error:
             if "too big" in str(error.__cause__):
                 fix = "store ids of more than 64 bits as text, in quotes"
                 raise DatasetError(f"{self._filepath}: {error.__cause__}: {fix}") from error
             raise
+
+    def _cells(self, dtypes: dict[Name, Any]) -> pd.DataFrame:
+        """Return a table of cells that have types. pandas guesses no dates in text of JSON.
+
+        It would take 05.03.2019 for the third of May, in columns of some names only.
+        """
+        dtype = self.load_args.get("dtype")
+        says = {"convert_dates", "keep_default_dates"} & set(self.load_args)
+        if self._format != JSON or says or not isinstance(dtype, dict | None):
+            return self.read(dtype=dtypes)
+        table = self.read(dtype=False)
+        declared = {name: kind for name, kind in as_mapping(dtype).items() if name in table}
+        return table.astype(declared)
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table as the entry's dataset does."""
@@ -141,6 +161,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """Return the table with integers where every text of a column of ids is one."""
         if not isinstance(table, pd.DataFrame):
             return table  # Excel: several sheets
+        refuse_two_of_a_name(table, self._named, self)
         for name in columns:
             if name not in table or not is_text(table[name]):
                 continue

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 BLOCK = 1 << 16
 """Bytes looked at together. Arrays of this size are taken from memory already in use."""
 
-OTHER_SPELLINGS = (b"+", b"-", b" ", b"\0")
+OTHER_SPELLINGS = (b"+", b"-", b" ", b"\0", b"\v", b"\f")
 """Bytes that an integer in another spelling may hold, such as +5, -0 and ` 5`."""
 
 ZERO, POINT = ord("0"), ord(".")
@@ -19,12 +19,13 @@ def integers_are_plain(file: Path, separator: str, *, has_header: bool) -> bool:
 
         61507,10,4.05      True              007,10,4      False: a zero in front
 
-    False as well if the file holds a blank, a sign, a null or a tab that does not separate: then
-    the ids have to be read as text. A gigabyte takes about a second.
+    False as well if the file holds a blank, a sign, a null or a tab that does not separate, or if
+    its lines end with a carriage return alone: then the ids have to be read as text. A gigabyte
+    takes about a second.
     """
     with file.open("rb") as content:
-        if has_header:
-            content.readline()
+        if has_header and b"\r" in content.readline().removesuffix(b"\r\n"):
+            return False
         before = b"\n"
         while block := content.read(BLOCK):
             if not _is_plain(before + block, separator):

@@ -95,21 +95,32 @@ def own_entries(
     """Return the entries of raw tables that pandas reads, with datasets of this project."""
     columns = parameters.get("cleaning", {}).get("columns", {})
     titles = parameters.get("titles", {})
-    ids = {name: [columns.get("user_id"), columns.get("item_id")] for name in RATINGS}
-    ids |= {"items": [titles.get("item_id")]}
-    texts = {"items": [titles["title"]] if titles.get("title") is not None else []}
-    own = {
-        name: own_entry(entries[name], ids[name], texts.get(name, []))
-        for name in RAW
-        if name in entries
+    of_items = {"ids": [titles.get("item_id")], "texts": named(titles, "title")}
+    of_ratings = {
+        "ids": [columns.get("user_id"), columns.get("item_id")],
+        "others": named(columns, "rating", "part"),
+        "times": named(columns, "timestamp"),
     }
+    uses = dict.fromkeys(RATINGS, of_ratings) | {"items": of_items}
+    own = {name: own_entry(entries[name], **uses[name]) for name in RAW if name in entries}
     return {name: entry for name, entry in own.items() if entry is not None}
 
 
+def named(columns: dict[str, Any], *keys: str) -> list[Any]:
+    """Return the names of these columns, of those that the table has."""
+    return [columns[key] for key in keys if columns.get(key) is not None]
+
+
 def own_entry(
-    entry: dict[str, Any], ids: list[Any], texts: Sequence[Any] = ()
+    entry: dict[str, Any],
+    ids: list[Any],
+    texts: Sequence[Any] = (),
+    others: Sequence[Any] = (),
+    times: Sequence[Any] = (),
 ) -> dict[str, Any] | None:
     """Return the entry of a dataset that reads these ids and texts as they are in the file.
+
+    `others` are the names of its ratings and parts.
 
     None for a dataset that is not of pandas, or whose format this project does not know.
     """
@@ -119,7 +130,8 @@ def own_entry(
     from collaborative_autoencoders.datasets.joined_parts import JoinedPartsDataset
     from collaborative_autoencoders.datasets.own_table import OwnTableDataset, format_of
 
-    columns = {"ids": ids, "texts": texts} if texts else {"ids": ids}
+    columns = {"ids": ids, "texts": texts, "others": others, "times": times}
+    columns = {use: names for use, names in columns.items() if names}
     if words[:-1] == ["pandas"] and format_of(words[-1], entry.get("file_format")):
         # not imported here: every run has the entry `newer_ratings`, and few read it
         return entry | {"type": path_of(OwnTableDataset), "of": entry["type"]} | columns
@@ -129,7 +141,7 @@ def own_entry(
     if kind.__name__ == "PartitionedDataset":
         part = entry["dataset"]
         part = part if isinstance(part, dict) else {"type": part}
-        part = own_entry(part, ids, texts) or part
+        part = own_entry(part, ids, texts, others, times) or part
         return entry | {"type": path_of(JoinedPartsDataset), "dataset": part}
     if "pandas" not in kind.__module__ or not format_of(kind.__name__, entry.get("file_format")):
         return None

@@ -5,6 +5,16 @@ from importlib.util import find_spec
 from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from collaborative_autoencoders.options import Options
+
+USERS = {"params:evaluation", "params:inference", "params:running", "params:tuning"}
+PACKAGE_IS_NEEDED = (
+    "needs Apache Spark: `pip install --constraint requirements.lock --editable '.[spark]'`, and "
+    "Java 17 or 21."
+)
 
 
 class SparkHook:
@@ -26,14 +36,28 @@ class SparkHook:
             return
         if find_spec("pyspark") is None:
             raise ModuleNotFoundError(
-                f"The environment {context.env!r} has a spark.yml and needs Apache Spark: "
-                "`pip install --constraint requirements.lock --editable '.[spark]'`, and Java 17 "
-                "or 21."
+                f"The environment {context.env!r} has a spark.yml and {PACKAGE_IS_NEEDED}"
             )
         from collaborative_autoencoders.cluster.session import start_session
 
         start_session(properties)
         self._has_session = True
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Raise an error if nodes are to use a session, and there is none.
+
+        It is ModuleNotFoundError without pyspark, RuntimeError otherwise.
+        """
+        for name in sorted(USERS & pipeline.inputs()):
+            wanted = what_needs_spark(catalog.load(name))
+            if wanted and find_spec("pyspark") is None:
+                key = name.removeprefix("params:")
+                raise ModuleNotFoundError(f"{key}.{wanted} {PACKAGE_IS_NEEDED}")
+            if wanted:
+                from collaborative_autoencoders.cluster.session import session_of_run
+
+                session_of_run()
 
     @hook_impl
     def before_node_run(self) -> None:
@@ -42,3 +66,11 @@ class SparkHook:
             from collaborative_autoencoders.cluster.session import free_tables
 
             free_tables()
+
+
+def what_needs_spark(options: Options) -> str | None:
+    """Return the option of a block that workers of Spark are for; None if it has none."""
+    if getattr(options, "engine", "one_machine") == "spark":
+        return "engine: spark"
+    counts = {key: getattr(options, key, 1) for key in ("ranks", "workers")}
+    return next((f"{key}: {count}" for key, count in counts.items() if count > 1), None)

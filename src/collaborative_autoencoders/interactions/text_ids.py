@@ -38,8 +38,8 @@ def ids_of_text(text: pd.Series, declare_text: str) -> TextIds:
         "1" "20"  ->  1 20             "1" "020"  ->  "1" "020", with a remark
 
     Otherwise, and if an id is null, they stay text. Raises ValueError if nearly all are integers
-    and the others are no digits at all, such as a row of totals: it names their rows.
-    `declare_text` is the fix that declares a column of text.
+    and the others are no digits at all, such as a row of totals: it names their rows. Likewise if
+    an id holds a line break. `declare_text` is the fix that declares a column of text.
     """
     written = _in_arrow(text)
     numbers = _as_integers(written)
@@ -49,6 +49,7 @@ def ids_of_text(text: pd.Series, declare_text: str) -> TextIds:
     ids = pd.Series(column, index=text.index, name=text.name)
     if not len(column.categories):
         return TextIds(ids, None)
+    _refuse_line_breaks(column, text.name, declare_text)
     integer_C = are_integers(column.categories)
     _refuse_odd_rows(column, integer_C, text.name, declare_text)
     return TextIds(ids, _remark(column, integer_C, text.name))
@@ -112,6 +113,19 @@ def _as_categories(text: pa.ChunkedArray) -> pd.Categorical:
     coded = text.dictionary_encode().combine_chunks()
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return pd.Categorical.from_codes(codes, pd.Index(coded.dictionary.to_pandas(), dtype="str"))
+
+
+def _refuse_line_breaks(column: pd.Categorical, name: object, declare_text: str) -> None:
+    broken_C = np.asarray(column.categories.str.contains(r"[\n\r]"), dtype=bool)
+    if not broken_C.any():
+        return
+    row = int(np.argmax(broken_C[column.codes] & (column.codes >= 0)))
+    raise ValueError(
+        f"{name}: the id of row {row + 1}, {str(column[row])[:60]!r}, holds a line break, as where "
+        "a quote is opened and not closed: later rows are in it. Correct the quote, or read quotes "
+        "as characters: `load_args: {quoting: 3}`. If it is an id, declare all ids as text: "
+        f"{declare_text}"
+    )
 
 
 def _refuse_odd_rows(

@@ -3,7 +3,7 @@
 Dimension key: U users, I items, C items with a user in common with one item.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from annotated_types import Ge
@@ -13,9 +13,10 @@ from scipy.sparse import csc_array, csr_array
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
 from collaborative_autoencoders.options import Count, Options
+from collaborative_autoencoders.side_by_side import map_side_by_side
 
 from .model import Catalogue
-from .nearest import Floats, nearest_items
+from .nearest import Floats, Nearest, Positions, in_blocks, nearest_items
 
 
 class ItemKNNOptions(Options):
@@ -25,6 +26,26 @@ class ItemKNNOptions(Options):
     """Number of most similar items that contribute to the score of an item."""
     shrinkage: Annotated[float, Ge(0)]
     """Added to the denominator of the cosine. Lowers the similarity of items with few likes."""
+
+
+class Neighbours(NamedTuple):
+    """The likes, by item and by user, in which the neighbours of items are found."""
+
+    columns_UI: csc_array
+    rows_UI: csr_array
+    norm_I: Floats
+    """The lengths of the columns."""
+    options: ItemKNNOptions
+
+    def of(self, items_B: Positions) -> list[Nearest]:
+        """Return the neighbours of each of these items."""
+        likes = self.columns_UI, self.rows_UI
+        return list(nearest_items(*likes, self.options.neighbours, self.cosine, items_B))
+
+    def cosine(self, common_C: Floats, item: int, items_C: NDArray[np.int32]) -> Floats:
+        """Return s_ij of an item and others, given the numbers of users in common."""
+        norm_C = self.norm_I[item] * self.norm_I[items_C]
+        return common_C / np.maximum(norm_C + self.options.shrinkage, 1e-12)
 
 
 class ItemKNN:
@@ -44,16 +65,15 @@ class ItemKNN:
         self.catalogue = catalogue
 
     def fit(self, train_UI: csr_array) -> None:
-        """Find the neighbours of every item. Ties go to the lower item."""
-        items, k = self.catalogue.items, self.options.neighbours
+        """Find the neighbours of every item, blocks of them side by side.
+
+        Ties go to the lower item.
+        """
+        items = self.catalogue.items
         norm_I = np.sqrt(np.bincount(train_UI.indices, minlength=items))
-
-        def cosine(common_C: Floats, item: int, items_C: NDArray[np.int32]) -> Floats:
-            return common_C / np.maximum(
-                norm_I[item] * norm_I[items_C] + self.options.shrinkage, 1e-12
-            )
-
-        nearest = list(nearest_items(train_UI.tocsc(), train_UI, k, cosine))
+        neighbours = Neighbours(train_UI.tocsc(), train_UI, norm_I, self.options)
+        blocks = map_side_by_side(neighbours.of, in_blocks(np.arange(items)))
+        nearest = [each for block in blocks for each in block]
         # column i holds the neighbours of item i, so that histories @ similarity is the score
         ends_I = np.cumsum([0, *(len(items_K) for items_K, _ in nearest)])
         cells = [np.concatenate(parts) for parts in zip(*nearest, strict=True)]

@@ -13,9 +13,10 @@ from scipy.linalg import LinAlgError
 from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.sparse import csc_array, csr_array
 
+from collaborative_autoencoders.side_by_side import map_side_by_side
 from collaborative_autoencoders.threads import blas_threads, map_in_threads
 
-from .nearest import blocks_of, bytes_of_block, nearest_items
+from .nearest import blocks_of, bytes_of_block, in_blocks, nearest_items
 
 Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
@@ -23,9 +24,6 @@ Positions = NDArray[np.intp]
 MOST_POPULAR = 8_192
 """Items of most likes whose Gram matrix is computed once, if memory allows: half a GiB. They have
 most of the likes, and each is a neighbour of many items."""
-
-COLUMNS_AT_ONCE = 64
-"""Columns that one thread solves for before their weights are stored."""
 
 BYTES_PER_PAIR = 8
 """A pair of popular items."""
@@ -80,7 +78,7 @@ def local_weights(
     neighbours it is EASE. There is a matrix for each of the penalties λ, with the same stored
     cells; all but the solutions is computed once. The number of `popular` items changes time and
     memory, not the result. The columns are those of `of_items`, in this order, shape (I, S);
-    None means all. They are solved for in as many threads as products may use.
+    None means all. Blocks of them are solved for side by side.
     Raises LinAlgError if a matrix has no inverse.
     """
     items, columns_UI = scaled_UI.shape[1], scaled_UI.tocsc()
@@ -97,13 +95,13 @@ def local_weights(
     # one array for all columns: many small ones would be there twice when they are joined
     most = len(of_items) * (min(neighbours, items - 1) + 1)
     indices, weights_LN = np.empty(most, np.int32), np.empty((len(penalties), most), np.float32)
-    some = np.split(of_items, range(COLUMNS_AT_ONCE, len(of_items), COLUMNS_AT_ONCE))
-    columns = (each for block in map_in_threads(solved.of, some) for each in block)
+    blocks = map_side_by_side(solved.of, in_blocks(of_items))
+    columns = (each for block in blocks for each in block)
     for place, (own_S, value_LS) in enumerate(columns):
         ends[place + 1] = ends[place] + len(own_S)
         column = slice(ends[place], ends[place + 1])
         indices[column], weights_LN[:, column] = own_S, value_LS
-    del solved, columns  # the Gram matrix, before the weights are there twice
+    del solved, blocks, columns  # the Gram matrix, before the weights are there twice
     return by_row(weights_LN[:, : ends[-1]], indices[: ends[-1]], ends, items)
 
 

@@ -13,6 +13,9 @@ from scipy.sparse import csc_array, csr_array
 Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
+ITEMS_AT_ONCE = 64
+"""Items that one thread, or a worker, looks at before what it has found is stored."""
+
 PAIRS_AT_ONCE = 2**20
 """Maximum pairs of items of a block, some 30 MB."""
 
@@ -55,6 +58,11 @@ def nearest_items(
             similarity_C[items_C == item] = 0
             best_K = largest(similarity_C, items_C, neighbours)
             yield Nearest(items_C[best_K], similarity_C[best_K])
+
+
+def in_blocks(items: Positions) -> list[Positions]:
+    """Return the items in blocks that are computed side by side."""
+    return np.split(items, range(ITEMS_AT_ONCE, len(items), ITEMS_AT_ONCE))
 
 
 def blocks_of(columns_UI: csc_array, rows_UI: csr_array) -> Iterator[tuple[int, int]]:

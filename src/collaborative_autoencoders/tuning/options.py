@@ -84,6 +84,10 @@ class TuningOptions(Options):
     """Seed of the sampler and of the order of a grid. With random and grid the trials do not
     depend on the number of processes or on interruptions."""
 
+    workers: Count
+    """Processes that share the search: workers of Spark, each with a trial at a time
+    (docs/cluster.md). 1: this process."""
+
     storage: Annotated[str, PlainSerializer(mask_uri, when_used="json")] = Field(repr=False)
     """`sqlite:///file`, the URL of another database that SQLAlchemy supports, or
     `journal:///file` for a network drive. A password in it is masked wherever it is written."""

@@ -4,6 +4,8 @@ import gc
 import logging
 import math
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 from collaborative_autoencoders.learning.ladder import quiet_models
@@ -15,7 +17,7 @@ from collaborative_autoencoders.tracking.life import sign_of_life
 from .options import Search
 from .storage import study_file
 from .study import Study
-from .trial import TrialRuns, run_trial
+from .trial import TrialRuns, active_run_id, run_trial
 
 TRIALS_BEFORE_ESTIMATE = 3
 
@@ -23,27 +25,40 @@ logger = logging.getLogger(__name__)
 
 
 def run_search(search: Search) -> Study:
-    """Run the trials that the study lacks, and return the study.
+    """Run the trials that the study lacks, here or on workers, and return the study.
 
     Raises ValueError if there is no validation metric, if the validation part is empty, if a grid
     has more combinations than `n_trials`, or if a study of this name belongs to another search.
-    Raises OSError if the storage cannot be opened.
+    Raises OSError if the storage cannot be opened. With `tuning.workers` > 1, raises ValueError if
+    workers cannot reach the storage or MLflow's store, RuntimeError without a Spark session.
     """
     check_validation(search)
     check_grid(search)
-    with sign_of_life(study_file(search.tuning.storage)):
-        with uninterrupted():
-            study = Study(search)
-            runs = TrialRuns(search, study)
+    parent = active_run_id()
+    run_all: Callable[[Search, Study, TrialRuns], None] = run_trials
+    if search.tuning.workers > 1:
+        from .on_workers import trials_on_workers  # pyspark is not in every installation
+
+        run_all = trials_on_workers(search, parent)
+    with opened(search, parent) as (study, runs):
         log_sample(search.model, search.validation, search.running.validation_users)
         log_progress(search, study)
         try:
-            with quiet_models():  # a line per trial is enough
-                run_trials(search, study, runs)
+            run_all(search, study, runs)
         finally:
             with uninterrupted():
                 runs.adopt_all()
     return study
+
+
+@contextmanager
+def opened(search: Search, parent: str | None) -> Iterator[tuple[Study, TrialRuns]]:
+    """Yield the study, and the runs of its trials below the run of this id, for this process."""
+    with sign_of_life(study_file(search.tuning.storage)), quiet_models():  # a line per trial
+        with uninterrupted():
+            study = Study(search)
+            runs = TrialRuns(search, study, parent)
+        yield study, runs
 
 
 def check_validation(search: Search) -> None:

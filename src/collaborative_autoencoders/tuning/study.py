@@ -92,8 +92,11 @@ class Study:
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trials except the interrupted ones."""
-        trials = self._study.get_trials(deepcopy=False)
-        return [trial for trial in trials if not is_interrupted(trial)]
+        return [trial for trial in self.all_trials() if not is_interrupted(trial)]
+
+    def all_trials(self) -> list[FrozenTrial]:
+        """Return all trials, also the interrupted ones."""
+        return self._study.get_trials(deepcopy=False)
 
     def point_at(self, position: int) -> Point:
         """Return a value per axis. With tpe a draw also depends on the finished trials."""

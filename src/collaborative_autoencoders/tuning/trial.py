@@ -166,6 +166,12 @@ def fit_network(record: TrialRecord, options: TrainingOptions, trial: Trial) -> 
     )
 
 
+def active_run_id() -> str | None:
+    """Return the id of MLflow's active run, that of the search; None without one."""
+    active = mlflow.active_run()
+    return None if active is None else str(active.info.run_id)
+
+
 def message_of(error: Exception) -> str:
     """Return type and message on one line. For a ValidationError, it has the messages only."""
     if isinstance(error, ValidationError):
@@ -178,18 +184,17 @@ def message_of(error: Exception) -> str:
 class TrialRuns:
     """The MLflow runs of trials, nested under the run of the search.
 
-    Without an active MLflow run nothing is logged.
+    Without such a run nothing is logged.
     """
 
-    def __init__(self, search: Search, study: Study) -> None:
-        """Make the active run the parent of the trials that this process runs."""
+    def __init__(self, search: Search, study: Study, parent: str | None) -> None:
+        """Make the run of this id the parent of the trials that this process runs."""
         self.search, self.study = search, study
         self.parent: Run | None = None
-        active = mlflow.active_run()
-        if active is not None:  # else a client would create a store
+        if parent is not None:  # else a client would create a store
             self.client = mlflow.MlflowClient()
-            self.parent = self.client.get_run(active.info.run_id)
-            self.client.set_tag(active.info.run_id, STUDY, study.name)
+            self.parent = self.client.get_run(parent)
+            self.client.set_tag(parent, STUDY, study.name)
 
     def begin(self, trial: Trial, block: dict[str, Any]) -> str | None:
         """Create the run of a trial, log its parameters, and return its id."""

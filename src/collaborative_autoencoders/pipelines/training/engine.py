@@ -1,10 +1,12 @@
-"""What fits a network: this process, or workers of a Spark cluster."""
+"""What fits models: this process, or workers of a Spark cluster."""
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 from collaborative_autoencoders.models.registry import model_class
+from collaborative_autoencoders.side_by_side import mapped_by
 
 if TYPE_CHECKING:
     from collaborative_autoencoders.learning.on_ranks import OnRanks
@@ -28,3 +30,12 @@ def ranks_for(options: TrainingOptions, running: RunningOptions) -> "OnRanks | N
     from collaborative_autoencoders.learning.on_ranks import OnRanks
 
     return OnRanks(cluster.launch_on(running.ranks, running.device), running)
+
+
+def computed_by(running: RunningOptions) -> AbstractContextManager[None]:
+    """Return where the pieces of closed forms are computed by what `running.engine` names."""
+    if running.engine == "one_machine":
+        return nullcontext()
+    from collaborative_autoencoders import cluster
+
+    return mapped_by(cluster.map_on_workers)

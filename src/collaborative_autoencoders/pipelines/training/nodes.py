@@ -16,7 +16,7 @@ from collaborative_autoencoders.learning.options import (
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.registry import model_class
 
-from .engine import ranks_for
+from .engine import computed_by, ranks_for
 
 if TYPE_CHECKING:
     from collaborative_autoencoders.learning.warm_start import WarmStart
@@ -97,16 +97,17 @@ def _fit(
     catalogue.check(view, **parts)
     started = perf_counter()
     ranks = ranks_for(options, running)
-    outcome = fit(
-        options,
-        training.refit,
-        running,
-        catalogue,
-        train=train,
-        validation=validation,
-        warm=warm,
-        ranks=ranks,
-    )
+    with computed_by(running):
+        outcome = fit(
+            options,
+            training.refit,
+            running,
+            catalogue,
+            train=train,
+            validation=validation,
+            warm=warm,
+            ranks=ranks,
+        )
     sample = size_of_sample(validation, running.validation_users)
     is_fitted = outcome.fitted.model is not None
     said = [*remarks, *outcome.remarks]
@@ -157,7 +158,8 @@ def add_models(
     }
     parts = {"train": train, "validation": validation}
     started = perf_counter()
-    fitted = fit_stack(options, running, members, **parts)
+    with computed_by(running):
+        fitted = fit_stack(options, running, members, **parts)
     stack: Any = options.model
     chosen = dict(getattr(fitted.model, "chosen", {}))
     sample = size_of_sample(validation, running.validation_users)
