@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run try test browser-test spark-test check benchmark viz-site clean
+.PHONY: run try test browser-test spark-test store-test check benchmark viz-site clean
 
 run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 	$(BIN)/kedro run
@@ -18,6 +18,9 @@ test: $(VENV)/.installed-dev  ## the whole test suite
 
 spark-test: $(VENV)/.installed-spark  ## the tests of Apache Spark, which need Java 17 or 21
 	$(BIN)/python -m pytest -m spark tests/cluster
+
+store-test: $(VENV)/.installed-postgresql  ## a tracking server and studies in PostgreSQL, which has to be there
+	$(BIN)/python -m pytest -m store tests/store
 
 browser-test: $(VENV)/.installed-browser  ## the page in a headless Chromium, which has to be there
 	$(BIN)/python -m pytest -m browser tests/page
@@ -56,6 +59,10 @@ $(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/.created
 
 $(VENV)/.installed-browser: $(VENV)/.installed-dev
 	$(INSTALL) '.[dev,browser]'
+	@touch $@
+
+$(VENV)/.installed-postgresql: $(VENV)/.installed-dev
+	$(INSTALL) '.[dev,postgresql]'
 	@touch $@
 
 $(VENV)/.installed-spark: $(VENV)/.installed-dev

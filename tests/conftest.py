@@ -12,7 +12,11 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
-NEEDS = {"cluster": "pyspark", "page/test_in_a_browser.py": "playwright"}
+NEEDS = {
+    "cluster": "pyspark",
+    "page/test_in_a_browser.py": "playwright",
+    "store": "psycopg",
+}
 collect_ignore = [tests for tests, package in NEEDS.items() if not find_spec(package)]
 
 os.environ["DO_NOT_TRACK"] = "true"

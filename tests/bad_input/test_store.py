@@ -186,6 +186,16 @@ def test_a_server_that_is_off_is_said_at_once():
     assert "Connection refused" in no_answer(uri, refused.value)
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+nosuch"])
+def test_a_database_that_is_off_or_has_no_driver_is_named_at_once(tmp_path, scheme):
+    place = {"server": {"mlflow_tracking_uri": f"{scheme}://ann:gehe1m@127.0.0.1:1/x"}}
+    with pytest.raises(
+        OSError, match=r"://ann:\*\*\*@.* cannot be used as MLflow's store"
+    ) as error:
+        check_store(mlflow_yml(tmp_path) | place, tmp_path)
+    assert "gehe1m" not in str(error.value)
+
+
 def test_the_message_for_a_store_has_no_password():
     message = unusable("postgresql://ann:gehe1m@db/x", "no answer of http://u:gehe1m@proxy:80")
     assert "gehe1m" not in message

@@ -8,6 +8,7 @@ from itertools import count
 from types import SimpleNamespace
 
 import pytest
+from optuna.trial import TrialState
 from small_search import GRID, POINTS_OF_GRID, RANGE, WORLD, small_search
 
 from collaborative_autoencoders.interactions import Interactions
@@ -18,6 +19,7 @@ from collaborative_autoencoders.tuning import trial as trial_module
 from collaborative_autoencoders.tuning.options import SearchSpaces
 from collaborative_autoencoders.tuning.results import result_of, write_proposal
 from collaborative_autoencoders.tuning.search import run_search
+from collaborative_autoencoders.tuning.study import Study
 
 
 @pytest.fixture
@@ -68,6 +70,25 @@ def test_an_interrupted_search_resumes_with_the_same_trials(
     assert values(resumed) == values(whole)
     assert len(resumed.trials()) == len(values(resumed)) == 6
     assert [trial.number for trial in resumed.trials()] == [0, 1, 3, 4, 5, 6]
+
+
+def test_the_result_of_a_process_that_was_taken_for_dead_is_dropped(storage, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    search = small_search(storage, n_trials=3, pruner="median")
+    fit, fitted = trial_module.fit_with_validation, []
+
+    def taken_over_in_the_second(*args, **named):
+        fitted.append(named)
+        if len(fitted) == 2:
+            Study(search).interrupt(1)
+        return fit(*args, **named)
+
+    monkeypatch.setattr(trial_module, "fit_with_validation", taken_over_in_the_second)
+    study = run_search(search)
+    assert [trial.number for trial in study.trials()] == [0, 2, 3]
+    finished = {TrialState.COMPLETE, TrialState.PRUNED}
+    assert all(trial.state in finished for trial in study.trials())
+    assert "trial 1 interrupted, another process took it over" in caplog.text
 
 
 def test_a_finished_search_runs_nothing_more(storage, monkeypatch):

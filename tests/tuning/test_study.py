@@ -2,9 +2,12 @@
 
 import multiprocessing
 import random
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -13,7 +16,11 @@ from optuna.trial import TrialState
 from small_search import GRID, POINTS_OF_GRID, RANGE, small_search, tuning_options
 
 from collaborative_autoencoders.processes import identity_of
-from collaborative_autoencoders.tuning.study import COMPLETE, Study, open_storage
+from collaborative_autoencoders.tuning import signs
+from collaborative_autoencoders.tuning import study as study_module
+from collaborative_autoencoders.tuning.signs import Watch
+from collaborative_autoencoders.tuning.storage import open_storage
+from collaborative_autoencoders.tuning.study import COMPLETE, Study
 
 ELSEWHERE = "another-host:1"
 WITH_START = {"model": {"hidden_size": [4, 16], "corruption": {"low": 0.1, "high": 0.9}}}
@@ -242,6 +249,67 @@ def test_a_finished_trial_cannot_be_interrupted(storage):
     assert positions(study, TrialState.COMPLETE) == [0]
 
 
+# --- a database server, where no lock shows who is alive ---
+
+
+@pytest.fixture
+def on_a_server(tmp_path, monkeypatch):
+    """A search whose storage is taken for a server."""
+    monkeypatch.setattr(study_module, "study_file", lambda url: None)
+    monkeypatch.setattr(study_module, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(signs, "BEAT_SECONDS", 0.01)
+    return grid(f"sqlite:///{tmp_path}/study")
+
+
+def test_a_trial_of_another_host_is_given_back_when_it_is_silent_for_long(on_a_server, monkeypatch):
+    left = worker_on(on_a_server).claim()
+    study = finish_all(Study(on_a_server))
+    assert len(positions(study, TrialState.COMPLETE)) == 5
+    monkeypatch.setattr(signs, "SILENT_AFTER_SECONDS", 0)
+    assert study.given_back()
+    again = study.claim()
+    assert (again.user_attrs["position"], again.params) == (0, left.params)
+    assert again.number != left.number
+
+
+def test_a_trial_of_another_host_that_gives_signs_is_left_to_it(on_a_server):
+    elsewhere = worker_on(on_a_server)
+    with elsewhere.alive(elsewhere.claim()):
+        study = finish_all(Study(on_a_server))
+        assert not study.given_back()
+        assert positions(study, TrialState.RUNNING) == [0]
+
+
+def test_a_trial_that_finishes_while_it_is_interrupted_counts(storage, monkeypatch):
+    quick, slow = (worker_on(grid(storage), f"host-{name}:1") for name in "ab")
+    trial, set_state = quick.claim(), slow.storage.set_trial_state_values
+
+    def after_it_has_finished(*values, **state):
+        quick.finish(trial, COMPLETE, 1.0)
+        return set_state(*values, **state)
+
+    monkeypatch.setattr(slow.storage, "set_trial_state_values", after_it_has_finished)
+    assert not slow.interrupt(trial.number)
+    assert positions(slow, TrialState.COMPLETE) == [0]
+    assert slow.claim().user_attrs["position"] == 1
+
+
+def test_a_silent_trial_is_one_whose_beat_has_not_changed_for_long(monkeypatch):
+    watch, now = Watch(), [0.0]
+    monkeypatch.setattr(signs.time, "monotonic", lambda: now[0])
+
+    def is_silent(seconds, **attributes):
+        now[0] = seconds
+        return watch.is_silent(SimpleNamespace(number=0, user_attrs=attributes))
+
+    late = signs.SILENT_AFTER_SECONDS + 1
+    assert not is_silent(0, beat=1)
+    assert not is_silent(late, beat=2)
+    assert not is_silent(late + 2, beat=2)
+    assert is_silent(2 * late + 1, beat=2)
+    assert not is_silent(9 * late)  # of a version that gave no signs
+
+
 # --- its name and its storage ---
 
 
@@ -302,6 +370,16 @@ def test_the_message_for_a_storage_has_no_password(url):
     with pytest.raises(OSError, match=r"\*\*\*@.* cannot be opened") as error:
         open_storage(url)
     assert "gehe1m" not in str(error.value)
+
+
+def test_the_database_of_another_program_is_refused_and_left_unchanged(tmp_path):
+    file = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+    before = file.read_bytes()
+    with pytest.raises(OSError, match="another program, such as MLflow: studies need a database"):
+        open_storage(f"sqlite:///{file}")
+    assert file.read_bytes() == before
 
 
 def test_a_storage_may_have_a_password_which_is_in_no_text_of_the_options():

@@ -1,4 +1,4 @@
-"""A tracking server as the store: whether it answers, and where its artifacts go."""
+"""A store of several machines: whether its server answers, and where its artifacts go."""
 
 import logging
 import os
@@ -26,22 +26,24 @@ def is_server(uri: str | None) -> bool:
 
 
 def check_artifacts_of(experiment: str, project: Path) -> None:
-    """Raise OSError if an experiment of the server keeps its artifacts in a folder of elsewhere.
+    """Raise OSError if an experiment keeps its artifacts in a folder of another machine.
 
-    Warns if the folder is in the project, where no other machine finds the artifacts.
+    Warns if a tracking server's are in the project, where no other machine finds them.
     """
-    found = MlflowClient().get_experiment_by_name(experiment)
+    client = MlflowClient()
+    found = client.get_experiment_by_name(experiment)
     folder = local_folder(found.artifact_location) if found else None
     if folder is None:
         return
     problem = (
-        f"The experiment {experiment} of the tracking server keeps its artifacts in {folder}, %s. "
-        "Name another experiment in mlflow.yml (tracking.experiment.name): its artifacts go to the "
-        "server."
+        f"The experiment {experiment} keeps its artifacts in {folder}, %s. Name another experiment "
+        "in mlflow.yml (tracking.experiment.name): its artifacts go to the tracking server. With a "
+        "database in its place, they go to experiment.create_experiment_kwargs.artifact_location."
     )
-    if not folder.is_dir():
+    on_a_server, in_project = is_server(client.tracking_uri), folder.is_relative_to(project)
+    if not folder.is_dir() and (on_a_server or not in_project):  # else its first run makes it
         raise OSError(problem % "which is not a folder of this machine")
-    if folder.is_relative_to(project):
+    if on_a_server and in_project:
         logger.warning(problem, "where no other machine finds them")
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 from pydantic import ValidationError
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from collaborative_autoencoders.config_loader import SHELL_TRACKING_URI
 from collaborative_autoencoders.tracking.addresses import local_folder
@@ -18,6 +21,9 @@ from collaborative_autoencoders.tracking.sqlite import sqlite_file
 from .moved import follow_project
 from .parameters import problems_of
 from .server import is_server
+
+DATABASES = ("postgresql", "mysql", "mssql")
+"""How the URIs of database servers begin that MLflow takes for a store."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +51,8 @@ def check_store(mlflow_yml: dict[str, Any], project: Path) -> Path | None:
     if file is not None:
         check_sqlite(file, uri)
         follow_project(file, experiment.name, location, project)
+    elif uri.startswith(DATABASES):
+        check_database(uri)
     return file
 
 
@@ -67,6 +75,21 @@ def check_sqlite(file: Path, uri: str = "") -> None:
             database.rollback()
     except sqlite3.Error as error:
         raise OSError(unusable(str(file), str(error))) from None
+
+
+def check_database(uri: str) -> None:
+    """Raise OSError if a database server cannot be used. MLflow would retry for two minutes."""
+    try:
+        with create_engine(uri, poolclass=NullPool).connect():
+            return
+    except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver
+        reason = str(error).splitlines()[0]
+    raise OSError(
+        f"The database {mask_uri(uri)} cannot be used as MLflow's store: {mask(reason)}\n"
+        "Start it, or name another store: server.mlflow_tracking_uri in mlflow.yml, or "
+        "MLFLOW_TRACKING_URI in the shell. The driver for postgresql:// is in the extra "
+        "`postgresql`."
+    )
 
 
 def check_artifacts(location: str | None) -> None:

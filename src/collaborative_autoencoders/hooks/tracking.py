@@ -140,11 +140,17 @@ class ModelRunsHook(MlflowHook):
             # two processes that create its tables at the same time would corrupt it
             with nullcontext() if self._store is None else lock_beside(self._store), impatient():
                 context.config_loader["mlflow"] = settings_for(mlflow_yml)
-                super().after_context_created(context)
+                try:
+                    super().after_context_created(context)
+                except MlflowException as error:
+                    if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                        raise
+                    # another host has created the experiment at the same moment
+                    super().after_context_created(context)
         except (MlflowException, CommandError) as error:
             message = no_answer(uri, error) if is_server(uri) else unusable(uri, str(error))
             raise OSError(message) from None
-        if is_server(uri):
+        if self._store is None:
             check_artifacts_of(self.mlflow_config.tracking.experiment.name, context.project_path)
 
     @hook_impl
@@ -201,7 +207,7 @@ class ModelRunsHook(MlflowHook):
         else:
             mlflow.start_run(settings.run.id, run_name=name, tags=self._about)
         self.run_id = _active()
-        if is_server(mlflow.get_tracking_uri()):
+        if self._store is None:
             self._signs.enter_context(heartbeat(_active()))
 
     def _join(self, name: str) -> None:

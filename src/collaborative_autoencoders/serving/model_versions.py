@@ -27,6 +27,9 @@ CONTENT = "content"
 DECISION, REASON = "promotion", "promotion_reason"
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
 FIRST = "no champion yet: the first version becomes champion"
+MOST_CHARACTERS = 5000
+"""The longest description that a registry in PostgreSQL or MySQL accepts; SQLite does not count."""
+
 NOT_IN_THE_REGISTRY = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for a model, a version or an alias that the registry does not have."""
 
@@ -86,9 +89,12 @@ def version_with(name: str, content: str) -> int | None:
 
 
 def describe_version(name: str, version: int, text: str, about: str) -> None:
-    """Describe the version, and the model in one line. Descriptions that exist already stay."""
+    """Describe the version, and the model in one line. Descriptions that exist already stay.
+
+    The text is cut where a registry would refuse it, as with very long titles.
+    """
     if not client().get_model_version(name, str(version)).description:
-        client().update_model_version(name, str(version), text)
+        client().update_model_version(name, str(version), text[:MOST_CHARACTERS])
     if not client().get_registered_model(name).description:
         client().update_registered_model(name, about)
 
@@ -116,7 +122,7 @@ def tag_decision(name: str, version: int, decision: str, reason: str) -> None:
     """Write a decision and its reason into the version's tags, cut to MLflow's 5,000 characters."""
     mlflow_client = client()
     mlflow_client.set_model_version_tag(name, str(version), DECISION, decision)
-    mlflow_client.set_model_version_tag(name, str(version), REASON, reason[:5000])
+    mlflow_client.set_model_version_tag(name, str(version), REASON, reason[:MOST_CHARACTERS])
 
 
 class NoGain(NamedTuple):

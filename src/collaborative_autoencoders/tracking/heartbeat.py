@@ -23,7 +23,7 @@ ENDED_AFTER_SECONDS = 3600
 def heartbeat(run_id: str) -> Iterator[None]:
     """Tag the run with the time every minute during the block.
 
-    This is for tracking servers, where the process of a run may be on another machine.
+    This is for tracking servers and databases, where its process may be on another machine.
     """
     client, done = MlflowClient(), Event()
 

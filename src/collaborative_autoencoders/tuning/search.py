@@ -15,7 +15,8 @@ from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
 
 from .options import Search
-from .study import Study, study_file
+from .storage import study_file
+from .study import Study
 from .trial import TrialRuns, active_run_id, run_trial
 
 TRIALS_BEFORE_ESTIMATE = 3
@@ -92,7 +93,7 @@ def run_trials(search: Search, study: Study, runs: TrialRuns) -> None:
             if spent >= budget:
                 logger.info("%s: the time is up; the same command resumes the search", search.model)
                 break
-            if not run_trial(search, study, runs):
+            if not run_trial(search, study, runs) and not study.given_back():
                 break
             gc.collect()
     except (KeyboardInterrupt, SystemExit):

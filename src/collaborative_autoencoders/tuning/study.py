@@ -7,19 +7,17 @@ the points of random and grid depend neither on the number of processes nor on i
 A process claims the first free position by creating a trial with position, point and process in
 one write, and then checks that no trial with a lower number has the position. If one has, it drops
 its own trial and claims the next position. This needs no lock, on one host or on several. A trial
-whose process has died is closed as interrupted, and its position becomes free again.
+whose process has died is closed as interrupted, and its position becomes free again. The result of
+a process that was taken for dead is dropped.
 """
 
-import hashlib
-import json
 import logging
-import tempfile
-from pathlib import Path
+import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import optuna
-from filelock import FileLock
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -29,26 +27,20 @@ from optuna.distributions import (
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from collaborative_autoencoders.processes import this_process
 from collaborative_autoencoders.state.code import code_version
-from collaborative_autoencoders.tracking.files import lock_beside
 from collaborative_autoencoders.tracking.life import has_ended
-from collaborative_autoencoders.tracking.masking import mask, mask_uri
-from collaborative_autoencoders.tracking.sqlite import sqlite_file
 
 from .options import Search, TuningOptions
+from .signs import BEAT, POLL_SECONDS, Watch, beating
 from .space import Axis, Choices, Point
+from .storage import open_storage, study_file
 
 COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
 STATES = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
 IDENTITY, POSITION, PROCESS, CODE = "identity", "position", "process", "code"
-JOURNAL = "journal:///"
-SQLITE_TIMEOUT_SECONDS = 60
-MAX_JOURNAL_LINE_BYTES = 2**20
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logger = logging.getLogger(__name__)
@@ -73,6 +65,7 @@ class Study:
             self.size = self.options.n_trials
         self.storage = open_storage(self.options.storage)
         self.file = study_file(self.options.storage)
+        self._watch = Watch()
         self._study = optuna.create_study(
             storage=self.storage,
             study_name=self.name,
@@ -99,7 +92,7 @@ class Study:
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trials except the interrupted ones."""
-        return [trial for trial in self.all_trials() if INTERRUPTED not in trial.user_attrs]
+        return [trial for trial in self.all_trials() if not is_interrupted(trial)]
 
     def all_trials(self) -> list[FrozenTrial]:
         """Return all trials, also the interrupted ones."""
@@ -121,15 +114,15 @@ class Study:
         """Create and return the trial of the first free position; None if no position is free."""
         while True:
             self._close_abandoned()
-            taken = {trial.user_attrs[POSITION] for trial in self.trials()}
-            position = next((place for place in range(self.size) if place not in taken), None)
+            position = self._free_position()
             if position is None:
                 return None
+            about = {POSITION: position, PROCESS: self.process, CODE: code_version()}
             template = create_trial(
                 state=TrialState.RUNNING,
                 params=self.point_at(position),
                 distributions=self.distributions,
-                user_attrs={POSITION: position, PROCESS: self.process, CODE: code_version()},
+                user_attrs=about if self.file else about | {BEAT: 0},
             )
             trial_id = self.storage.create_new_trial(self._id, template)
             trial = Trial(self._study, trial_id)
@@ -137,13 +130,37 @@ class Study:
                 return trial
             self.interrupt(trial.number, "another process claimed the position first")
 
+    def alive(self, trial: Trial) -> AbstractContextManager[None]:
+        """Give signs of life during the block. A file needs none: it has locks beside it."""
+        return nullcontext() if self.file else beating(self.storage, self._id_of(trial.number))
+
     def finish(self, trial: Trial, state: str, value: float | None) -> None:
-        """Record the final state of a trial. A pruned trial keeps its last validation."""
-        self._study.tell(trial, value if state == COMPLETE else None, state=STATES[state])
+        """Record the final state of a trial. A pruned trial keeps its last validation.
+
+        Raises UpdateFinishedTrialError if another process has interrupted the trial.
+        """
+        value = value if state == COMPLETE else None
+        told = self._study.tell(trial, value, state=STATES[state], skip_if_finished=True)
+        if is_interrupted(told):
+            raise UpdateFinishedTrialError(f"trial {trial.number} was interrupted")
+
+    def given_back(self) -> bool:
+        """Return whether a position is free again.
+
+        Waits for each trial that runs in another process until it has given a sign of life or has
+        ended, or until its position is free because it has been silent for long.
+        """
+        waiting = self._beats()
+        if waiting:
+            logger.info("study %s: waiting for a sign of %d trials", self.name, len(waiting))
+        while waiting:
+            time.sleep(POLL_SECONDS)
+            waiting &= self._beats()
+        return self._free_position() is not None
 
     def interrupt(self, number: int, reason: str = INTERRUPTED) -> bool:
         """Free the position of this trial. Return False if the trial has finished."""
-        trial_id = self.storage.get_trial_id_from_study_id_trial_number(self._id, number)
+        trial_id = self._id_of(number)
         try:
             self.storage.set_trial_user_attr(trial_id, INTERRUPTED, reason)
             self.storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
@@ -151,20 +168,48 @@ class Study:
             return False
         return True
 
+    def _id_of(self, number: int) -> int:
+        return self.storage.get_trial_id_from_study_id_trial_number(self._id, number)
+
+    def _free_position(self) -> int | None:
+        taken = {trial.user_attrs[POSITION] for trial in self.trials()}
+        return next((place for place in range(self.size) if place not in taken), None)
+
+    def _running(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def _beats(self) -> set[tuple[int, int]]:
+        """Return number and beat of the running trials that have one, after closing the silent."""
+        self._close_abandoned()
+        beats = ((trial.number, trial.user_attrs.get(BEAT)) for trial in self._running())
+        return {(number, beat) for number, beat in beats if beat is not None}
+
     def _first_at(self, position: int) -> int:
         trials = self.trials()
         return min(trial.number for trial in trials if trial.user_attrs[POSITION] == position)
 
     def _close_abandoned(self) -> None:
-        """Interrupt the running trials whose process has ended, or is this one.
+        """Interrupt the running trials whose process has ended, is silent, or is this one.
 
         This process has one trial at a time, so one that is still running was left by a search
         that stopped before.
         """
-        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for trial in self._running():
             process = trial.user_attrs[PROCESS]
-            if process == self.process or has_ended(process, self.file):
+            if (
+                process == self.process
+                or has_ended(process, self.file)
+                or self._watch.is_silent(trial)
+            ):
                 self.interrupt(trial.number)
+
+
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Return whether the trial does not count, and its position is free.
+
+    One that finishes while another process is interrupting it has finished.
+    """
+    return trial.state == TrialState.FAIL and INTERRUPTED in trial.user_attrs
 
 
 def refuse_other(name: str, identity: dict[str, Any], stored: dict[str, Any]) -> None:
@@ -197,50 +242,3 @@ def pruner_of(options: TuningOptions) -> BasePruner:
     if options.pruner == "none":
         return NopPruner()
     return MedianPruner(options.pruner_startup_trials, options.pruner_warmup_epochs)
-
-
-def open_storage(url: str) -> BaseStorage:
-    """Return the storage at this URL, created if it does not exist.
-
-    Raises OSError, with the URL and the fix, if it cannot be opened. A file of another kind is
-    left unchanged.
-    """
-    try:
-        with creation_lock(url):
-            if url.startswith(JOURNAL):
-                return open_journal(Path(url.removeprefix(JOURNAL)))
-            timeout = {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}}
-            return RDBStorage(url, engine_kwargs=timeout if url.startswith("sqlite") else {})
-    except Exception as error:  # from SQLAlchemy, the database's driver, optuna or the disk
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OSError(
-            f"tuning.storage: {mask_uri(url)} cannot be opened: {mask(reason)}\n"
-            "Name a writable place (sqlite:///file, journal:///file, or the URL of a database "
-            "whose driver is installed), or move the file away to start a new one."
-        ) from None
-
-
-def creation_lock(url: str) -> FileLock:
-    """Return a lock for opening. Without it, two processes that create the tables corrupt them."""
-    if file := study_file(url):
-        return lock_beside(file)
-    digest = hashlib.sha256(url.encode()).hexdigest()
-    return lock_beside(Path(tempfile.gettempdir()) / f"study-{digest[:16]}")
-
-
-def study_file(url: str) -> Path | None:
-    """Return the file of a storage, or None if it is a database server."""
-    return Path(url.removeprefix(JOURNAL)) if url.startswith(JOURNAL) else sqlite_file(url)
-
-
-def open_journal(file: Path) -> BaseStorage:
-    """Return the journal in this file.
-
-    Raises ValueError if the file is not a journal: optuna would append to it.
-    """
-    if file.exists():
-        with file.open("rb") as lines:
-            first = lines.readline(MAX_JOURNAL_LINE_BYTES)
-        if first and "op_code" not in json.loads(first):
-            raise ValueError("the file is not a journal")
-    return JournalStorage(JournalFileBackend(str(file)))

@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import LifecycleStage, Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial
 from pydantic import ValidationError
 
@@ -101,17 +102,24 @@ def run_trial(search: Search, study: Study, runs: "TrialRuns") -> bool:
                 return False
             block = search.space.block(search.block, trial.params)
             run_id = runs.begin(trial, block)
-        state, error = fit_trial(record, block, trial)
+        with study.alive(trial):
+            state, error = fit_trial(record, block, trial)
+            with uninterrupted():
+                facts = record.facts() | search.provenance | {TRIAL_ERROR: error}
+                trial.set_user_attr(RECORD, facts)
+                runs.end(run_id, state, record, error)
+                study.finish(trial, state, record.value)
+    except UpdateFinishedTrialError:
+        assert trial is not None, "a claim does not raise it"
+        state, error = INTERRUPTED, "another process took it over after minutes without a sign"
         with uninterrupted():
-            trial.set_user_attr(RECORD, record.facts() | search.provenance | {TRIAL_ERROR: error})
             runs.end(run_id, state, record, error)
-            study.finish(trial, state, record.value)
     except BaseException:
         with uninterrupted():
             if trial is not None and study.interrupt(trial.number):
                 runs.end(run_id, INTERRUPTED, record)
         raise
-    shown = error if record.value is None else f"{search.metric} {record.value:.4f}"
+    shown = error or f"{search.metric} {record.value:.4f}"
     words = (search.model, trial.number, state, shown, record.seconds)
     logger.info("%s: trial %d %s, %s, %.1f s", *words)
     return True
