@@ -64,13 +64,13 @@ def serve(
     workers: int | None,
 ) -> None:
     """Serve the champion of MODEL (cdae) with `mlflow models serve`."""
-    from mlflow import set_tracking_uri
     from mlflow.exceptions import MlflowException
 
     from collaborative_autoencoders.hooks.masking import mask_process
+    from collaborative_autoencoders.hooks.store import use_stores
     from collaborative_autoencoders.memory import machine_memory
     from collaborative_autoencoders.models.registry import MODELS
-    from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.reproduce.logged_run import project_loader
     from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import (
         bytes_of,
@@ -85,9 +85,8 @@ def serve(
     if not is_free(host, port):
         raise click.ClickException(f"{host}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
-    store = uri_of_store(project_loader(Path(project.project_path), env))
+    store = use_stores(project_loader(Path(project.project_path), env)["mlflow"])
     uri, cores = f"models:/{model}@champion", os.cpu_count() or 1
-    set_tracking_uri(store)
     try:
         size = bytes_of(uri)
     except MlflowException as error:
@@ -109,13 +108,13 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     On it, you pick titles or a known user. Only this machine can reach it.
     """
     import uvicorn
-    from mlflow import set_tracking_uri
 
     from collaborative_autoencoders.hooks.masking import mask_process
+    from collaborative_autoencoders.hooks.store import use_stores
     from collaborative_autoencoders.models.registry import MODELS
     from collaborative_autoencoders.page.app import LOOPBACK, make_app
     from collaborative_autoencoders.page.champions import Champions
-    from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.reproduce.logged_run import project_loader
     from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import is_free
 
@@ -124,7 +123,7 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     if not is_free(LOOPBACK, port):
         raise click.ClickException(f"{LOOPBACK}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
-    set_tracking_uri(uri_of_store(project_loader(Path(project.project_path))))
+    use_stores(project_loader(Path(project.project_path))["mlflow"])
     champions = Champions(model)
     if model is not None and model not in [each.name for each in champions.all()]:
         raise click.ClickException(f"{model} has no champion.\n{how_to_register(model)}")
