@@ -1,10 +1,21 @@
-"""The commands that this project adds to Kedro's: `reproduce`, `serve` and `try`."""
+"""The commands that this project adds to Kedro's: `reproduce`, `serve` and `try`.
+
+Kedro's `run` takes `--params` as they are typed.
+"""
 
 import os
+import re
+from copy import copy
 from pathlib import Path
+from typing import Any
 
 import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import split_string
 from kedro.framework.startup import ProjectMetadata
+
+OTHER_BASE = re.compile(r"[-+]?(0[0-7_]*[0-7][0-7_]*|[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
+"""What YAML 1.1 reads as an octal number, 010, or one of base 60, 12:30."""
 
 
 class CannotReproduce(click.ClickException):
@@ -16,6 +27,33 @@ class CannotReproduce(click.ClickException):
 @click.group()
 def cli() -> None:
     """Commands of Collaborative Autoencoders."""
+
+
+def as_typed(context: click.Context, option: click.Parameter, value: Any) -> dict[str, Any]:
+    """Return the parameters that Kedro reads in `--params`; `outputs`, a folder's name, as typed.
+
+    YAML would read 2024_01 as 202401 and 1e3 as 1000.0. Raises click.BadParameter for a number that
+    is not the decimal it looks like.
+    """
+    parameters: dict[str, Any] = PARAMS.callback(context, option, value)
+    for item in [] if isinstance(value, dict) else split_string(context, option, value):
+        key, _, text = (part.strip() for part in item.partition("="))
+        if key == "outputs" and isinstance(parameters[key], (int, float)):
+            parameters[key] = text
+        elif key != "outputs" and OTHER_BASE.fullmatch(text):
+            raise click.BadParameter(
+                f"{key}={text} would be read as a number of base "
+                f"{60 if ':' in text else 8}. Type a decimal number without leading zeros, or a "
+                f"text in two kinds of quotes: {key}='\"{text}\"'"
+            )
+    return parameters
+
+
+PARAMS: Any = next(option for option in kedro_run.params if option.name == "params")
+run = copy(kedro_run)
+run.params = [copy(option) for option in kedro_run.params]
+run.params[kedro_run.params.index(PARAMS)].callback = as_typed
+cli.add_command(run)
 
 
 @cli.command()
