@@ -8,8 +8,9 @@ The command takes the options of `kedro run`. `python -m collaborative_autoencod
 import sys
 from typing import Any
 
-from kedro.framework.cli.project import run
 from kedro.framework.project import configure_project
+
+from .cli import run
 
 
 def main(*arguments: Any, **options: Any) -> Any:

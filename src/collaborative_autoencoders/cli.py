@@ -1,10 +1,21 @@
-"""The commands that this project adds to Kedro's: `reproduce`, `serve` and `try`."""
+"""The commands that this project adds to Kedro's: `reproduce`, `serve` and `try`.
+
+Kedro's `run` takes `--params` as they are typed.
+"""
 
 import os
+import re
+from copy import copy
 from pathlib import Path
+from typing import Any
 
 import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import split_string
 from kedro.framework.startup import ProjectMetadata
+
+OTHER_BASE = re.compile(r"[-+]?(0[0-7_]*[0-7][0-7_]*|[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
+"""What YAML 1.1 reads as an octal number, 010, or one of base 60, 12:30."""
 
 
 class CannotReproduce(click.ClickException):
@@ -16,6 +27,33 @@ class CannotReproduce(click.ClickException):
 @click.group()
 def cli() -> None:
     """Commands of Collaborative Autoencoders."""
+
+
+def as_typed(context: click.Context, option: click.Parameter, value: Any) -> dict[str, Any]:
+    """Return the parameters that Kedro reads in `--params`; `outputs`, a folder's name, as typed.
+
+    YAML would read 2024_01 as 202401 and 1e3 as 1000.0. Raises click.BadParameter for a number that
+    is not the decimal it looks like.
+    """
+    parameters: dict[str, Any] = PARAMS.callback(context, option, value)
+    for item in [] if isinstance(value, dict) else split_string(context, option, value):
+        key, _, text = (part.strip() for part in item.partition("="))
+        if key == "outputs" and isinstance(parameters[key], (int, float)):
+            parameters[key] = text
+        elif key != "outputs" and OTHER_BASE.fullmatch(text):
+            raise click.BadParameter(
+                f"{key}={text} would be read as a number of base "
+                f"{60 if ':' in text else 8}. Type a decimal number without leading zeros, or a "
+                f"text in two kinds of quotes: {key}='\"{text}\"'"
+            )
+    return parameters
+
+
+PARAMS: Any = next(option for option in kedro_run.params if option.name == "params")
+run = copy(kedro_run)
+run.params = [copy(option) for option in kedro_run.params]
+run.params[kedro_run.params.index(PARAMS)].callback = as_typed
+cli.add_command(run)
 
 
 @cli.command()
@@ -64,13 +102,13 @@ def serve(
     workers: int | None,
 ) -> None:
     """Serve the champion of MODEL (cdae) with `mlflow models serve`."""
-    from mlflow import set_tracking_uri
     from mlflow.exceptions import MlflowException
 
     from collaborative_autoencoders.hooks.masking import mask_process
+    from collaborative_autoencoders.hooks.store import use_stores
     from collaborative_autoencoders.memory import machine_memory
     from collaborative_autoencoders.models.registry import MODELS
-    from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.reproduce.logged_run import project_loader
     from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import (
         bytes_of,
@@ -85,9 +123,8 @@ def serve(
     if not is_free(host, port):
         raise click.ClickException(f"{host}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
-    store = uri_of_store(project_loader(Path(project.project_path), env))
+    store = use_stores(project_loader(Path(project.project_path), env)["mlflow"])
     uri, cores = f"models:/{model}@champion", os.cpu_count() or 1
-    set_tracking_uri(store)
     try:
         size = bytes_of(uri)
     except MlflowException as error:
@@ -109,13 +146,13 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     On it, you pick titles or a known user. Only this machine can reach it.
     """
     import uvicorn
-    from mlflow import set_tracking_uri
 
     from collaborative_autoencoders.hooks.masking import mask_process
+    from collaborative_autoencoders.hooks.store import use_stores
     from collaborative_autoencoders.models.registry import MODELS
     from collaborative_autoencoders.page.app import LOOPBACK, make_app
     from collaborative_autoencoders.page.champions import Champions
-    from collaborative_autoencoders.reproduce.logged_run import project_loader, uri_of_store
+    from collaborative_autoencoders.reproduce.logged_run import project_loader
     from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import is_free
 
@@ -124,7 +161,7 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     if not is_free(LOOPBACK, port):
         raise click.ClickException(f"{LOOPBACK}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
-    set_tracking_uri(uri_of_store(project_loader(Path(project.project_path))))
+    use_stores(project_loader(Path(project.project_path))["mlflow"])
     champions = Champions(model)
     if model is not None and model not in [each.name for each in champions.all()]:
         raise click.ClickException(f"{model} has no champion.\n{how_to_register(model)}")

@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -156,6 +157,34 @@ def test_a_uri_of_the_shell_that_is_not_used_is_said_to_be_ignored(tmp_path, mon
     assert message.startswith(
         "MLFLOW_TRACKING_URI=http://me:***@tracking:5000 is ignored: mlflow.yml"
     )
+
+
+@pytest.mark.parametrize("named", [None, "sqlite:////srv/models.db"])
+def test_a_registry_of_the_shell_is_ignored_and_that_of_mlflow_yml_is_used(
+    tmp_path, monkeypatch, caplog, named
+):
+    monkeypatch.setattr(store, "SHELL_REGISTRY_URI", "http://me:secret@models:5000")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://me:secret@models:5000")
+    before = mlflow.get_tracking_uri()
+    server = mlflow_yml(tmp_path)["server"] | {"mlflow_registry_uri": named}
+    try:
+        uri = store.use_stores({"server": server})
+        assert mlflow.get_registry_uri() == (named or uri)
+    finally:
+        store.use_stores({"server": {"mlflow_tracking_uri": before}})
+    assert caplog.messages[0] == (
+        f"MLFLOW_REGISTRY_URI=http://me:***@models:5000 is ignored: the registry is {named or uri}."
+        " server.mlflow_registry_uri in mlflow.yml names another"
+    )
+
+
+def test_an_experiment_of_the_shell_is_said_to_be_ignored(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(store, "SHELL_EXPERIMENT", "nightly")
+    check_store(mlflow_yml(tmp_path), tmp_path)
+    assert caplog.messages == [
+        "MLFLOW_EXPERIMENT_NAME=nightly is ignored: mlflow.yml names Default "
+        "(tracking.experiment.name)"
+    ]
 
 
 # a tracking server

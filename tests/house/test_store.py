@@ -51,13 +51,16 @@ def run_and_fail(project, error=PlantedError, **arguments):
         projects.run(project, **arguments)
 
 
-def test_the_store_lies_in_the_project_whatever_the_working_directory(
+def test_the_store_lies_in_the_project_whatever_the_working_directory_and_the_shell(
     project, tmp_path, monkeypatch
 ):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///elsewhere.db")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "elsewhere")
     projects.run(project, to_outputs=["popularity.metrics"])
+    assert mlflow.get_registry_uri() == mlflow.get_tracking_uri()
     parent, children = tracked.last_run(project)
     assert sorted(children) == ["popularity"]
     assert tracked.artifacts(parent).is_relative_to(project / "mlartifacts")

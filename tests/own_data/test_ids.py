@@ -167,7 +167,7 @@ def test_a_table_whose_columns_may_be_shifted_is_refused():
 def test_the_separator_is_named_though_decimals_are_commas(read):
     text = "user;song;stars\n1;2;4,5\n"
 
-    with pytest.raises(DatasetError, match=r"separator looks wrong.*sep: ';'.*decimal: ','"):
+    with pytest.raises(DatasetError, match=r"separator looks wrong.*sep: .;.}.*decimal: ','"):
         read(text)
     assert read(text, sep=";", decimal=",")["rating"].tolist() == [4.5]
 
@@ -437,3 +437,21 @@ def test_titles_are_the_text_of_the_file(tmp_path, ids, kind):
     named = name_items(items, catalogue, TITLES)
 
     assert named["title"].tolist() == ["1984", "0012", "1e3", ids[3]]
+
+
+@pytest.mark.parametrize(
+    ("date", "form"),
+    [
+        ("31-01-19", "%d-%m-%y"),
+        ("31-01-2019T10:00", "%d-%m-%YT%H:%M"),
+        ("01/31/19 10:00:05", "%m/%d/%y %H:%M:%S"),
+        ("2019.01.31", "%Y.%m.%d"),
+    ],
+)
+def test_the_form_of_a_date_is_named_whatever_its_separators(read, date, form):
+    columns = {"timestamp": "at"}
+    text = f"user,song,stars,at\na,1,5,{date}\n"
+    with pytest.raises(ValueError, match=f"date_format: '{form}'"):
+        read(text, columns)
+    times = read(text, columns, parse_dates=["at"], date_format=form)["timestamp"]
+    assert str(times.iloc[0].date()) == "2019-01-31"

@@ -64,6 +64,12 @@ def test_kedro_serve_starts_mlflow_with_the_store_and_options_that_it_knows(serv
     subprocess.run(["uvicorn", "--version"], env=environment, check=True, capture_output=True)
 
 
+def test_a_registry_of_the_shell_does_not_reach_the_server(serve, monkeypatch):
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///elsewhere/other.db")
+    ((_, _, environment),), _ = serve()
+    assert "MLFLOW_REGISTRY_URI" not in environment
+
+
 def test_a_model_that_is_not_registered_is_named_with_the_command_that_registers_it(serve):
     started, output = serve("sasrec")
     assert not started

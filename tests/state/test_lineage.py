@@ -1,6 +1,8 @@
 """A stored file is checked against what made it."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import fsspec
@@ -109,6 +111,29 @@ def test_a_file_of_the_same_size_and_time_is_not_read_again(world, monkeypatch):
 
     monkeypatch.setattr("hashlib.file_digest", refuse)
     assert world.reasons("scores") == []
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_another_file_with_the_size_and_time_of_the_former_is_seen(tmp_path, folder):
+    file = tmp_path / "raw" / "ratings.csv"
+    file.parent.mkdir()
+    file.write_text("1,2,5")
+    stored = Stored.local(file.parent if folder else file)
+    before, times = stored.content(), file.stat()
+    other = tmp_path / "other.csv"
+    other.write_text("1,2,4")
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    shutil.copy2(other, file)  # as `cp -p` does
+    assert not stored.content(before).same_as(before)
+
+
+def test_a_record_of_an_earlier_version_with_another_number_of_the_time_holds(tmp_path):
+    file = tmp_path / "ratings.csv"
+    file.write_text("1,2,5")
+    content = Stored.local(file).content()
+    former = content._replace(modified=file.stat().st_mtime_ns)
+    assert Stored.local(file).content(former) == content
+    assert content.same_as(former)
 
 
 def test_a_copied_file_is_still_valid(world):

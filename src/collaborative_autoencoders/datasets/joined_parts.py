@@ -35,6 +35,7 @@ def joined(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the rows of all parts in one table.
 
     A column that is text in one part is text in all: integers are written as the files have them.
+    A part without rows says nothing of types.
     The column `part`, unless the tables have one, is the name of the row's table.
     """
     first = next(iter(parts))
@@ -65,6 +66,7 @@ def _names(parts: dict[str, pd.DataFrame]) -> pd.Categorical:
 
 
 def _one_column(pieces: dict[str, pd.Series], is_id: bool) -> pd.Series:
+    pieces = {name: piece for name, piece in pieces.items() if len(piece)} or pieces
     text = [name for name, piece in pieces.items() if _is_text(piece)]
     integers = [name for name, piece in pieces.items() if is_integer_dtype(piece)]
     if is_id and text and integers:

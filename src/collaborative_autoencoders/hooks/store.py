@@ -7,7 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import mlflow
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+from mlflow.environment_variables import (
+    MLFLOW_EXPERIMENT_NAME,
+    MLFLOW_REGISTRY_URI,
+    MLFLOW_RUN_ID,
+)
 from pydantic import ValidationError
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,6 +33,9 @@ DATABASES = ("postgresql", "mysql", "mssql")
 
 logger = logging.getLogger(__name__)
 
+SHELL_REGISTRY_URI, SHELL_EXPERIMENT = MLFLOW_REGISTRY_URI.get(), MLFLOW_EXPERIMENT_NAME.get()
+"""What the shell says. MLflow sets the first later, to the registry of a session."""
+
 
 def check_store(mlflow_yml: dict[str, Any], project: Path) -> Path | None:
     """Return the file of MLflow's SQLite database, or None if the store is of another kind.
@@ -41,8 +50,8 @@ def check_store(mlflow_yml: dict[str, Any], project: Path) -> Path | None:
     except ValidationError as error:
         raise ValueError("\n  ".join(["mlflow.yml:", *problems_of(error)])) from None
     uri = config.server.mlflow_tracking_uri or ""
-    say_ignored(uri)
     experiment = config.tracking.experiment
+    say_ignored(uri, config.server.mlflow_registry_uri, experiment.name)
     if is_server(uri):
         return None
     location = experiment.create_experiment_kwargs.artifact_location
@@ -56,12 +65,47 @@ def check_store(mlflow_yml: dict[str, Any], project: Path) -> Path | None:
     return file
 
 
-def say_ignored(uri: str) -> None:
-    """Warn that MLFLOW_TRACKING_URI is ignored, if mlflow.yml names another store."""
+def use_stores(mlflow_yml: dict[str, Any]) -> str:
+    """Let MLflow use the store and the registry that mlflow.yml names; return the store's URI."""
+    server = mlflow_yml["server"]
+    uri, registry = str(server["mlflow_tracking_uri"]), server.get("mlflow_registry_uri")
+    say_ignored(uri, registry)
+    mlflow.set_tracking_uri(uri)
+    leave_shell()
+    mlflow.set_registry_uri(registry)
+    return uri
+
+
+def leave_shell() -> None:
+    """Remove what would come before mlflow.yml in MLflow: the registry and experiment of a shell.
+
+    An outer job sets them, and models would be registered where nothing here looks for them.
+    """
+    MLFLOW_REGISTRY_URI.unset()
+    MLFLOW_EXPERIMENT_NAME.unset()
+
+
+def say_ignored(uri: str, registry: str | None = None, experiment: str | None = None) -> None:
+    """Warn of what the shell names and mlflow.yml does not: store, registry, experiment.
+
+    The registry is in the store unless mlflow.yml names another. Without `experiment`, no run is
+    written.
+    """
     if SHELL_TRACKING_URI and uri != SHELL_TRACKING_URI:
         logger.warning(
             "MLFLOW_TRACKING_URI=%s is ignored: mlflow.yml names %s",
             *(mask_uri(SHELL_TRACKING_URI), mask_uri(uri)),
+        )
+    if SHELL_REGISTRY_URI and (registry or uri) != SHELL_REGISTRY_URI:
+        logger.warning(
+            "MLFLOW_REGISTRY_URI=%s is ignored: the registry is %s. server.mlflow_registry_uri in "
+            "mlflow.yml names another",
+            *(mask_uri(SHELL_REGISTRY_URI), mask_uri(registry or uri)),
+        )
+    if SHELL_EXPERIMENT and experiment not in (None, SHELL_EXPERIMENT) and not MLFLOW_RUN_ID.get():
+        logger.warning(
+            "MLFLOW_EXPERIMENT_NAME=%s is ignored: mlflow.yml names %s (tracking.experiment.name)",
+            *(SHELL_EXPERIMENT, experiment),
         )
 
 

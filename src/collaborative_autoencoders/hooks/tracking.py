@@ -61,7 +61,7 @@ from .mlflow_settings import settings_for, uri_of
 from .parameters import keys_read_by
 from .run_description import describe_run, log_best
 from .server import check_artifacts_of, impatient, is_server, no_answer
-from .store import check_store, unusable
+from .store import check_store, leave_shell, unusable
 from .workers import RunNotes
 
 FACTS, LEADERBOARD, METRICS = "data_facts", "leaderboard", "metrics"
@@ -136,6 +136,7 @@ class ModelRunsHook(MlflowHook):
         mlflow_yml = context.config_loader["mlflow"]
         self._store = check_store(mlflow_yml, context.project_path)
         uri = uri_of(mlflow_yml)
+        leave_shell()
         try:
             # two processes that create its tables at the same time would corrupt it
             with nullcontext() if self._store is None else lock_beside(self._store), impatient():

@@ -1,6 +1,7 @@
 """Which columns a table has, and sentences for those that it does not have."""
 
 import difflib
+import json
 from collections.abc import Sequence
 
 import pandas as pd
@@ -62,7 +63,7 @@ def wrong_separator(has: Sequence[Name]) -> str | None:
             also = ", with `decimal: ','` if numbers are written 4,5" if separator == ";" else ""
             return (
                 f"a single column, {has[0]!r}: the separator looks wrong. Set it in the catalog "
-                f"entry: `load_args: {{sep: {separator!r}}}`{also}."
+                f"entry: `load_args: {{sep: {json.dumps(separator)}}}`{also}."
             )
     return None
 

@@ -21,10 +21,14 @@ THOUSANDS = r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 
 DATES = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y"),
+    *("%m/%d/%y", "%d-%m-%y", "%m-%d-%Y", "%Y.%m.%d"),
     *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
 )
 CORRECT = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
-TIMES = ("", " %H:%M", " %H:%M:%S", ", %H:%M", ", %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+TIMES = (
+    *("", " %H:%M", " %H:%M:%S", ", %H:%M", ", %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"),
+    *("T%H:%M", "T%H:%M:%S"),
+)
 
 
 def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +16,9 @@ class Content(NamedTuple):
     digest: str
     size: int
     modified: int
-    """Time of modification in nanoseconds; of a folder, a number that stands for the names, sizes
-    and times of its files; 0 on a file system that is not local."""
+    """Sum of the times of the last modification and of the last change, in nanoseconds: a copy may
+    keep the first. Of a folder, a number that stands for the names, sizes and times of its files;
+    0 on a file system that is not local."""
     entry: str = ""
     """Digest of the catalog entry of a raw table, which decides how the file is read."""
 
@@ -70,7 +72,7 @@ class Stored(NamedTuple):
         files = [path] if path.is_file() else sorted(filter(Path.is_file, path.rglob("*")))
         found = [file.stat() for file in files]
         size = sum(each.st_size for each in found)
-        modified = found[0].st_mtime_ns if files == [path] else _number_of(path, files)
+        modified = _time_of(found[0]) if files == [path] else _number_of(path, files)
         if known is not None and (size, modified) == (known.size, known.modified):
             return known
         return Content(_digest_of_files(path, files), size, modified)
@@ -104,10 +106,13 @@ def _number_of(folder: Path, files: list[Path]) -> int:
     """Return a number that is another if a file of the folder has another name, size or time."""
     about = ((file, file.stat()) for file in files)
     found = [
-        (file.relative_to(folder).as_posix(), each.st_size, each.st_mtime_ns)
-        for file, each in about
+        (file.relative_to(folder).as_posix(), each.st_size, _time_of(each)) for file, each in about
     ]
     return int(digest_of(found)[:15], 16)
+
+
+def _time_of(about: os.stat_result) -> int:
+    return about.st_mtime_ns + about.st_ctime_ns
 
 
 def sha256(path: Path) -> str:
