@@ -414,6 +414,12 @@ def test_a_bad_value_of_a_monthly_file_is_named_with_file_and_row(read_months):
         read_months("1,2,4\n", "3,4,5,\n")
 
 
+def test_an_empty_file_among_monthly_files_is_named(read_months, tmp_path):
+    (tmp_path / "2024-00.csv").touch()
+    with pytest.raises(DatasetError, match=r"2024-00.* is empty. Remove the file"):
+        read_months("1,2,4\n")
+
+
 def test_a_table_that_is_not_of_pandas_is_said():
     with pytest.raises(ValueError, match=r"of type dict.*PartitionedDataset"):
         clean({"2024-01": None})

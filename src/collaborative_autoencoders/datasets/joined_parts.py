@@ -1,6 +1,7 @@
 """Partitions of a table, such as a file per month, joined to one table."""
 
 import logging
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,12 +24,23 @@ class JoinedPartsDataset(PartitionedDataset):
     """
 
     def load(self) -> Any:
-        """Return the joined table. Raises DatasetError if a part has other columns."""
-        parts = {name: load() for name, load in sorted(super().load().items())}
+        """Return the joined table. Raises DatasetError if a part is empty or has other columns."""
+        parts = {name: _loaded(name, load) for name, load in sorted(super().load().items())}
         for name, part in parts.items():
             if not isinstance(part, pd.DataFrame):
                 raise DatasetError(f"{name}: {type(part).__name__} is not a table of pandas.")
         return joined(parts)
+
+
+def _loaded(name: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except DatasetError as error:
+        if isinstance(error.__cause__, pd.errors.EmptyDataError):
+            raise DatasetError(
+                f"{name} is empty. Remove the file, or give it the first line of the others."
+            ) from error
+        raise
 
 
 def joined(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -152,7 +152,8 @@ def _one_row_each(table: pd.DataFrame, name: str) -> str:
     column = name_in_file(table, name)
     return (
         "One row holds one user and one item. Write a row per value where the table is made: "
-        f"`table.explode({column!r})` does it for a column of Python lists."
+        f"`table.explode({column!r})` does it for a column of Python lists, and "
+        f"`table[{column!r}].str['KEY']` takes one value of each dict."
     )
 
 
