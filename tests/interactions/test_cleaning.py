@@ -1,5 +1,7 @@
 """Cleaning: what comes out is typed and unique, and what is wrong is named."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -225,7 +227,7 @@ def test_a_single_column_hints_at_the_separator(separator):
     with pytest.raises(ValueError, match="separator looks wrong") as error:
         clean_ratings(table, make_options())
 
-    assert f"load_args: {{sep: {separator!r}}}" in str(error.value)
+    assert f"load_args: {{sep: {json.dumps(separator)}}}" in str(error.value)
 
 
 def test_an_empty_table_is_refused():

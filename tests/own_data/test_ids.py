@@ -451,7 +451,6 @@ def test_titles_are_the_text_of_the_file(tmp_path, ids, kind):
         ("31-01-19", "%d-%m-%y"),
         ("31-01-2019T10:00", "%d-%m-%YT%H:%M"),
         ("01/31/19 10:00:05", "%m/%d/%y %H:%M:%S"),
-        ("2019.01.31", "%Y.%m.%d"),
     ],
 )
 def test_the_form_of_a_date_is_named_whatever_its_separators(read, date, form):

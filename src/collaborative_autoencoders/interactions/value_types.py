@@ -21,7 +21,7 @@ THOUSANDS = r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 
 DATES = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y"),
-    *("%m/%d/%y", "%d-%m-%y", "%m-%d-%Y", "%Y.%m.%d"),
+    *("%m/%d/%y", "%d-%m-%y", "%m-%d-%Y"),
     *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
 )
 CORRECT = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
