@@ -40,7 +40,7 @@ def test_a_run_with_two_ranks_has_the_curves_of_one(tmp_path):
 
 
 def test_a_worker_that_is_killed_is_named(spark, tmp_path):
-    def fit_and_die(told):
+    def fit_and_die(folder):
         import os
         import signal
 
@@ -54,14 +54,14 @@ def test_a_worker_that_is_killed_is_named(spark, tmp_path):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         group.SharedPhase.keep = keep_and_die
-        shares.fit_share(told)
+        shares.fit_share(folder)
 
     world, running = (
         checkerboard(),
         RUNNING.model_copy(update={"ranks": 2, "checkpoint_seconds": 0}),
     )
     launch = cluster.launch_on(2, "cpu")
-    ranks = OnRanks(lambda function, told: launch(fit_and_die, told), running)
+    ranks = OnRanks(lambda function, folder: launch(fit_and_die, folder), running)
     token = FOLDER.set(tmp_path / "fit")
     try:
         with pytest.raises(RuntimeError, match="cdae: rank 1 of 2 was lost.* have kept epoch 2 in"):

@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from checkerboard import World, checkerboard, with_others
 from model_options import RUNNING, options_of
 
 from collaborative_autoencoders.learning.checkpoints import FOLDER
 from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
 from collaborative_autoencoders.learning.on_ranks import OnRanks
-from collaborative_autoencoders.learning.shares import give, take
+from collaborative_autoencoders.learning.shares import Share, give, take, tensors_of
+from collaborative_autoencoders.learning.validation import validation_of
 from collaborative_autoencoders.models.bytes import model_to_bytes
+from collaborative_autoencoders.models.cdae import CDAE
 
 WORKER = """
 import os, signal, sys
@@ -34,10 +37,10 @@ def keep_and_die(phase, state, is_over):
 
 group.SharedPhase.keep = keep_and_die
 for line in sys.stdin:
-    os.environ["MASTER_PORT"], last, told = line.split(maxsplit=2)
+    os.environ["MASTER_PORT"], last, folder = line.rstrip("\\n").split(" ", 2)
     last = int(last)
     try:
-        shares.fit_share(told)
+        shares.fit_share(folder)
     except Exception:
         print("failed", flush=True)
     else:
@@ -59,14 +62,14 @@ class Workers:
         self.dies_after = {0: 0, 1: 0}
         self.said: list[str] = []
 
-    def launch(self, function: Any, told: str) -> None:
+    def launch(self, function: Any, folder: str) -> None:
         if not self.processes:
             self.processes = [self._begin(rank) for rank in range(2)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         for rank, process in enumerate(self.processes):
-            process.stdin.write(f"{port} {self.dies_after[rank]} {told}\n")
+            process.stdin.write(f"{port} {self.dies_after[rank]} {folder}\n")
             process.stdin.flush()
         ends = [self._end(process) for process in self.processes]
         if ends != ["done", "done"]:
@@ -202,11 +205,43 @@ def test_without_a_folder_that_all_ranks_see_the_catalog_entry_is_named(workers)
         outcome_of("cdae", ranks=OnRanks(workers.launch, TWO))
 
 
-def test_a_share_that_somebody_has_changed_is_not_unpickled(tmp_path):
-    path = tmp_path / "rank_0.given"
-    digest = give("what the driver wrote", path)
-    assert take(path, digest) == "what the driver wrote"
-
-    give("what somebody else wrote", path)
-    with pytest.raises(ValueError, match="was changed since the driver wrote it"):
-        take(path, digest)
+@pytest.mark.parametrize("world", ["plain", "with unseen users"])
+def test_a_rank_gets_its_users_and_all_else_as_the_driver_has_it(tmp_path, world):
+    options, parts = options_of("cdae", **ADAPTED), WORLDS[world].parts
+    network = CDAE(options.model, WORLDS[world].catalogue)
+    generator = torch.Generator().manual_seed(3)
+    network.start(parts["train"].likes, generator)
+    network.chosen["encoder_penalty"] = 0.1
+    whole = Share(
+        name="cdae",
+        network=network,
+        rows=parts["train"].likes,
+        count_R=np.diff(parts["train"].likes.indptr),
+        validation=validation_of("ndcg_at_5", **parts),
+        fitting=options.fitting,
+        running=TWO,
+        epochs=4,
+        seed=3,
+        drawn=generator.get_state(),
+        title="cdae, final fit",
+        checkpoints=tmp_path,
+        phase="3.final",
+    )
+    give(whole, tmp_path, 2)
+    wanted = list(whole.validation.of_each_rank(2, "likes"))
+    for rank in range(2):
+        share = take(tmp_path, rank)
+        for field in ("name", "fitting", "running", "epochs", "seed", "title", "phase"):
+            assert getattr(share, field) == getattr(whole, field)
+        assert (share.checkpoints, share.network.chosen) == (tmp_path, network.chosen)
+        assert torch.equal(share.drawn, whole.drawn)
+        assert (share.rows != whole.rows[rank::2]).nnz == 0
+        assert share.count_R.tolist() == whole.count_R.tolist()
+        own = tensors_of(share.network)
+        for name, value in tensors_of(network).items():
+            expected = value[rank::2] if name == "user_UH" else value
+            assert torch.equal(own[name], expected), name
+        assert share.network.noise > 0
+        assert share.validation.values(share.network).tolist() == (
+            wanted[rank].values(share.network).tolist()
+        )

@@ -67,7 +67,7 @@ def test_ids_of_params_are_those_that_were_checked():
 
 @pytest.mark.parametrize("sent", ["false", 0, 1.0])
 def test_whether_seen_items_are_excluded_is_a_truth_value(sent):
-    assert wanted_of({"exclude_seen": np.False_}, NUMBERS).exclude_seen == False  # noqa: E712
+    assert not wanted_of({"exclude_seen": np.False_}, NUMBERS).exclude_seen
     with pytest.raises(BadRequest, match="exclude_seen is .*: send true or false"):
         wanted_of({"exclude_seen": sent}, NUMBERS)
 

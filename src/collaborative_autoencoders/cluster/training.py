@@ -19,8 +19,8 @@ def launch_on(ranks: int, device: str) -> Callable[[Callable[[str], None], str],
     refuse_more_than_cores("running.ranks", ranks)
     has_cards = float(session_of_run().conf.get(CARDS, "0") or 0) >= 1
 
-    def launch(function: Callable[[str], None], told: str) -> None:
+    def launch(function: Callable[[str], None], argument: str) -> None:
         workers = TorchDistributor(ranks, local_mode=False, use_gpu=has_cards and device != "cpu")
-        workers.run(function, told)
+        workers.run(function, argument)
 
     return launch

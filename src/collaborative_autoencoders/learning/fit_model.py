@@ -316,6 +316,7 @@ class Learner(NamedTuple):
                 generator,
                 epochs=epochs,
                 validation=validate,
+                name=self.name,
                 title=title,
                 phase=phase,
             )

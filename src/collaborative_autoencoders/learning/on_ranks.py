@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from scipy.sparse import csr_array
-from torch import Tensor
 
 from collaborative_autoencoders.models.network import Network
 
 from .checkpoints import FOLDER
 from .fit import Epoch, Fit
 from .options import FittingOptions, RunningOptions
-from .shares import GIVEN, LEFT, NOTE, Share, checkpoint_of, fit_share, give, user_tensors
+from .shares import LEFT, NOTE, Share, checkpoint_of, fit_share, give, read_tensors, user_tensors
 from .validation import Validation
 
 Launch = Callable[[Callable[[str], None], str], None]
@@ -49,16 +47,20 @@ class OnRanks:
         *,
         epochs: int,
         validation: Validation | None,
+        name: str,
         title: str,
         phase: str,
     ) -> Fit:
         """Fit a started network, as `fit` does, and return the record of the fit.
+
+        `name` is its key in `MODELS`.
 
         Raises ValueError as `fit` does or if the ranks have no folder in common, and RuntimeError
         if a rank is lost.
         """
         folder, rows = self._folder(title), network.rows(train_UI)
         whole = Share(
+            name=name,
             network=network,
             rows=rows,
             count_R=np.diff(rows.indptr),
@@ -76,9 +78,8 @@ class OnRanks:
         shutil.rmtree(files, ignore_errors=True)
         files.mkdir(parents=True)
         try:
-            shares = enumerate(whole.divided(self.running.ranks))
-            digests = [give(share, files / GIVEN.format(rank)) for rank, share in shares]
-            self._launch(files, digests, title, phase)
+            give(whole, files, self.running.ranks)
+            self._launch(files, title, phase)
             return self._collect(files, network)
         finally:
             shutil.rmtree(files)
@@ -94,10 +95,10 @@ class OnRanks:
             )
         return folder
 
-    def _launch(self, files: Path, digests: list[str], title: str, phase: str) -> None:
+    def _launch(self, files: Path, title: str, phase: str) -> None:
         """Let every rank fit its share. Raises the error that says best why one did not."""
         try:
-            self.launch(fit_share, json.dumps([str(files), digests]))
+            self.launch(fit_share, str(files))
         except Exception as error:
             notes = [note_in(files / NOTE.format(rank)) for rank in range(self.running.ranks)]
             for rank, note in enumerate(notes):
@@ -137,7 +138,7 @@ class OnRanks:
         state, of_users, peaks = network.state_dict(), user_tensors(network), list[float]()
         about: dict[str, Any] = {}
         for rank in reversed(range(self.running.ranks)):  # the first one has it all
-            about, left = left_in(files / LEFT.format(rank))
+            about, left = read_tensors(files / LEFT.format(rank))
             peaks.insert(0, about["peak_gb"])
             for name, value in left.items():
                 place = state[name][rank :: self.running.ranks] if name in of_users else state[name]
@@ -148,16 +149,9 @@ class OnRanks:
         return Fit([Epoch(*each) for each in history], best_epoch)
 
 
-def left_in(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return what a rank has left: numbers, and tensors by name."""
-    with safe_open(path, framework="pt") as file:
-        names = file.keys()
-        return json.loads(file.metadata()["about"]), {name: file.get_tensor(name) for name in names}
-
-
 def epochs_in(path: Path) -> int:
     """Return the number of epochs in a checkpoint; 0 if there is none."""
-    return len(left_in(path)[0]["history"]) if path.exists() else 0
+    return len(read_tensors(path)[0]["history"]) if path.exists() else 0
 
 
 def note_in(path: Path) -> dict[str, Any] | None:

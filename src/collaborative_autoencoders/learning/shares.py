@@ -6,27 +6,29 @@ its users are in no message.
 Dimension key: R rows of the whole matrix.
 """
 
-import hashlib
 import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.torch import save_file
 from scipy.sparse import csr_array
-from torch import Tensor, nn
+from torch import Tensor
 
+from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, part_to_bytes
+from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.models.registry import model_class
 from collaborative_autoencoders.models.shared_rows import SharedRows
 
 from .checkpoints import Checkpoints
@@ -35,17 +37,24 @@ from .group import Group, RankLost, SharedPhase
 from .options import FittingOptions, RunningOptions
 from .progress import progress_bar
 from .running import running_on
-from .validation import Validation
+from .validation import Everyone, Validation
 from .warm_start import id_axes
 
-GIVEN, LEFT, NOTE = "rank_{}.given", "rank_{}.left.safetensors", "rank_{}.note.json"
-"""The files of a rank: its share, what it leaves, and the error that ended it, `{}` until then."""
+GIVEN, PART = "rank_{}.given.safetensors", "rank_{}.{}.npz"
+"""The files of a share: tensors and options, and the parts that it is validated on."""
+
+LEFT, NOTE = "rank_{}.left.safetensors", "rank_{}.note.json"
+"""What a rank leaves, and the error that ended it, `{}` until then."""
+
+NETWORK, CSR, PARTS = "network.", ("data", "indices", "indptr"), ("train", "validation")
 
 
 @dataclass(frozen=True)
 class Share:
     """What a rank gets."""
 
+    name: str
+    """Key of the network in `MODELS`."""
     network: Network
     """Started, with the weights of this rank's users."""
     rows: csr_array
@@ -65,16 +74,6 @@ class Share:
     phase: str
     """Name of the phase's checkpoint, without the rank."""
 
-    def divided(self, size: int) -> Iterator["Share"]:
-        """Yield the share of each rank, given that of one rank."""
-        validations: Iterable[Validation | None] = [None] * size
-        if self.validation is not None:
-            validations = self.validation.of_each_rank(size, self.network.learns_from)
-        for rank, validation in enumerate(validations):
-            network = of_rank(self.network, rank, size)
-            rows = self.rows[rank::size]
-            yield replace(self, network=network, rows=rows, validation=validation)
-
 
 def user_tensors(network: Network) -> set[str]:
     """Return the names of the parameters and buffers that have a row per user."""
@@ -82,65 +81,112 @@ def user_tensors(network: Network) -> set[str]:
     return {name for name, axis in axes.items() if axis.owners == "users"}
 
 
-def of_rank(network: Network, rank: int, size: int) -> Network:
-    """Return a network with every n-th row of the tensors of users; it has the others in common."""
-    of_users = user_tensors(network)
-    kept: dict[int, Any] = {}
-    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-        kept[id(tensor)] = tensor
-        if name in of_users:
-            rows = tensor.detach()[rank::size].clone()
-            kept[id(tensor)] = nn.Parameter(rows) if isinstance(tensor, nn.Parameter) else rows
-    own = deepcopy(network, kept)
-    users = len(range(rank, network.catalogue.users, size))
-    own.catalogue = network.catalogue._replace(users=users)
-    return own
+def give(whole: Share, folder: Path, size: int) -> None:
+    """Write the share of each of so many ranks: every n-th user of the share of all."""
+    network, of_users = whole.network, user_tensors(whole.network)
+    validations: Iterable[Validation | None] = [None] * size
+    if whole.validation is not None:
+        validations = whole.validation.of_each_rank(size, network.learns_from)
+    for rank, validation in enumerate(validations):
+        rows = whole.rows[rank::size]
+        tensors = {
+            f"{NETWORK}{name}": value[rank::size] if name in of_users else value
+            for name, value in tensors_of(network).items()
+        }
+        arrays = {name: getattr(rows, name) for name in CSR} | {"count_R": whole.count_R}
+        users = len(range(rank, network.catalogue.users, size))
+        about = {
+            "name": whole.name,
+            "model": network.options.model_dump(mode="json"),
+            "catalogue": network.catalogue._replace(users=users),
+            "chosen": network.chosen,
+            "shape": rows.shape,
+            "fitting": whole.fitting.model_dump(mode="json"),
+            "running": whole.running.model_dump(mode="json"),
+            "checkpoints": str(whole.checkpoints),
+            **{name: getattr(whole, name) for name in ("epochs", "seed", "title", "phase")},
+        }
+        if validation is not None:
+            everyone = cast(Everyone, validation.everyone)
+            arrays |= {"likes_I": everyone.likes_I, "owners_I": everyone.owners_I}
+            about |= {"metric": validation.metric, "users": everyone.users}
+            for part in PARTS:
+                content = part_to_bytes(getattr(validation, part))
+                (folder / PART.format(rank, part)).write_bytes(content)
+        tensors |= {name: torch.from_numpy(array) for name, array in arrays.items()}
+        write_tensors(tensors | {"drawn": whole.drawn}, about, folder / GIVEN.format(rank))
 
 
-def give(share: Share, path: Path) -> str:
-    """Write the share of a rank, and return the SHA-256 of the file, which the rank is told."""
-    with path.open("w+b") as file:
-        # a part of more than 4 GB needs a newer protocol than torch's own
-        torch.save(share, file, pickle_protocol=5)
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def take(folder: Path, rank: int) -> Share:
+    """Return the share of a rank that `give` wrote. Nothing in it is unpickled."""
+    about, tensors = read_tensors(folder / GIVEN.format(rank))
+    kind = model_class(about["name"])
+    network: Network = kind(
+        kind.options_class.model_validate(about["model"]), Catalogue(*about["catalogue"])
+    )
+    network.chosen = about["chosen"]
+    for name, value in tensors_of(network).items():
+        value.copy_(tensors[f"{NETWORK}{name}"])
+    validation = None
+    if "metric" in about:
+        train, held_out = (
+            part_from_bytes((folder / PART.format(rank, part)).read_bytes()) for part in PARTS
+        )
+        everyone = Everyone(tensors["likes_I"].numpy(), tensors["owners_I"].numpy(), about["users"])
+        validation = Validation(about["metric"], train, held_out, everyone)
+    cells = tuple(tensors[name].numpy() for name in CSR)
+    return Share(
+        network=network,
+        rows=csr_array(cells, shape=about["shape"]),
+        count_R=tensors["count_R"].numpy(),
+        validation=validation,
+        fitting=FittingOptions.model_validate(about["fitting"]),
+        running=RunningOptions.model_validate(about["running"]),
+        checkpoints=Path(about["checkpoints"]),
+        drawn=tensors["drawn"],
+        **{name: about[name] for name in ("name", "epochs", "seed", "title", "phase")},
+    )
 
 
-def take(path: Path, digest: str) -> Share:
-    """Return the share that `give` wrote.
-
-    A file that is unpickled can run code, so it must be the one of which the driver told the
-    digest, whoever else can write into the folder. Raises ValueError if it is not.
-    """
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-            raise ValueError(f"{path} was changed since the driver wrote it. Run the fit again")
-        file.seek(0)
-        share: Share = torch.load(file, weights_only=False)
-    return share
+def tensors_of(network: Network) -> dict[str, Tensor]:
+    """Return all that a network has learned and computed from data, also what is not its state."""
+    named = (*network.named_parameters(), *network.named_buffers())
+    return {name: value.detach() for name, value in named}
 
 
-def fit_share(told: str) -> None:
+def write_tensors(tensors: Mapping[str, Tensor], about: Any, path: Path) -> None:
+    """Write tensors, and a value of JSON about them, as safetensors."""
+    own = {name: value.cpu().contiguous() for name, value in tensors.items()}
+    save_file(own, path, {"about": json.dumps(about)})
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what `write_tensors` wrote: the value of JSON, and tensors by name."""
+    with safe_open(path, framework="pt") as file:
+        names = file.keys()
+        return json.loads(file.metadata()["about"]), {name: file.get_tensor(name) for name in names}
+
+
+def fit_share(folder: str) -> None:
     """Fit the share of this process, a rank that the environment describes as `torchrun` does.
 
-    It is told the folder and the digests of all shares, as JSON. What it leaves is in the folder.
-    If it ends with an error, so is the error.
+    The share is in the folder, and so is what the rank leaves: tensors, or the error that ended it.
     """
-    rank, (folder, digests) = int(os.environ["RANK"]), json.loads(told)
-    with noted(Path(folder) / NOTE.format(rank)):
+    rank, files = int(os.environ["RANK"]), Path(folder)
+    with noted(files / NOTE.format(rank)):
         level = logging.INFO if rank == 0 else logging.WARNING
         logging.basicConfig(level=level, format="%(message)s", stream=sys.stdout)
-        share = take(Path(folder) / GIVEN.format(rank), digests[rank])
+        share = take(files, rank)
         with running_on(share.running) as device, group_on(device):
             network, found = fit_here(share, device)
         of_users = user_tensors(network)
         left = {
-            name: value.cpu().contiguous()
+            name: value
             for name, value in network.state_dict().items()
             if rank == 0 or name in of_users
         }
         about = {"fit": found, "chosen": network.chosen, "peak_gb": peak_gb(device)}
-        save_file(left, Path(folder) / LEFT.format(rank), {"about": json.dumps(about)})
+        write_tensors(left, about, files / LEFT.format(rank))
 
 
 @contextmanager

@@ -110,6 +110,8 @@ class CDAE(Network):
     options_class: ClassVar[type[CDAEOptions]] = CDAEOptions
     is_shared_by_users = True
     options: CDAEOptions
+    noise: Tensor
+    """`noise_of` the train part, of which automatic penalties are made."""
     mean_count: Tensor
     """Mean number of likes of the users with likes in the train part."""
     item_weight_I: Tensor
@@ -121,13 +123,13 @@ class CDAE(Network):
         """Create weights of zeros; `start` initialises them."""
         super().__init__(options, catalogue)
         hidden = options.hidden_size
-        self.noise = 0.0
         self.encoder_IH = nn.Parameter(torch.zeros(catalogue.items, hidden))
         self.user_UH = nn.Parameter(torch.zeros(catalogue.users * options.user_node, hidden))
         self.hidden_bias_H = nn.Parameter(torch.zeros(hidden))
         self.decoder_HI = nn.Parameter(torch.zeros(hidden, catalogue.items))
         self.output_bias_I = nn.Parameter(torch.zeros(catalogue.items))
         # only used in the fit, so not part of the state
+        self.register_buffer("noise", torch.zeros((), dtype=torch.float64), persistent=False)
         self.register_buffer("mean_count", torch.ones(()), persistent=False)
         self.register_buffer("item_weight_I", torch.ones(catalogue.items), persistent=False)
         self.register_buffer("item_noise_I", torch.ones(catalogue.items), persistent=False)
@@ -159,7 +161,7 @@ class CDAE(Network):
 
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Initialise Glorot weights and loss weights. User nodes start at 0."""
-        self.noise = noise_of(train_UI)
+        self.noise.fill_(noise_of(train_UI))
         for weight in (self.encoder_IH, self.decoder_HI):
             nn.init.xavier_uniform_(weight, generator=generator)
         likes_I = torch.from_numpy(np.bincount(train_UI.indices, minlength=train_UI.shape[1]))
@@ -192,7 +194,7 @@ class CDAE(Network):
         ):
             penalty, factor = getattr(self.options, name), None
             if penalty == "auto":
-                penalty = self.options.penalty_factor * AUTO[name] * self.noise / n_rows
+                penalty = self.options.penalty_factor * AUTO[name] * self.noise.item() / n_rows
                 self.chosen[name] = penalty
                 factor = self.item_noise_I if weights is self.decoder_HI else None
             yield Penalised([weights], penalty, factor)

@@ -140,8 +140,8 @@ class Study:
         Raises UpdateFinishedTrialError if another process has interrupted the trial.
         """
         value = value if state == COMPLETE else None
-        told = self._study.tell(trial, value, state=STATES[state], skip_if_finished=True)
-        if is_interrupted(told):
+        finished = self._study.tell(trial, value, state=STATES[state], skip_if_finished=True)
+        if is_interrupted(finished):
             raise UpdateFinishedTrialError(f"trial {trial.number} was interrupted")
 
     def given_back(self) -> bool:
