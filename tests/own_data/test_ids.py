@@ -269,6 +269,16 @@ def test_times_of_two_units_are_refused_with_a_row_of_each(scale, convert):
         clean(table_with(at=times), timestamp="at")
 
 
+def test_one_odd_time_does_not_hide_two_units(read):
+    """Counters are told from dates by how many lie between the units, not by one that does."""
+    rows = [SECONDS + day for day in range(9)] + [(SECONDS + day) * 1000 for day in range(9)]
+    text = "".join(f"{user},7,4,{time}\n" for user, time in enumerate([*rows, 9_999_999_999]))
+    with pytest.raises(ValueError, match=r"row 1 .* has seconds, .* row 10 .* has milliseconds"):
+        read(f"user,song,stars,at\n{text}", {"timestamp": "at"})
+    counters = "".join(f"{user},7,4,{10**9 * user}\n" for user in range(1, 200))
+    assert len(read(f"user,song,stars,at\n{counters}", {"timestamp": "at"})) == 199
+
+
 @pytest.mark.parametrize(
     "times",
     [
@@ -360,6 +370,8 @@ def test_a_date_is_no_number_with_thousands(read, times, read_as):
     with pytest.raises(ValueError, match=r"'01\.02\.2019' is not a valid time") as refused:
         read(text, columns, **args)
     assert "{parse_dates: [when], date_format: '%d.%m.%Y'}" in str(refused.value)
+    with pytest.raises(ValueError, match=r"'01\.02\.2019' is not a valid time"):
+        read(text, columns, **args, parse_dates=["song"])  # another column, not this one
     days = read(text, columns, **args, parse_dates=["when"], date_format="%d.%m.%Y")["timestamp"]
     assert days.dt.month.tolist() == [2, 1]
 

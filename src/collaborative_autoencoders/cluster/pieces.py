@@ -17,7 +17,7 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
-class Problem(NamedTuple):
+class Raised(NamedTuple):
     """What a function has raised on a worker."""
 
     error: Exception
@@ -51,7 +51,7 @@ def call_on_workers(
     try:
         made.count()  # all partitions; the iterator asks for one after another
         for result in made.toLocalIterator():
-            if isinstance(result, Problem):
+            if isinstance(result, Raised):
                 raise result.error
             yield result
     except (Py4JError, PySparkException) as problem:
@@ -76,7 +76,7 @@ def _compute(sent: Any, place: int) -> Any:
     try:
         return function(arguments[place])
     except Exception as error:  # to be raised on the driver as what it is
-        return Problem(error)
+        return Raised(error)
 
 
 def _in_one_thread(function: Callable[[Argument], Result], argument: Argument) -> Result:

@@ -49,7 +49,9 @@ def read_csv(entry: Entry, ids: list[Name], texts: list[Name], times: list[Name]
     is none. Raises DatasetError if pandas cannot read the file, or a row repeats the header.
     """
     args = entry.load_args
-    times = times if args.get("thousands") and not _are_dates(args) else []
+    dates = args.get("parse_dates")
+    dates = dates if isinstance(dates, list) else []
+    times = [name for name in times if args.get("thousands") and name not in dates]
     texts = [*texts, *times]
     declared = args.get("dtype")
     declared = declared if isinstance(declared, dict) else {}
@@ -163,11 +165,6 @@ def _refuse_header_row(table: pd.DataFrame, ids: list[Name], entry: Entry) -> No
             f"{_place(entry)}: row {row} repeats the header, as where files were joined. Remove "
             "the line."
         )
-
-
-def _are_dates(args: dict[str, Any]) -> bool:
-    """Return whether the entry says which columns hold dates."""
-    return bool(args.get("parse_dates"))
 
 
 def _without_thousands(text: pd.Series, separator: str) -> pd.Series:

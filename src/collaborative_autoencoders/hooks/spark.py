@@ -10,7 +10,9 @@ from kedro.pipeline import Pipeline
 
 from collaborative_autoencoders.options import Options
 
-USERS = {"params:evaluation", "params:inference", "params:running", "params:tuning"}
+BLOCKS = {"params:evaluation", "params:inference", "params:running", "params:tuning"}
+"""The blocks of options that may ask for workers of Spark."""
+
 PACKAGE_IS_NEEDED = (
     "needs Apache Spark: `pip install --constraint requirements.lock --editable '.[spark]'`, and "
     "Java 17 or 21."
@@ -49,7 +51,7 @@ class SparkHook:
 
         It is ModuleNotFoundError without pyspark, RuntimeError otherwise.
         """
-        for name in sorted(USERS & pipeline.inputs()):
+        for name in sorted(BLOCKS & pipeline.inputs()):
             wanted = what_needs_spark(catalog.load(name))
             if wanted and find_spec("pyspark") is None:
                 key = name.removeprefix("params:")

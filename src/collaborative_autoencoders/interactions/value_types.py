@@ -118,18 +118,19 @@ def _times(table: pd.DataFrame, column: pd.Series) -> pd.Series:
 def _refuse_two_units(table: pd.DataFrame, times_N: NDArray[Any]) -> None:
     """Raise ValueError, with a row of each, if some times are seconds and others parts of them.
 
-    They are numbers of dates from 1971 to 2099 in two units, and no number lies between those of
-    one unit and of the next, as counters would.
+    They are numbers of dates from 1971 to 2099 in two units. Counters would lie between those of
+    one unit and of the next too: there may be fewer of these than of either unit.
     """
     if times_N.max() < FIRST * UNITS["milliseconds"]:
         return
-    place_of, within_N = {}, times_N < FIRST  # such as 0 for an unknown time
+    place_of, counts, within_N = {}, [], times_N < FIRST  # such as 0 for an unknown time
     for unit, scale in UNITS.items():
         of_unit_N = (times_N >= FIRST * scale) & (times_N < LAST * scale)
         within_N |= of_unit_N
         if of_unit_N.any():
             place_of[unit] = int(np.argmax(of_unit_N))
-    if len(place_of) < 2 or not within_N.all():
+            counts.append(np.count_nonzero(of_unit_N))
+    if len(place_of) < 2 or np.count_nonzero(~within_N) >= min(counts):
         return
     shown = " and ".join(
         f"{show_row(table, place)} has {unit}, {plain(table[TIMESTAMP].iloc[place])}"
