@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import projects
 import pytest
 
 from collaborative_autoencoders import cluster
 from collaborative_autoencoders.cluster import dates
+from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.split_report import report_split
@@ -77,8 +79,9 @@ class Both:
         self.raw, self.folder = raw, folder / "raw"
         self.folder.mkdir()
         half = len(raw) // 3  # Spark reads the larger file first
-        raw[half:].to_parquet(self.folder / "b.parquet", row_group_size=300)
-        raw[:half].to_parquet(self.folder / "a.parquet", row_group_size=300)
+        for name, rows in {"b": raw[half:], "a": raw[:half]}.items():
+            file = self.folder / f"{name}.parquet"
+            rows.to_parquet(file, row_group_size=len(raw) // 8 + 1)
         self.options = cleaning.CleaningOptions.model_validate(
             {
                 "columns": NAMES | (names or {}),
@@ -87,7 +90,8 @@ class Both:
             }
         )
         self.core_options = core.CoreOptions.model_validate(CORE | of)
-        spark.conf.set("spark.sql.files.maxPartitionBytes", 6000)  # several pieces of one file
+        piece = file.stat().st_size // 2  # several pieces of one file
+        spark.conf.set("spark.sql.files.maxPartitionBytes", piece)
         self.on_spark = spark.read.parquet(self.folder.as_posix())
 
     def clean(self) -> tuple[pd.DataFrame, Any]:
@@ -154,16 +158,9 @@ SPLITS = {
 }
 
 
-@pytest.mark.parametrize("kind", SPLITS)
-def test_every_row_is_in_the_same_part_at_the_same_place(spark, tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(dates, "FEW", 20)  # the search for a date goes on in a bucket
-    raw, names = TABLES["text" if "date" in kind or kind == "last" else "integers"]
-    if "own" in kind:
-        raw, names = raw.drop_duplicates(["u", "i"], ignore_index=True), {"part": "p"}
-        raw = raw.assign(p=raw["p"].replace("dev", "train")) if "without" in kind else raw
-    of = {"ratings": "core"} if kind == "users" else {}
-    one, other = Both(spark, tmp_path, raw, names, **of).kept()
-    options = splitting.SplitOptions.model_validate(SPLIT | SPLITS[kind])
+def is_split_alike(one: core.Kept, other: Any, kind: str, **of: Any) -> None:
+    """Split on both engines, and compare what each part of a rating is, and all reports."""
+    options = splitting.SplitOptions.model_validate(SPLIT | SPLITS[kind] | of)
     numbered, shape = ids.index_ids(one.core, one.others), ids.sizes_of(one.core)
     mine = splitting.split_interactions(one.core, numbered, options, 4, shape, one.others)
     theirs = cluster.split_interactions(other.core, numbered, options, 4, shape, other.others)
@@ -174,6 +171,40 @@ def test_every_row_is_in_the_same_part_at_the_same_place(spark, tmp_path, kind, 
             fingerprint(train=each.train, validation=getattr(each, part)) for each in (mine, theirs)
         ]
         assert same[0] == same[1]
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+def test_every_row_is_in_the_same_part_at_the_same_place(spark, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(dates, "FEW", 20)  # the search for a date goes on in a bucket
+    raw, names = TABLES["text" if "date" in kind or kind == "last" else "integers"]
+    if "own" in kind:
+        raw, names = raw.drop_duplicates(["u", "i"], ignore_index=True), {"part": "p"}
+        raw = raw.assign(p=raw["p"].replace("dev", "train")) if "without" in kind else raw
+    of = {"ratings": "core"} if kind == "users" else {}
+    is_split_alike(*Both(spark, tmp_path, raw, names, **of).kept(), kind)
+
+
+@pytest.fixture(scope="module")
+def movielens(spark, tmp_path_factory) -> dict[str, tuple[core.Kept, Any]]:
+    """MovieLens 100K, in which most ratings share their second with another of the user.
+
+    It is there as all ratings, as the core alone, and with a column of parts.
+    """
+    path = projects.REPOSITORY / "data" / "01_raw"
+    raw = MovieLensDataset(name="ml-100k", path=path.as_posix(), table="ratings").load()
+    raw.columns = pd.Index(["u", "i", "r", "t"])
+    raw["p"] = np.resize(["train", "train", "dev", "test"], len(raw))
+    kinds = {"users": {"ratings": "core"}, "own": {"names": {"part": "p"}}, "hash": {}}
+    return {
+        kind: Both(spark, tmp_path_factory.mktemp(kind), raw, k=10, **of).kept()
+        for kind, of in kinds.items()
+    }
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+def test_movielens_100k_is_split_alike_in_every_way(movielens, kind):
+    dates_of = {"test_from": "1998-03-20"} if kind == "date" else {}
+    is_split_alike(*movielens.get(kind.split()[0], movielens["hash"]), kind, **dates_of)
 
 
 def broken(**changed: Any) -> pd.DataFrame:
