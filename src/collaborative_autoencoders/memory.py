@@ -1,8 +1,12 @@
-"""The memory of this machine, and of a fit."""
+"""The memory of this machine, of a process, and of a fit."""
 
+import ctypes
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+M_ARENA_MAX = -8
+"""Option of glibc's `mallopt`: the number of heaps."""
 
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -15,6 +19,26 @@ def machine_memory() -> int | None:
     except (AttributeError, ValueError, OSError):
         return None
     return there if limit == "max" else min(there, int(limit))
+
+
+def glibc() -> Any | None:
+    """Return the C library if it is GNU's; None on macOS and Windows and in Alpine Linux."""
+    try:
+        library = ctypes.CDLL(None)
+        return library if library.mallopt and library.malloc_trim else None
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+def let_threads_share_a_heap() -> None:
+    """Let all threads allocate in one heap, from which glibc gives all free memory back.
+
+    Each thread has a heap of its own otherwise, up to 64 MB and eight for each core. What a fit
+    has freed at their ends stays with the process: a third of a gigabyte on two cores. This holds
+    for threads that start later.
+    """
+    if library := glibc():
+        library.mallopt(M_ARENA_MAX, 1)
 
 
 class TooLarge(ValueError):

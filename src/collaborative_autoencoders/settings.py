@@ -5,9 +5,11 @@ import gc
 import os
 import sys
 
+from .memory import let_threads_share_a_heap
 from .threads import let_waiting_threads_sleep
 
 let_waiting_threads_sleep()
+let_threads_share_a_heap()
 
 # MLflow's progress bars for copying small files, one per model, break the output of a run.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -1,11 +1,11 @@
 """Gives memory that a node does not use any more back to the system."""
 
-import ctypes
 import sys
-from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
+
+from collaborative_autoencoders.memory import glibc
 
 
 class MemoryHook:
@@ -18,8 +18,8 @@ class MemoryHook:
     def __init__(self) -> None:
         """Create the hook."""
         self._node = ""
-        library = ctypes.CDLL(None) if sys.platform == "linux" else None
-        self._trim: Any = getattr(library, "malloc_trim", None)  # of glibc only
+        library = glibc()
+        self._trim = library and library.malloc_trim
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:

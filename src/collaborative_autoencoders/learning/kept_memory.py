@@ -1,8 +1,9 @@
 """Memory that a step of a fit frees stays with the process for the next step."""
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from collaborative_autoencoders.memory import glibc
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Options of glibc's `mallopt`: the free memory at the end of the heap from which on it is given
@@ -19,19 +20,17 @@ def kept_memory() -> Iterator[None]:
 
     A step frees its gradients. Without this, the next one takes the same memory from the operating
     system again, which fills it with zeros: up to a quarter of a fit. No number changes. Without
-    glibc, as on macOS and Windows and in Alpine Linux, nothing happens.
+    glibc nothing happens.
     """
-    try:
-        libc = ctypes.CDLL(None)
-        mallopt, malloc_trim = libc.mallopt, libc.malloc_trim
-    except (AttributeError, OSError, TypeError):
+    library = glibc()
+    if library is None:
         yield
         return
     try:
         for option, value in KEPT.items():
-            mallopt(option, value)
+            library.mallopt(option, value)
         yield
     finally:
         for option, value in USUAL.items():
-            mallopt(option, value)
-        malloc_trim(0)
+            library.mallopt(option, value)
+        library.malloc_trim(0)
