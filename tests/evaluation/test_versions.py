@@ -106,6 +106,20 @@ def test_test_ratings_of_an_item_that_one_version_does_not_know_are_left_out(unk
     assert found.rows_left_out == 1
 
 
+@pytest.mark.parametrize("unknown_to", ["champion", "challenger"])
+def test_an_item_that_one_version_does_not_know_takes_no_place_in_the_lists_of_the_other(
+    unknown_to,
+):
+    # both rank 3, 1, 2, 0. Item 3, which user 1 has in the test part, is no hit for the other
+    versions = {
+        name: Version(*FIRST_3, knows=(True, True, True, unknown_to != name))
+        for name in ("champion", "challenger")
+    }
+    found = compared(**versions)
+    assert (found.champion_value, found.challenger_value) == ((1 + 0) / 2, (1 + 0) / 2)
+    assert found.gain == 0
+
+
 def test_the_gain_of_a_metric_that_is_better_low_is_champion_minus_challenger():
     # test ratings 5, 4, 1 and 5, 2
     found = compared(Version(3, 3, 3, 3), Version(5, 5, 4, 1), "rmse")

@@ -35,7 +35,7 @@ class Known(NamedTuple):
     fold-in rating, liked or not."""
 
     likes_I: NDArray[np.number] | None = None
-    """Number of likes of each item in train and validation; −inf for an item not to recommend. It
+    """Number of likes of each item in train and validation; −inf for an item that is in no list. It
     ranks the lists of users without a history. With None, the model ranks them too."""
 
     def of_users(self, users_B: NDArray[np.integer]) -> "Known":
@@ -132,7 +132,8 @@ def refuse_leak(test: Interactions, **known: Interactions) -> None:
                 f"{shared.nnz - 1} more pairs are in both. Scores would not be valid. Make the "
                 "parts again: kedro run --from-nodes data_engineering.split_ratings"
             )
-        of_both_U = np.diff(test.whole.ratings.indptr) * np.diff(part.ratings.indptr) > 0
+        of_test_U, of_part_U = (np.diff(each.ratings.indptr) > 0 for each in (test.whole, part))
+        of_both_U = of_test_U & of_part_U
         if test.fold_in is not None and of_both_U.any():
             raise ValueError(
                 f"user_index {np.argmax(of_both_U)} is a test user and has ratings in {name}; "

@@ -34,7 +34,8 @@ def rank_items(
     """Return the `k` best unseen items of each user, best first, and their scores, shape (U, K).
 
     `known` has one row per user. `users` are the indices to rank; None means all users. The lists
-    are of the first `n_listed` items, those of the core; None means all. Ties go to the lower item.
+    are of the first `n_listed` items, those of the core; None means all. Items whose number of
+    likes in `known` is −inf are in no list. Ties go to the lower item.
     A list with fewer than `k` unseen items is padded with item −1 and score −inf.
     The model scores `batch_size` users at once, or fewer in a large catalogue, in each of the
     threads that products may use.
@@ -45,7 +46,9 @@ def rank_items(
     n_users, n_items = known.histories_UI.shape
     n_listed = n_items if n_listed is None else n_listed
     check_k(k, n_listed)
-    excluded_I = np.arange(n_items) >= n_listed if n_listed < n_items else None
+    excluded_I = np.arange(n_items) >= n_listed
+    if known.likes_I is not None:
+        excluded_I |= np.isneginf(known.likes_I)
     batch_size = min(batch_size, rows_at_once(n_items))
     users_U = np.arange(n_users) if users is None else np.asarray(users, dtype=np.int64)
     item_UK = np.empty((len(users_U), k), dtype=np.int32)

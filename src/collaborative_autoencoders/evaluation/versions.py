@@ -90,9 +90,10 @@ def compare_versions(
     `known` is train and validation, joined. Both parts are what models of this view know of. In
     a split by users, the fold-in ratings of the test part are histories too. Ratings that a version
     has seen are removed from the test ratings, and their items are excluded from the lists of all
-    versions. `more_champions` and
-    `more_challengers` are further fits of the two configurations, with other seeds. The gain is
-    then that of the means over fits, and its interval covers the luck of users and of fits.
+    versions. So are, for all users, the items that a version does not know: of the other version
+    they would take places in which there can be no hit. `more_champions` and `more_challengers` are
+    further fits of the two configurations, with other seeds. The gain is then that of the means
+    over fits, and its interval covers the luck of users and of fits.
     """
     fits = {CHALLENGER: [challenger, *more_challengers], CHAMPION: [champion, *more_champions]}
     versions = [version for of_one in fits.values() for version in of_one]
@@ -101,13 +102,13 @@ def compare_versions(
     rows = test.without_cells(seen_UI).without_items(~knows_I)
     histories = known.with_fold_in_of(test)
     excluded_UI = update(histories.ratings, newer_UI=seen_UI)
+    likes_I = np.where(knows_I, count_likes(known, "ratings"), -np.inf)
     exact = {"k": [measure.k or options.shown_k], "bootstrap_resamples": RESAMPLES}
     options = options.model_copy(update=exact)
 
     def scores_of(version: Version) -> pd.DataFrame:
         # an item that the version does not know is no history
         read_UI = histories.without_items(~version.knows_I).view(version.learns_from)
-        likes_I = np.where(version.knows_I, count_likes(known, "ratings"), -np.inf)
         knows = Known(read_UI, excluded_UI, likes_I)
         return evaluate(version, knows, rows, count_owners(known), options).user_scores
 
