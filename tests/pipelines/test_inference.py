@@ -57,17 +57,29 @@ def test_every_user_has_the_list_of_the_served_champion(project):
     assert head["title"].tolist() == lists["title"].head(200).tolist()
 
 
-def test_a_champion_of_other_data_answers_only_where_models_are_registered(project, caplog):
+def test_no_list_has_an_item_that_the_user_has_rated_in_any_part(project):
+    rated = pd.read_parquet(project / "data/03_primary/test/core_ratings.parquet")
+    for model in ("cdae", "popularity", "bias"):
+        lists = infer(project, n=40, model=model)
+        both = lists.merge(rated, on=["user_id", "item_id"])
+        assert len(lists) > 600
+        assert both.empty
+
+
+@pytest.mark.parametrize("name", ["plays", "fabricated"])
+def test_a_champion_of_other_data_answers_only_where_models_are_registered(project, caplog, name):
     file = project / "data/03_primary/test/data_facts.json"
     before = file.read_text()
     projects.run(project, pipelines=["inference"])
     assert "WARNING" not in caplog.text
 
-    file.write_text(json.dumps(json.loads(before) | {"data_set": "plays"}))
-    with pytest.raises(ValueError, match=r"version 1 was fitted on fabricated .* has plays \("):
+    other = json.loads(before) | {"data_set": name, "checksum": "0123456789abcdef"}
+    file.write_text(json.dumps(other))
+    said = rf"version 1 was fitted on fabricated .* has {name} \(01234567\)"
+    with pytest.raises(ValueError, match=said):
         projects.run(project, pipelines=["inference"])
     infer(project)
-    assert "and data/ holds plays" in caplog.text
+    assert f"and data/ holds {name} (01234567)" in " ".join(caplog.text.split())
     file.write_text(before)
 
 

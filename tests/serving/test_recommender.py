@@ -1,7 +1,8 @@
 """The answers of a recommender, by hand: raw ids in, ranked titles out."""
 
+import json
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from mlflow.pyfunc.scoring_server import predictions_to_json
 from model_options import options_of
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders import checksum
 from collaborative_autoencoders.evaluation import rows_at_once
 from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.interactions.lookup import Lookup
@@ -297,6 +299,23 @@ def test_files_of_another_format_are_refused(popular, tmp_path):
         Recommender.load(tmp_path)
 
 
+def test_items_of_the_test_part_are_not_listed_and_nothing_is_learned_from_them(
+    neighbours, tmp_path
+):
+    # the list of ann, who likes A, is D, C, B; she has C, and bob D, in the test part
+    held_out = csr_array(np.array([[0, 0, 4, 0], [0, 0, 0, 1], [0, 0, 0, 0]], dtype=np.float32))
+    replace(neighbours, held_out_UI=held_out).save(tmp_path)
+    whole, without = Recommender.load(tmp_path), neighbours
+    rows = [("ann", None, None), ("bob", None, None), ("cat", None, None), (None, [10], None)]
+    for row, held in zip(rows, ({30}, {40}, set(), set()), strict=True):
+        plain, answer = (ask(each, [row]) for each in (without, whole))
+        kept = plain[~plain["item_id"].isin(held)]
+        assert answer["item_id"].tolist() == kept["item_id"].tolist()
+        assert answer["score"].tolist() == kept["score"].tolist()
+        every = [ask(each, [row], exclude_seen=False) for each in (without, whole)]
+        pd.testing.assert_frame_equal(*every)
+
+
 def test_in_data_without_ratings_every_item_of_a_history_is_a_like(neighbours):
     ones = csr_array(np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]], dtype=np.float32))
     data = {"rated": False, "lowest_rating": None, "highest_rating": None}
@@ -315,7 +334,7 @@ def test_an_item_without_a_rating_has_the_mean_rating_of_a_like(popular):
 FILES = ("about.json", "model.safetensors", "users.parquet", "items.parquet", "history.npz")
 
 
-@pytest.mark.parametrize("name", [*FILES, "seen.npz"])
+@pytest.mark.parametrize("name", [*FILES, "seen.npz", "held_out.npz"])
 def test_a_changed_or_missing_file_is_named(popular, tmp_path, name):
     popular.save(tmp_path)
     file = tmp_path / name
@@ -327,6 +346,17 @@ def test_a_changed_or_missing_file_is_named(popular, tmp_path, name):
     file.unlink()
     with pytest.raises(ValueError, match=f"{name}|format None"):
         Recommender.load(tmp_path)
+
+
+def test_a_version_that_was_registered_without_held_out_ratings_is_read(popular, tmp_path):
+    popular.save(tmp_path)
+    about = json.loads((tmp_path / "about.json").read_text())
+    del about["files"]["held_out.npz"]
+    about["checksum"] = checksum.PLACEHOLDER
+    content = BytesIO(json.dumps(about, indent=2).encode())
+    (tmp_path / "about.json").write_bytes(checksum.with_checksum(content))
+    (tmp_path / "held_out.npz").unlink()
+    assert Recommender.load(tmp_path).held_out_UI.nnz == 0
 
 
 def test_files_of_two_recommenders_are_not_mixed(popular, neighbours, tmp_path):

@@ -60,7 +60,7 @@ from .reasons import reasons_for
 from .requests import BadRequest, IdLookup, Request, Taste, Wanted, excluded_items, read_request
 
 MODEL_FILE, USERS_FILE, ITEMS_FILE = "model.safetensors", "users.parquet", "items.parquet"
-HISTORY_FILE, SEEN_FILE = "history.npz", "seen.npz"
+HISTORY_FILE, SEEN_FILE, HELD_OUT_FILE = "history.npz", "seen.npz", "held_out.npz"
 
 SOURCES = pd.array([BY_POPULARITY, BY_MODEL], dtype="str")
 """What ranks a list, at the index `by_model`."""
@@ -93,7 +93,10 @@ class Recommender:
     history_UI: csr_array
     """The history of each user that the model reads, shape (U, I)."""
     seen_UI: csr_array
-    """Every known rating of each user, shape (U, I). These items are not recommended again."""
+    """Every rating in train and validation, shape (U, I). These items are not recommended again."""
+    held_out_UI: csr_array
+    """The ratings of the test part, shape (U, I), none of which the model has learned from. These
+    items are not recommended either."""
     like_threshold: float | None
     """Minimum rating of a like; None if the data have no ratings."""
     data: dict[str, Any]
@@ -105,13 +108,19 @@ class Recommender:
         fitted: Fitted,
         lookup: Lookup,
         known: Known,
+        held_out_UI: csr_array | None = None,
     ) -> "Recommender":
-        """Return the recommender of a model that was fitted on these data."""
+        """Return the recommender of a model that was fitted on these data.
+
+        None stands for a test part without ratings.
+        """
+        if held_out_UI is None:
+            held_out_UI = csr_array(known.seen_UI.shape, dtype=np.float32)
         threshold = lookup.like_threshold if lookup.facts["rated"] else None
         likes_I = stored.likes_of_items(known.seen_UI, threshold, lookup.facts)
         items = lookup.items.assign(**{LIKES: likes_I})
-        histories = known.histories_UI, known.seen_UI
-        return cls(fitted, lookup.users, items, *histories, threshold, lookup.facts)
+        matrices = known.histories_UI, known.seen_UI, held_out_UI
+        return cls(fitted, lookup.users, items, *matrices, threshold, lookup.facts)
 
     def save(self, folder: Path) -> None:
         """Write the recommender into the folder: one file per part."""
@@ -121,6 +130,7 @@ class Recommender:
             ITEMS_FILE: table_to_bytes(self.items),
             HISTORY_FILE: matrix_to_bytes(self.history_UI),
             SEEN_FILE: matrix_to_bytes(self.seen_UI),
+            HELD_OUT_FILE: matrix_to_bytes(self.held_out_UI),
         }
         stored.write_folder(folder, files, self.like_threshold, self.data)
 
@@ -141,10 +151,14 @@ class Recommender:
             stored.read_file(folder, name, about, matrix_from_bytes)
             for name in (HISTORY_FILE, SEEN_FILE)
         )
+        held_out_UI = csr_array(seen_UI.shape, dtype=np.float32)
+        if HELD_OUT_FILE in about.files:  # versions of earlier releases have none
+            held_out_UI = stored.read_file(folder, HELD_OUT_FILE, about, matrix_from_bytes)
         catalogue = fitted_model(fitted).catalogue
         stored.check_tables(users, items, catalogue)
-        stored.check_matrices(history_UI, seen_UI, items, about, catalogue)
-        return cls(fitted, users, items, history_UI, seen_UI, about.like_threshold, about.data)
+        matrices = history_UI, seen_UI, held_out_UI
+        stored.check_matrices(*matrices, items, about, catalogue)
+        return cls(fitted, users, items, *matrices, about.like_threshold, about.data)
 
     @cached_property
     def model(self) -> Model:
@@ -284,7 +298,8 @@ class Recommender:
         users_B, newer_BI = part.users_R, part.history_RI
         history_BI = self._history(part)
         if wanted.exclude_seen:
-            seen_BI = updated_rows(self.seen_UI, users_B, newer_BI)
+            rated_BI = updated_rows(self.held_out_UI, users_B, newer_BI)
+            seen_BI = updated_rows(self.seen_UI, users_B, rated_BI)
         else:
             seen_BI = rows_of(self.seen_UI, np.full_like(users_B, -1))
         if not self.model.reads_histories:

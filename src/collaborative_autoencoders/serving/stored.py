@@ -1,7 +1,7 @@
 """The folder of a recommender: its files, their checksums, and what they must have in common.
 
     about.json         format, threshold of a like, facts about the data, checksum of each file
-    model.safetensors  users.parquet  items.parquet  history.npz  seen.npz
+    model.safetensors  users.parquet  items.parquet  history.npz  seen.npz  held_out.npz
 
 Dimension key: U users, I items.
 """
@@ -113,13 +113,19 @@ def check_tables(users: pd.DataFrame, items: pd.DataFrame, catalogue: Catalogue)
 
 
 def check_matrices(
-    history_UI: csr_array, seen_UI: csr_array, items: pd.DataFrame, about: About, shape: Catalogue
+    history_UI: csr_array,
+    seen_UI: csr_array,
+    held_out_UI: csr_array,
+    items: pd.DataFrame,
+    about: About,
+    shape: Catalogue,
 ) -> None:
     """Raise ValueError unless histories and ratings are on the scale and have the catalogue's size.
 
     The likes of the items are counted again.
     """
-    for name, matrix_UI in (("history", history_UI), ("seen", seen_UI)):
+    matrices = {"history": history_UI, "seen": seen_UI, "held_out": held_out_UI}
+    for name, matrix_UI in matrices.items():
         if matrix_UI.shape != (shape.users, shape.items):
             raise ValueError(f"{name} has the shape {matrix_UI.shape}, not that of the model")
     lowest, highest = shape.lowest_rating, shape.highest_rating

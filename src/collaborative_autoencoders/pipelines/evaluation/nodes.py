@@ -227,7 +227,8 @@ def register_model(
 ) -> dict[str, Any]:
     """Log the model with everything it needs to answer for raw ids, and register it.
 
-    Of the test part, it gets the fold-in ratings of a split by users, as histories.
+    Of the test part, it gets the fold-in ratings of a split by users, as histories. The others only
+    exclude items from the lists of their users.
     Returns name, version and address, or only the reason if it is not registered: it was left out,
     or is neither one of the best models nor named.
     """
@@ -238,8 +239,9 @@ def register_model(
     if fitted.model is None or against is not None:
         return {NOT_REGISTERED: against}
     known = known_of(fitted, train=train, validation=validation, fold_in=test.fold_in)
-    of_model = lookup.seen_by(fitted.model.learns_from)
-    return register(Recommender.of(fitted, of_model, known), order["metrics"])
+    view = fitted.model.learns_from
+    recommender = Recommender.of(fitted, lookup.seen_by(view), known, test.ratings_for(view))
+    return register(recommender, order["metrics"])
 
 
 def list_registered(**registrations: dict[str, Any]) -> pd.DataFrame:

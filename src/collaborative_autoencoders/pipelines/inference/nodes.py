@@ -34,7 +34,7 @@ def recommend(
 
     version, recommender = load_champion(options.model)
     said = f"{options.model} version {version} was fitted on {named(recommender.data)}"
-    same = data.get("data_set") == recommender.data.get("data_set")
+    same = data.get("checksum") == recommender.data.get("checksum")
     if data and not same and not registers:
         raise ValueError(
             f"{said}, and this environment has {named(data)} and registers no model: its users and "
