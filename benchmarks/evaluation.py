@@ -43,7 +43,7 @@ from collaborative_autoencoders.evaluation.evaluate import score_lists
 from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.metrics.beyond_accuracy import count_recommended
-from collaborative_autoencoders.metrics.table import at, metrics_of
+from collaborative_autoencoders.metrics.table import Owners, at, metrics_of
 
 USERS, ITEMS, RATINGS, FACTORS = 6040, 3700, 1_000_000, 32
 K, BATCH_SIZE, SEED, ROUNDS = 100, 512, 42, 5
@@ -108,7 +108,7 @@ def rank_and_score(world: World) -> Figures:
     """Return the figures of the project's own functions."""
     known, owners_I = Known(world.seen_UI, world.seen_UI), _owners(world)
     item_UK, _ = rank_items(world.model, known, K, BATCH_SIZE)
-    scores = score_lists(item_UK, world.relevant_UI, owners_I, USERS, [K])
+    scores = score_lists(item_UK, world.relevant_UI, Owners(owners_I, USERS), [K])
     recommended_I = count_recommended(item_UK, ITEMS)
     of_users = {m.name: float(scores[at(m.name, K)].mean()) for m in metrics_of("list")}
     of_all = {m.name: m.function(recommended_I, owners_I) for m in metrics_of("all lists")}

@@ -51,8 +51,8 @@ def fitted_to_world(name: str) -> Fitted:
 def shards_of(fitted: Fitted) -> Shards:
     """Return nine shards of 14 users, the last of which has no user of the core."""
     known = known_of(fitted, **WORLD.parts)
-    owners_I = count_owners(WORLD.train)
-    return Shards(fitted.model, known, WORLD.test, owners_I, THERE, users=14)
+    owners = count_owners(WORLD.train)
+    return Shards(fitted.model, known, WORLD.test, owners, THERE, users=14)
 
 
 def in_order(table: object, like: pd.DataFrame) -> pd.DataFrame:
@@ -103,10 +103,12 @@ def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark):
 def test_sums_of_pieces_and_what_they_refuse_are_those_of_one_machine(spark):
     fitted = fitted_to_world("bias")
     made = nodes.evaluate_model(fitted, *WORLD[:3], HERE, RUNNING)
-    owners_I = count_owners(WORLD.train)
-    about = WORLD.test, made["user_scores"], owners_I, HERE, 14
+    owners = count_owners(WORLD.train)
+    about = WORLD.test, made["user_scores"], owners, HERE, 14
     known = WORLD.train, WORLD.validation
-    histories = Histories.of(WORLD.train, known, third_of_items(owners_I), len(POPULARITY_GROUPS))
+    histories = Histories.of(
+        WORLD.train, known, third_of_items(owners.of_item_I), len(POPULARITY_GROUPS)
+    )
     tallied = {
         "ranked_items": ListTally(*about, histories=histories),
         "predicted_ratings": PredictionTally(*about),

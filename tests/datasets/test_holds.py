@@ -245,11 +245,11 @@ def test_predictions_and_lists_that_are_not_those_of_the_scores_are_refused():
     scores, owners = MADE.user_scores, count_owners(TRAIN)
     check_predictions(MADE.predicted_ratings, scores, TEST)
     item_UK, _ = table_to_lists(MADE.ranked_items, 4, 2)
-    check_scores_of_lists(item_UK, scores, TEST, owners, 4)
+    check_scores_of_lists(item_UK, scores, TEST, owners)
     with pytest.raises(ValueError, match="other sums of rmse"):
         check_predictions(put(MADE.predicted_ratings, 0, "predicted", 4.0), scores, TEST)
     with pytest.raises(ValueError, match="not of the ratings of the test part"):
         check_predictions(MADE.predicted_ratings.tail(2), scores, TEST)
     with pytest.raises(ValueError, match="another ndcg_at_2"):
         wrong = scores.assign(ndcg_at_2=scores["ndcg_at_2"] / 2)
-        check_scores_of_lists(item_UK, wrong, TEST, owners, 4)
+        check_scores_of_lists(item_UK, wrong, TEST, owners)

@@ -68,7 +68,7 @@ def test_a_model_that_does_not_predict_ratings_has_no_rating_metric():
 
 def test_all_lists_together_by_hand():
     ranked = evaluated(LowerFirst()).ranked_items
-    owners_I = count_owners(TRAIN)
+    owners_I = count_owners(TRAIN).of_item_I
     figures = describe_lists(recommended_at(ranked, TRAIN.shape, [1, 2]), owners_I, [1, 2])
     # first places: items 3, 1, 0, 1; the training items are 0 and 1
     assert figures["coverage_at_1"] == 2 / 2

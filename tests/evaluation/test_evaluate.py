@@ -17,6 +17,7 @@ from evaluation.small_world import (
     LowerFirst,
     evaluated,
     options_with,
+    part,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,17 @@ def test_scores_by_hand():
     assert scores["n_ratings"].tolist() == [1, 2, 1, 1]
     # item 1 is in two of four users' train part, item 2 in none's, which counts as one
     assert scores["novelty_at_2"][1] == pytest.approx((-log2(1 / 2) - log2(1 / 4)) / 2)
+
+
+def test_novelty_is_of_the_users_in_training_and_not_of_those_who_are_held_out():
+    # both users with a train part have item 0; item 2, which neither has, counts as one
+    train = part([5, 2, 0, 0, 0], [4, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0])
+    owners = count_owners(train)
+    assert (owners.of_item_I.tolist(), owners.users) == ([2, 1, 0, 0, 0], 2)
+    known = histories_for(Fitted("model", LowerFirst()), train=train, validation=VALIDATION)
+    found = evaluate(LowerFirst(), known, TEST, owners, OPTIONS, np.array([2]))
+    assert lists_of(found)[2] == [0, 2]
+    assert found.user_scores["novelty_at_2"][0] == pytest.approx((0 + 1) / 2)
 
 
 def test_a_user_with_nothing_held_out_has_nan_and_not_0():

@@ -83,9 +83,9 @@ def test_the_tables_and_the_breakdown_agree_with_the_parts(model, results):
     check_sizes(scores, {"ranked_items": lists}, WORLD.test.shape, OPTIONS.k)
     if model == "autorec":
         check_predictions(predicted, scores, WORLD.test)
-    owners_I, n_users = count_owners(WORLD.train), CORE.catalogue.users
-    item_UK, _ = table_to_lists(lists, n_users, 5)
-    check_scores_of_lists(item_UK, scores, WORLD.test, owners_I, n_users)
+    owners = count_owners(WORLD.train)
+    item_UK, _ = table_to_lists(lists, CORE.catalogue.users, 5)
+    check_scores_of_lists(item_UK, scores, WORLD.test, owners)
     by_kind, _ = break_down(
         scores, lists, predicted, **WORLD.parts, test=WORLD.test, options=OPTIONS
     )
@@ -94,14 +94,14 @@ def test_the_tables_and_the_breakdown_agree_with_the_parts(model, results):
 
     wrong = scores.assign(n_relevant=np.append(scores["n_relevant"][:-1], 1))
     with pytest.raises(ValueError, match="a user outside the core"):
-        check_scores_of_lists(item_UK, wrong, WORLD.test, owners_I, n_users)
+        check_scores_of_lists(item_UK, wrong, WORLD.test, owners)
 
 
 def test_users_outside_the_core_before_others_are_refused():
     fitted = fit("bias", seen_by("bias"))
-    known, owners_I = histories_for(fitted, **WORLD.parts), count_owners(WORLD.train)
+    known, owners = histories_for(fitted, **WORLD.parts), count_owners(WORLD.train)
     with pytest.raises(ValueError, match="do not come first"):
-        evaluate(fitted.model, known, WORLD.test, owners_I, OPTIONS, np.array([41, 3]))
+        evaluate(fitted.model, known, WORLD.test, owners, OPTIONS, np.array([41, 3]))
 
 
 def test_the_core_of_a_part_is_the_smaller_world():

@@ -32,7 +32,7 @@ BY_HAND = {
 
 def of_hits(name, hits_UK, n_relevant_U):
     """A metric of the table, which may look at hits only."""
-    return METRICS[name].function(Lists(None, hits_UK, n_relevant_U, None, None))
+    return METRICS[name].function(Lists(None, hits_UK, n_relevant_U, None))
 
 
 @pytest.mark.parametrize("name", BY_HAND)

@@ -180,8 +180,8 @@ def test_the_network_stops_by_its_own_metric():
 def test_it_is_evaluated_like_any_other(name):
     options = EvaluationOptions.model_validate(parameters_of("test")["evaluation"])
     model = outcome_of(name).fitted.model
-    known, owners_I = WORLD.known_to(model), count_owners(WORLD.train)
-    evaluation = evaluate(model, known, WORLD.test, owners_I, options)
+    known, owners = WORLD.known_to(model), count_owners(WORLD.train)
+    evaluation = evaluate(model, known, WORLD.test, owners, options)
     assert evaluation.ranked_items["user_index"].nunique() == WORLD.catalogue.users
     assert evaluation.predicted_ratings.empty  # it has no `predict`
     assert evaluation.user_scores["ndcg_at_5"].mean() > 0.4  # in a random order about 0.2

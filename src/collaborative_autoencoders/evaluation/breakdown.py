@@ -79,17 +79,17 @@ def break_down(
     """
     if user_scores.empty:
         return {}, {}
-    k, n_users, owners_I = options.shown_k, test.core_shape[0], count_owners(train)
+    k, n_users, owners = options.shown_k, test.core_shape[0], count_owners(train)
     parts = (train, validation, train.fold_in, validation.fold_in, test.fold_in)
     known = [part for part in parts if part is not None]
     n_ratings_U = np.sum([count_relevant(part.ratings) for part in known], axis=0)[:n_users]
     activity = by_activity(user_scores.head(n_users), n_ratings_U, k)
-    tallied = Interactions(test.ratings, test.likes), user_scores, owners_I, options
-    histories = Histories.of(train, known, third_of_items(owners_I), GROUPS)
+    tallied = Interactions(test.ratings, test.likes), user_scores, owners, options
+    histories = Histories.of(train, known, third_of_items(owners.of_item_I), GROUPS)
     sums = reading.sum_over(ranked_items, ListTally(*tallied, histories=histories))
     if N_RATINGS in user_scores:
         sums |= reading.sum_over(predicted_ratings, PredictionTally(*tallied))
-    popularity = by_popularity(sums, owners_I)
+    popularity = by_popularity(sums, owners.of_item_I)
     recommended = reading.recommended_at(ranked_items, test.core_shape, options.k)
     breakdown = {
         "k": k,

@@ -15,7 +15,7 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.sparse import user_of_cells, with_shape
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.rating import sum_by_user
-from collaborative_autoencoders.metrics.table import Lists, Metric, at, metrics_of
+from collaborative_autoencoders.metrics.table import Lists, Metric, Owners, at, metrics_of
 from collaborative_autoencoders.models.model import RatingModel
 from collaborative_autoencoders.threads import blas_threads
 
@@ -53,15 +53,15 @@ def evaluate(
     model: Scorer,
     known: Known,
     test: Interactions,
-    owners_I: NDArray[np.int64],
+    owners: Owners,
     options: EvaluationOptions,
     users: NDArray[np.integer] | None = None,
 ) -> Evaluation:
     """Rank the longest list for each user, predict the held-out ratings, and score both.
 
     Lists are of the items of the core, for its users; ratings are predicted for all. `users` are
-    indices, those of the core first; None means all users. `owners_I` is the number of users of
-    each item in training, both of the core. Ranking reads `known` only. Prediction also reads which
+    indices, those of the core first; None means all users. `owners` is what `count_owners`
+    returns. Ranking reads `known` only. Prediction also reads which
     ratings the test part has, but not their values.
 
     Raises ValueError if users of the core do not come first, a score or prediction is not finite,
@@ -78,7 +78,7 @@ def evaluate(
     n_others = len(users_U) - len(users_L)  # users outside the core have no list
     item_UK = np.pad(lists[0], ((0, n_others), (0, 0)), constant_values=NO_ITEM)
     relevant_UI = with_shape(test.likes[users_L], (len(users_U), n_items))
-    scores = score_lists(item_UK, relevant_UI, owners_I, n_users, options.k)
+    scores = score_lists(item_UK, relevant_UI, owners, options.k)
     scores.insert(0, USER_INDEX, users_U)
     scores.insert(2, LIST_BY_POPULARITY, np.pad(by_popularity_L, (0, n_others)))
     predicted = predictions_to_table(_EMPTY, _EMPTY, users_U)
@@ -99,7 +99,7 @@ def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
     """Return empty tables, with their columns, for a model that was left out."""
     no_users_U = np.empty(0, dtype=np.int64)
     item_UK = np.full((0, max(options.k)), NO_ITEM)
-    scores = score_lists(item_UK, _EMPTY, no_users_U, 0, options.k)
+    scores = score_lists(item_UK, _EMPTY, Owners(no_users_U, 0), options.k)
     scores.insert(0, USER_INDEX, no_users_U)
     scores.insert(2, LIST_BY_POPULARITY, np.empty(0, dtype=np.bool_))
     return Evaluation(
@@ -109,27 +109,26 @@ def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
     )
 
 
-def count_owners(train: Interactions) -> NDArray[np.int64]:
-    """Return the number of users of the core who rated each of its items in training."""
+def count_owners(train: Interactions) -> Owners:
+    """Return how many users of the core rated each of its items in training, and how many rated.
+
+    In a split by users, those of the other parts have no ratings in training.
+    """
     (n_users, n_items), ratings_UI = train.core_shape, train.ratings
-    # users of the core are the first rows
-    of_users_N = ratings_UI.indices[: ratings_UI.indptr[n_users]]
-    return np.bincount(of_users_N, minlength=n_items)[:n_items]
+    start_U = ratings_UI.indptr[: n_users + 1]  # users of the core are the first rows
+    owners_I = np.bincount(ratings_UI.indices[: start_U[-1]], minlength=n_items)[:n_items]
+    return Owners(owners_I, int(np.count_nonzero(np.diff(start_U))))
 
 
 def score_lists(
     item_UK: NDArray[np.integer],
     relevant_UI: csr_array,
-    owners_I: NDArray[np.int64],
-    n_users: int,
+    owners: Owners,
     k: list[int],
 ) -> pd.DataFrame:
-    """Return every list metric at every k, one row per list.
-
-    `n_users` is the number of users in training.
-    """
+    """Return every list metric at every k, one row per list."""
     hits_UK, n_relevant_U = find_hits(item_UK, relevant_UI), count_relevant(relevant_UI)
-    lists = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
+    lists = Lists(item_UK, hits_UK, n_relevant_U, owners)
     columns = {N_RELEVANT: n_relevant_U}
     with blas_threads(1):
         for length in k:

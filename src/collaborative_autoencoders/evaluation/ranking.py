@@ -48,7 +48,7 @@ def rank_items(
     check_k(k, n_listed)
     excluded_I = np.arange(n_items) >= n_listed
     if known.likes_I is not None:
-        excluded_I |= np.isneginf(known.likes_I)
+        excluded_I |= known.likes_I == -np.inf
     batch_size = min(batch_size, rows_at_once(n_items))
     users_U = np.arange(n_users) if users is None else np.asarray(users, dtype=np.int64)
     item_UK = np.empty((len(users_U), k), dtype=np.int32)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.metrics.table import Owners
 
 from .evaluate import Evaluation, evaluate
 from .known import Known
@@ -29,7 +29,7 @@ class Shards(Sequence[Evaluation]):
     model: Scorer
     known: Known
     test: Interactions
-    owners_I: NDArray[np.int64]
+    owners: Owners
     options: EvaluationOptions
     users: int = USERS_PER_SHARD
     """Most users of a shard; at least one batch."""
@@ -50,4 +50,4 @@ class Shards(Sequence[Evaluation]):
             raise IndexError(number)
         first = number * self.size
         users_U = np.arange(first, min(first + self.size, self.test.shape[0]))
-        return evaluate(self.model, self.known, self.test, self.owners_I, self.options, users_U)
+        return evaluate(self.model, self.known, self.test, self.owners, self.options, users_U)

@@ -14,7 +14,7 @@ from collaborative_autoencoders.columns import ITEM_INDEX, RANK, RATING, SCORE, 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.rating import sum_by_user
-from collaborative_autoencoders.metrics.table import METRICS, SHARE, Lists, at, metrics_of
+from collaborative_autoencoders.metrics.table import METRICS, SHARE, Lists, Owners, at, metrics_of
 
 from .claims import ROUNDING, bounds_of, metric_of
 from .evaluate import LIST_BY_POPULARITY, N_RATINGS, N_RELEVANT, PREDICTED, sum_column
@@ -128,16 +128,15 @@ def check_scores_of_lists(
     item_UK: NDArray[np.integer],
     user_scores: pd.DataFrame,
     test: Interactions,
-    owners_I: NDArray[np.int64],
-    n_users: int,
+    owners: Owners,
 ) -> None:
     """Raise ValueError unless NDCG and novelty of the longest lists in the scores are of the lists.
 
-    Lists, scores and the test part are of the same users; `n_users` is the number in training.
+    Lists, scores and the test part are of the same users.
     """
     k, n_listed = item_UK.shape[1], test.core_shape[0]
     hits_UK, n_relevant_U = find_hits(item_UK, test.likes), count_relevant(test.likes)
-    found = Lists(item_UK, hits_UK, n_relevant_U, owners_I, n_users)
+    found = Lists(item_UK, hits_UK, n_relevant_U, owners)
     if user_scores[N_RELEVANT].iloc[n_listed:].any():
         raise ValueError("user_scores has held-out likes of a user outside the core")
     user_scores = user_scores.head(n_listed)

@@ -28,7 +28,7 @@ from collaborative_autoencoders.metrics.groups import (
     third_of_items,
 )
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
-from collaborative_autoencoders.metrics.table import METRICS, Lists
+from collaborative_autoencoders.metrics.table import METRICS, Lists, Owners
 
 from .beyond_accuracy import Histories
 from .evaluate import PREDICTED
@@ -52,7 +52,7 @@ class Tally(ABC):
     user_scores: pd.DataFrame
     """One row per user, as `evaluate` returns it."""
 
-    owners_I: NDArray[np.int64]
+    owners: Owners
     options: EvaluationOptions
     size: int = USERS_OF_A_PIECE
     """Most users of a piece."""
@@ -70,7 +70,7 @@ class Tally(ABC):
     @cached_property
     def third_I(self) -> NDArray[np.int64]:
         """The group of each item by popularity."""
-        return third_of_items(self.owners_I)
+        return third_of_items(self.owners.of_item_I)
 
     @abstractmethod
     def __call__(self, number: int, rows: pd.DataFrame) -> Sums:
@@ -92,8 +92,7 @@ class ListTally(Tally):
         check_indices("ranked_items", rows, self.test.core_shape)
         users_U, test = self.of(number)
         item_UK, _ = table_to_lists(rows, test.core_shape[0], max(self.options.k), users_U[0])
-        n_users, scores = self.test.core_shape[0], self.user_scores.iloc[users_U]
-        check_scores_of_lists(item_UK, scores, test, self.owners_I, n_users)
+        check_scores_of_lists(item_UK, self.user_scores.iloc[users_U], test, self.owners)
         shown_UK = item_UK[:, : self.options.shown_k]
         held_out_UG = relevant_by_group(test.likes, self.third_I, GROUPS)
         hits_UK = find_hits(shown_UK, test.likes)
@@ -103,7 +102,7 @@ class ListTally(Tally):
             "recall_of_group": np.nansum(recall_UG, axis=0),
             "users_of_group": (held_out_UG > 0).sum(axis=0),
             "users": np.array([np.count_nonzero(count_relevant(test.likes))]),
-            **sums_by_length(item_UK, test.likes, self.owners_I),
+            **sums_by_length(item_UK, test.likes, self.owners),
             **self.histories.sums_of(shown_UK, users_U[: len(shown_UK)], self.third_I),
         }
 
@@ -120,7 +119,7 @@ class PredictionTally(Tally):
         check_indices("predicted_ratings", rows, self.test.shape)
         users_U, test = self.of(number)
         check_predictions(rows, self.user_scores.iloc[users_U], test, users_U[0])
-        rows = rows[rows[ITEM_INDEX] < len(self.owners_I)].sort_values([USER_INDEX, ITEM_INDEX])
+        rows = rows[rows[ITEM_INDEX] < len(self.third_I)].sort_values([USER_INDEX, ITEM_INDEX])
         third_N = self.third_I[rows[ITEM_INDEX]]
         predicted_N, actual_N = rows[[PREDICTED, RATING]].to_numpy(np.float64).T
         errors_N = METRICS["rmse"].function(predicted_N - actual_N)
@@ -130,14 +129,12 @@ class PredictionTally(Tally):
         }
 
 
-def sums_by_length(
-    item_UK: NDArray[np.integer], relevant_UI: csr_array, owners_I: NDArray[np.int64]
-) -> Sums:
+def sums_by_length(item_UK: NDArray[np.integer], relevant_UI: csr_array, owners: Owners) -> Sums:
     """Return the sum of some list metrics for the first 1, 2, … K places, each of shape (K,)."""
     n_relevant_U = count_relevant(relevant_UI)
     users_U = np.flatnonzero(n_relevant_U)
     hits_UK = find_hits(item_UK[users_U], relevant_UI[users_U])
-    lists = Lists(item_UK[users_U], hits_UK, n_relevant_U[users_U], owners_I, len(users_U))
+    lists = Lists(item_UK[users_U], hits_UK, n_relevant_U[users_U], owners)
     lengths = range(1, item_UK.shape[1] + 1)
     return {
         name: np.array([METRICS[name].function(lists.first(k)).sum() for k in lengths])

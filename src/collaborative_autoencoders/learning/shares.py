@@ -26,6 +26,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, part_to_bytes
+from collaborative_autoencoders.metrics.table import Owners
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import model_class
@@ -108,8 +109,8 @@ def give(whole: Share, folder: Path, size: int) -> None:
         }
         if validation is not None:
             everyone = cast(Everyone, validation.everyone)
-            arrays |= {"likes_I": everyone.likes_I, "owners_I": everyone.owners_I}
-            about |= {"metric": validation.metric, "users": everyone.users}
+            arrays |= {"likes_I": everyone.likes_I, "owners_I": everyone.owners.of_item_I}
+            about |= {"metric": validation.metric, "users": everyone.owners.users}
             for part in PARTS:
                 content = part_to_bytes(getattr(validation, part))
                 (folder / PART.format(rank, part)).write_bytes(content)
@@ -132,7 +133,8 @@ def take(folder: Path, rank: int) -> Share:
         train, held_out = (
             part_from_bytes((folder / PART.format(rank, part)).read_bytes()) for part in PARTS
         )
-        everyone = Everyone(tensors["likes_I"].numpy(), tensors["owners_I"].numpy(), about["users"])
+        owners = Owners(tensors["owners_I"].numpy(), about["users"])
+        everyone = Everyone(tensors["likes_I"].numpy(), owners)
         validation = Validation(about["metric"], train, held_out, everyone)
     cells = tuple(tensors[name].numpy() for name in CSR)
     return Share(

@@ -18,7 +18,7 @@ from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
-from collaborative_autoencoders.metrics.table import Lists, Measure, measure_of_users
+from collaborative_autoencoders.metrics.table import Lists, Measure, Owners, measure_of_users
 from collaborative_autoencoders.models.model import Model, RatingModel
 
 METRIC_OPTION = "fitting.validation_metric"
@@ -32,14 +32,12 @@ class Everyone(NamedTuple):
 
     likes_I: NDArray[np.int64]
     """Number of users who like each item; see `count_likes`."""
-    owners_I: NDArray[np.int64]
-    """Number of users who have each item; see `count_owners`."""
-    users: int
+    owners: Owners
 
     @classmethod
     def of(cls, train: Interactions, view: View) -> "Everyone":
         """Return the counts of a part, for a model of this view."""
-        return cls(count_likes(train, view), count_owners(train), train.core_shape[0])
+        return cls(count_likes(train, view), count_owners(train))
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def list_values(
     item_UK, _ = rank_items(model, known, measure.k or 1, batch_size, users_U, n_listed)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
-    lists = Lists(item_UK, hits_UK, n_relevant_U, everyone.owners_I, everyone.users)
+    lists = Lists(item_UK, hits_UK, n_relevant_U, everyone.owners)
     return cast(NDArray[np.float64], measure.metric.function(lists))
 
 

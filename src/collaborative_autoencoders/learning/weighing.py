@@ -83,11 +83,11 @@ def values_of_lists(weighing: Weighing, weights_WM: Floats) -> NDArray[np.float6
     """Return the metric of each user with held-out likes under each candidate, shape (W, V)."""
     stack, measure, train, validation = weighing
     users_V = np.flatnonzero(np.diff(validation.likes.indptr))
-    shown, owners_I, k = weighing.shown, count_owners(train), measure.k or 1
+    shown, owners, k = weighing.shown, count_owners(train), measure.k or 1
     likes_I = count_likes(train, stack.learns_from)
     values_WV = np.empty((len(weights_WM), len(users_V)))
     seen_UI = shown.ratings_for(stack.learns_from)
-    (n_users, n_listed), size = shown.core_shape, rows_at_once(seen_UI.shape[1])
+    (_, n_listed), size = shown.core_shape, rows_at_once(seen_UI.shape[1])
 
     def weigh(start: int) -> None:
         rows = slice(start, start + size)
@@ -105,7 +105,7 @@ def values_of_lists(weighing: Weighing, weights_WM: Floats) -> NDArray[np.float6
             scores_BI[:, n_listed:] = -np.inf
             item_BK, _ = take_best(scores_BI, k)
             hits_BK = find_hits(item_BK, held_out_BI)
-            lists = Lists(item_BK, hits_BK, n_relevant_B, owners_I, n_users)
+            lists = Lists(item_BK, hits_BK, n_relevant_B, owners)
             values_WV[candidate, rows] = measure.metric.function(lists)
 
     for _ in map_in_threads(weigh, range(0, len(users_V), size)):

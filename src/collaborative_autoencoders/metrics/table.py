@@ -23,6 +23,16 @@ from .intervals import Bounds
 Values = NDArray[np.float64]
 
 
+class Owners(NamedTuple):
+    """Who has the items in training."""
+
+    of_item_I: NDArray[np.int64]
+    """Number of users who have each item."""
+
+    users: int
+    """Number of users who have any."""
+
+
 class Lists(NamedTuple):
     """The lists of some users, and the data from which metrics of lists are computed."""
 
@@ -35,11 +45,7 @@ class Lists(NamedTuple):
     n_relevant_U: NDArray[np.integer]
     """Number of held-out items of each user."""
 
-    owners_I: NDArray[np.integer]
-    """Number of users who have each item in training."""
-
-    n_users: int
-    """Number of users in training."""
+    owners: Owners
 
     def first(self, k: int) -> "Lists":
         """Return the lists cut to their first k positions."""
@@ -145,9 +151,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="novelty",
             of="list",
-            function=lambda lists: beyond_accuracy.novelty(
-                lists.item_UK, lists.owners_I, lists.n_users
-            ),
+            function=lambda lists: beyond_accuracy.novelty(lists.item_UK, *lists.owners),
             heading="Novelty",
             on_terminal=False,
         ),

@@ -115,7 +115,7 @@ class Recommender:
         None stands for a test part without ratings.
         """
         if held_out_UI is None:
-            held_out_UI = csr_array(known.seen_UI.shape, dtype=np.float32)
+            held_out_UI = nothing_like(known.seen_UI)
         threshold = lookup.like_threshold if lookup.facts["rated"] else None
         likes_I = stored.likes_of_items(known.seen_UI, threshold, lookup.facts)
         items = lookup.items.assign(**{LIKES: likes_I})
@@ -151,7 +151,7 @@ class Recommender:
             stored.read_file(folder, name, about, matrix_from_bytes)
             for name in (HISTORY_FILE, SEEN_FILE)
         )
-        held_out_UI = csr_array(seen_UI.shape, dtype=np.float32)
+        held_out_UI = nothing_like(seen_UI)
         if HELD_OUT_FILE in about.files:  # versions of earlier releases have none
             held_out_UI = stored.read_file(folder, HELD_OUT_FILE, about, matrix_from_bytes)
         catalogue = fitted_model(fitted).catalogue
@@ -377,6 +377,11 @@ def with_values(matrix_BI: csr_array, values_N: NDArray[Any]) -> csr_array:
     """Return a matrix with other values, as float32, in the stored cells of this one."""
     cells = (matrix_BI.indices.copy(), matrix_BI.indptr.copy())
     return csr_array((values_N.astype(np.float32), *cells), shape=matrix_BI.shape)
+
+
+def nothing_like(matrix_UI: csr_array) -> csr_array:
+    """Return a matrix of this shape without a rating."""
+    return rows_of(matrix_UI, np.full(matrix_UI.shape[0], -1))
 
 
 def last_places(order_BI: csr_array) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ def evaluate_all(shards: Shards) -> dict[str, Table]:
         return cluster.evaluate_on_workers(
             replace(shards, test=test), nothing_evaluated(shards.options)
         )
-    inputs = shards.model, shards.known, shards.test, shards.owners_I, shards.options
+    inputs = shards.model, shards.known, shards.test, shards.owners, shards.options
     return evaluate(*inputs)._asdict()
 
 

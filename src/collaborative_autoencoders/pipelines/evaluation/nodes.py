@@ -87,7 +87,7 @@ def average_scores(
     facts = {name: fit_facts.get(name) for name in FACTS_TO_REPORT}
     found = {
         **averages.average_users(user_scores, evaluation),
-        **averages.describe_lists(recommended, count_owners(train), evaluation.k),
+        **averages.describe_lists(recommended, count_owners(train).of_item_I, evaluation.k),
         **{name: float(value) for name, value in facts.items() if value is not None},
     }
     return {name: value for name, value in found.items() if math.isfinite(value)}
