@@ -11,13 +11,27 @@ IN_PLACE = ["row", "user_id", "rank", "source", "unknown_items"]
 
 
 def evaluated_lists(project: Path, model: str) -> dict[str, list[str]]:
-    """The raw ids of the ten items of each user's list that the run evaluated, by raw user id."""
+    """The raw ids of the items of each user's list that the run evaluated, by raw user id.
+
+    Without the hits and all else that the user has rated in the test part, which is not served.
+    """
     primary, lists = project / "data/03_primary/test", project / "data/07_model_output/test"
     user_ids = pd.read_parquet(primary / "user_ids.parquet")["user_id"]
     item_ids = pd.read_parquet(primary / "item_titles.parquet")["item_id"]
     ranked = pd.read_parquet(lists / model / "ranked_items.parquet")
+    rated = pd.read_parquet(primary / "core_ratings.parquet").groupby("user_id")["item_id"]
+    rated_by = rated.agg(set)
     by_user = ranked.sort_values(["user_index", "rank"]).groupby("user_index")["item_index"]
-    return {user_ids[user]: item_ids[items].tolist() for user, items in by_user}
+    return {
+        user: [item for item in item_ids[items] if item not in rated_by[user]]
+        for user, items in ((user_ids[index], items) for index, items in by_user)
+    }
+
+
+def first_of_lists(answer: pd.DataFrame, lists: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The first items of each user's list in an answer: as many as `lists` has of the user."""
+    by_user = answer.groupby("user_id")["item_id"].agg(list)
+    return {user: by_user[user][: len(items)] for user, items in lists.items()}
 
 
 def assert_same_lists(answer: pd.DataFrame, expected: pd.DataFrame) -> None:
