@@ -93,10 +93,9 @@ class Recommender:
     history_UI: csr_array
     """The history of each user that the model reads, shape (U, I)."""
     seen_UI: csr_array
-    """Every rating in train and validation, shape (U, I). These items are not recommended again."""
+    """Every rating in train and validation, shape (U, I)."""
     held_out_UI: csr_array
-    """The ratings of the test part, shape (U, I), none of which the model has learned from. These
-    items are not recommended either."""
+    """Every rating in the test part, shape (U, I), which the model has not learned from."""
     like_threshold: float | None
     """Minimum rating of a like; None if the data have no ratings."""
     data: dict[str, Any]
@@ -164,6 +163,11 @@ class Recommender:
     def model(self) -> Model:
         """The fitted model."""
         return fitted_model(self.fitted)
+
+    @cached_property
+    def rated_UI(self) -> csr_array:
+        """Every rating of each user in any part, shape (U, I), whose items are not recommended."""
+        return update(self.seen_UI, newer_UI=self.held_out_UI)
 
     @cached_property
     def likes_I(self) -> NDArray[np.float32]:
@@ -298,10 +302,9 @@ class Recommender:
         users_B, newer_BI = part.users_R, part.history_RI
         history_BI = self._history(part)
         if wanted.exclude_seen:
-            rated_BI = updated_rows(self.held_out_UI, users_B, newer_BI)
-            seen_BI = updated_rows(self.seen_UI, users_B, rated_BI)
+            seen_BI = updated_rows(self.rated_UI, users_B, newer_BI)
         else:
-            seen_BI = rows_of(self.seen_UI, np.full_like(users_B, -1))
+            seen_BI = rows_of(newer_BI, np.full_like(users_B, -1))
         if not self.model.reads_histories:
             users_B = np.where(np.diff(newer_BI.indptr) > 0, -1, users_B)
         known = Known(history_BI, seen_BI, self.likes_I)
