@@ -3,7 +3,7 @@
 Dimension key: U users, I items, both of the current data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple, Protocol
 
@@ -113,6 +113,14 @@ def compare_versions(
         return evaluate(version, knows, rows, count_owners(known), options).user_scores
 
     scores = {name: [scores_of(version) for version in of_one] for name, of_one in fits.items()}
+    left_out = test.ratings.nnz - rows.ratings.nnz
+    return _comparison(scores, measure, options)._replace(rows_left_out=left_out)
+
+
+def _comparison(
+    scores: Mapping[str, list[pd.DataFrame]], measure: Measure, options: EvaluationOptions
+) -> Comparison:
+    """Return the gain, given the scores of users of each fit of champion and challenger."""
     means = {name: mean_of_fits(of_one) for name, of_one in scores.items()}
     better, worse = CHALLENGER, CHAMPION
     if not measure.metric.higher_is_better:  # the gain is champion − challenger
@@ -131,9 +139,9 @@ def compare_versions(
         low,
         high,
         users=int(pair[USERS]),
-        rows_left_out=test.ratings.nnz - rows.ratings.nnz,
+        rows_left_out=0,
         least_users=LEAST_BOUNDED if measure.metric.bounds else LEAST_UNBOUNDED,
-        fits=len(fits[CHAMPION]),
+        fits=len(scores[CHAMPION]),
     )
 
 
