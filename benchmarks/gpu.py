@@ -196,20 +196,10 @@ def difference(one: Sequence[float], other: Sequence[float]) -> float:
     return max(abs(a - b) / abs(a) for a, b in zip(one, other, strict=True))
 
 
-def compare(
-    device: torch.device, options: TrainingOptions, table: Table, epochs: int, threads: int
-) -> Line:
-    """Return what a network does on the device and on the CPU."""
+def compare(options: TrainingOptions, running: RunningOptions, table: Table, epochs: int) -> Line:
+    """Return what a network does on the device of `running` and on the CPU."""
     given = (options, table, epochs)
-    with running_on(
-        RunningOptions(
-            device=device.type,
-            threads=threads,
-            validation_users=None,
-            ranks=1,
-            checkpoint_seconds=None,
-        )
-    ):
+    with running_on(running) as device:
         with draws_of_the_cpu():
             on_cpu, same = fit_on(torch.device("cpu"), *given), fit_on(device, *given)
             with tf32():
@@ -309,15 +299,16 @@ def main() -> None:
     given = parser.parse_args()
     if given.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("torch finds no GPU: --device cpu compares the CPU with itself")
-    device, holds = torch.device(given.device), True
+    holds = True
     print(torch.cuda.get_device_name() if given.device == "cuda" else "the CPU with itself")
     for table, parameters in tables(given.movielens, given.ratings):
         users, items = table.train.ratings.shape
         print(f"\n{table.name}: {users:,} users, {items:,} items, {given.epochs} epochs\n\n{HEAD}")
+        here = {"device": given.device, "checkpoint_seconds": None}
+        running = RunningOptions.model_validate(parameters["running"] | here)
         for name in given.models:
             options = TrainingOptions.of(name).model_validate(parameters[name])
-            threads = parameters["running"]["threads"]
-            line = compare(device, options, table, given.epochs, threads)
+            line = compare(options, running, table, given.epochs)
             print(line.text(), flush=True)
             holds &= line.holds
     sys.exit(0 if holds else 1)
