@@ -186,6 +186,12 @@ def test_older_rows_of_the_time_of_the_test_are_counted():
     assert join(old=[*OLD, (9, 9, 5, 53), (9, 8, 5, 54)]).older_after_test == 2
 
 
+def test_newer_rows_of_older_pairs_at_the_time_of_the_test_are_counted():
+    assert join(NEWER[1:]).again_after_test == 0  # without the first, rated again at 55
+    found = join([*NEWER, (1, 2, 3, 54), (2, 1, 3, 52)])  # the test begins at 53
+    assert (found.older_after_test, found.again_after_test) == (0, 2)
+
+
 def test_the_fraction_that_the_error_proposes_holds_some_out():
     two = NEWER[:3]
     with pytest.raises(ValueError, match=r"split\.kind=date,split\.test_fraction=0\.5"):

@@ -123,9 +123,10 @@ def tags(client, version):
     return client.get_model_version("cdae", str(version)).tags
 
 
-def decision_of(not_registered=None, **changes):
+def decision_of(not_registered=None, version=None, **changes):
     """The decision about cdae, given the models of the last run."""
-    registered = pd.DataFrame([{"model": "cdae", "not_registered": not_registered}])
+    row = {"model": "cdae", "version": version, "not_registered": not_registered}
+    registered = pd.DataFrame([row])
     data = (None, TRAIN, VALIDATION, TEST)  # nothing is compared, so no id is looked up
     decisions = promote_models(registered, *data, options(**changes), options_with())
     return decisions.set_index("model").loc["cdae"]
@@ -172,6 +173,14 @@ def test_a_model_that_was_not_registered_is_not_promoted(registry):
     assert found["decision"] == "nothing"
     assert found["reason"] == "not registered: registration.enabled is false"
     assert aliases(registry) == {"champion": 1, "challenger": 2}
+
+
+@pytest.mark.parametrize(("version", "warned"), [(1, True), (2, False), (None, False)])
+def test_a_challenger_of_another_run_than_that_in_data_is_named(registry, caplog, version, warned):
+    registry.delete_registered_model_alias("cdae", "champion")
+    assert decision_of(version=version)["challenger"] == 2
+    said = "cdae: the challenger is version 2, and the run in data/ registered version 1"
+    assert (said in caplog.text) == warned
 
 
 def test_a_champion_is_not_compared_with_itself(registry):

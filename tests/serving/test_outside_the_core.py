@@ -1,5 +1,8 @@
 """A served model of ratings knows all users and items; its lists are of the core."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,3 +136,23 @@ def test_data_have_grown_if_they_hold_almost_all_ratings_of_a_version():
     assert difference_of_data(version, grown, "grown") is None
     assert difference_of_data(version, grown).endswith("data/ holds a table (cd)")
     assert difference_of_data(version, other, "grown").endswith("with 0% of its ratings")
+
+
+@pytest.mark.parametrize(
+    ("facts", "threshold", "said"),
+    [
+        ({}, 3, r"has likes from 4 on, and data/ from 3 on \(core.like_threshold\)"),
+        ({"checksum": "cd"}, 3, "core.like_threshold"),
+        ({"highest_rating": 10.0}, 4, "with highest_rating 5.0, and data/ has 10.0"),
+        ({"rated": False}, 4, "another cleaning.columns.rating"),
+        ({"likes": 7}, 4, "with likes 9, and data/ has 7: another cleaning.columns.rating"),
+    ],
+)
+def test_two_readings_of_one_table_are_other_data(facts, threshold, said):
+    recommender = recommender_of("ease")
+    version_data = recommender.data | {"likes": 9}
+    ours = lookup_of(FACTS | {"likes": 9} | facts)._replace(like_threshold=threshold)
+    data = CurrentData(ours, WORLD.known, WORLD.test).seen_by("likes")
+    version = Translated.of(replace(recommender, data=version_data), data.users, data.items)
+    for other_data in ("refuse", "grown"):
+        assert re.search(said, difference_of_data(version, data, other_data))

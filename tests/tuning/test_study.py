@@ -320,6 +320,9 @@ def test_the_name_of_a_study_is_the_same_for_the_same_search_only():
     assert name != small_search(there, seed=1).study_name
     assert name != small_search(there, GRID).study_name
     assert name != replace(small_search(here), train=checkerboard(seed=1).train).study_name
+    search = small_search(here)
+    wider = replace(search, facts=search.facts | {"highest_rating": 10.0})
+    assert name != wider.study_name
     assert small_search(here, study="mine").study_name == "mine"
 
 

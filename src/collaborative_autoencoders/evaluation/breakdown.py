@@ -71,9 +71,9 @@ def break_down(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the breakdown for the figures, and the values of the groups under flat names.
 
-    The values include the diversity and the calibration of the lists. Users and items are those of
-    the core, with all of their ratings. Lists are cut to `options.shown_k`, the length nearest to
-    10. Both results are empty for a model that was left out.
+    The values include the diversity and the calibration of the lists. Groups of users and of items
+    are of those in the core, with all of their ratings. Lists are cut to `options.shown_k`, the
+    length nearest to 10. Both results are empty for a model that was left out.
 
     Raises ValueError if lists or predictions are not of these parts, or not those of the scores.
     """

@@ -88,6 +88,9 @@ class Joined(NamedTuple):
     """Number of older rows of the time from which newer ones are test. They are train all the same,
     so models learn from what came after what they are to foresee."""
 
+    again_after_test: int
+    """The same number of newer rows whose pair has an older one."""
+
 
 def split_by_date(**fractions: Any) -> SplitOptions:
     """Return the options that split the new pairs, with the fractions of the options given."""
@@ -134,10 +137,12 @@ def join_ratings(
     parts_N, update = _parts(both, is_new_N, len(new), split)
     both[PART] = pd.Categorical.from_codes(parts_N, categories=pd.Index(PARTS_OF_SPLIT))
     both.attrs = {PARTS: _rows_by_table(ratings, newer)}
-    is_later_N = old[TIMESTAMP] >= both[TIMESTAMP][parts_N == TEST].min()
+    is_later_N = both[TIMESTAMP].to_numpy() >= both[TIMESTAMP][parts_N == TEST].min()
+    late = np.flatnonzero(is_later_N & (parts_N == TRAIN))
+    older = int(np.searchsorted(late, len(old)))
     joined = one_row_per_pair(both, cleaning.duplicates)
     source = _source(source_of(ratings, old), source_of(newer, new))
-    return Joined(joined, source, update, int(is_later_N.sum()))
+    return Joined(joined, source, update, older, len(late) - older)
 
 
 def about_update(facts: Mapping[str, Any]) -> str | None:

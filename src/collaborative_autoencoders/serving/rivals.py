@@ -23,6 +23,15 @@ ALMOST_ALL = 0.9
 """Share of a version's ratings that data which have grown since its fit still hold, at least."""
 
 
+DECIDED_BY = {
+    "rated": "cleaning.columns.rating",
+    "lowest_rating": "cleaning.rating_scale or cleaning.columns.rating",
+    "highest_rating": "cleaning.rating_scale or cleaning.columns.rating",
+    "likes": "cleaning.columns.rating or cleaning.duplicates",
+}
+"""The option that decides each fact about one raw table, by which two readings of it differ."""
+
+
 class CurrentData(NamedTuple):
     """The data in data/, on which both versions are compared."""
 
@@ -149,6 +158,11 @@ def difference_of_data(
     """
     recommender, ours = version.recommender, data.lookup.facts
     theirs = recommender.data
+    if theirs["rated"] and recommender.like_threshold != data.lookup.like_threshold:
+        return (
+            f"has likes from {recommender.like_threshold:g} on, and data/ from "
+            f"{data.lookup.like_threshold:g} on (core.like_threshold)"
+        )
     if theirs["checksum"] != ours["checksum"]:
         differ = (
             f"was fitted on {theirs['data_set']} ({theirs['checksum'][:8]}), "
@@ -159,12 +173,18 @@ def difference_of_data(
         share = share_of_ratings(version, data)
         return None if share >= ALMOST_ALL else f"{differ} with {share:.0%} of its ratings"
     users, items = recommender.users[USER], recommender.items[ITEM]
-    if users.equals(data.users) and items.equals(data.items):
-        return None
-    return (
-        f"has another catalogue: its ids ({len(users)} users x {len(items)} items) differ from "
-        f"those in data/ ({len(data.users)} x {len(data.items)})"
-    )
+    if not (users.equals(data.users) and items.equals(data.items)):
+        return (
+            f"has another catalogue: its ids ({len(users)} users x {len(items)} items) differ from "
+            f"those in data/ ({len(data.users)} x {len(data.items)})"
+        )
+    for fact, option in DECIDED_BY.items():
+        if fact in theirs and theirs[fact] != ours[fact]:
+            return (
+                f"was fitted on these data with {fact} {theirs[fact]}, and data/ has {ours[fact]}: "
+                f"another {option}"
+            )
+    return None
 
 
 def share_of_ratings(version: Translated, data: CurrentData) -> float:

@@ -232,6 +232,7 @@ class Search:
             "sampler": self.sampler,
             "seed": self.tuning.seed,
             "data": fingerprint(**self.parts),
+            "scale": [self.catalogue.lowest_rating, self.catalogue.highest_rating],
         }
         if self.is_of_formula:  # of a network it is in the options
             identity["metric"] = self.metric

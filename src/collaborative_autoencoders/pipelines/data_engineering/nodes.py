@@ -61,6 +61,13 @@ def join_ratings(
             "from what came after. Move them to `newer_ratings`",
             *(f"{joined.older_after_test:,}", joined.update.newer_test_from),
         )
+    if joined.again_after_test:
+        logger.warning(
+            "%s newer rows from %s on, where newer ratings are test, are of a pair that `ratings` "
+            "has too. They are train, so new fits know of them and champions do not. Give "
+            "`newer_ratings` without these rows to compare both on the same knowledge",
+            *(f"{joined.again_after_test:,}", joined.update.newer_test_from),
+        )
     return {"clean_ratings": joined.ratings, "data_source": facts_of_source}
 
 

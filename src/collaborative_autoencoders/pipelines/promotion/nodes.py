@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED
+from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED, VERSION
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
@@ -46,6 +46,13 @@ def promote_models(
                 if pd.notna(row[NOT_REGISTERED])
                 else promote(name, current_data, promotion, evaluation)
             )
+            own, challenger = row.get(VERSION), decisions[name].challenger
+            if challenger is not None and pd.notna(own) and challenger != int(own):
+                logger.warning(
+                    "%s: the challenger is version %s, and the run in data/ registered version %s: "
+                    "another run has registered since",
+                    *(name, challenger, int(own)),
+                )
     for name, decision in decisions.items():
         level = logging.WARNING if decision.decision == REFUSED else logging.INFO
         logger.log(level, "%s: %s – %s", name, decision.decision, decision.reason)
