@@ -42,6 +42,7 @@ def world(seed=0):
 
 
 PARTS = world()
+CHOSEN = {"chosen": {"item_features": 1}, "list_length": OPTIONS.n}
 
 
 def described(genre_I):
@@ -141,9 +142,8 @@ def test_random_is_the_mean_over_all_orders():
 def lists():
     train, validation = PARTS["train"], PARTS["validation"]
     users = pd.DataFrame({"user_index": range(USERS), "user_id": [f"u{n}" for n in range(USERS)]})
-    facts = {"chosen": {"item_features": 1}}
     fitted = fitted_on(train, validation)
-    found = nodes.list_new_items(fitted, BY_GENRE, users, train, validation, facts, OPTIONS)
+    found = nodes.list_new_items(fitted, BY_GENRE, users, *PARTS.values(), CHOSEN)
     return found, fitted.model.score(train.likes + validation.likes, np.arange(USERS))
 
 
@@ -159,29 +159,24 @@ def test_items_that_nobody_has_rated_are_listed_with_finite_scores(lists):
 
 def test_the_place_is_the_one_among_the_unseen_items_of_the_core(lists):
     found, scores_UI = lists
-    seen_UI = (PARTS["train"].ratings + PARTS["validation"].ratings).toarray() > 0
+    seen_UI = sum(part.ratings for part in PARTS.values()).toarray() > 0
     for line in found.itertuples():
         user = int(line.user_id[1:])
         above = (scores_UI[user] > line.score) & ~seen_UI[user]
         assert line.place == above.sum() + line.rank
 
 
-def test_an_item_outside_the_core_is_not_listed_for_a_user_who_has_rated_it():
-    train, validation = (
-        Interactions.of(
-            csr_array(np.pad(part.ratings.toarray(), ((0, 0), (0, 1)))), 4, core_shape=CORE
-        )
-        for part in (PARTS["train"], PARTS["validation"])
-    )
-    rated_UI = train.ratings.toarray()
-    rated_UI[3, ITEMS] = 2
-    train = Interactions.of(csr_array(rated_UI), 4, core_shape=CORE)
+@pytest.mark.parametrize("rated_in", ["train", "test"])
+def test_an_item_outside_the_core_is_not_listed_for_a_user_who_has_rated_it(rated_in):
+    parts = {}
+    for name, part in PARTS.items():
+        rated_UI = np.pad(part.ratings.toarray(), ((0, 0), (0, 1)))
+        rated_UI[3, ITEMS] = 2 * (name == rated_in)
+        parts[name] = Interactions.of(csr_array(rated_UI), 4, core_shape=CORE)
     features = BY_GENRE.assign(item_index=[*range(ITEMS + 1), -1])
     users = pd.DataFrame({"user_index": range(USERS), "user_id": range(USERS)})
-    facts = {"chosen": {"item_features": 1}}
-    found = nodes.list_new_items(
-        fitted_on(train, validation), features, users, train, validation, facts, OPTIONS
-    )
+    fitted = fitted_on(parts["train"], parts["validation"])
+    found = nodes.list_new_items(fitted, features, users, *parts.values(), CHOSEN)
     assert ITEMS not in set(found.loc[found["user_id"] == 3, "item_id"])
     assert (found["item_id"] == ITEMS).sum() == USERS - 1
 

@@ -21,7 +21,7 @@ from collaborative_autoencoders.columns import (
     USER,
 )
 from collaborative_autoencoders.interactions.item_features import NO_INDEX, feature_matrix
-from collaborative_autoencoders.interactions.sparse import ones_in
+from collaborative_autoencoders.interactions.sparse import first_cells, ones_in
 from collaborative_autoencoders.models.item_features import FeatureRidge
 
 from .best import take_best
@@ -46,7 +46,7 @@ def list_new_items(
 
     Columns: user_id, rank, item_id, title, score, place. `place` is the one that the item would
     have in the user's list of all unseen items of the core and the items before it. `rated_UI` has
-    the ratings in train and validation of all items; rated items are not listed.
+    the ratings of all items in all parts; rated items are not listed.
     """
     features_IF, _ = feature_matrix(item_features[FEATURES])
     index_I = item_features[ITEM_INDEX].to_numpy()
@@ -56,6 +56,7 @@ def list_new_items(
         return pd.DataFrame(columns=[USER, RANK, ITEM, TITLE, SCORE, PLACE])
     new, features_NF = item_features.iloc[rows], features_IF[rows]
     ridge, rated_UN = FeatureRidge.of(fit.features_KF, penalty), _rated(rated_UI, index_I[rows])
+    seen_UI = first_cells(rated_UI, known.seen_UI.shape)
     size, tables = rows_at_once(known.histories_UI.shape[1]), []
     for start in range(0, len(users), size):
         users_B = np.arange(start, min(start + size, len(users)))
@@ -63,7 +64,7 @@ def list_new_items(
         scores_BN = ridge.score(scores_BI[:, fit.known_K], features_NF)
         hide = partial(_hide, rated_UN[users_B])
         item_BL, score_BL = take_best(scores_BN, min(n, len(rows)), hide)
-        place_BL = places(score_BL, scores_BI, known.seen_UI[users_B])
+        place_BL = places(score_BL, scores_BI, seen_UI[users_B])
         tables.append(_lines(users[USER].iloc[users_B], new, item_BL, score_BL, place_BL))
     return pd.concat(tables, ignore_index=True)
 

@@ -87,6 +87,7 @@ def evaluate_new_items(
         model, known, described_items, held_out_items, likes_UI
     )
     facts, scores = new_items.evaluate_new_items(fit, parts, names, options)
+    facts["list_length"] = options.n
     return {"new_items_facts": facts, "new_items_user_scores": scores}
 
 
@@ -107,13 +108,13 @@ def list_new_items(
     user_ids: pd.DataFrame,
     train: Interactions,
     validation: Interactions,
+    test: Interactions,
     new_items_facts: dict[str, Any],
-    options: NewItemsOptions,
 ) -> pd.DataFrame:
     """Return the best items outside the core for each user of the core.
 
-    The model is the one fitted on all items of the core. Raises ValueError if it was fitted on
-    other parts than these.
+    The model is the one fitted on all items of the core. The test part only excludes items. Raises
+    ValueError if the model was fitted on other parts than these.
     """
     known = known_of(fitted, train=train, validation=validation)
     n_users, _ = train.core_shape
@@ -122,7 +123,7 @@ def list_new_items(
         known,
         described_items,
         user_ids.head(n_users),
-        join_views((train, validation), "ratings")[:n_users],
+        join_views((train, validation, test), "ratings")[:n_users],
         new_items_facts["chosen"][new_items.ITEM_FEATURES],
-        options.n,
+        new_items_facts["list_length"],
     )

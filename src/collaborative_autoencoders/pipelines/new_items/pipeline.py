@@ -60,7 +60,7 @@ def create_pipeline() -> Pipeline:
                 list_new_items,
                 inputs=[
                     *(f"{MODEL}.fitted", "described_items", "user_ids"),
-                    *(*PARTS, "new_items_facts", options),
+                    *(*PARTS, "test", "new_items_facts"),
                 ],
                 outputs="new_item_lists",
                 name="list_new_items",
