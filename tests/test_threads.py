@@ -1,6 +1,8 @@
 """The threads of matrix products, in a fit and in an evaluation."""
 
 import os
+import subprocess
+import sys
 from threading import Barrier
 
 import numpy as np
@@ -45,6 +47,23 @@ def test_blocks_that_end_in_another_order_leave_the_smallest_number_and_then_wha
     assert set(numbers()) == {1}
     of_evaluation.__exit__(None, None, None)
     assert numbers() == before
+
+
+LATER = """
+import numpy
+from threadpoolctl import threadpool_info
+from collaborative_autoencoders.threads import blas_threads
+with blas_threads(2):
+    pass
+import scipy.linalg
+with blas_threads(3):
+    print(*[found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"])
+"""
+
+
+def test_a_library_that_is_imported_after_a_block_has_the_number_of_the_next():
+    done = subprocess.run([sys.executable, "-c", LATER], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["3"] * len(numbers())
 
 
 class Noting(AlwaysThree):

@@ -1,6 +1,7 @@
 """The threads of matrix products: how many there are, and what they do while they wait."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class BlasThreads:
         self._lock = Lock()
         self._numbers: list[int] = []
         self._before: Any = None
+        self._libraries: tuple[int, ThreadpoolController] | None = None
 
     @contextmanager
     def __call__(self, number: int) -> Iterator[None]:
@@ -68,8 +70,11 @@ class BlasThreads:
                 self._before.restore_original_limits()
 
     def _limited(self) -> Any:
-        # looked up every time, because SciPy loads its OpenBLAS later than NumPy: about 1 ms
-        return ThreadpoolController().limit(limits=min(self._numbers), user_api="blas")
+        # SciPy loads its OpenBLAS later than NumPy, by an import; to look it up takes milliseconds
+        imported = len(sys.modules)
+        if self._libraries is None or self._libraries[0] != imported:
+            self._libraries = imported, ThreadpoolController()
+        return self._libraries[1].limit(limits=min(self._numbers), user_api="blas")
 
 
 blas_threads = BlasThreads()

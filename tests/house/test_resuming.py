@@ -34,6 +34,12 @@ def project(finished_world, tmp_path):
     return projects.copy_of(finished_world, tmp_path / "world")
 
 
+@pytest.fixture
+def stored(finished_world, tmp_path):
+    """A project like that, with its store: the registry has its models."""
+    return projects.copy_with_store(finished_world, tmp_path / "world")
+
+
 def written(project: Path) -> dict[str, int]:
     """The time at which each file of the project's data was written."""
     files = [path for path in (project / "data").rglob("*") if path.is_file()]
@@ -65,19 +71,19 @@ def changed_by_resuming(project: Path, **params) -> set[str]:
     return {name for name in changed if "/." not in name}
 
 
-def test_a_run_that_lacks_a_file_names_a_command_that_makes_it(project, monkeypatch):
-    (project / METRICS).unlink()
+def test_a_run_that_lacks_a_file_names_a_command_that_makes_it(stored, monkeypatch):
+    (stored / METRICS).unlink()
     monkeypatch.setattr("sys.argv", ["/bin/kedro"])
     named = {"node_names": ["find_best"]}
     with pytest.raises(DatasetError, match=r"cdae\.metrics: there is no .*metrics") as missing:
-        projects.run(project, **named)
+        projects.run(stored, **named)
 
     command = str(missing.value).partition("Make what is missing: ")[2]
     assert command == "kedro run --env test --only-missing-outputs"
-    changed = changed_by(project, only_missing_outputs=True, params=REGISTERED)
+    changed = changed_by(stored, only_missing_outputs=True, params=REGISTERED)
     assert METRICS in changed
     assert not any("06_models" in name for name in changed)
-    projects.run(project, **named)
+    projects.run(stored, **named)
 
 
 def test_what_the_run_that_downloads_the_data_has_made_is_read_by_the_next(tmp_path, monkeypatch):
@@ -102,9 +108,8 @@ def lay_down(name: str, data_set: movielens.MovieLensSet, folder: movielens.Fold
     folder.file(data_set.items.name).write_bytes("\n".join(items).encode())
 
 
-def test_nothing_runs_if_nothing_is_missing_or_out_of_date(finished_world, tmp_path):
-    project = projects.copy_with_store(finished_world, tmp_path / "world")
-    assert changed_by(project, only_missing_outputs=True, params=REGISTERED) == set()
+def test_nothing_runs_if_nothing_is_missing_or_out_of_date(stored):
+    assert changed_by(stored, only_missing_outputs=True, params=REGISTERED) == set()
 
 
 def test_versions_that_the_registry_has_lost_are_registered_again(project, caplog):
@@ -181,8 +186,8 @@ def test_titles_in_another_order_are_not_registered(project):
         projects.run(project, node_names=["data_engineering.make_lookup"])
 
 
-def test_a_run_starts_at_any_node_from_the_files_of_earlier_nodes(project):
-    changed = changed_by(project, from_nodes=["cdae.average_scores"], params=REGISTERED)
+def test_a_run_starts_at_any_node_from_the_files_of_earlier_nodes(stored):
+    changed = changed_by(stored, from_nodes=["cdae.average_scores"], params=REGISTERED)
     assert {name.split("/")[1] for name in changed} == {"08_reporting"}
     assert {BOARD, METRICS, "data/08_reporting/test/cdae/registration.json"} < changed
 

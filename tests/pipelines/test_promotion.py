@@ -14,9 +14,14 @@ from evaluation.small_world import TEST, TRAIN, VALIDATION, options_with
 from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 
+from collaborative_autoencoders import pipeline_registry
 from collaborative_autoencoders.datasets.interactions import InteractionsDataset
 from collaborative_autoencoders.evaluation.versions import Comparison
 from collaborative_autoencoders.hooks.dataset_logging import rounded
+from collaborative_autoencoders.pipeline_registry import (
+    from_data_to_leaderboard,
+    register_pipelines,
+)
 from collaborative_autoencoders.pipelines.promotion.nodes import promote_models
 from collaborative_autoencoders.serving import promotion as module
 from collaborative_autoencoders.serving.fit_seeds import differ_only_in_seed, fits_like
@@ -324,9 +329,12 @@ def test_missing_fits_are_an_error_that_says_how_to_make_them(registry):
 
 
 def challenge(project, *models, **params):
-    """Fit, evaluate and register a new version of these models, from the raw data on."""
+    """Fit, evaluate and register a new version of these models alone, from the raw data on."""
     results = [f"{model}.{result}" for model in models for result in ("registration", "metrics")]
-    projects.run(project, params=REGISTER | params, to_outputs=[*results, "lookup"])
+    every = register_pipelines() | {"__default__": from_data_to_leaderboard(models)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline_registry, "register_pipelines", lambda: every)
+        projects.run(project, params=REGISTER | params, to_outputs=[*results, "lookup"])
 
 
 def promote(project, of_the_data=None, **promotion):
