@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import mlflow
@@ -207,6 +208,17 @@ def test_a_version_whose_files_are_gone_is_refused_with_a_way_on(registry):
     assert (
         "kedro run --pipelines promotion --params promotion.roll_back.cdae=2" in refused["reason"]
     )
+    assert aliases(registry)["champion"] == 1
+
+
+def test_a_version_that_cannot_be_compared_is_refused_and_ends_no_run(registry, monkeypatch):
+    def compare(*_):
+        raise ValueError("The model scored item_index 0 for user_index 0 as nan")
+
+    monkeypatch.setattr(module, "load_rivals", lambda *_, **__: SimpleNamespace(compare=compare))
+    refused = decision_of()
+    assert (refused["decision"], refused["challenger"]) == ("refused", 2)
+    assert "scored item_index 0" in refused["reason"]
     assert aliases(registry)["champion"] == 1
 
 

@@ -189,9 +189,9 @@ def decide(
             fit_seeds=promotion.fit_seeds,
             other_data=promotion.other_data,
         )
-    except ValueError as error:
+        found = rivals.compare(data, metric, evaluation)
+    except ValueError as error:  # such as a score that is NaN: the other models are compared
         return Decision(model_versions.REFUSED, str(error), *versions)
-    found = rivals.compare(data, metric, evaluation)
     promoted, reason = apply_policy(found, champion, promotion)
     decision = model_versions.PROMOTED if promoted else model_versions.REFUSED
     return Decision(decision, reason, *versions, found)

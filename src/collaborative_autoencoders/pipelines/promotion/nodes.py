@@ -33,6 +33,7 @@ def promote_models(
 ) -> pd.DataFrame:
     """Promote every challenger that the policy accepts; one row per model, with the reason.
 
+    A challenger that another run has registered since the run in data/ is compared with a warning.
     With `promotion.roll_back` the named versions become champion again and nothing is compared.
     Raises ValueError if a version to roll back to does not exist.
     """

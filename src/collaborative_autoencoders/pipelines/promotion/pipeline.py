@@ -12,7 +12,7 @@ OPTIONS = ("promotion", "evaluation")
 
 
 def create_pipeline() -> Pipeline:
-    """Compare the versions of every model of the last run, after all were registered."""
+    """Compare the challenger of every model of the last run, after all were registered."""
     return _promote(promote_models)
 
 
