@@ -1,7 +1,7 @@
 """Measure each step of a run on tables of 2, 8 and 32 million ratings, and how its cost grows.
 
     python benchmarks/scale.py [--ratings 2000000 8000000 32000000] [--pipelines __default__]
-        [--env ml-32m] [--params ...] [--folder FOLDER]
+        [--nodes ...] [--env ml-32m] [--params ...] [--folder FOLDER]
 
 Each size is a `kedro run` in a process of its own, in a throw-away project with the configuration
 of this one, on a table of benchmarks/large_table.py in place of the download. A node's cost is
@@ -113,8 +113,8 @@ def cpu_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def run_here(project: Path, env: str, pipeline: str, params: str) -> None:
-    """Run a pipeline of this project in this process, and write what each node took."""
+def run_here(project: Path, env: str, pipeline: str, nodes: list[str], params: str) -> None:
+    """Run a pipeline, or some nodes of it, in this process, and write what each node took."""
     bootstrap_project(project)
     meter = Meter()
     settings.set("HOOKS", (meter, *settings.HOOKS))  # called last
@@ -128,13 +128,15 @@ def run_here(project: Path, env: str, pipeline: str, params: str) -> None:
         block[last] = json.loads(value)
     try:
         with KedroSession.create(project, env=env, runtime_params=nested) as session:
-            session.run(pipeline_names=[pipeline])
+            session.run(pipeline_names=[pipeline], node_names=nodes)
     finally:
         meter._at("end")
         (project / MEASURED).write_text(json.dumps(meter.nodes, indent=1))
 
 
-def measure(folder: Path, ratings: int, env: str, pipeline: str, params: str) -> dict[str, Any]:
+def measure(
+    folder: Path, ratings: int, env: str, pipeline: str, nodes: list[str], params: str
+) -> dict[str, Any]:
     """Return what each node of a run on so many ratings takes, by name."""
     project = folder / str(ratings)
     if not (project / MEASURED).exists():
@@ -149,7 +151,7 @@ def measure(folder: Path, ratings: int, env: str, pipeline: str, params: str) ->
             rows = write(project / "data" / "01_raw" / "ratings.parquet", ratings)
             print(f"{ratings:,}: {rows:,} ratings", flush=True)
         command = [sys.executable, __file__, "--here", str(project)]
-        command += ["--env", env, "--pipelines", pipeline, "--params", params]
+        command += ["--env", env, "--pipelines", pipeline, "--params", params, "--nodes", *nodes]
         environment = os.environ | {"DO_NOT_TRACK": "true", "PYTHONPATH": str(ROOT / "src")}
         with (project / "log.txt").open("w") as log:
             done = subprocess.run(
@@ -197,17 +199,18 @@ def main() -> None:
     parser.add_argument("--ratings", type=int, nargs="+", default=SIZES)
     parser.add_argument("--env", default="ml-32m")
     parser.add_argument("--pipelines", default="__default__")
+    parser.add_argument("--nodes", nargs="*", default=[], help="only these nodes of the pipeline")
     parser.add_argument("--params", default="")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--here", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.here:
-        run_here(given.here, given.env, given.pipelines, given.params)
+        run_here(given.here, given.env, given.pipelines, given.nodes, given.params)
         return
     with TemporaryDirectory() as temporary:
         folder = (given.folder or Path(temporary)).resolve()
         measured = {
-            size: measure(folder, size, given.env, given.pipelines, given.params)
+            size: measure(folder, size, given.env, given.pipelines, given.nodes, given.params)
             for size in given.ratings
         }
     sys.exit(0 if show(measured) else 1)

@@ -60,9 +60,9 @@ def evaluate(
     """Rank the longest list for each user, predict the held-out ratings, and score both.
 
     Lists are of the items of the core, for its users; ratings are predicted for all. `users` are
-    indices, those of the core first; None means all users. `owners` is what `count_owners`
-    returns. Ranking reads `known` only. Prediction also reads which
-    ratings the test part has, but not their values.
+    indices, those of the core first; None means all users. `owners` is what `count_owners` returns.
+    Ranking reads `known` only. Prediction also reads which ratings the test part has, but not their
+    values.
 
     Raises ValueError if users of the core do not come first, a score or prediction is not finite,
     or a list is not valid.

@@ -114,11 +114,14 @@ def compare_versions(
 
     scores = {name: [scores_of(version) for version in of_one] for name, of_one in fits.items()}
     left_out = test.ratings.nnz - rows.ratings.nnz
-    return _comparison(scores, measure, options)._replace(rows_left_out=left_out)
+    return _comparison(scores, measure, options, left_out)
 
 
 def _comparison(
-    scores: Mapping[str, list[pd.DataFrame]], measure: Measure, options: EvaluationOptions
+    scores: Mapping[str, list[pd.DataFrame]],
+    measure: Measure,
+    options: EvaluationOptions,
+    rows_left_out: int,
 ) -> Comparison:
     """Return the gain, given the scores of users of each fit of champion and challenger."""
     means = {name: mean_of_fits(of_one) for name, of_one in scores.items()}
@@ -139,7 +142,7 @@ def _comparison(
         low,
         high,
         users=int(pair[USERS]),
-        rows_left_out=0,
+        rows_left_out=rows_left_out,
         least_users=LEAST_BOUNDED if measure.metric.bounds else LEAST_UNBOUNDED,
         fits=len(scores[CHAMPION]),
     )

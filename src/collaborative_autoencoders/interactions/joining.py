@@ -89,7 +89,7 @@ class Joined(NamedTuple):
     so models learn from what came after what they are to foresee."""
 
     again_after_test: int
-    """The same number of newer rows whose pair has an older one."""
+    """Number of newer rows of that time whose pair has an older row. They are train too."""
 
 
 def split_by_date(**fractions: Any) -> SplitOptions:

@@ -22,7 +22,6 @@ OtherData = Literal["refuse", "grown", "allow"]
 ALMOST_ALL = 0.9
 """Share of a version's ratings that data which have grown since its fit still hold, at least."""
 
-
 DECIDED_BY = {
     "rated": "cleaning.columns.rating",
     "lowest_rating": "cleaning.rating_scale or cleaning.columns.rating",

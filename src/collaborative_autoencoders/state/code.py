@@ -15,7 +15,7 @@ WITHOUT_INFLUENCE = frozenset(
 """Rooms whose code changes no value in a file."""
 
 WITH_INFLUENCE = "hooks/own_data.py"
-"""But this decides how the ids and times of own tables are read."""
+"""The file of such a room that decides how the ids and times of own tables are read."""
 
 LIBRARIES = ("numpy", "pandas", "scipy", "torch")
 

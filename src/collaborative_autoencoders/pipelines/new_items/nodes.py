@@ -87,7 +87,7 @@ def evaluate_new_items(
         model, known, described_items, held_out_items, likes_UI
     )
     facts, scores = new_items.evaluate_new_items(fit, parts, names, options)
-    facts["list_length"] = options.n
+    facts["list_length"] = options.n  # for `list_new_items`, which has no input left for options
     return {"new_items_facts": facts, "new_items_user_scores": scores}
 
 
