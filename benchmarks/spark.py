@@ -1,12 +1,14 @@
 """Compare data engineering on a Spark cluster of two workers with that of one machine.
 
     python benchmarks/spark.py [--ratings 5000000 20000000] [--master local-cluster[2,1,1024]]
+        [--executor-memory 512m] [--folder FOLDER]
 
 Each is a `kedro run --pipelines data_engineering` in a process of its own, on the same table of
 benchmarks/large_table.py: `--env ml-32m` with pandas, and `--env spark`. Printed are seconds, CPU
 seconds of all processes, the largest memory of each kind of process (Linux), the exponent of growth
 of the CPU seconds, and whether the test parts are the same, byte by byte. Targets: no worker, the
-Java process and its Python processes together, above 1.5 GB, and an exponent of at most 1.1.
+Java process and its Python processes together, above 1.5 GB, and an exponent of at most 1.1. Java
+takes some 450 MB beside its heap, which `--executor-memory` sets.
 """
 
 import argparse
@@ -36,7 +38,7 @@ HALF_STARS = "  rating_scale: {lowest: 0.5}\n"  # ml-32m has it
 EXECUTOR = "executor"
 
 
-def project_of(folder: Path, ratings: int, master: str) -> Path:
+def project_of(folder: Path, ratings: int, master: str, memory: str) -> Path:
     """Return a project with the table as a folder of one file, and both environments."""
     from large_table import write  # imports pyarrow, which reads the project's settings
 
@@ -51,7 +53,7 @@ def project_of(folder: Path, ratings: int, master: str) -> Path:
     properties = project / "conf" / "spark" / "spark.yml"
     here = f"spark.executorEnv.PYTHONPATH: {ROOT / 'src'}\n"
     local = properties.read_text().replace("local[*]", master)
-    properties.write_text(local + here)
+    properties.write_text(f"{local}spark.executor.memory: {memory}\n{here}")
     return project
 
 
@@ -69,10 +71,11 @@ def run(project: Path, env: str) -> dict[str, Any]:
             now: dict[str, float] = defaultdict(float)
             for pid, name, seconds, size in family(process.pid):
                 now[name] += size
+                now[name.partition(":")[0]] += size if ":" in name else 0
                 cpu[pid] = seconds
             for name, size in now.items():
                 gb[name] = max(gb[name], size)
-            time.sleep(0.2)
+            time.sleep(0.5)
     if process.returncode:
         raise SystemExit(f"see {project / f'{env}.log'}")
     return {"s": time.perf_counter() - started, "cpu": sum(cpu.values()), "gb": dict(gb)}
@@ -81,7 +84,8 @@ def run(project: Path, env: str) -> dict[str, Any]:
 def family(root: int) -> list[tuple[int, str, float, float]]:
     """Return pid, name, CPU seconds and GB of a process and of all below it.
 
-    An executor and its Python processes have one name.
+    The Java process of an executor is `executor 0: Java`, its Python processes are
+    `executor 0: Python`.
     """
     parents, found = {}, []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -97,7 +101,8 @@ def family(root: int) -> list[tuple[int, str, float, float]]:
         while above in parents and above != root:
             text = parents[above][1]
             if "CoarseGrainedExecutorBackend" in text:
-                name = f"{EXECUTOR} {text.partition('--executor-id')[2].split(chr(0))[1]}"
+                kind = "Java" if above == pid else "Python"
+                name = f"{EXECUTOR} {text.partition('--executor-id')[2].split(chr(0))[1]}: {kind}"
             elif "org.apache.spark" in text and not name:
                 name = "driver and masters (Java)"
             above = parents[above][0]
@@ -118,12 +123,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ratings", type=int, nargs="+", default=(5_000_000, 20_000_000))
     parser.add_argument("--master", default="local-cluster[2,1,1024]")
+    parser.add_argument("--executor-memory", default="512m")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     fits, costs = True, {}
     with TemporaryDirectory() as temporary:
         for ratings in given.ratings:
-            project = project_of(given.folder or Path(temporary), ratings, given.master)
+            folder = given.folder or Path(temporary)
+            project = project_of(folder, ratings, given.master, given.executor_memory)
             print(f"{ratings:,} ratings", flush=True)
             for env in ("ml-32m", "spark"):
                 measured = run(project, env)

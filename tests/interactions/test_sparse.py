@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.interactions import sparse
 from collaborative_autoencoders.interactions.sparse import (
     cells_of,
     join,
@@ -146,3 +147,11 @@ def test_the_row_of_one_user_is_a_copy_with_explicit_zeros():
     row.eliminate_zeros()
     assert matrix.nnz == 3
     assert rows_of(matrix, np.array([1])).nnz == rows_of(matrix, np.array([-1])).nnz == 0
+
+
+@given(st.lists(st.integers(0, 4), max_size=30), st.integers(1, 7))
+def test_each_is_counted_whatever_the_size_of_a_block(index: list[int], at_once: int) -> None:
+    index_N = np.array(index, dtype=np.int32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sparse, "COUNTED_AT_ONCE", at_once)
+        assert sparse.count_each(index_N, 5).tolist() == [index.count(n) for n in range(5)]

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import ITEM_INDEX, RATING, USER_INDEX
 from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.interactions.sparse import user_of_cells, with_shape
+from collaborative_autoencoders.interactions.sparse import count_each, user_of_cells, with_shape
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.rating import sum_by_user
 from collaborative_autoencoders.metrics.table import Lists, Metric, Owners, at, metrics_of
@@ -116,7 +116,7 @@ def count_owners(train: Interactions) -> Owners:
     """
     (n_users, n_items), ratings_UI = train.core_shape, train.ratings
     start_U = ratings_UI.indptr[: n_users + 1]  # users of the core are the first rows
-    owners_I = np.bincount(ratings_UI.indices[: start_U[-1]], minlength=n_items)[:n_items]
+    owners_I = count_each(ratings_UI.indices[: start_U[-1]], train.shape[1])[:n_items]
     return Owners(owners_I, int(np.count_nonzero(np.diff(start_U))))
 
 

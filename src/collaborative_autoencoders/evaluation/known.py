@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.part import fingerprint, join_views
-from collaborative_autoencoders.interactions.sparse import join
+from collaborative_autoencoders.interactions.sparse import count_each, join
 from collaborative_autoencoders.models.model import Fitted, Model
 from collaborative_autoencoders.models.registry import run_of
 
@@ -103,7 +103,7 @@ def histories_for(
 
 def count_likes(part: Interactions, view: View) -> NDArray[np.int64]:
     """Return the number of users who like each item that a model of this view knows, shape (I,)."""
-    return np.bincount(part.likes.indices, minlength=part.shape_for(view)[1])
+    return count_each(part.likes.indices, part.shape_for(view)[1])
 
 
 def fitted_model(fitted: Fitted) -> Model:

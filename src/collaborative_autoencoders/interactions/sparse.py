@@ -1,6 +1,6 @@
 """Sparse matrices of users × items: construction, joining and selection.
 
-Dimension key: U users, I items, B users of one batch, N stored cells.
+Dimension key: U users, I items, B users of one batch, N stored cells, n numbers that are counted.
 A cell is observed if the sparse structure stores it, even if its value is 0.
 """
 
@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
 
 INT32_MAX = np.iinfo(np.int32).max
+
+COUNTED_AT_ONCE = 2**22
+"""Indices that are counted at once: 32 MB."""
 
 
 def to_matrix(
@@ -77,6 +80,17 @@ def one_of_each(items_B: NDArray[np.integer], n_items: int) -> csr_array:
     """Return a one for each item in a row of its own, shape (B, I): histories of one item."""
     ones_B, start_B = np.ones(len(items_B), dtype=np.float32), np.arange(len(items_B) + 1)
     return csr_array((ones_B, items_B, start_B), shape=(len(items_B), n_items))
+
+
+def count_each(index_N: NDArray[np.integer], n: int) -> NDArray[np.int64]:
+    """Return how often each of 0, 1, …, n − 1 is among the indices, shape (n,).
+
+    As `np.bincount`, which copies all indices as int64: here it is a block of them at a time.
+    """
+    count_n = np.zeros(n, dtype=np.int64)
+    for start in range(0, len(index_N), COUNTED_AT_ONCE):
+        count_n += np.bincount(index_N[start : start + COUNTED_AT_ONCE], minlength=n)
+    return count_n
 
 
 def user_of_cells(matrix_UI: csr_array) -> NDArray[np.int64]:

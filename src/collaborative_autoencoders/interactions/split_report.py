@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from .part import Interactions
-from .sparse import user_of_cells
+from .sparse import count_each, user_of_cells
 from .split_options import Kind, SplitOptions
 from .splitting import Split
 
@@ -174,4 +174,4 @@ def _per_user(part_UI: csr_array) -> NDArray[np.integer]:
 
 
 def _per_item(part_UI: csr_array) -> NDArray[np.integer]:
-    return np.bincount(part_UI.indices, minlength=part_UI.shape[1])
+    return count_each(part_UI.indices, part_UI.shape[1])

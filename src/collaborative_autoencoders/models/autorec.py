@@ -18,7 +18,7 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.interactions.sparse import user_of_cells
+from collaborative_autoencoders.interactions.sparse import count_each, user_of_cells
 from collaborative_autoencoders.options import Options
 
 from .activations import ACTIVATIONS, Activation
@@ -176,7 +176,7 @@ class AutoRec(Network):
         self._set_buffer("item_bias_I", item_bias_I)
         self._set_buffer("user_bias_U", user_biases(train_UI, mean, item_bias_I, damping.of_users))
         self._set_buffer("rated_U", np.diff(train_UI.indptr) > 0)
-        self._set_buffer("rated_I", np.bincount(train_UI.indices, minlength=train_UI.shape[1]) > 0)
+        self._set_buffer("rated_I", count_each(train_UI.indices, train_UI.shape[1]) > 0)
         rated_R = self.rated_I if self.by_item else self.rated_U
         self._set_buffer("mean_count", train_UI.nnz / int(rated_R.sum()))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.interactions.sparse import user_of_cells
+from collaborative_autoencoders.interactions.sparse import count_each, user_of_cells
 from collaborative_autoencoders.options import Options
 
 from .model import Catalogue, check_state
@@ -63,7 +63,7 @@ def noise_by_spread(deviation_N: NDArray[Any], group_N: NDArray[np.integer]) -> 
 def item_biases(ratings_UI: csr_array, mean: float, damping: float) -> Floats:
     """Return b_i = Σ_u (r_ui − μ) / (n_i + damping), shape (I,)."""
     n_items = ratings_UI.shape[1]
-    count_I = np.bincount(ratings_UI.indices, minlength=n_items)
+    count_I = count_each(ratings_UI.indices, n_items)
     total_I = np.bincount(ratings_UI.indices, weights=ratings_UI.data - mean, minlength=n_items)
     return damped_mean(total_I, count_I, damping)
 

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions.sparse import count_each
 from collaborative_autoencoders.options import Options
 
 from . import losses
@@ -164,7 +165,7 @@ class CDAE(Network):
         self.noise.fill_(noise_of(train_UI))
         for weight in (self.encoder_IH, self.decoder_HI):
             nn.init.xavier_uniform_(weight, generator=generator)
-        likes_I = torch.from_numpy(np.bincount(train_UI.indices, minlength=train_UI.shape[1]))
+        likes_I = torch.from_numpy(count_each(train_UI.indices, train_UI.shape[1]))
         users = max(1, int(np.count_nonzero(np.diff(train_UI.indptr))))
         self.mean_count.fill_(train_UI.nnz / users)
         weight_I = ((likes_I + 1) / (likes_I + 1.0).mean()) ** self.options.popularity_exponent

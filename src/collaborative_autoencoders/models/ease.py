@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, diags_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
-from collaborative_autoencoders.interactions.sparse import one_of_each
+from collaborative_autoencoders.interactions.sparse import count_each, one_of_each
 from collaborative_autoencoders.memory import TooLarge, memory_limit
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
@@ -128,7 +128,7 @@ class EASE:
         Raises TooLarge if the fit would exceed the memory limit in every form, and ValueError if
         the penalty is too small.
         """
-        users_UI = train_UI[np.diff(train_UI.indptr) > 0]
+        users_UI = with_likes(train_UI)
         form, spare_gib = self._form(users_UI)
         if form == NEIGHBOURS:
             fit_local([self], users_UI, train_UI, popular_within(spare_gib), self.items_S)
@@ -147,7 +147,7 @@ class EASE:
         """
         items_S = most_liked(train_UI, COMPARED_ITEMS)
         models = [EASEOfItems(options, catalogue, items_S) for options in each]
-        users_UI = train_UI[np.diff(train_UI.indptr) > 0]
+        users_UI = with_likes(train_UI)
         form, spare_gib = models[0]._form(users_UI)
         spare_gib -= (len(models) - 1) * gib_of_weights(len(items_S), each[0].neighbours)
         if form == NEIGHBOURS and spare_gib >= 0:
@@ -278,7 +278,7 @@ class EASE:
         return self.chosen["penalty"]
 
     def _factors(self, train_UI: csr_array) -> NDArray[np.float64]:
-        likes_I = np.bincount(train_UI.indices, minlength=self.catalogue.items)
+        likes_I = count_each(train_UI.indices, self.catalogue.items)
         rated = likes_I > 0
         return ((likes_I + 1) / (likes_I[rated].mean() + 1)) ** -self.options.item_exponent
 
@@ -328,9 +328,15 @@ class EASEOfItems(EASE):
         return scores_UI
 
 
+def with_likes(train_UI: csr_array) -> csr_array:
+    """Return the rows of the users with likes: the matrix itself, not a copy, if all have some."""
+    has_likes_U = np.diff(train_UI.indptr) > 0
+    return train_UI if has_likes_U.all() else train_UI[has_likes_U]
+
+
 def most_liked(train_UI: csr_array, most: int) -> Positions:
     """Return the items of most likes, at most so many, in their order."""
-    likes_I = np.bincount(train_UI.indices, minlength=train_UI.shape[1])
+    likes_I = count_each(train_UI.indices, train_UI.shape[1])
     return np.sort(np.argsort(-likes_I, kind="stable")[:most])
 
 

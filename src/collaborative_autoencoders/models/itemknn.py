@@ -12,6 +12,7 @@ from scipy.sparse import csc_array, csr_array
 
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.interactions.npz import checked_csr, refuse_other_names
+from collaborative_autoencoders.interactions.sparse import count_each
 from collaborative_autoencoders.options import Count, Options
 from collaborative_autoencoders.side_by_side import map_side_by_side
 
@@ -70,7 +71,7 @@ class ItemKNN:
         Ties go to the lower item.
         """
         items = self.catalogue.items
-        norm_I = np.sqrt(np.bincount(train_UI.indices, minlength=items))
+        norm_I = np.sqrt(count_each(train_UI.indices, items))
         neighbours = Neighbours(train_UI.tocsc(), train_UI, norm_I, self.options)
         blocks = map_side_by_side(neighbours.of, in_blocks(np.arange(items)))
         nearest = [each for block in blocks for each in block]

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions.sparse import count_each
 from collaborative_autoencoders.options import Options
 
 from .batch import Batch, Rows
@@ -78,7 +79,7 @@ class NextItemNetwork(Network):
     def start(self, train_UI: csr_array, generator: torch.Generator) -> None:
         """Initialise the weights. The output bias starts at the log of each item's share."""
         self.start_weights(generator)
-        likes_I = torch.from_numpy(np.bincount(train_UI.indices, minlength=train_UI.shape[1])) + 1.0
+        likes_I = torch.from_numpy(count_each(train_UI.indices, train_UI.shape[1])) + 1.0
         chance_I = likes_I**self.options.negative_exponent
         self.chance_I.copy_(chance_I / chance_I.sum())
         with torch.no_grad():

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
+from collaborative_autoencoders.interactions.sparse import count_each
 from collaborative_autoencoders.options import Options
 
 from .model import Catalogue, check_state
@@ -31,7 +32,7 @@ class Popularity:
 
     def fit(self, train_UI: csr_array) -> None:
         """Count the likes of every item."""
-        counts_I = np.bincount(train_UI.indices, minlength=self.catalogue.items)
+        counts_I = count_each(train_UI.indices, self.catalogue.items)
         self.likes_I = counts_I.astype(np.float32)
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:

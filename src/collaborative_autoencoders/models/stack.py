@@ -3,6 +3,7 @@
 Dimension key: U users, I items, N cells, M members.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from .ensemble import states_of, within
 from .model import Model, RatingModel, check_state
 
 CELLS_IN_CACHE = 2**16
-"""Cells whose scores are standardized at once, 256 kB: each is read and written several times."""
+"""Cells that are standardized or added at once, 256 kB: each is read and written several times."""
 
 Floats = NDArray[np.float32]
 Shares = dict[str, Annotated[float, Ge(0)]]
@@ -84,13 +85,11 @@ class Stack:
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the weighted sum of the members' scores, shape (U, I)."""
         total_UI = np.zeros((len(users_U), self.catalogue.items), dtype=np.float32)
-        at_once = max(1, CELLS_IN_CACHE // self.catalogue.items)
         for weight, member in zip(self.weights_M, self.members.values(), strict=True):
             if not weight:
                 continue
             scores_UI = member.score(histories_UI, users_U)
-            for start in range(0, len(users_U), at_once):
-                rows = slice(start, start + at_once)
+            for rows in rows_in_cache(scores_UI):
                 total_UI[rows] += weight * self.comparable(scores_UI[rows])
         return total_UI
 
@@ -98,9 +97,12 @@ class Stack:
         self, histories_UI: csr_array, users_U: NDArray[np.int64]
     ) -> list[Floats]:
         """Return the scores of each member that `add` adds, shape (U, I)."""
-        return [
-            self.comparable(member.score(histories_UI, users_U)) for member in self.members.values()
-        ]
+        scored = (member.score(histories_UI, users_U) for member in self.members.values())
+        each = [np.require(scores_UI, requirements="W") for scores_UI in scored]
+        for scores_UI in each:
+            for rows in rows_in_cache(scores_UI):
+                scores_UI[rows] = self.comparable(scores_UI[rows])
+        return each
 
     @staticmethod
     def comparable(scores_UI: Floats) -> Floats:
@@ -112,7 +114,8 @@ class Stack:
         weights_M = self.weights_M if weights_M is None else weights_M
         total = weights_M[0] * arrays[0]
         for weight, array in zip(weights_M[1:], arrays[1:], strict=True):
-            total += weight * array
+            for rows in rows_in_cache(array):
+                total[rows] += weight * array[rows]
         return total
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -166,6 +169,13 @@ class Blend(Stack):
         # a mean of ratings at an end of the scale may be past it by a rounding
         scale = self.catalogue.lowest_rating, self.catalogue.highest_rating
         return np.clip(self.add(predicted), *scale)
+
+
+def rows_in_cache(array: Floats) -> Iterator[slice]:
+    """Yield slices of the rows of an array, each of at most `CELLS_IN_CACHE` cells, or one row."""
+    at_once = max(1, CELLS_IN_CACHE // max(1, array[:1].size))
+    for start in range(0, len(array), at_once):
+        yield slice(start, start + at_once)
 
 
 def standardized(scores_UI: Floats) -> Floats:

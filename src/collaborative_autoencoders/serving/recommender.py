@@ -41,6 +41,7 @@ from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.npz import matrix_from_bytes, matrix_to_bytes
 from collaborative_autoencoders.interactions.sparse import (
+    count_each,
     likes_of,
     ones_in,
     rows_of,
@@ -198,7 +199,7 @@ class Recommender:
     @cached_property
     def learned_I(self) -> NDArray[np.bool_]:
         """The items that are in a history, of which alone a model has learned something."""
-        return np.bincount(self.history_UI.indices, minlength=len(self.items)) > 0
+        return count_each(self.history_UI.indices, len(self.items)) > 0
 
     @cached_property
     def similarities(self) -> Similarities | None:

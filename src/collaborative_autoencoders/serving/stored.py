@@ -26,7 +26,7 @@ from collaborative_autoencoders.interactions.claims import (
     strict_json,
 )
 from collaborative_autoencoders.interactions.lookup import core_shape_of
-from collaborative_autoencoders.interactions.sparse import first_cells, likes_of
+from collaborative_autoencoders.interactions.sparse import count_each, first_cells, likes_of
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.options import Options, read_options
 
@@ -147,7 +147,7 @@ def likes_of_items(
     users, items = seen_UI.shape
     core_UI = first_cells(seen_UI, core_shape_of({"users": users, "items": items} | facts))
     likes_UI = core_UI if threshold is None else likes_of(core_UI, threshold)
-    return np.bincount(likes_UI.indices, minlength=seen_UI.shape[1])
+    return count_each(likes_UI.indices, seen_UI.shape[1])
 
 
 def _broken(file: Path, error: Exception) -> str:
