@@ -24,6 +24,25 @@ class CannotReproduce(click.ClickException):
     exit_code = 2
 
 
+class UnusableStore(click.ClickException):
+    """Error for a store of MLflow that cannot be used."""
+
+
+def use_stores_of(project: ProjectMetadata, env: str | None = None) -> str:
+    """Let MLflow use the stores of the project, and return the URI of the tracking store.
+
+    Raises UnusableStore, with the reason and a fix.
+    """
+    from collaborative_autoencoders.hooks.store import use_stores
+    from collaborative_autoencoders.reproduce.logged_run import project_loader
+
+    try:
+        folder = Path(project.project_path)
+        return use_stores(project_loader(folder, env)["mlflow"], folder)
+    except (OSError, ValueError) as reason:
+        raise UnusableStore(str(reason)) from None
+
+
 @click.group()
 def cli() -> None:
     """Commands of Collaborative Autoencoders."""
@@ -73,8 +92,9 @@ def reproduce(project: ProjectMetadata, run_id: str, anyway: bool) -> None:
 
     mask_process()
     try:
+        use_stores_of(project)
         same = reproduce_run(Path(project.project_path), run_id, anyway)
-    except NotReproducible as reason:
+    except (NotReproducible, UnusableStore) as reason:
         raise CannotReproduce(str(reason)) from None
     raise SystemExit(0 if same else 1)
 
@@ -105,10 +125,8 @@ def serve(
     from mlflow.exceptions import MlflowException
 
     from collaborative_autoencoders.hooks.masking import mask_process
-    from collaborative_autoencoders.hooks.store import use_stores
     from collaborative_autoencoders.memory import machine_memory
     from collaborative_autoencoders.models.registry import MODELS
-    from collaborative_autoencoders.reproduce.logged_run import project_loader
     from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import (
         bytes_of,
@@ -123,7 +141,7 @@ def serve(
     if not is_free(host, port):
         raise click.ClickException(f"{host}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
-    store = use_stores(project_loader(Path(project.project_path), env)["mlflow"])
+    store = use_stores_of(project, env)
     uri, cores = f"models:/{model}@champion", os.cpu_count() or 1
     try:
         size = bytes_of(uri)
@@ -148,11 +166,9 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     import uvicorn
 
     from collaborative_autoencoders.hooks.masking import mask_process
-    from collaborative_autoencoders.hooks.store import use_stores
     from collaborative_autoencoders.models.registry import MODELS
     from collaborative_autoencoders.page.app import LOOPBACK, make_app
     from collaborative_autoencoders.page.champions import Champions
-    from collaborative_autoencoders.reproduce.logged_run import project_loader
     from collaborative_autoencoders.serving.model_versions import how_to_register
     from collaborative_autoencoders.serving.workers import is_free
 
@@ -161,7 +177,7 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     if not is_free(LOOPBACK, port):
         raise click.ClickException(f"{LOOPBACK}:{port} is taken. Choose another: --port {port + 1}")
     mask_process()
-    use_stores(project_loader(Path(project.project_path))["mlflow"])
+    use_stores_of(project)
     champions = Champions(model)
     if model is not None and model not in [each.name for each in champions.all()]:
         raise click.ClickException(f"{model} has no champion.\n{how_to_register(model)}")

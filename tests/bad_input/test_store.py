@@ -91,17 +91,19 @@ def named_artifacts(project: Path) -> Path | None:
     return local_folder(artifacts_of(project / "mlflow.db", "Default"))
 
 
+@pytest.mark.parametrize("open_store", [check_store, store.use_stores])
 @pytest.mark.parametrize("old_is_still_there", [True, False])
 def test_the_store_of_a_project_that_was_moved_or_copied_follows_it(
-    tmp_path, caplog, old_is_still_there
+    tmp_path, caplog, old_is_still_there, open_store
 ):
+    """A run opens it with the one, `kedro serve`, `try` and `reproduce` with the other."""
     old = tmp_path / "old"
     if old_is_still_there:
         project_with_store(old, old / "mlartifacts")
         (old / "mlartifacts").mkdir()
     copy = project_with_store(tmp_path / "new 50%20?#é", old / "mlartifacts")
     (copy / "mlartifacts").mkdir()
-    check_store(mlflow_yml(copy), copy)
+    open_store(mlflow_yml(copy), copy)
 
     assert named_artifacts(copy) == copy / "mlartifacts"
     assert f"was moved or copied from {old}" in caplog.text
@@ -168,10 +170,10 @@ def test_a_registry_of_the_shell_is_ignored_and_that_of_mlflow_yml_is_used(
     before = mlflow.get_tracking_uri()
     server = mlflow_yml(tmp_path)["server"] | {"mlflow_registry_uri": named}
     try:
-        uri = store.use_stores({"server": server})
+        uri = store.use_stores(mlflow_yml(tmp_path) | {"server": server}, tmp_path)
         assert mlflow.get_registry_uri() == (named or uri)
     finally:
-        store.use_stores({"server": {"mlflow_tracking_uri": before}})
+        store.use_stores({"server": {"mlflow_tracking_uri": before}}, tmp_path)
     assert caplog.messages[0] == (
         f"MLFLOW_REGISTRY_URI=http://me:***@models:5000 is ignored: the registry is {named or uri}."
         " server.mlflow_registry_uri in mlflow.yml names another"

@@ -146,11 +146,17 @@ def test_a_leaderboard_of_models_that_were_all_left_out_is_their_reasons():
 def test_a_table_sorted_by_another_metric_fits_80_characters_too(metric):
     columns = ["model", metric, *(name for name in board() if name not in ("model", metric))]
     pairs = differences(BETTER).drop_duplicates(["model", "other"])
-    no_pairs = pairs.assign(metric=metric, verdict=None)
+    no_pairs = pairs.assign(metric=metric, verdict=None, users=0)
     text = printed(board()[columns], no_pairs, 80)
     assert f"sorted by {metric}" in text
     assert "…" not in text
     assert f"no user has a value of {metric}" in text
+
+
+def test_differences_without_an_interval_are_not_said_to_be_missing_values():
+    text = printed(board(), differences(BETTER).assign(verdict=None, users=1), 80)
+    assert "No intervals of differences in rmse: its 1 users have no spread." in text
+    assert "no user has a value" not in text
 
 
 @pytest.mark.parametrize("metric", ["ndcg_at_10", "gini_at_10", "capped_recall_at_100", "rmse"])

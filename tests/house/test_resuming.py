@@ -121,6 +121,15 @@ def test_versions_that_the_registry_has_lost_are_registered_again(project, caplo
         "registered_models.csv",
     }
     assert tracked.store(project).get_model_version_by_alias("cdae", "champion").version == 1
+    # no node of this run has fitted, evaluated or compared a model
+    parent, children = tracked.last_run(project)
+    assert (
+        children["cdae"].data.params["fitting.seed"]
+        and "model.hidden_size" in children["cdae"].data.params
+    )
+    assert parent.data.tags["best_model"] in parent.data.tags["mlflow.note.content"]
+    assert parent.data.metrics.keys() > {"cost/peak_memory_mb"}
+    assert children["cdae"].data.metrics == {}
 
 
 def test_a_missing_model_is_made_again_with_all_that_depends_on_it_and_no_other(project):

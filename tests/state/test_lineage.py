@@ -51,6 +51,10 @@ class World:
         return [str(each) for each in self.lineage(**options).problems(names, events)]
 
 
+def test_what_no_record_is_of_is_made_by_the_first_pipeline_that_makes_it(world):
+    assert world.lineage().step_of("train") == SPLIT
+
+
 def test_what_a_step_works_with_has_no_fingerprint_if_an_input_is_in_no_file(world):
     def stored(name):
         return None if name == "train" else world.stored(name)

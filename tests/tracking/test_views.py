@@ -24,6 +24,7 @@ class Store:
         return SimpleNamespace(tags=dict(self.tags))
 
     def search_runs(self, _, filter_string, max_results):
+        assert filter_string.endswith(" AND metrics.`rmse` > -1e308")
         return [] if "childless" in filter_string else ["a run"] * max_results
 
 

@@ -110,7 +110,8 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """Return the table. Raises DatasetError if pandas cannot read it or an id is odd."""
         table = self._table()
         if isinstance(table, pd.DataFrame):
-            table.attrs |= {FORMAT: self._name, IDS: self._ids}
+            # Parquet keeps the attrs of the table it was written from, such as its checksum
+            table.attrs = {FORMAT: self._name, IDS: self._ids}
         return table
 
     def _table(self) -> pd.DataFrame:
@@ -153,6 +154,10 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """Return the first rows for kedro-viz; empty if there is no file yet."""
         rows = self.load().head(nrows) if self.exists() else pd.DataFrame()
         return TablePreview(rows.astype("str").to_dict(orient="split"))
+
+    def of_pandas(self) -> Any:
+        """Return the dataset that reads the file, with its file system and version."""
+        return self._dataset()
 
     def _dataset(self, **load_args: Any) -> Any:
         return self._type(**self._entry, load_args=self.load_args | load_args)

@@ -113,11 +113,13 @@ def run_again(run_params: dict[str, Any], params: dict[str, Any] | None = None) 
     pipelines = run_params["pipeline_names"] or []
     pipelines = [] if pipelines == ["__default__"] else pipelines
     values = dict(flatten(run_params["runtime_params"] or {})) | (params or {})
+    versions = (run_params.get("load_versions") or {}).items()
     options = {
         "conf-source": conf_source(),
         "env": run_params["env"],
         "pipelines": ",".join(pipelines),
         **selected,
+        "load-versions": ",".join(f"{name}:{version}" for name, version in versions),
         "params": as_params(mask_values(values)),
     }
     words = [f"--{flag} {shlex.quote(text)}" for flag, text in options.items() if text]

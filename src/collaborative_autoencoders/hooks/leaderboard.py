@@ -240,7 +240,11 @@ def sentences(rows: pd.DataFrame, differences: pd.DataFrame, found: Measure) -> 
         users = int(pairs[USERS].max())
         yield f"Paired differences in {found.name} over {users} users, 95 % intervals:"
     elif len(rows) > 1:
-        yield f"No paired differences: no user has a value of {found.name}."
+        users = int(pairs[USERS].max()) if len(pairs) else 0
+        if users:  # one user, or the same difference for all
+            yield f"No intervals of differences in {found.name}: its {users} users have no spread."
+        else:
+            yield f"No paired differences: no user has a value of {found.name}."
     if differ:
         yield f"{'; '.join(differ)}."
     if alike:

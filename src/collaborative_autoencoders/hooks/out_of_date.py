@@ -62,7 +62,7 @@ def lost_version(catalog: DataCatalog, output: str) -> str | None:
 def say_what_is_out_of_sight(
     lineage: Lineage, files: Files, run_params: dict[str, Any], pipeline: Pipeline
 ) -> None:
-    """Warn of raw tables that a run takes for unchanged and that are in no file."""
+    """Warn of raw tables that a run takes for unchanged and whose changes cannot be seen."""
     resumes, reads = run_params["only_missing_outputs"], pipeline.inputs()
     upstream = lineage.upstream(pipeline.all_outputs() if resumes else reads)
     read_now = set() if resumes else reads
@@ -70,8 +70,9 @@ def say_what_is_out_of_sight(
     for name in sorted(raw):
         if not files.is_in_sight(name):
             logger.warning(
-                "%s is in no file: whether it has changed since it was read is not known. A run "
-                "from the start reads it again: kedro run",
+                "%s is in no file, or its store does not say when it was changed: whether it has "
+                "changed since it was read is not known. A run from the start reads it again: "
+                "kedro run",
                 name,
             )
 

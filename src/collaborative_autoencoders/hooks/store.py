@@ -65,11 +65,18 @@ def check_store(mlflow_yml: dict[str, Any], project: Path) -> Path | None:
     return file
 
 
-def use_stores(mlflow_yml: dict[str, Any]) -> str:
-    """Let MLflow use the store and the registry that mlflow.yml names; return the store's URI."""
+def use_stores(mlflow_yml: dict[str, Any], project: Path) -> str:
+    """Let MLflow use the store and the registry that mlflow.yml names; return the store's URI.
+
+    Raises ValueError and OSError as `check_store`. A database that is not there is not created.
+    """
     server = mlflow_yml["server"]
     uri, registry = str(server["mlflow_tracking_uri"]), server.get("mlflow_registry_uri")
-    say_ignored(uri, registry)
+    file = sqlite_file(uri)
+    if file is None or file.is_file():
+        check_store(mlflow_yml, project)
+    else:
+        say_ignored(uri, registry)
     mlflow.set_tracking_uri(uri)
     leave_shell()
     mlflow.set_registry_uri(registry)

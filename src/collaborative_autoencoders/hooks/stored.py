@@ -3,16 +3,17 @@
 import json
 from collections.abc import Iterable
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
-from kedro.io import AbstractDataset, DataCatalog
-from kedro.io.core import get_protocol_and_path
+from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog, DatasetError
+from kedro.io.core import get_filepath_str, get_protocol_and_path
 from kedro.pipeline.node import Node
 
 from collaborative_autoencoders.datasets.file_dataset import OneFileDataset
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
+from collaborative_autoencoders.datasets.own_table import OwnTableDataset
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.state.content import UNSEEN, Content, Stored, digest_of
@@ -57,27 +58,49 @@ class Files:
         self.catalog, self._project = catalog, project
         self._entries, *_ = catalog.to_config()
 
+    def _entry(self, name: str) -> dict[str, Any]:
+        """Return the catalog entry, also of a pattern, which Kedro resolves when it is asked."""
+        if name not in self._entries and self.catalog.get(name) is not None:
+            self._entries, *_ = self.catalog.to_config()
+        return self._entries.setdefault(name, {})
+
     def stored(self, name: str) -> Stored | None:
         """Return where a dataset is stored; None if it is not a file or has not been saved."""
         dataset = self.catalog.get(name)
         if isinstance(dataset, OneFileDataset | MovieLensDataset):
             return dataset.stored()
+        if isinstance(dataset, OwnTableDataset):
+            dataset = dataset.of_pandas()
         return self._of_entry(name, dataset)
 
     def _of_entry(self, name: str, dataset: AbstractDataset | None) -> Stored | None:
         """Return the file or folder that the catalog entry of another kind of dataset names."""
-        entry = self._entries.get(name, {})
-        path = entry.get("filepath", entry.get("path"))
-        if not isinstance(path, str) or getattr(dataset, "_EPHEMERAL", False):
+        if dataset is None or getattr(dataset, "_EPHEMERAL", False):
             return None
-        protocol, place = get_protocol_and_path(path)
+        entry = self._entry(name)
+        path = entry.get("filepath", entry.get("path"))
+        if not isinstance(path, str):
+            return None
+        protocol, path = get_protocol_and_path(path)
+        place = PurePosixPath(path)
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:
+            try:
+                place = dataset._get_load_path()
+            except DatasetError:
+                return None  # no version yet
         # the dataset's own file system has its credentials
-        return Stored(getattr(dataset, "_fs", None) or fsspec.filesystem(protocol), place)
+        own = getattr(dataset, "_fs", None) or getattr(dataset, "_filesystem", None)
+        return Stored(own or fsspec.filesystem(protocol), get_filepath_str(place, protocol))
 
     def is_in_sight(self, name: str) -> bool:
-        """Return whether a change of a raw table can be seen: it is a file, or in memory."""
-        dataset = self.catalog.get(name)
-        return getattr(dataset, "_EPHEMERAL", False) or self.stored(name) is not None
+        """Return whether a change of a raw table can be seen: in memory, or in a file.
+
+        Not if its file is elsewhere, and its store does not say by what a change is seen.
+        """
+        if getattr(self.catalog.get(name), "_EPHEMERAL", False):
+            return True
+        stored = self.stored(name)
+        return stored is not None and (stored.is_local or stored.content() is not None)
 
     def raw_content(self, name: str, known: Content | None) -> Content | None:
         """Return the content of a raw table: what its file holds, and its catalog entry."""
@@ -85,7 +108,7 @@ class Files:
             return Content("in memory", 0, 0)
         stored = self.stored(name)
         found = None if stored is None else stored.content(known)
-        entry = self._entries.get(name, {})
+        entry = self._entry(name)
         about = {key: value for key, value in entry.items() if key != "metadata"}
         text = json.dumps(about, sort_keys=True, default=str)
         here = text.replace(self._project.as_posix(), "")  # a moved project reads the same file

@@ -276,7 +276,12 @@ class ModelRunsHook(MlflowHook):
             self._end_children("FINISHED")
             log_metrics(_active(), {"peak_memory_mb": peak_memory_mb()})
             board = catalog.load(LEADERBOARD) if LEADERBOARD in pipeline.all_outputs() else None
-            describe_run(_active(), facts_of(catalog), board, self._headline)
+            if board is not None:  # a resumed run may have written none
+                log_best(_active(), board, self._headline)
+            # others are those of an earlier run
+            has_facts = FACTS in pipeline.all_outputs() | pipeline.inputs()
+            facts = facts_of(catalog) if has_facts else {}
+            describe_run(_active(), facts, board, self._headline)
         super().after_pipeline_run(run_params, pipeline, catalog)
         if self.run_id not in (None, self._foreign):
             mlflow.end_run()
@@ -321,6 +326,8 @@ class ModelRunsHook(MlflowHook):
         self._describe_protocol()
         members = MODELS[model].members
         log_parameters(_active(), {name: self._context.params[name] for name in members})
+        # a resumed run may not fit it, so that no node of this run reads them
+        log_parameters(_active(), dict(flatten(self._context.params.get(model, {}))))
         return _active()
 
     def _has_work_left(self, model: str) -> bool:

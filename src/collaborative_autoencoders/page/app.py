@@ -101,7 +101,7 @@ def make_app(champions: Champions) -> Starlette:
             return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}")
         try:
             asked = read_options(Asked, await request.json())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return refusal(HTTPStatus.BAD_REQUEST, str(error))
         return await run_in_threadpool(answer, asked)
 

@@ -48,7 +48,7 @@ class Catalogue:
         return [self._named(item) for *_, item in sorted(found)[:SHOWN_TITLES]]
 
     def rated_by(self, typed: str) -> dict[str, Any]:
-        """Return whether this user is known, with the ratings a champion has read, the best first.
+        """Return whether this user is known, with the user's ratings in the data, the best first.
 
         `n_ratings` counts them all; at most `SHOWN_RATINGS` are in `ratings`. Without ratings in
         the data, they are None.
@@ -57,7 +57,7 @@ class Catalogue:
         user = users.index_of.get(id_of(typed, users.kind))
         if user is None:
             return {"known": False, "n_ratings": 0, "ratings": []}
-        row_1I = self.recommender.seen_UI[[user]]
+        row_1I = self.recommender.rated_UI[[user]]  # as lists exclude them, with those of the test
         item_N, rating_N = row_1I.indices, row_1I.data
         best_N = np.lexsort((-self.recommender.likes_I[item_N], -rating_N))[:SHOWN_RATINGS]
         is_rated = self.recommender.data["rated"]

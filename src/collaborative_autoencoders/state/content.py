@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,10 +37,15 @@ UNSEEN = Content("no file", 0, 0)
 """The content of a table that is in no file, such as that of a database: it is not known."""
 
 OF_A_REMOTE_FILE = (
-    *("size", "etag", "ETag", "md5Hash", "content_md5", "mtime", "modified", "created"),
-    *("LastModified", "last_modified", "updated", "modificationTime"),
+    *("etag", "ETag", "md5Hash", "content_md5", "Content-MD5", "Digest", "sha", "hex", "CRC"),
+    *("mtime", "modified", "created", "LastModified", "last_modified", "Last-Modified", "updated"),
+    *("modificationTime", "modify", "size"),
 )
-"""What file systems say of a file that is another if the file is."""
+"""What file systems say of a file that is another if the file is. The time of the last access,
+which some of them say too, changes when a file is read."""
+
+OF_ANY_FILE = frozenset({"name", "size", "type", "url", "mimetype", "partial", "islink"})
+"""What is the same for another file of the same size in its place."""
 
 
 class Stored(NamedTuple):
@@ -54,6 +60,11 @@ class Stored(NamedTuple):
         return cls(LocalFileSystem(), path.as_posix())
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is on a disk of this machine."""
+        return isinstance(self.fs, LocalFileSystem)
+
+    @property
     def record(self) -> str:
         """The path of the file with the record of what made this one."""
         folder, _, name = self.path.rpartition("/")
@@ -64,7 +75,7 @@ class Stored(NamedTuple):
 
         A local file is read only if its size or its time is not that of `known`.
         """
-        if not isinstance(self.fs, LocalFileSystem):
+        if not self.is_local:
             return self._remote_content()
         path = Path(self.path)
         if not path.exists():
@@ -80,20 +91,30 @@ class Stored(NamedTuple):
     def _remote_content(self) -> Content | None:
         """Return what the file system says of the file or files, such as ETags; none is read.
 
-        A store that does not answer is reported when the file is loaded or saved.
+        None also if it says nothing by which one file is told from another. A store that does not
+        answer is reported when the file is loaded or saved.
         """
         with suppress(Exception):
-            if self.fs.isdir(self.path):
-                found = self.fs.find(self.path, detail=True)
-                said = {
-                    name.removeprefix(self.path): [about.get(key) for key in OF_A_REMOTE_FILE]
-                    for name, about in found.items()
-                }
-                return Content(digest_of(said), sum(each[0] or 0 for each in said.values()), 0)
-            if self.fs.exists(self.path):
-                size = int(self.fs.size(self.path) or 0)
-                return Content(f"{self.fs.checksum(self.path):x}", size, 0)
+            about = self.fs.info(self.path)
+            is_folder = about["type"] == "directory"
+            found = self.fs.find(self.path, detail=True) if is_folder else {self.path: about}
+            said = {name.removeprefix(self.path): said_of(each) for name, each in found.items()}
+            if all(said.values()):
+                size = sum(each.get("size") or 0 for each in found.values())
+                return Content(digest_of(said), size, 0)
         return None
+
+
+def said_of(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is another if a remote file is another; empty if there is nothing of the kind.
+
+    Of a file system with other names for it, it is all that it says.
+    """
+    given = {key: value for key, value in about.items() if value is not None}
+    known = {key: given[key] for key in OF_A_REMOTE_FILE if key in given}
+    if known.keys() - {"size"}:
+        return known
+    return given if given.keys() - OF_ANY_FILE else {}
 
 
 def _digest_of_files(path: Path, files: list[Path]) -> str:

@@ -93,7 +93,7 @@ class Lineage:
         for step in sorted(steps, key=lambda step: len(step.inputs)):
             if record and record.step == step.name and record.inputs.keys() <= set(step.inputs):
                 return step
-        return steps[-1]
+        return steps[0]
 
     def upstream(self, names: Iterable[str]) -> Iterator[str]:
         """Yield these datasets and all that they are made from, each once."""

@@ -21,8 +21,8 @@ BEST_MODEL = "best_model"
 IN_THE_MIDDLE = ("from_nodes", "from_inputs", "node_names", "namespaces", "only_missing_outputs")
 """Run options with which a run may start from files of earlier runs."""
 
-SELECTION = ("pipeline_names", "tags", "to_nodes", "to_outputs", *IN_THE_MIDDLE)
-"""Run options that select nodes."""
+SELECTION = ("pipeline_names", "tags", "to_nodes", "to_outputs", "load_versions", *IN_THE_MIDDLE)
+"""Run options that select nodes, and the versions of what they read."""
 
 CHECKSUM = "data_facts.checksum"
 """The parameter of a run with the SHA-256 of its ratings."""

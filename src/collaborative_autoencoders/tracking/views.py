@@ -21,14 +21,17 @@ RUN_NAME = "attributes.`Run Name`"
 
 
 def save_view(parent: Run, metrics: Sequence[str], ascending: bool) -> str | None:
-    """Save a view of the runs below `parent` and return its key, or None if there are no such runs.
+    """Save a view of the runs below `parent` and return its key.
+
+    None if there are no such runs, or if none of them has the first of the metrics.
 
     Its columns are these metrics, and the first one sorts it. Older views of this kind are removed
     from the experiment until `KEPT` are left; those that a user has saved stay.
     """
     client, info, now = MlflowClient(), parent.info, int(time.time() * 1000)
     state = state_of(info.run_id, metrics, ascending)
-    if not client.search_runs([info.experiment_id], state["searchFilter"], max_results=1):
+    measured = f"{state['searchFilter']} AND metrics.`{metrics[0]}` > -1e308"
+    if not client.search_runs([info.experiment_id], measured, max_results=1):
         return None
     started = datetime.fromtimestamp(info.start_time / 1000)
     view = {
