@@ -1,5 +1,6 @@
 """Newer ratings are joined to older ones, and only the newest of their new pairs are held out."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from model_options import parameters_of
@@ -197,3 +198,14 @@ def test_the_fraction_that_the_error_proposes_holds_some_out():
     with pytest.raises(ValueError, match=r"split\.kind=date,split\.test_fraction=0\.5"):
         join(two)
     assert join(two, fractions=HALVES | {"test_fraction": 0.5, "validation_fraction": 0})
+
+
+def test_dates_of_two_units_are_joined_though_one_holds_them_only():
+    day_of = {row[3]: row[3] + 2_900_000 * (row[3] >= 50) for row in [*OLD, *NEWER]}  # from 9909
+
+    def dated(rows, unit):
+        days = [day_of[row[3]] for row in rows]
+        return table(rows).assign(timestamp=np.array(days, "datetime64[D]").astype(f"M8[{unit}]"))
+
+    options = cleaning(), split_by_date(**HALVES)
+    assert rows_of(join_ratings(dated(OLD, "ns"), dated(NEWER, "us"), *options)) == rows_of(join())

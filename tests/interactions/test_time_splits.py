@@ -284,3 +284,31 @@ def test_users_whose_test_row_is_decided_by_a_tie_are_counted():
     assert (report.tied_users, of_two.tied_users) == (2, 0)
     assert "split.ties=hash" in report.about_ties
     assert of_two.about_ties is None
+
+
+FAR = [f"{year:04}-12-31T10:00:00" for year in (1, 1600, 1999, 2000, 2001, 2300, 9999)]
+
+
+@pytest.mark.parametrize("changed", [LAST, TIME, DATE, {"kind": "date", "test_from": "2262-12-31"}])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_dates_that_nanoseconds_do_not_hold_are_in_order(changed, is_text, tmp_path):
+    """9999-12-31 is how databases write an open end, and 0001-01-01 an unknown time."""
+    at = FAR if is_text else np.array(FAR, dtype="datetime64[ms]")
+    table = pd.DataFrame({"user_id": 1, "item_id": range(7), "rating": 4.0, "timestamp": at})
+    options = CleaningOptions.model_validate(parameters_of("test")["cleaning"])
+    clean_ratings(table, options).to_parquet(tmp_path / "clean.parquet")
+    ratings = pd.read_parquet(tmp_path / "clean.parquet")
+
+    parts = split_interactions(ratings, index_ids(ratings), make_options(**changed), 3.0)
+
+    found = {part: matrix.times.data for part, matrix in zip("abc", parts, strict=True)}
+    seconds_N = np.array(FAR, dtype="datetime64[s]").astype(float)
+    assert np.concatenate([found["a"], found["b"], found["c"]]).tolist() == seconds_N.tolist()
+    assert len(found["a"])
+    assert len(found["c"])
+
+
+@pytest.mark.parametrize("word", ["now", "today", ""])
+def test_no_date_of_a_split_is_the_moment_of_the_run(word):
+    with pytest.raises(ValidationError, match=f"'{word}' is not a date"):
+        make_options(kind="date", test_from=word)

@@ -12,6 +12,7 @@ from kedro_datasets.partitions import PartitionedDataset
 from pandas.api.types import is_integer_dtype
 
 from collaborative_autoencoders.columns import PART
+from collaborative_autoencoders.interactions.column_types import joined_column
 from collaborative_autoencoders.interactions.rows import IDS, PARTS
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def _one_column(pieces: dict[str, pd.Series], is_id: bool) -> pd.Series:
             name: piece.astype("str") if name in as_text else piece
             for name, piece in pieces.items()
         }
-    return pd.concat(list(pieces.values()), ignore_index=True)
+    return joined_column(list(pieces.values()))
 
 
 def _is_text(piece: pd.Series) -> bool:

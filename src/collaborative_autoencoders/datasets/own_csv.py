@@ -10,9 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from kedro.io import DatasetError
+from pandas.io.common import get_handle
 
 from collaborative_autoencoders.datasets.plain_integers import integers_are_plain
 from collaborative_autoencoders.interactions.column_names import Name, wrong_separator
+
+REPEATED_BLANKS = (
+    "If several blanks separate two values, set `load_args: {sep: '\\s+'}` in the catalog entry."
+)
 
 LOOK = 100
 """Rows of which both readings are compared."""
@@ -63,11 +68,13 @@ def read_csv(entry: Entry, ids: list[Name], texts: list[Name], times: list[Name]
     engine = {"engine": "c"} if args.get("engine") == "pyarrow" else {}
     table = _read_plain_integers(entry, ids, as_text(texts) | engine)
     table = _read(entry, as_text([*ids, *texts]) | engine) if table is None else table
+    _refuse_utf_16(table, entry)
     _refuse_more_values_than_names(entry, engine)
     _refuse_header_row(table, ids, entry)
     for name in {*times} & {*table}:
         table[name] = _without_thousands(table[name], args["thousands"])
-    if args.get("index_col") in (None, False):
+    index = args.get("index_col")
+    if index is None or index is False:  # not 0, which is a column
         return table
     return table.reset_index(drop=all(level is None for level in table.index.names))
 
@@ -109,6 +116,7 @@ def _read(entry: Entry, load_args: dict[str, Any]) -> pd.DataFrame:
             raise DatasetError(
                 f"{_place(entry)}: {problem} Correct the line: quote a value that holds the "
                 "separator, and give each line as many values as the header."
+                f"{f' {REPEATED_BLANKS}' if entry.load_args.get('sep') == ' ' else ''}"
             ) from error
         raise
 
@@ -127,21 +135,50 @@ def _refuse_more_values_than_names(entry: Entry, engine: dict[str, str]) -> None
     if {"index_col", "skipfooter", "chunksize", "iterator"} & set(args):
         return
     few = {"nrows": min(args.get("nrows") or LOOK, LOOK)} | engine
+    first = _first_rows(entry, few | {"index_col": False})
+    if _first_rows(entry, few).equals(first):
+        return
+    cells = _first_rows(entry, few | {"dtype": "str", "na_filter": False})
+    names = first.columns.tolist()
+    if problem := wrong_separator(names, blank=" " in str(cells.index.get_level_values(0)[0])):
+        raise DatasetError(f"{_place(entry)}: {problem}")
+    fix = _fix_of_more_values(cells, names)
+    if args.get("sep") == " ":
+        blanks = few | {"sep": r"\s+"}
+        if _first_rows(entry, blanks).equals(_first_rows(entry, blanks | {"index_col": False})):
+            fix = REPEATED_BLANKS
+    raise DatasetError(
+        f"{_place(entry)}: rows have more values than the {len(names)} column names "
+        f"({', '.join(map(str, names))}); row 1 begins with {', '.join(map(str, first.iloc[0]))}. "
+        f"{fix}"
+    )
+
+
+def _first_rows(entry: Entry, load_args: dict[str, Any]) -> pd.DataFrame:
+    """Return some rows as pandas reads them; it need not say that values are left out."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.ParserWarning)
-        shifted, first = entry.read(**few), entry.read(**few, index_col=False)
-    if shifted.equals(first):
-        return
-    if problem := wrong_separator(first.columns.tolist()):
-        raise DatasetError(f"{_place(entry)}: {problem}")
+        table: pd.DataFrame = entry.read(**load_args)
+        return table
+
+
+def _fix_of_more_values(cells: pd.DataFrame, names: Sequence[Name]) -> str:
+    """Return how to read rows with more values than names.
+
+    `cells` are the texts of some rows, with what is too much as the index. It is the row's name if
+    no two rows have the same, as R and pandas write it, unless the rows end in a separator.
+    """
+    ends_in_separator = cells.iloc[:, -1].eq("").all()
+    if cells.index.nlevels == 1 and cells.index.is_unique and not ends_in_separator:
+        return (
+            f"If {cells.index[0]} is the name or number of the row, set `load_args: {{index_col: "
+            f"0}}` in the catalog entry. If it is a value of {names[0]!r}, name all columns."
+        )
     title = " If the first line is a title, skip it: `load_args: {skiprows: 1}`."
-    names = ", ".join(map(str, first.columns))
-    values = ", ".join(map(str, first.iloc[0]))
-    raise DatasetError(
-        f"{_place(entry)}: rows have more values than the {first.shape[1]} column names ({names}); "
-        f"row 1 begins with {values}. Remove the separator at the end of the rows, or name all "
-        "columns. To ignore the values after the last name, set `load_args: {index_col: false}` in "
-        f"the catalog entry.{title if first.shape[1] == 1 else ''}"
+    return (
+        "Remove the separator at the end of the rows, or name all columns. To ignore the values "
+        "after the last name, set `load_args: {index_col: false}` in the catalog entry."
+        f"{title if len(names) == 1 else ''}"
     )
 
 
@@ -179,7 +216,9 @@ def _encoding(entry: Entry, error: UnicodeDecodeError) -> str:
     file = entry.local_file
     encoding, place = "latin-1", "the file"
     if file is not None and file.is_file():
-        content = file.read_bytes()
+        compression = entry.load_args.get("compression", "infer")
+        with get_handle(str(file), "rb", compression=compression, is_text=False) as opened:
+            content = opened.handle.read()
         is_utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
         encoding = "utf-16" if is_utf_16 else _single_byte_encoding(content)
         place = f"{file}, line {_line_that_fails(content, error.encoding)}"
@@ -187,6 +226,18 @@ def _encoding(entry: Entry, error: UnicodeDecodeError) -> str:
         f"{place}: the text is not {error.encoding} (byte 0x{error.object[error.start]:02x}). "
         f"Name the file's encoding in the catalog entry: `load_args: {{encoding: {encoding}}}`."
     )
+
+
+def _refuse_utf_16(table: pd.DataFrame, entry: Entry) -> None:
+    """Raise DatasetError if every second character is a zero: UTF-16 without its first mark."""
+    values = [*table.columns, *table.head(1).to_numpy().ravel()]
+    texts = [text for text in values if isinstance(text, str)]
+    if 3 * sum(text.count("\0") for text in texts) > sum(map(len, texts)):
+        encoding = "utf-16-be" if texts[0].startswith("\0") else "utf-16-le"
+        raise DatasetError(
+            f"{_place(entry)}: every second byte is a zero, as in UTF-16. Name the file's encoding "
+            f"in the catalog entry: `load_args: {{encoding: {encoding}}}`."
+        )
 
 
 def _single_byte_encoding(content: bytes) -> str:

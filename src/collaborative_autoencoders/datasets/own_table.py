@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError, Version
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
-from pandas.api.types import infer_dtype
+from pandas.api.types import infer_dtype, is_list_like
 
 from collaborative_autoencoders.datasets.own_csv import TEXT, read_csv, refuse_two_of_a_name
 from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.interactions.column_names import Name
-from collaborative_autoencoders.interactions.rows import FORMAT, IDS
+from collaborative_autoencoders.interactions.rows import FORMAT, IDS, READ_AS_TEXT
 from collaborative_autoencoders.interactions.text_ids import ids_of_text
+from collaborative_autoencoders.interactions.value_types import NOW
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +129,11 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         try:
             return self._checked(self._cells(dtypes), undeclared)
         except DatasetError as error:
+            if self._format == JSON and self._has_lines(error):
+                raise DatasetError(
+                    f"{self._filepath}: the file has one object of JSON in each line. Set "
+                    "`load_args: {lines: true}` in the catalog entry."
+                ) from error
             if "too big" in str(error.__cause__):
                 fix = "store ids of more than 64 bits as text, in quotes"
                 raise DatasetError(f"{self._filepath}: {error.__cause__}: {fix}") from error
@@ -146,6 +152,17 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         declared = {name: kind for name, kind in as_mapping(dtype).items() if name in table}
         return table.astype(declared)
 
+    def _has_lines(self, error: DatasetError) -> bool:
+        """Return whether a file of JSON that was not read so has an object in each line."""
+        if "lines" in self.load_args or not isinstance(error.__cause__, ValueError):
+            return False
+        try:
+            table = self.read(lines=True, dtype=False)
+        except DatasetError:
+            return False
+        is_several = "Trailing data" in str(error.__cause__)
+        return is_several or any(name in table for name in self._named)
+
     def save(self, data: pd.DataFrame) -> None:
         """Write the table as the entry's dataset does."""
         self._dataset().save(data)
@@ -160,7 +177,10 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         return self._dataset()
 
     def _dataset(self, **load_args: Any) -> Any:
-        return self._type(**self._entry, load_args=self.load_args | load_args)
+        args = self.load_args | load_args
+        if self._name in READ_AS_TEXT and args.get("parse_dates") and self._times:
+            args["na_values"] = without_now(args.get("na_values"), self._named, self._times)
+        return self._type(**self._entry, load_args=args)
 
     def _checked(self, table: pd.DataFrame, columns: list[Name]) -> pd.DataFrame:
         """Return the table with integers where every text of a column of ids is one."""
@@ -200,6 +220,17 @@ def declares(load_args: Mapping[str, Any], name: Name) -> bool:
     if dtype is not None and not isinstance(dtype, bool | dict):
         return True
     return name in as_mapping(dtype) or name in (load_args.get("converters") or {})
+
+
+def without_now(na_values: Any, named: Sequence[Name], times: Sequence[Name]) -> dict[Name, Any]:
+    """Return `na_values` with `now` and `today` among times as nulls.
+
+    pandas takes them for the moment of reading, also if a form of dates is given.
+    """
+    given = na_values if isinstance(na_values, dict) else dict.fromkeys(named, na_values)
+    lists = {name: value if is_list_like(value) else [value] for name, value in given.items()}
+    now = {name: [*lists.get(name, ()), *NOW] for name in times}
+    return {name: [v for v in values if v is not None] for name, values in (lists | now).items()}
 
 
 def is_text(column: pd.Series) -> bool:

@@ -2,11 +2,15 @@
 
 import difflib
 import json
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 
-SEPARATORS = ("::", "\t", ";", ",", "|")
+SEPARATORS = ("::", "\t", ";", ",", "|", " ")
+
+VALUE = re.compile(r"[-+.]?\d[-+\d.,:/eETZ ]*")
+"""A number, or a date written in numbers."""
 
 Name = str | int
 """Name of a column. The columns of a file without a header are named by numbers."""
@@ -39,38 +43,38 @@ def missing_column(key: str, theirs: Name, has: Sequence[Name], what: str) -> st
     """Return why a table has no such column: the separator, the header, or a misspelt name."""
     if problem := wrong_separator(has):
         return f"The table `{what}` has {problem}"
-    if has and all(_is_number(name) for name in has) and not all(isinstance(n, int) for n in has):
+    header = (
+        f"`load_args: {{header: null}}` in the catalog entry, and `{key}` to the number of the "
+        "column, counted from 0."
+    )
+    values = [name for name in has if isinstance(name, str) and VALUE.fullmatch(name)]
+    if values and len(values) == len(has):
         return (
             f"The table `{what}` seems to have no header: its columns are named {list(has)}. Set "
-            f"`load_args: {{header: null}}` in the catalog entry, and `{key}` to the number of the "
-            "column, counted from 0."
+            f"{header}"
         )
+    otherwise = "Set"
+    if values:
+        otherwise = f"If {values[0]!r} is a value and no name, set {header} Otherwise set"
     by_text = {str(name).casefold(): name for name in has}
     closest = difflib.get_close_matches(str(theirs).casefold(), by_text, n=1)
     hint = f" Did you mean {by_text[closest[0]]!r}?" if closest else ""
     return (
         f"`{key}` is {theirs!r}, but the table `{what}` has the columns {list(has)}.{hint} "
-        "Set the key to a column's name"
+        f"{otherwise} the key to a column's name"
     )
 
 
-def wrong_separator(has: Sequence[Name]) -> str | None:
-    """Return a sentence if the only column's name holds a separator."""
+def wrong_separator(has: Sequence[Name], blank: bool = True) -> str | None:
+    """Return a sentence if the only column's name holds a separator. `blank`: it may be a blank."""
     if len(has) != 1:
         return None
     for separator in SEPARATORS:
-        if separator in str(has[0]):
+        if separator in str(has[0]) and (blank or separator != " "):
+            sep = r"\s+" if separator == " " and "  " in str(has[0]) else separator
             also = ", with `decimal: ','` if numbers are written 4,5" if separator == ";" else ""
             return (
                 f"a single column, {has[0]!r}: the separator looks wrong. Set it in the catalog "
-                f"entry: `load_args: {{sep: {json.dumps(separator)}}}`{also}."
+                f"entry: `load_args: {{sep: {json.dumps(sep)}}}`{also}."
             )
     return None
-
-
-def _is_number(name: Name) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True

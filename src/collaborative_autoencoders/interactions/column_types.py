@@ -1,5 +1,6 @@
 """Conversion of ids to one type: int64 or text. No id is changed by that."""
 
+from collections.abc import Sequence
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -68,6 +69,17 @@ def without_categories(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype(column.cat.categories.dtype)
     return column
+
+
+def joined_column(pieces: Sequence[pd.Series]) -> pd.Series:
+    """Return the rows of all pieces, numbered from 0.
+
+    Dates beyond those that nanoseconds hold, 1677 to 2262, are kept to the microsecond.
+    """
+    try:
+        return pd.concat(pieces, ignore_index=True)
+    except pd.errors.OutOfBoundsDatetime:
+        return pd.concat([piece.dt.as_unit("us") for piece in pieces], ignore_index=True)
 
 
 def whole_below(dtype: Any) -> float:

@@ -22,6 +22,7 @@ from collaborative_autoencoders.columns import ITEM, PART, ROW, TIMESTAMP, USER
 
 from .cleaning import RATINGS_TABLE, CleaningOptions, clean_ratings
 from .column_names import Name
+from .column_types import joined_column
 from .duplicates import one_row_per_pair
 from .facts import Source, source_of
 from .ids import encode
@@ -195,7 +196,7 @@ def _numbered_on(
     """Return the rows of both, with raw rows numbered on from the first table to the second."""
     kind = np.int32 if old_rows + new_rows <= INT32_MAX else np.int64
     new = new.assign(**{ROW: new[ROW].astype(np.int64) + old_rows})
-    columns = {name: pd.concat([old[name], new[name]], ignore_index=True) for name in old}
+    columns = {name: joined_column([old[name], new[name]]) for name in old}
     columns[ROW] = columns[ROW].astype(kind)
     return pd.DataFrame(columns, copy=False)
 

@@ -14,6 +14,8 @@ from pydantic import Field, field_validator, model_validator
 
 from collaborative_autoencoders.options import MOST, Options
 
+from .value_types import NOW
+
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SHOWN = 3
 """VALIDATION + SHOWN and TEST + SHOWN are the fold-in rows of these parts (kind users)."""
@@ -145,10 +147,10 @@ def problems_of_unread(given: Collection[str], kind: str) -> list[str]:
 
 def seconds_of(date: str) -> float:
     """Return a date as seconds since 1970 (UTC). Raises ValueError if it is not ISO 8601."""
-    try:
-        moment = pd.to_datetime(date, utc=True, format="ISO8601")
-    except ValueError:
-        raise ValueError(f"{date!r} is not a date such as 2000-12-31 or 2000-12-31T18:00") from None
+    text = "" if date in NOW else date
+    moment = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
+    if pd.isna(moment):
+        raise ValueError(f"{date!r} is not a date such as 2000-12-31 or 2000-12-31T18:00")
     return float(moment.timestamp())
 
 

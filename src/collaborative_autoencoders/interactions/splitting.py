@@ -281,7 +281,9 @@ def as_numbers(timestamps: pd.Series) -> NDArray[np.number]:
     """Return dates as seconds since 1970 (float64), and numbers as they are."""
     if not pd.api.types.is_datetime64_any_dtype(timestamps):
         return timestamps.to_numpy()
-    return ((timestamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64)
+    # with the unit of the column: pandas' differences of dates end in the year 2262
+    dates_N = timestamps.to_numpy()
+    return (dates_N - np.datetime64(0, "s")) / np.timedelta64(1, "s")
 
 
 def split_parts(

@@ -16,18 +16,27 @@ UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanosecond
 FIRST, LAST = 31_536_000, 4_102_444_800
 """Seconds since 1970 at the start of 1971 and of 2100. No number is a date in two units."""
 
+NOW = ("now", "today")
+"""Texts that pandas takes for the moment of reading."""
+
 WITH_COMMA = r"-?[0-9.]*,[0-9.,]*"
 THOUSANDS = r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
+EITHER = r"-?[0-9]{1,3},[0-9]{3}"
+"""4,250 is 4250, or 4.25."""
 
 DATES = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y"),
     *("%m/%d/%y", "%d-%m-%y", "%m-%d-%Y"),
-    *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
+    *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%m %d, %Y"),
 )
 CORRECT = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
 TIMES = (
     *("", " %H:%M", " %H:%M:%S", ", %H:%M", ", %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"),
     *("T%H:%M", "T%H:%M:%S"),
+)
+WITH_DAY_OF_WEEK = (
+    *("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Z %Y"),
+    *("%a, %d %b %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %Z"),
 )
 
 
@@ -40,7 +49,7 @@ def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series
     numbers_N = _as_numbers(table[RATING])
     bad_N = ~np.isfinite(numbers_N)
     if bad_N.any():
-        fix = f"Correct or drop the row.{_comma_fix(table, bad_N)}"
+        fix = f"Correct or drop the row.{_comma_fix(table, bad_N, scale)}"
         refuse_rows(table, RATING, bad_N, "is not a finite number", fix)
     if scale is not None:
         outside_N = (numbers_N < scale.lowest) | (numbers_N > scale.highest)
@@ -54,23 +63,44 @@ def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series
     return pd.Series(numbers_N.astype(np.float32), index=table.index, name=RATING)
 
 
-def _comma_fix(table: pd.DataFrame, bad_N: NDArray[np.bool_]) -> str:
+def _comma_fix(table: pd.DataFrame, bad_N: NDArray[np.bool_], scale: RatingScale | None) -> str:
     """Return how numbers with commas are read: 4,5 or 2,007 or 1.234,5; empty without them."""
-    text = table[RATING][bad_N].astype("str")
-    commas = text[text.str.fullmatch(WITH_COMMA).to_numpy(dtype=bool, na_value=False)]
+    text = table[RATING].astype("str")
+    commas = text[bad_N]
+    commas = commas[commas.str.fullmatch(WITH_COMMA).to_numpy(dtype=bool, na_value=False)]
     if commas.empty:
         return ""
+    first = commas.iloc[0]
+    points = text[text.str.contains(".", regex=False) & ~text.isin(commas)]
+    if not commas.str.fullmatch(THOUSANDS).all():
+        grouped = bool(commas.str.contains(".", regex=False).any())
+        if len(points) and not grouped:
+            return (
+                f" Numbers with a comma and with a point are mixed, {first} and {points.iloc[0]}: "
+                "write all in one form where the table is made."
+            )
+        return f" If {first} is a number: {_comma_is_decimal(table, grouped)}."
+    thousands = float(first.replace(",", ""))
+    fixes = [f"If {first} is {thousands:.12g}: {_comma_is_thousands(table)}."]
+    if commas.str.fullmatch(EITHER).all() and points.empty:
+        decimal = float(first.replace(",", "."))
+        other = f"If {first} is {decimal:g}: {_comma_is_decimal(table, grouped=False)}."
+        fixes = [other] if scale and thousands > scale.highest else [*fixes, other]
+    return " " + " ".join(fixes)
+
+
+def _comma_is_thousands(table: pd.DataFrame) -> str:
     column = name_in_file(table, RATING)
-    as_text = f"table[{column!r}].astype(str)"
-    if commas.str.fullmatch(THOUSANDS).all():
-        args, number = "{thousands: ','}", f"{as_text}.str.replace(',', '')"
-    elif commas.str.contains(".", regex=False).any():
-        args = "{decimal: ',', thousands: '.'}"
-        number = f"{as_text}.str.replace('.', '').str.replace(',', '.')"
-    else:
-        args, number = "{decimal: ','}", f"{as_text}.str.replace(',', '.')"
-    fix = fix_in_entry(table, args, f"table[{column!r}] = {number}.astype(float)")
-    return f" If {commas.iloc[0]} is a number: {fix}."
+    number = f"table[{column!r}].astype(str).str.replace(',', '')"
+    return fix_in_entry(table, "{thousands: ','}", f"table[{column!r}] = {number}.astype(float)")
+
+
+def _comma_is_decimal(table: pd.DataFrame, grouped: bool) -> str:
+    column = name_in_file(table, RATING)
+    args = "{decimal: ',', thousands: '.'}" if grouped else "{decimal: ','}"
+    points = ".str.replace('.', '')" if grouped else ""
+    number = f"table[{column!r}].astype(str){points}.str.replace(',', '.')"
+    return fix_in_entry(table, args, f"table[{column!r}] = {number}.astype(float)")
 
 
 def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
@@ -110,7 +140,7 @@ def _times(table: pd.DataFrame, column: pd.Series) -> pd.Series:
         times = _as_dates(column)
     bad_N = times.isna().to_numpy()
     if bad_N.any():
-        fix = f"{CORRECT}{_date_fix(table, column[bad_N])}"
+        fix = f"{CORRECT}{_date_fix(table, column, bad_N)}"
         refuse_rows(table, TIMESTAMP, bad_N, "is not a valid time", fix)
     return times.rename(TIMESTAMP)
 
@@ -142,22 +172,31 @@ def _refuse_two_units(table: pd.DataFrame, times_N: NDArray[Any]) -> None:
     )
 
 
-def _date_fix(table: pd.DataFrame, bad: pd.Series) -> str:
+def _date_fix(table: pd.DataFrame, column: pd.Series, bad_N: NDArray[np.bool_]) -> str:
     """Return how dates of a known form are read; of two forms that fit, both. Empty without one."""
-    text = bad.astype("str").drop_duplicates()
-    forms = [date + time for date in DATES for time in TIMES]
-    fitting = [form for form in forms if _all_fit(text, form)]
-    column = name_in_file(table, TIMESTAMP)
+    text = column.astype("str").drop_duplicates()
+    bad = column[bad_N].astype("str").drop_duplicates()
+    forms = (*(date + time for date in DATES for time in TIMES), *WITH_DAY_OF_WEEK)
+    fitting = [form for form in forms if _all_fit(bad, form)]
+    fitting_all = [form for form in fitting if _all_fit(text, form)]
+    good = column[~bad_N]
+    is_other = fitting or _as_dates(bad).notna().all() or np.isfinite(_as_numbers(bad)).all()
+    if len(good) and not fitting_all and is_other:
+        return (
+            f" Times of two forms are mixed, {plain(good.iloc[0])} and {bad.iloc[0]}: write all "
+            "in one where the table is made."
+        )
+    name = name_in_file(table, TIMESTAMP)
     fixes = [
         fix_in_entry(
             table,
-            f"{{parse_dates: [{column}], date_format: '{form}'}}",
-            f"table[{column!r}] = pd.to_datetime(table[{column!r}], format={form!r})",
+            f"{{parse_dates: [{name}], date_format: '{form}'}}",
+            f"table[{name!r}] = pd.to_datetime(table[{name!r}], format={form!r})",
         )
-        for form in fitting
+        for form in fitting_all
     ]
     return (
-        f" If {text.iloc[0]} is a date: {'. Or, with the month first: '.join(fixes)}."
+        f" If {bad.iloc[0]} is a date: {'. Or, with the month first: '.join(fixes)}."
         if fixes
         else ""
     )
@@ -165,13 +204,22 @@ def _date_fix(table: pd.DataFrame, bad: pd.Series) -> str:
 
 def _all_fit(text: pd.Series, form: str) -> bool:
     """Return whether all texts are dates of this form. Most forms fail at the first text."""
-    return all(
-        pd.to_datetime(texts, format=form, errors="coerce").notna().all()
-        for texts in (text.head(1), text)
-    )
+    try:
+        return all(
+            pd.to_datetime(texts, format=form, errors="coerce").notna().all()
+            for texts in (text.head(1), text)
+        )
+    except ValueError:  # time zones are mixed
+        return False
 
 
 def _as_dates(column: pd.Series) -> pd.Series:
-    dates = column if types.is_datetime64_any_dtype(column) else column.astype("str")
+    """Return dates without time zone, of UTC, and NaT for what is none."""
+    dates = column
+    if not types.is_datetime64_any_dtype(column):
+        dates = column.astype("str")
+        dates = dates.mask(dates.isin(NOW))
+        if dates.str.endswith((" UTC", " GMT")).any():  # databases write it, and ISO 8601 does not
+            dates = dates.str.replace(r" (?:UTC|GMT)$", "Z", regex=True)
     utc = pd.to_datetime(dates, errors="coerce", utc=True, format="ISO8601")
     return utc.dt.tz_localize(None)
