@@ -11,7 +11,11 @@ from model_options import parameters_of
 
 from collaborative_autoencoders.interactions.core import CoreOptions, keep_core
 from collaborative_autoencoders.interactions.ids import index_ids
-from collaborative_autoencoders.interactions.split_advice import about_no_test, about_untested
+from collaborative_autoencoders.interactions.split_advice import (
+    MORE_VALIDATION_ROWS,
+    about_no_test,
+    about_untested,
+)
 from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.interactions.split_report import SplitReport, report_split
 from collaborative_autoencoders.interactions.splitting import Split, split_interactions
@@ -152,3 +156,37 @@ def test_a_test_part_that_users_with_few_rows_do_not_have_is_there_after_the_fix
         assert block or "split.within: global" in said
         fixed = make_options(**split_by | fix)
         assert about_no_test(split(ratings, fixed), fixed) is None
+
+
+FEW_ROWS = [2] * 90
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "split_by", "fix", "typed"),
+    [
+        (FEW_ROWS, HASH, "set split.within: global (hash)", GLOBAL),
+        (FEW_ROWS, HASH, "raise split.validation_fraction", HASH | {"validation_fraction": 0.5}),
+        (FEW_ROWS, TIME, "raise split.validation_fraction", TIME | {"validation_fraction": 0.5}),
+        ([20] * 9, LAST | {"validation_last": 0}, "or split.validation_last (last)", LAST),
+        (
+            [20] * 9,
+            DATE | {"test_from": 90, "validation_from": 89.5},
+            "set split.validation_from to an earlier time (date)",
+            DATE | {"test_from": 90, "validation_from": 80},
+        ),
+        (FEW_ROWS, USERS, "lower split.fold_in (users)", USERS | {"fold_in": 0.5}),
+        (
+            [20] * 9,
+            USERS | {"validation_fraction": 0},
+            "raise split.validation_fraction (kinds hash, time and users)",
+            USERS,
+        ),
+    ],
+)
+def test_an_empty_validation_part_has_rows_after_the_fix_for_its_kind(n_rows, split_by, fix, typed):
+    ratings = make_ratings(n_rows)
+
+    empty, filled = (split(ratings, make_options(**each)).validation for each in (split_by, typed))
+
+    assert fix in MORE_VALIDATION_ROWS
+    assert (empty.ratings.nnz, bool(filled.likes.nnz)) == (0, True)

@@ -1,4 +1,4 @@
-"""What to change in a split whose test part has no ratings, or those of few users."""
+"""What to change in a split: a part has no ratings, or the test part has those of few users."""
 
 from typing import NamedTuple
 
@@ -23,6 +23,13 @@ MORE_TEST_ROWS: dict[Kind, str] = {
     "own": "name rows test in the column that cleaning.columns.part names, or lower core.k",
 }
 """How to get a test part, by the kind of split. For kind date see `more_test_rows`."""
+
+MORE_VALIDATION_ROWS = (
+    "raise split.validation_fraction (kinds hash, time and users) or split.validation_last (last), "
+    "set split.validation_from to an earlier time (date) or name rows validation (own). If users "
+    "have few ratings, set split.within: global (hash) or lower split.fold_in (users)"
+)
+"""How to get a validation part, by the kind of split, which a fit does not know."""
 
 
 class Untested(NamedTuple):
