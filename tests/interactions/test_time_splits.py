@@ -103,17 +103,6 @@ def test_ten_rows_of_a_user_fall_as_in_the_drawing():
     assert in_order(with_parts(ratings, **TIME)) == [TRAIN] * 6 + [VALIDATION] * 2 + [TEST] * 2
 
 
-def test_users_with_too_few_rows_for_their_last_to_be_held_out_are_counted():
-    ratings = make_ratings(
-        [(user, item, item) for user, n in ((0, 3), (1, 2)) for item in range(n)]
-    )
-
-    split = split_interactions(ratings, index_ids(ratings), make_options(**LAST), 4)
-
-    assert report_split(split, make_options(**LAST)).short_users == 1  # all rows are in train
-    assert report_split(split, make_options(**TIME)).short_users == 0
-
-
 @given(tables, by_user)
 def test_no_user_has_a_future_in_training(pairs, options):
     parted = with_parts(make_ratings(pairs), **options)

@@ -13,6 +13,7 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.ids import index_ids
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, part_to_bytes
+from collaborative_autoencoders.interactions.split_advice import about_untested
 from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.interactions.split_report import report_split
 from collaborative_autoencoders.interactions.splitting import Split, split_interactions
@@ -141,8 +142,8 @@ def test_the_report_counts_what_is_shown_and_users_with_too_few_rows():
 
     assert report.train + report.validation + report.test + report.shown == len(rows)
     assert report.new_users == 0
-    assert report.short_users == short == 1
-    assert "1 users have too few ratings" in str(report.about_short)
+    assert (report.users, report.short_users) == (9, 1) and short
+    assert str(about_untested(report, options)).startswith("1 of 9 validation and test users have")
 
 
 @pytest.mark.parametrize("key", ["test_fraction", "validation_fraction"])

@@ -333,14 +333,16 @@ def test_a_network_without_a_validation_part_is_left_out_with_the_parameter(name
 
     assert fitted.model is None
     assert re.search(f"{problem} cannot .* raise split.validation_fraction", fitted.left_out)
-    unvalidated = {"fitting__validation_metric": None, "fitting__patience": None}
+    typed = re.findall(rf"{name}\.(fitting)\.(\w+): null", fitted.left_out)
+    unvalidated = {f"{group}__{key}": None for group, key in typed}
+    assert set(unvalidated) == {"fitting__validation_metric", "fitting__patience"}
     assert outcome_of(name, world=empty, **unvalidated).fitted.model is not None
 
 
 def test_a_network_whose_list_is_longer_than_the_catalogue_is_left_out():
     reason = outcome_of(fitting__validation_metric="ndcg_at_31").fitted.left_out
 
-    assert re.match(r"fitting\.validation_metric: ndcg_at_31 .* 30 items", reason)
+    assert re.match(r"cdae\.fitting\.validation_metric: ndcg_at_31 .* 30 items", reason)
 
 
 @pytest.mark.parametrize("name", ["popularity", "ease", "cdae", "bias"])

@@ -1,10 +1,12 @@
 """Stacks: the weights and the models that they weigh."""
 
+import re
 from dataclasses import replace
 
 import fits
 import numpy as np
 import pytest
+import yaml
 from checkerboard import checkerboard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,11 @@ def members():
 
 def stacked(name, members, world=WORLD, **changes):
     return fit_stack(options_of(name, **changes), RUNNING, members, **world.parts)
+
+
+def proposed_weights(reason):
+    """The weights that the reason of a stack that is left out proposes."""
+    return yaml.safe_load(re.search(r"set stack\.model\.weights, such as (\{.*?\})", reason)[1])
 
 
 def scores_of(model):
@@ -117,8 +124,9 @@ def test_the_only_member_with_a_weight_is_named_if_it_is_left_out(members):
 def test_without_validation_weights_must_be_given():
     none = {"fitting__validation_metric": None, "fitting__patience": None, "fitting__epochs": 1}
     members = fits.members_of("stack", WORLD, **none)
-    assert "cdae.fitting.validation_metric is null" in stacked("stack", members).left_out
-    assert stacked("stack", members, model__weights={"cdae": 1, "ease": 1}).model is not None
+    reason = stacked("stack", members).left_out
+    assert "cdae.fitting.validation_metric is null" in reason
+    assert stacked("stack", members, model__weights=proposed_weights(reason)).model is not None
 
 
 def test_an_empty_validation_part_leaves_the_stack_out_with_what_to_raise(members):
@@ -129,7 +137,10 @@ def test_an_empty_validation_part_leaves_the_stack_out_with_what_to_raise(member
         name: type(member)(*(each and each._replace(parts=parts) for each in member))
         for name, member in members["stack"].items()
     }
-    assert "raise split.validation_fraction" in stacked("stack", same, world).left_out
+    reason = stacked("stack", same, world).left_out
+    assert "raise split.validation_fraction" in reason
+    given = stacked("stack", same, world, model__weights=proposed_weights(reason))
+    assert given.model is not None
 
 
 def test_a_member_of_another_split_is_refused_with_the_command_that_fits_it(members):

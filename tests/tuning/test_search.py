@@ -214,8 +214,9 @@ def test_no_validation_is_refused_before_a_study_is_created(storage, tmp_path):
     with pytest.raises(ValueError, match="cdae.fitting.validation_metric is null"):
         run_search(replace(search, options=search.options.model_copy(update={"fitting": fitting})))
     nothing = to_matrix(*([WORLD.train.likes.indices[:0]] * 2), 1.0, WORLD.train.likes.shape)
-    with pytest.raises(ValueError, match="the validation part has no likes"):
+    with pytest.raises(ValueError, match="the validation part has no likes") as error:
         run_search(replace(search, validation=Interactions(nothing, nothing)))
+    assert "null" not in str(error.value), "a search needs a metric"
     assert not list(tmp_path.iterdir())
 
 

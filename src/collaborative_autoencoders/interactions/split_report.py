@@ -11,19 +11,8 @@ from scipy.sparse import csr_array
 
 from .part import Interactions
 from .sparse import count_each, user_of_cells
-from .split_options import Kind, SplitOptions
+from .split_options import SplitOptions
 from .splitting import Split
-
-MORE_TEST_ROWS: dict[Kind, str] = {
-    "hash": "raise split.test_fraction, or set split.within: global if users have few ratings",
-    "last": "set split.test_last to 1 or more, and the sum of test_last and validation_last to "
-    "fewer rows than users have",
-    "time": "raise split.test_fraction, or set split.kind: last if users have few ratings",
-    "date": "set split.test_from to a time of the table, in its unit",
-    "users": "raise split.test_fraction, or lower split.fold_in if users have few rows",
-    "own": "name rows test in the column that cleaning.columns.part names, or lower core.k",
-}
-"""How to get a test part, by the kind of split."""
 
 
 class SplitReport(NamedTuple):
@@ -50,8 +39,11 @@ class SplitReport(NamedTuple):
     shown: int
     """Fold-in ratings of validation and test users (kind users)."""
 
+    users: int
+    """Users of whom rows may be held out: all, or the validation and test users (kind users)."""
+
     short_users: int
-    """Users of whom some rows are to be held out (kinds last and users) and who have too few."""
+    """Those of `users` without a test rating (kind users: of whom no rating is held out)."""
 
     tied_users: int
     """Users with a test rating at the time of one that is not test (kinds last and time)."""
@@ -60,17 +52,6 @@ class SplitReport(NamedTuple):
         return (
             f"Split: {self.train:,} ratings in train, {self.validation:,} in validation, "
             f"{self.test:,} in test" + (f", and {self.shown:,} to fold in" if self.shown else "")
-        )
-
-    @property
-    def about_short(self) -> str | None:
-        """How users with too few rows are split; None if there is none."""
-        if not self.short_users:
-            return None
-        where = "are folded in" if self.shown else "are in train"
-        return (
-            f"{self.short_users:,} users have too few ratings to hold any out: all of theirs "
-            f"{where}, and they have no metrics."
         )
 
     @property
@@ -115,6 +96,7 @@ def report_split(split: Split, options: SplitOptions) -> SplitReport:
         (users_U > 0) & ~_has_users(*parts, shown) for parts in (known, [train])
     )
     new_I, not_in_train_I = ((items_I > 0) & ~_has_items(*parts) for parts in (known, [train]))
+    users, short_users = count_short_users(split, options)
     return SplitReport(
         train=train.ratings.nnz,
         validation=validation.ratings.nnz,
@@ -126,22 +108,22 @@ def report_split(split: Split, options: SplitOptions) -> SplitReport:
         users_not_in_train=int(not_in_train_U.sum()),
         items_not_in_train=int(not_in_train_I.sum()),
         shown=sum(part.fold_in.ratings.nnz for part in split if part.fold_in is not None),
-        short_users=count_short_users(split, options),
+        users=users,
+        short_users=short_users,
         tied_users=count_tied_users(split, options),
     )
 
 
-def count_short_users(split: Split, options: SplitOptions) -> int:
-    """Return the number of users with ratings, none of which could be held out."""
-    train, validation, test = split
-    n_held_out_U = _per_user(validation.ratings) + _per_user(test.ratings)
+def count_short_users(split: Split, options: SplitOptions) -> tuple[int, int]:
+    """Return the number of users of whom rows may be held out, and how many have none that are.
+
+    Those are rows of the test part, and of the validation part if its users are others.
+    """
+    parts, held_out = [part.whole for part in split], [split.test]
     if options.kind == "users":
-        n_kept_U = _per_user(validation.whole.ratings) + _per_user(test.whole.ratings)
-    elif options.kind == "last" and (options.test_last or options.validation_last):
-        n_kept_U = _per_user(train.ratings)
-    else:
-        return 0
-    return int(((n_kept_U > 0) & (n_held_out_U == 0)).sum())
+        parts, held_out = parts[1:], [split.validation, split.test]
+    has_rows_U = _has_users(*parts)
+    return int(has_rows_U.sum()), int((has_rows_U & ~_has_users(*held_out)).sum())
 
 
 def count_tied_users(split: Split, options: SplitOptions) -> int:

@@ -47,6 +47,10 @@ def parts_by_user_time(
     return parts_N
 
 
+BY_HASH = "set split: {kind: hash, test_from: null, validation_from: null}"
+"""The split of a table whose rows have one time, as YAML."""
+
+
 class Dates(NamedTuple):
     """The first time of the validation part and of the test part, as numbers."""
 
@@ -88,12 +92,16 @@ def dates_of(times_N: NDArray[np.number], options: SplitOptions) -> Dates:
 
 def refuse_no_train(dates: Dates, earliest: float, latest: float) -> None:
     """Raise ValueError if no time from `earliest` to `latest` is of the train part."""
-    if earliest >= min(dates):
-        raise ValueError(
-            f"split.kind: date leaves no row to train on: the times are from {earliest} to "
-            f"{latest} (dates: seconds since 1970), validation is from {dates.validation_from} "
-            f"and test from {dates.test_from}. Choose later dates, in the unit of the timestamps."
-        )
+    if earliest < min(dates):
+        return
+    fix = "Choose later dates, in the unit of the timestamps."
+    if earliest == latest:
+        fix = f"All rows have one time, and no date divides them. To split by hash, {BY_HASH}."
+    raise ValueError(
+        f"split.kind: date leaves no row to train on: the times are from {earliest} to "
+        f"{latest} (dates: seconds since 1970), validation is from {dates.validation_from} "
+        f"and test from {dates.test_from}. {fix}"
+    )
 
 
 def refuse_no_validation(options: SplitOptions, test_from: float | int) -> None:

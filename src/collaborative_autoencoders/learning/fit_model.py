@@ -24,7 +24,7 @@ from .options import FittingOptions, RunningOptions, TrainingOptions
 from .progress import progress_bar
 from .remarks import remarks_of, silent_copy
 from .running import running_on
-from .validation import Validate, Validation, validation_of, why_not_computed
+from .validation import METRIC_OPTION, Validate, Validation, validation_of, why_not_computed
 from .validation_users import log_sample, sample_of
 from .warm_start import WarmStart
 
@@ -210,7 +210,9 @@ def why_left_out(
         return f"the train part has no {view}: lower split.test_fraction and validation_fraction"
     if options.fitting is None or options.fitting.validation_metric is None:
         return None
-    return why_not_computed(options.fitting.validation_metric, validation)
+    option = f"{options.name}.{METRIC_OPTION}"
+    or_else = f"set {option}: null and {options.name}.fitting.patience: null"
+    return why_not_computed(options.fitting.validation_metric, validation, option, or_else)
 
 
 def what_is_lacking(view: View, catalogue: Catalogue, train: Interactions) -> str | None:

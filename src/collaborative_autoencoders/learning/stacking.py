@@ -127,11 +127,14 @@ def why_not_weighed(
     """Return why the weights cannot be chosen, with fixes; None if they can or need not be."""
     if stack.options.weights != "auto":
         return None
+    weights = ", ".join(f"{member}: 1" for member in members)
+    or_else = f"set {name}.model.weights, such as {{{weights}}}"
     for member, (_, on_train) in members.items():
         if on_train is not None and on_train.model is None:
-            return f"its weights need {member} as fitted on train alone: {on_train.left_out}"
+            reason = f"its weights need {member} as fitted on train alone: {on_train.left_out}"
+            return f"{reason}. Or {or_else}"
     option = f"{name}.model.validation_metric"
-    return why_not_computed(stack.options.validation_metric, validation, option)
+    return why_not_computed(stack.options.validation_metric, validation, option, or_else)
 
 
 def weights_of(

@@ -17,6 +17,7 @@ from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions import Interactions, View
+from collaborative_autoencoders.interactions.split_advice import MORE_VALIDATION_ROWS
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import Lists, Measure, Owners, measure_of_users
 from collaborative_autoencoders.models.model import Model, RatingModel
@@ -103,21 +104,19 @@ def validation_of(
 
 
 def why_not_computed(
-    name: str, validation: Interactions, option: str = METRIC_OPTION
+    name: str, validation: Interactions, option: str = METRIC_OPTION, or_else: str | None = None
 ) -> str | None:
-    """Return why a metric cannot be computed on the validation part, with fixes; None if it can."""
+    """Return why a metric cannot be computed on the validation part, with fixes; None if it can.
+
+    `or_else` is a fix that needs no validation part.
+    """
     measure = measure_of_users(name)
     kind = "ratings" if measure.k is None else "likes"
     held_out = validation.ratings if measure.k is None else validation.likes
     if held_out.nnz == 0:
-        without = (
-            ", or fit without validation (fitting.validation_metric: null and "
-            "fitting.patience: null)"
-        )
         return (
-            f"the validation part has no {kind}, so {name} cannot be computed: raise "
-            "split.validation_fraction, or set split.within: global if users have few ratings"
-            f"{without if option == METRIC_OPTION else ''}"
+            f"the validation part has no {kind}, so {name} cannot be computed: "
+            f"{MORE_VALIDATION_ROWS}{f'. Or {or_else}' if or_else else ''}"
         )
     n_items = validation.core_shape[1]
     if measure.k is not None and measure.k > n_items:

@@ -194,7 +194,7 @@ class Search:
         """The option that sets the metric."""
         if self.is_of_formula:
             return f"tuning.formula_metrics.{MODELS[self.model].task}"
-        return METRIC_OPTION
+        return f"{self.model}.{METRIC_OPTION}"
 
     @property
     def higher_is_better(self) -> bool:

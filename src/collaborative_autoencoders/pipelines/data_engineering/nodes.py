@@ -13,6 +13,7 @@ from collaborative_autoencoders.interactions import (
     ids,
     joining,
     lookup,
+    split_advice,
     split_report,
     splitting,
     titles,
@@ -153,14 +154,11 @@ def split_ratings(
         rules.sizes_of(core_ratings),
         other_ratings,
     )
-    if not split.test.ratings.nnz:
-        logger.warning(
-            "the test part has no ratings, so no metric can be computed: %s",
-            split_report.MORE_TEST_ROWS[split_options.kind],
-        )
     report = split_report.report_split(split, split_options)
     logger.info("%s", report)
-    for line in filter(None, (report.about_new, report.about_short, report.about_ties)):
+    no_test = split_advice.about_no_test(split, split_options)
+    untested = split_advice.about_untested(report, split_options)
+    for line in filter(None, (no_test, report.about_new, untested, report.about_ties)):
         logger.warning("%s", line)
     return {**split._asdict(), "split_report": report._asdict()}
 
