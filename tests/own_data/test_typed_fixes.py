@@ -203,6 +203,11 @@ def test_an_encoding_is_found_in_a_compressed_file(csv, name, compress, load_arg
     assert user in set(file.read(**load_args, **proposals[0])["user_id"])
 
 
+def test_utf_16_read_as_something_else_is_named(csv):
+    file = csv((HEADER + ROWS).encode("utf-16"))
+    assert plays_of(file.typed(encoding="latin-1")[0]) == PLAYS
+
+
 def test_utf_16_without_a_header_is_named(csv):
     file = csv(ROWS.replace("1,", "u1,").encode("utf-16-le"), user_id=0, item_id=1, rating=2)
     _, (proposal,) = file.refused(header=None)
@@ -238,6 +243,7 @@ def test_no_word_is_the_moment_of_reading(csv, word, args, nulls):
     text = f"user,song,stars,at\n1,2,3,2020-01-31\n{word},2,4,{word}\n"
     message, _ = csv(text, timestamp="at").refused(**args, **nulls)
     assert re.search(r"row 2 \(user_id: '(now|today)', .*is not a valid time", message)
+    assert "form" not in message
 
 
 def test_no_word_in_a_table_with_types_is_the_moment_of_reading(tmp_path):
@@ -245,6 +251,16 @@ def test_no_word_in_a_table_with_types_is_the_moment_of_reading(tmp_path):
     table = pd.DataFrame({"user": [1, 2], "song": [1, 2], "stars": [3, 4]})
     table.assign(at=["2020-01-31", "today"]).to_parquet(file.path)
     assert "row 2 (user_id: 2, item_id: 2): timestamp 'today' is not" in file.refused()[0]
+
+
+@pytest.mark.parametrize("backend", [{}, {"dtype_backend": "pyarrow"}])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_dates_of_parquet_may_lie_in_any_year(tmp_path, backend, zone):
+    file = File(tmp_path / "plays.parquet", "Parquet", timestamp="at")
+    table = pd.DataFrame({"user": [1, 2], "song": [1, 2], "stars": [3, 4]})
+    dates = pd.Series(pd.to_datetime(["9999-12-31", "0001-01-01"])).dt.tz_localize(zone)
+    table.assign(at=dates).to_parquet(file.path)
+    assert file.read(**backend)["timestamp"].dt.year.tolist() == [9999, 1]
 
 
 @pytest.mark.parametrize(

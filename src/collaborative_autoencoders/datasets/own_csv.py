@@ -229,11 +229,12 @@ def _encoding(entry: Entry, error: UnicodeDecodeError) -> str:
 
 
 def _refuse_utf_16(table: pd.DataFrame, entry: Entry) -> None:
-    """Raise DatasetError if every second character is a zero: UTF-16 without its first mark."""
+    """Raise DatasetError if every second character is a zero: UTF-16 read as something else."""
     values = [*table.columns, *table.head(1).to_numpy().ravel()]
     texts = [text for text in values if isinstance(text, str)]
     if 3 * sum(text.count("\0") for text in texts) > sum(map(len, texts)):
         encoding = "utf-16-be" if texts[0].startswith("\0") else "utf-16-le"
+        encoding = "utf-16" if texts[0].startswith(("ÿþ", "þÿ")) else encoding  # read as latin-1
         raise DatasetError(
             f"{_place(entry)}: every second byte is a zero, as in UTF-16. Name the file's encoding "
             f"in the catalog entry: `load_args: {{encoding: {encoding}}}`."

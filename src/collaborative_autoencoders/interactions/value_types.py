@@ -176,6 +176,8 @@ def _date_fix(table: pd.DataFrame, column: pd.Series, bad_N: NDArray[np.bool_]) 
     """Return how dates of a known form are read; of two forms that fit, both. Empty without one."""
     text = column.astype("str").drop_duplicates()
     bad = column[bad_N].astype("str").drop_duplicates()
+    if bad.isin(NOW).any():
+        return ""
     forms = (*(date + time for date in DATES for time in TIMES), *WITH_DAY_OF_WEEK)
     fitting = [form for form in forms if _all_fit(bad, form)]
     fitting_all = [form for form in fitting if _all_fit(text, form)]
@@ -215,11 +217,10 @@ def _all_fit(text: pd.Series, form: str) -> bool:
 
 def _as_dates(column: pd.Series) -> pd.Series:
     """Return dates without time zone, of UTC, and NaT for what is none."""
-    dates = column
-    if not types.is_datetime64_any_dtype(column):
-        dates = column.astype("str")
-        dates = dates.mask(dates.isin(NOW))
-        if dates.str.endswith((" UTC", " GMT")).any():  # databases write it, and ISO 8601 does not
-            dates = dates.str.replace(r" (?:UTC|GMT)$", "Z", regex=True)
-    utc = pd.to_datetime(dates, errors="coerce", utc=True, format="ISO8601")
-    return utc.dt.tz_localize(None)
+    if types.is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True).dt.tz_localize(None)
+    text = column.astype("str")
+    if text.str.endswith((" UTC", " GMT")).any():  # databases write it, and ISO 8601 does not
+        text = text.str.replace(r" (?:UTC|GMT)$", "Z", regex=True)
+    utc = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
+    return utc.dt.tz_localize(None).mask(text.isin(NOW))
