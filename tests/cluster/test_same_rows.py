@@ -248,3 +248,13 @@ def test_an_empty_core_is_explained_with_the_same_words(spark, tmp_path, options
     with pytest.raises(ValueError) as theirs:
         cluster.keep_core(other, both.core_options)
     assert str(mine.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"counts": True}, {"counts": True, "min_rating": 1}])
+@pytest.mark.parametrize("ratings", [[1, 2, 3, 149], [1, 1, 2, 149, -5, 0], [-10, 0.5, 9]])
+def test_counts_are_named_with_the_same_words(spark, ratings, options):
+    table = pd.DataFrame({"rating": np.array(ratings, dtype=np.float32)})
+    given = core.CoreOptions.model_validate(CORE | options)
+    rows = [(float(rating),) for rating in ratings]
+    on_spark = spark.createDataFrame(rows, "rating float")
+    assert cluster.about_counts(on_spark, given) == core.about_counts(table, given)

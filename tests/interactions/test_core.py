@@ -169,7 +169,25 @@ def test_counts_are_named_with_the_two_lines_to_change():
     assert about_counts(HOURS, make_options(counts=True)) is None
 
 
-@pytest.mark.parametrize("ratings", [[1, 2, 3, 4, 5], [0, 40, 70, 100], [-10, 0.5, 9], [1, 1, 10]])
+@pytest.mark.parametrize("returned", [-5, -300, 0])
+def test_counts_with_returns_are_named_and_are_likes_only_as_long_as_one_wants(returned):
+    table = make_ratings(*enumerate_pairs([1, 1, 2, 3, 149, returned]))
+    problem = about_counts(table, make_options())
+    assert "up to 149" in problem and "(null: any, those of 0 or below too)" in problem
+
+    said = about_counts(table, make_options(counts=True))
+
+    assert "1 rows have a count of 0 or below" in said and "set `core.min_rating`" in said
+    fixed = make_options(k=0, counts=True, min_rating=1)
+    assert about_counts(table, fixed) is None
+    assert keep_core(table, fixed).report.after.likes == 5
+    assert about_counts(table.drop(columns="rating"), make_options(counts=True)) is None
+
+
+SCALES = [[1, 2, 3, 4, 5], [0, 40, 70, 100], [-10, 0.5, 9], [1, 1, 10], [-100, -60, 1, 50, 99]]
+
+
+@pytest.mark.parametrize("ratings", SCALES)
 def test_a_scale_is_not_taken_for_counts(ratings):
     assert about_counts(make_ratings(*enumerate_pairs(ratings)), make_options()) is None
 

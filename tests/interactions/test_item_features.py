@@ -1,5 +1,7 @@
 """What describes an item: categories, bins of numbers, hashed words."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,8 +90,64 @@ def test_the_matrix_has_a_one_for_each_feature_of_an_item():
             {"numbers": ["genres"]},
             r"genres 'Horror\| Sci-Fi \|Horror' is not a number \(2 such rows\).*categories",
         ),
+        (
+            FILMS.assign(genres=[{"name": "Horror"}, None, None]),
+            {"categories": ["genres"]},
+            r"genres \{'name': 'Horror'\} is neither.*off `new_items.features.categories`",
+        ),
+        (
+            FILMS.assign(length=pd.to_timedelta([90, 100, None], unit="min")),
+            {"numbers": ["length"]},
+            r"length Timedelta.* is not a number \(2 such rows\).*categories",
+        ),
     ],
 )
 def test_what_does_not_describe_items_is_refused_with_a_fix(items, changes, reason):
     with pytest.raises(ValueError, match=reason):
         features_of(items, **changes)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_a_list_in_a_cell_has_a_category_in_each_place(kind):
+    """As in Parquet and JSON. A separator within a place is part of the category."""
+    genres = pd.Series([["Horror ", "Sci|Fi", "Horror"], ["Horror"], None]).map(
+        kind, na_action="ignore"
+    )
+    assert features_of(FILMS.assign(genres=genres), categories=["genres"]) == [
+        "genres: Horror",
+        "",
+        "genres: Horror\tgenres: Sci|Fi",
+    ]
+    one_each = pd.Series([["x"], ["y"], []]).map(kind)
+    assert features_of(FILMS.assign(genres=one_each), categories=["genres"]) == [
+        "genres: y",
+        "",
+        "genres: x",
+    ]
+    words = FILMS.assign(name="A", tags=pd.Series([["one", "two"], ["two"], []]).map(kind))
+    two, none, both = features_of(words, text=["tags"])
+    assert none == "" and two in both.split("\t") and len(both.split("\t")) == 2
+
+
+@pytest.mark.parametrize("codes", [[7, 8, None], pd.array([7, 8, None], "Int64"), ["7", "8", None]])
+def test_a_category_that_is_a_number_is_written_without_a_point(codes):
+    found = features_of(FILMS.assign(code=codes), categories=["code"])
+    assert found == ["code: 8", "", "code: 7"]
+
+
+@pytest.mark.parametrize("kind", ["datetime64[us]", "datetime64, UTC", "date", "category"])
+def test_dates_are_no_numbers_and_their_years_are(kind):
+    dates = pd.Series(pd.to_datetime(["1979-05-25", "1992-05-22", None]))
+    if kind.startswith("datetime64"):
+        dates = dates.dt.tz_localize("UTC") if "UTC" in kind else dates.astype(kind)
+    else:
+        dates = dates.dt.date.where(dates.notna(), None) if kind == "date" else dates.astype(kind)
+    films = FILMS.assign(year=dates)
+    with pytest.raises(ValueError, match="items: year holds dates, which are not numbers") as error:
+        features_of(films, numbers=["year"])
+
+    proposed = re.search(r"`(pd\..*\.year)`", str(error.value))[1]
+    years = films.assign(year=eval(proposed, {"pd": pd, "items": films}))
+    assert features_of(years, numbers=["year"]) == ["year: 1992 to 1992", "", "year: 1979 to 1979"]
+    assert "`new_items.features.categories`" in str(error.value)
+    assert features_of(films, categories=["year"])[1] == ""

@@ -1,5 +1,8 @@
 """Every item gets its title, and titles of other items are not passed over in silence."""
 
+import re
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -50,6 +53,31 @@ def test_an_item_without_a_title_keeps_its_id():
 
 def test_a_title_that_is_a_number_is_text():
     assert titles_of(make_items(x=1984), make_ids("x")) == ["1984"]
+
+
+def test_a_title_that_an_empty_one_made_a_float_is_the_number():
+    items = pd.DataFrame({"film": ["x", "y"], "name": [1984, None]})
+
+    assert titles_of(items, make_ids("x", "y")) == ["1984", "y"]
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_a_title_that_is_a_list_is_refused_with_a_line_that_makes_it_text(kind):
+    items = make_items(x=kind(["Alien", "1979"]), y="Brazil")
+
+    with pytest.raises(ValueError, match=r"items: row 1 \(item_id: 'x'\): title .*list") as error:
+        titles_of(items, make_ids("x", "y"))
+
+    items = items.assign(name=items["name"].map(lambda name: np.array([name]).ravel()))
+    proposed = re.search(r"`(items\[.*\)?)`\.", str(error.value))[1]
+    joined = items.assign(name=eval(proposed, {"items": items}))
+    assert titles_of(joined, make_ids("x", "y")) == ["Alien, 1979", "Brazil"]
+
+
+def test_the_warning_of_an_item_without_a_title_shows_a_plain_id(caplog):
+    titles_of(pd.DataFrame({"film": [7, 8], "name": ["Alien", "Brazil"]}), make_ids(9, 7))
+
+    assert "1 of 2 items have no title in `items`, the first is 9:" in caplog.text
 
 
 def test_titles_of_no_item_are_refused_with_ids_of_both_sides():

@@ -2,18 +2,24 @@
 
 import decimal
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from kedro.io import DataCatalog, DatasetError
 
 from collaborative_autoencoders.hooks.own_data import own_entries, own_entry
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
+from collaborative_autoencoders.interactions.item_features import (
+    ItemFeatureOptions,
+    describe_items,
+)
 from collaborative_autoencoders.interactions.text_ids import ids_of_text
 from collaborative_autoencoders.interactions.titles import TitleOptions, name_items
 
@@ -455,6 +461,51 @@ def test_titles_are_the_text_of_the_file(tmp_path, ids, kind):
     named = name_items(items, catalogue, TITLES)
 
     assert named["title"].tolist() == ["1984", "0012", "1e3", ids[3]]
+
+
+FEATURES = {"categories": ["genre"], "separator": "|", "numbers": ["year"], "text": []}
+
+
+def load_items(file: Path, kind: str, **load_args: Any) -> pd.DataFrame:
+    """Return the table of items that a run loads."""
+    parameters = {"titles": dict(TITLES), "new_items": {"features": FEATURES}}
+    entry = {"type": f"pandas.{kind}Dataset", "filepath": str(file)}
+    (own,) = own_entries({"items": entry | {"load_args": load_args}}, parameters).values()
+    return DataCatalog.from_config({"items": own}).load("items")
+
+
+def categories_of(items: pd.DataFrame) -> list[str]:
+    options = ItemFeatureOptions.model_validate(FEATURES | {"bins": 2, "text_size": 8})
+    ids = pd.DataFrame({"item_index": [0], "item_id": [1]})
+    features = describe_items(items, ids, TITLES, options)["features"]
+    return [text.partition("\t")[0].removeprefix("genre: ") for text in features]
+
+
+@pytest.mark.parametrize("kind", ["CSV", "JSON"])
+def test_categories_of_items_are_the_text_of_the_file(tmp_path, kind):
+    genres = ["007", "7", "1e3", "1000", "True"]
+    table = pd.DataFrame({"id": range(5), "name": "a", "genre": genres, "year": 1})
+    file = tmp_path / "items"
+    if kind == "CSV":
+        table.to_csv(file, index=False)
+    else:
+        table.to_json(file, orient="records")
+
+    assert categories_of(load_items(file, kind)) == genres
+
+
+def test_titles_and_categories_are_the_word_na_as_the_docs_propose(tmp_path):
+    (tmp_path / "items.csv").write_text(
+        "id,name,genre,year\n1,NA,NA,1990\n2,None,null,\n3,,,2000\n", encoding="utf-8"
+    )
+    docs = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
+    proposed = re.search(r"`load_args: (\{keep_default_na: .*?\})`", docs)[1]
+
+    items = load_items(tmp_path / "items.csv", "CSV", **yaml.safe_load(proposed))
+
+    ids = pd.DataFrame({"item_index": range(3), "item_id": [1, 2, 3]})
+    assert name_items(items, ids, TITLES)["title"].tolist() == ["NA", "None", "3"]
+    assert categories_of(items) == ["NA", "null", "year: 2000 to 2000"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from collaborative_autoencoders.interactions.core import (
     CoreOptions,
     CoreReport,
     TableSize,
+    about_no_counts,
     advise_counts,
     empty_core,
     look_like_counts,
@@ -46,8 +47,7 @@ def keep_core(ratings: DataFrame, options: CoreOptions) -> Kept:
 
     Raises ValueError if no rating remains.
     """
-    if options.min_rating is not None and RATING in ratings.columns:
-        ratings = ratings.where(F.col(RATING) >= F.lit(options.min_rating).cast("float"))
+    ratings = _kept(ratings, options)
     if options.counts:
         ratings = ratings.drop(RATING)
     before = size_of(ratings, options.like_threshold)
@@ -67,14 +67,23 @@ def keep_core(ratings: DataFrame, options: CoreOptions) -> Kept:
 
 
 def about_counts(ratings: DataFrame, options: CoreOptions) -> str | None:
-    """Return what to change if the ratings look like counts and are not read as counts."""
-    if options.counts or RATING not in ratings.columns:
+    """Return what `interactions.core.about_counts` returns."""
+    if RATING not in ratings.columns:
         return None
-    median = F.percentile(RATING, F.lit(0.5))
+    if options.counts:
+        return about_no_counts(_kept(ratings, options).where(F.col(RATING) <= 0).count())
+    median = F.percentile(F.abs(RATING), F.lit(0.5))
     lowest, middle, highest = ratings.agg(F.min(RATING), median, F.max(RATING)).collect()[0]
-    if not look_like_counts(lowest, middle, highest):
+    if not look_like_counts(middle, highest):
         return None
-    return advise_counts(highest, ratings.select(RATING).distinct().count())
+    return advise_counts(lowest, highest, ratings.select(RATING).distinct().count())
+
+
+def _kept(ratings: DataFrame, options: CoreOptions) -> DataFrame:
+    """Return the rows of at least `min_rating`."""
+    if options.min_rating is None or RATING not in ratings.columns:
+        return ratings
+    return ratings.where(F.col(RATING) >= F.lit(options.min_rating).cast("float"))
 
 
 def likes_in(ratings: DataFrame, like_threshold: float) -> DataFrame:

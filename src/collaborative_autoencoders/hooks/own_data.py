@@ -100,7 +100,9 @@ def own_entries(
     """Return the entries of raw tables that pandas reads, with datasets of this project."""
     columns = parameters.get("cleaning", {}).get("columns", {})
     titles = parameters.get("titles", {})
-    of_items = {"ids": [titles.get("item_id")], "texts": named(titles, "title")}
+    features = parameters.get("new_items", {}).get("features", {})
+    texts = [*named(titles, "title"), *features.get("categories", []), *features.get("text", [])]
+    of_items = {"ids": [titles.get("item_id")], "texts": list(dict.fromkeys(texts))}
     of_ratings = {
         "ids": [columns.get("user_id"), columns.get("item_id")],
         "others": named(columns, "rating", "part"),

@@ -41,6 +41,12 @@ class CoreOptions(Options):
     """Ratings that models of ratings learn from and are evaluated on: all, or those of the core.
     Lists are of the core in any case."""
 
+    def keeps(self, rating_N: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return whether each rating is at least `min_rating`, shape (N,)."""
+        if self.min_rating is None:
+            return np.ones(len(rating_N), dtype=bool)
+        return rating_N >= np.float32(self.min_rating)
+
     @property
     def likes_needed(self) -> tuple[int, int]:
         """The minimum number of likes per user and per item."""
@@ -128,7 +134,7 @@ def keep_core(ratings: pd.DataFrame, options: CoreOptions) -> Kept:
     between remaining users and items are kept. Raises ValueError if no rating remains.
     """
     if options.min_rating is not None and RATING in ratings:
-        ratings = ratings[ratings[RATING] >= np.float32(options.min_rating)]
+        ratings = ratings[options.keeps(ratings[RATING].to_numpy())]
     if options.counts:
         ratings = ratings.drop(columns=RATING, errors="ignore")
     liked_N = likes_in(ratings, options.like_threshold)
@@ -166,29 +172,46 @@ def _rows_kept(
 def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:
     """Return what to change if the ratings look like counts and are not read as counts.
 
-        1 1 1 2 3 60  ->  counts: none is negative, and the highest is above 10 and 10 medians
+        1 1 1 2 3 60  ->  counts: the highest is above 10 and 10 medians; so are 1 -1 1 2 3 60
 
-    None for ratings of a scale.
+    Of counts, return how many rows without a positive one are likes. None if there is nothing to
+    say, as of ratings of a scale.
     """
-    if options.counts or RATING not in ratings:
+    if RATING not in ratings:
         return None
     rating_N = ratings[RATING].to_numpy()
-    if not look_like_counts(rating_N.min(), np.median(rating_N), rating_N.max()):
+    if options.counts:
+        return about_no_counts(int(np.count_nonzero((rating_N <= 0) & options.keeps(rating_N))))
+    if not look_like_counts(np.median(np.abs(rating_N)), rating_N.max()):
         return None
-    return advise_counts(rating_N.max(), len(np.unique(rating_N)))
+    return advise_counts(rating_N.min(), rating_N.max(), len(np.unique(rating_N)))
 
 
-def look_like_counts(lowest: float, median: float, highest: float) -> bool:
-    """Return whether ratings from `lowest` to `highest` are rather counts."""
-    return bool(lowest >= 0 and highest > 10 * max(1, median))
+def look_like_counts(median: float, highest: float) -> bool:
+    """Return whether ratings of this median size, without the sign, are rather counts.
+
+    Counts may have returns and corrections below 0.
+    """
+    return bool(highest > 10 * max(1, median))
 
 
-def advise_counts(highest: float, distinct: int) -> str:
+def advise_counts(lowest: float, highest: float, distinct: int) -> str:
     """Return what to change if ratings with so many distinct values are counts."""
     return (
         f"ratings up to {highest:,.10g} with {distinct:,} distinct values look "
         "like counts. If they are, their RMSE means little: set `core.counts: true` (every row "
-        "is a like) and `core.min_rating` to the lowest count of a like (null: any)."
+        "is a like) and `core.min_rating` to the lowest count of a like "
+        + ("(null: any)." if lowest > 0 else "(null: any, those of 0 or below too).")
+    )
+
+
+def about_no_counts(rows: int) -> str | None:
+    """Return what to change if so many likes have a count of 0 or below; None if none has."""
+    if not rows:
+        return None
+    return (
+        f"{rows:,} rows have a count of 0 or below, such as returns, and are likes. If they are "
+        "none, set `core.min_rating` to the lowest count of a like, above 0."
     )
 
 

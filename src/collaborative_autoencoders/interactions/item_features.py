@@ -20,10 +20,10 @@ from collaborative_autoencoders.columns import FEATURES, ITEM, ITEM_INDEX, TITLE
 from collaborative_autoencoders.options import Count, Options
 
 from .column_names import Name, missing_column, with_named_index
-from .column_types import checked_ids
+from .column_types import LISTS, checked_ids, without_categories
 from .ids import encode
 from .row_hash import digests_of, hash_ids
-from .titles import TitleOptions, titles_by_id
+from .titles import TitleOptions, text_of, titles_by_id
 
 BETWEEN = "\t"
 """Stands between the features of an item. White space within a feature is one space."""
@@ -33,6 +33,13 @@ NO_INDEX = -1
 
 WORD = re.compile(r"[^\W\d_]+")
 """A word of a text: letters only."""
+
+LIST = (list, tuple, np.ndarray)
+"""Types of a list in a cell."""
+
+DATES = ("datetime64", "datetime", "date")
+NOT_NUMBERS = ("timedelta64", "timedelta", "period", "complex")
+"""Kinds of a column, by pandas' names. pandas makes numbers of the last, in units of its own."""
 
 Lists = Iterable[list[str]]
 """The features of each item."""
@@ -109,10 +116,24 @@ def features_of(table: pd.DataFrame, options: ItemFeatureOptions) -> pd.Series:
 
 
 def of_categories(column: pd.Series, separator: str) -> Lists:
-    """Return a feature per category of each cell: `genres: Drama`, `genres: War`."""
+    """Return a feature per category of each cell: `genres: Drama`, `genres: War`.
+
+    A cell is a text with a separator, a number, or a list, as in Parquet or JSON, of either. Raises
+    ValueError if a cell is something else.
+    """
     for cell in column.astype(object):
-        values = [] if pd.isna(cell) else [" ".join(v.split()) for v in str(cell).split(separator)]
-        yield [f"{column.name}: {value}" for value in dict.fromkeys(values) if value]
+        values = cell if isinstance(cell, LIST) else [cell]
+        if any(isinstance(value, LISTS) for value in values):
+            raise ValueError(
+                f"items: {column.name} {cell!r} is neither a text, a number nor a list of them. "
+                "Store the names of categories alone where the table is made, or take the column "
+                "off `new_items.features.categories`."
+            )
+        texts = [text_of(value) for value in values if not pd.isna(value)]
+        if values is not cell:
+            texts = [part for text in texts for part in text.split(separator)]
+        named = dict.fromkeys(" ".join(text.split()) for text in texts)
+        yield [f"{column.name}: {text}" for text in named if text]
 
 
 def of_numbers(column: pd.Series, bins: int) -> Lists:
@@ -120,7 +141,17 @@ def of_numbers(column: pd.Series, bins: int) -> Lists:
 
     The ends of bins are quantiles. Raises ValueError if a value is not a number.
     """
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    column = without_categories(column)
+    kind = pd.api.types.infer_dtype(column)
+    if kind in DATES:
+        raise ValueError(
+            f"items: {column.name} holds dates, which are not numbers. Name the column in "
+            "`new_items.features.categories` instead of `new_items.features.numbers`, or make "
+            f"numbers where the table is made: `pd.to_datetime(items[{column.name!r}]).dt.year`."
+        )
+    numbers = pd.Series(np.nan, index=column.index)
+    if kind not in NOT_NUMBERS:
+        numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     wrong = column.notna() & (column.astype("str").str.strip() != "") & numbers.isna()
     if wrong.any():
         raise ValueError(
@@ -139,8 +170,10 @@ def of_numbers(column: pd.Series, bins: int) -> Lists:
 
 
 def of_words(column: pd.Series, size: int) -> Lists:
-    """Return the hashes of the words of each cell: `title: 812`; case is ignored."""
-    words = [WORD.findall(str(cell).lower()) for cell in column.astype(object).fillna("")]
+    """Return the hashes of the words of each text or list: `title: 812`; case is ignored."""
+    cells = column.astype(object).fillna("")
+    texts = (" ".join(map(str, cell)) if isinstance(cell, LIST) else str(cell) for cell in cells)
+    words = [WORD.findall(text.lower()) for text in texts]
     known = sorted({*chain(*words)})
     number_of = dict(zip(known, (hash_ids(digests_of(known), 0) % size).tolist(), strict=True))
     for each in words:

@@ -1,7 +1,7 @@
 """Item titles. An item without a title gets its id as the title."""
 
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -9,8 +9,8 @@ from collaborative_autoencoders.columns import ITEM, ITEM_INDEX, TITLE
 from collaborative_autoencoders.options import Options
 
 from .column_names import Name, missing_column, with_named_index
-from .column_types import checked_ids
-from .rows import NAMES, number_of
+from .column_types import LISTS, checked_ids
+from .rows import NAMES, number_of, plain, refuse_rows
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def name_items(items: pd.DataFrame, item_ids: pd.DataFrame, options: TitleOption
             "%s of %s items have no title in `items`, the first is %r: their id is their title",
             f"{n_without:,}",
             f"{len(titles):,}",
-            first,
+            plain(first),
         )
     return item_ids[[ITEM_INDEX, ITEM]].assign(
         **{TITLE: titles.astype(object).fillna(item_ids[ITEM]).astype("str")}
@@ -56,13 +56,15 @@ def name_items(items: pd.DataFrame, item_ids: pd.DataFrame, options: TitleOption
 def titles_by_id(items: pd.DataFrame, options: TitleOptions) -> pd.Series:
     """Return the titles by item id, as text.
 
-    Raises ValueError if a column is missing, an id is invalid, or an item has two titles.
+    Raises ValueError if a column is missing, an id is invalid, a title is a list, or an item has
+    two titles.
     """
     if items.empty:
         return pd.Series(dtype="str")
     named = _named(items, options)
     try:
         named[ITEM] = checked_ids(named, ITEM).astype("str")
+        named[TITLE] = _checked_titles(named, options.title)
     except ValueError as error:
         raise ValueError(f"items: {error}") from error
     distinct = named.dropna().drop_duplicates()
@@ -70,6 +72,26 @@ def titles_by_id(items: pd.DataFrame, options: TitleOptions) -> pd.Series:
     if twice_N.any() and options.duplicates == "refuse":
         raise ValueError(_two_titles(named, distinct[twice_N]))
     return distinct.drop_duplicates(ITEM, keep="last").set_index(ITEM)[TITLE]
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text. A whole number that a column with empty cells made a float is whole.
+
+    7.0  ->  "7"          "7.0"  ->  "7.0"
+    """
+    value = plain(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _checked_titles(named: pd.DataFrame, column: Name) -> pd.Series:
+    titles = named[TITLE].astype(object)
+    is_list_N = titles.map(lambda title: isinstance(title, LISTS)).to_numpy(dtype=bool)
+    fix = (
+        "Set `titles.title` to a column of text, or make one where the table is made: "
+        f"`items[{column!r}].str.join(', ')`."
+    )
+    refuse_rows(named, TITLE, is_list_N, "is a list, not a text", fix)
+    return titles.map(text_of, na_action="ignore")
 
 
 def _named(items: pd.DataFrame, options: TitleOptions) -> pd.DataFrame:
