@@ -136,6 +136,11 @@ def test_data_have_grown_if_they_hold_almost_all_ratings_of_a_version():
     assert difference_of_data(version, grown, "grown") is None
     assert difference_of_data(version, grown).endswith("data/ holds a table (cd)")
     assert difference_of_data(version, other, "grown").endswith("with 0% of its ratings")
+    doubled = WORLD.known.ratings.copy()
+    doubled.data *= 2
+    rescaled = replace(WORLD.known, ratings=doubled)
+    said = difference_of_data(version, grown._replace(known=rescaled.core), "grown")
+    assert "with 0% of its ratings as they were: another cleaning.columns.rating" in said
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def check_list_lengths(lengths: list[int], n_items: int) -> None:
         metric = f"ndcg_at_{fitting[-1]}"
         raise ValueError(
             f"evaluation.k: {max(lengths)} is more than the {n_items} items of the core. Evaluate "
-            f"shorter lists (`evaluation: {{k: {fitting}, primary_metric: {metric}}}` and, for "
-            f"cdae, `cdae: {{fitting: {{validation_metric: {metric}}}}}`), or keep more items by "
-            "lowering core.k or core.min_rating."
+            f"shorter lists (`evaluation: {{k: {fitting}, primary_metric: {metric}}}` and "
+            f"`validation_metric: {metric}` in `cdae.fitting`, `ease.model` and `stack.model`), or "
+            "keep more items by lowering core.k or core.min_rating."
         )

@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import ITEM, USER
@@ -9,6 +10,7 @@ from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.versions import Comparison, compare_versions
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.interactions.sparse import cells_of
 from collaborative_autoencoders.metrics.table import Measure
 from collaborative_autoencoders.models.model import RatingModel
 from collaborative_autoencoders.models.registry import networks_in
@@ -153,7 +155,8 @@ def difference_of_data(
 ) -> str | None:
     """Return how a version's data differ from the current data, or None if they are equal.
 
-    With `grown`, also None if the current data hold almost all of the version's ratings.
+    With `grown`, also None if the current data hold almost all of the version's ratings as they
+    were.
     """
     recommender, ours = version.recommender, data.lookup.facts
     theirs = recommender.data
@@ -169,8 +172,13 @@ def difference_of_data(
         )
         if other_data == "refuse":
             return differ
-        share = share_of_ratings(version, data)
-        return None if share >= ALMOST_ALL else f"{differ} with {share:.0%} of its ratings"
+        pairs, ratings = shares_of_ratings(version, data)
+        if ratings >= ALMOST_ALL:
+            return None
+        if pairs >= ALMOST_ALL:  # pairs of user and item are there, with other ratings
+            others = "as they were: another cleaning.columns.rating, or another scale"
+            return f"{differ} with {ratings:.0%} of its ratings {others}"
+        return f"{differ} with {pairs:.0%} of its ratings"
     users, items = recommender.users[USER], recommender.items[ITEM]
     if not (users.equals(data.users) and items.equals(data.items)):
         return (
@@ -186,10 +194,19 @@ def difference_of_data(
     return None
 
 
-def share_of_ratings(version: Translated, data: CurrentData) -> float:
-    """Return which share of the ratings that a version has seen is in the current data."""
-    parts = (data.known, data.test)
-    there = sum(
-        part.ratings.nnz - part.without_cells(version.seen_UI).ratings.nnz for part in parts
-    )
-    return there / max(1, version.recommender.seen_UI.nnz)
+def shares_of_ratings(version: Translated, data: CurrentData) -> tuple[float, float]:
+    """Return which share of a version's pairs of user and item the current data have.
+
+    The second number is the share that they have with the same rating.
+    """
+    theirs_UI = version.seen_UI
+    pairs = same = 0
+    for part in (data.known, data.test):
+        _, their_N, our_N = np.intersect1d(
+            cells_of(theirs_UI), cells_of(part.ratings), assume_unique=True, return_indices=True
+        )
+        pairs += len(our_N)
+        is_same_N = theirs_UI.data[their_N] == part.ratings.data[our_N]
+        same += int(np.count_nonzero(is_same_N))
+    seen = max(1, version.recommender.seen_UI.nnz)
+    return pairs / seen, same / seen
