@@ -140,7 +140,7 @@ def test_data_have_grown_if_they_hold_almost_all_ratings_of_a_version():
     doubled.data *= 2
     rescaled = replace(WORLD.known, ratings=doubled)
     said = difference_of_data(version, grown._replace(known=rescaled.core), "grown")
-    assert "with 0% of its ratings as they were: another cleaning.columns.rating" in said
+    assert "with the values of 0% of its ratings: another cleaning.columns.rating" in said
 
 
 @pytest.mark.parametrize(

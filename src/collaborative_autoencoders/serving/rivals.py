@@ -22,7 +22,11 @@ from .translated import Translated
 OtherData = Literal["refuse", "grown", "allow"]
 
 ALMOST_ALL = 0.9
-"""Share of a version's ratings that data which have grown since its fit still hold, at least."""
+"""Share of a version's pairs of user and item that data which have grown still have, at least."""
+
+MOST = 0.5
+"""Share of these pairs that have the rating they had, at least. Newer ratings change some; another
+column of ratings or another scale changes most."""
 
 DECIDED_BY = {
     "rated": "cleaning.columns.rating",
@@ -155,8 +159,8 @@ def difference_of_data(
 ) -> str | None:
     """Return how a version's data differ from the current data, or None if they are equal.
 
-    With `grown`, also None if the current data hold almost all of the version's ratings as they
-    were.
+    With `grown`, also None if the current data hold almost all of the version's ratings, most of
+    them with the same value.
     """
     recommender, ours = version.recommender, data.lookup.facts
     theirs = recommender.data
@@ -172,13 +176,13 @@ def difference_of_data(
         )
         if other_data == "refuse":
             return differ
-        pairs, ratings = shares_of_ratings(version, data)
-        if ratings >= ALMOST_ALL:
-            return None
-        if pairs >= ALMOST_ALL:  # pairs of user and item are there, with other ratings
-            others = "as they were: another cleaning.columns.rating, or another scale"
-            return f"{differ} with {ratings:.0%} of its ratings {others}"
-        return f"{differ} with {pairs:.0%} of its ratings"
+        pairs, same = shares_of_ratings(version, data)
+        if pairs < ALMOST_ALL:
+            return f"{differ} with {pairs:.0%} of its ratings"
+        if same < MOST * pairs:
+            others = "another cleaning.columns.rating, or another scale"
+            return f"{differ} with the values of {same:.0%} of its ratings: {others}"
+        return None
     users, items = recommender.users[USER], recommender.items[ITEM]
     if not (users.equals(data.users) and items.equals(data.items)):
         return (
