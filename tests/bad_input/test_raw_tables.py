@@ -58,11 +58,11 @@ def test_a_truncated_parquet_file_is_named(tmp_path, kept):
         load(file)
 
 
-def test_a_table_is_named_after_its_file(tmp_path):
+def test_a_table_is_named_after_its_file_unless_it_has_a_name(tmp_path):
     table = pd.DataFrame({"user_id": [1]})
     table.to_csv(tmp_path / "plays.csv", index=False)
     assert load(tmp_path / "plays.csv").attrs["data_set"] == "plays"
 
-    table.attrs = {"data_set": "known"}  # which pandas writes into the file
+    table.attrs = {"data_set": "known"}
     table.to_parquet(tmp_path / "plays.parquet")
-    assert load(tmp_path / "plays.parquet").attrs["data_set"] == "plays"
+    assert load(tmp_path / "plays.parquet").attrs["data_set"] == "known"

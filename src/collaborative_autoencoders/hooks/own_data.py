@@ -11,8 +11,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 
-from collaborative_autoencoders.interactions.rows import FORMAT, IDS, PARTS
-
 RATINGS = ("ratings", "newer_ratings")
 RAW = (*RATINGS, "items")
 
@@ -66,10 +64,7 @@ class OwnDataHook:
         """Add the name and checksum of the file to ratings that do not have them."""
         file = self._files.get(dataset_name)
         if dataset_name in RATINGS and file is not None and isinstance(data, pd.DataFrame):
-            # Parquet keeps attrs of the table that was written, such as another checksum
-            for key in data.attrs.keys() - {FORMAT, IDS, PARTS}:
-                del data.attrs[key]
-            data.attrs |= self._about[dataset_name]
+            data.attrs = self._about[dataset_name] | data.attrs
 
 
 def with_own_titles(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
