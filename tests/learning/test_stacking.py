@@ -1,9 +1,11 @@
 """Stacks: the weights and the models that they weigh."""
 
 import re
+from copy import deepcopy
 from dataclasses import replace
 
 import fits
+import model_options
 import numpy as np
 import pytest
 import yaml
@@ -14,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from model_options import RUNNING, options_of
 
 from collaborative_autoencoders.evaluation import rows_at_once
+from collaborative_autoencoders.interactions.facts import check_list_lengths
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.learning.stacking import Member, fit_stack
@@ -255,3 +258,19 @@ def test_a_network_on_train_of_another_split_is_refused(members):
     other = cdae._replace(on_train=cdae.on_train._replace(parts="another split"))
     with pytest.raises(ValueError, match="cdae was fitted on another split"):
         stacked("stack", members["stack"] | {"cdae": other})
+
+
+def test_the_fix_for_few_items_leaves_no_model_of_lists_out(monkeypatch):
+    few, blocks = checkerboard(n_items=8), deepcopy(model_options.parameters_of("test"))
+    with pytest.raises(ValueError, match=r"evaluation\.k: 10") as error:
+        check_list_lengths([5, 10], few.catalogue.items)
+    metric = re.search(r"primary_metric: (\w+)", str(error.value))[1]
+    options = re.findall(r"`(\w+)\.(fitting|model)`", str(error.value))
+    for name, group in (("cdae", "fitting"), ("ease", "model"), ("stack", "model")):
+        blocks[name][group]["validation_metric"] = "ndcg_at_10"  # as in conf/base
+    for name, group in options:
+        blocks[name][group]["validation_metric"] = metric
+    monkeypatch.setattr(model_options, "_parameters_of", lambda env: blocks)
+
+    assert fits.fit("stack", few).left_out is None
+    assert ("ease", "model") in options
