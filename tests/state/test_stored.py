@@ -4,6 +4,7 @@ import functools
 import http.server
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import fsspec
 import pandas as pd
@@ -23,8 +24,8 @@ class Guarded(MemoryFileSystem):
     """A store that answers only those who have its key."""
 
     protocol = "oss"
-    store: dict = {}  # noqa: RUF012 - as in the base class
-    pseudo_dirs = [""]  # noqa: RUF012
+    store: ClassVar[dict] = {}  # not that of the base class, which all tests share
+    pseudo_dirs: ClassVar = [""]
 
     def __init__(self, *arguments, key=None, **options):
         super().__init__(*arguments, **options)

@@ -47,7 +47,7 @@ def keep_core(ratings: DataFrame, options: CoreOptions) -> Kept:
 
     Raises ValueError if no rating remains.
     """
-    ratings = _kept(ratings, options)
+    ratings = _of_min_rating(ratings, options)
     if options.counts:
         ratings = ratings.drop(RATING)
     before = size_of(ratings, options.like_threshold)
@@ -71,7 +71,7 @@ def about_counts(ratings: DataFrame, options: CoreOptions) -> str | None:
     if RATING not in ratings.columns:
         return None
     if options.counts:
-        return about_no_counts(_kept(ratings, options).where(F.col(RATING) <= 0).count())
+        return about_no_counts(_of_min_rating(ratings, options).where(F.col(RATING) <= 0).count())
     median = F.percentile(F.abs(RATING), F.lit(0.5))
     lowest, middle, highest = ratings.agg(F.min(RATING), median, F.max(RATING)).collect()[0]
     if not look_like_counts(middle, highest):
@@ -79,7 +79,7 @@ def about_counts(ratings: DataFrame, options: CoreOptions) -> str | None:
     return advise_counts(lowest, highest, ratings.select(RATING).distinct().count())
 
 
-def _kept(ratings: DataFrame, options: CoreOptions) -> DataFrame:
+def _of_min_rating(ratings: DataFrame, options: CoreOptions) -> DataFrame:
     """Return the rows of at least `min_rating`."""
     if options.min_rating is None or RATING not in ratings.columns:
         return ratings

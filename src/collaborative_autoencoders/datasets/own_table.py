@@ -105,7 +105,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def read(self, **load_args: Any) -> Any:
         """Return what the dataset loads with these arguments beside or instead of the entry's."""
-        return self._dataset(**load_args).load()
+        return self.of_pandas(**load_args).load()
 
     def load(self) -> pd.DataFrame:
         """Return the table. Raises DatasetError if pandas cannot read it or an id is odd."""
@@ -165,18 +165,15 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table as the entry's dataset does."""
-        self._dataset().save(data)
+        self.of_pandas().save(data)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for kedro-viz; empty if there is no file yet."""
         rows = self.load().head(nrows) if self.exists() else pd.DataFrame()
         return TablePreview(rows.astype("str").to_dict(orient="split"))
 
-    def of_pandas(self) -> Any:
-        """Return the dataset that reads the file, with its file system and version."""
-        return self._dataset()
-
-    def _dataset(self, **load_args: Any) -> Any:
+    def of_pandas(self, **load_args: Any) -> Any:
+        """Return the dataset that reads the file, with these arguments beside the entry's."""
         args = self.load_args | load_args
         if self._name in READ_AS_TEXT and args.get("parse_dates") and self._times:
             args["na_values"] = without_now(args.get("na_values"), self._named, self._times)
@@ -200,7 +197,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         return table
 
     def _exists(self) -> bool:
-        return bool(self._dataset().exists())
+        return bool(self.of_pandas().exists())
 
     def _describe(self) -> dict[str, Any]:
         about = {"of": self._type.__name__, "filepath": self._filepath, "ids": self._ids}

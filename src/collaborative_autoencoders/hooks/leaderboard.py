@@ -236,15 +236,17 @@ def sentences(rows: pd.DataFrame, differences: pd.DataFrame, found: Measure) -> 
             alike.append(f"{first} and {second}")
         elif isinstance(verdict, str):
             differ.append(f"{first} is {verdict} than {second}")
+    users = int(pairs[USERS].max()) if len(pairs) else 0
     if differ or alike:
-        users = int(pairs[USERS].max())
         yield f"Paired differences in {found.name} over {users} users, 95 % intervals:"
     elif len(rows) > 1:
-        users = int(pairs[USERS].max()) if len(pairs) else 0
-        if users:  # one user, or the same difference for all
-            yield f"No intervals of differences in {found.name}: its {users} users have no spread."
-        else:
-            yield f"No paired differences: no user has a value of {found.name}."
+        whose = "one user" if users == 1 else f"{users} users with the same differences"
+        reason = (
+            f"the values of {found.name} are those of {whose}, so they have no interval"
+            if users
+            else f"no user has a value of {found.name}"
+        )
+        yield f"No paired differences: {reason}."
     if differ:
         yield f"{'; '.join(differ)}."
     if alike:

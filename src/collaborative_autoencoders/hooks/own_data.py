@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -95,8 +96,9 @@ def own_entries(
     """Return the entries of raw tables that pandas reads, with datasets of this project."""
     columns = parameters.get("cleaning", {}).get("columns", {})
     titles = parameters.get("titles", {})
-    features = parameters.get("new_items", {}).get("features", {})
-    texts = [*named(titles, "title"), *features.get("categories", []), *features.get("text", [])]
+    features = (parameters.get("new_items") or {}).get("features") or {}
+    described = [features.get(key) or [] for key in ("categories", "text")]  # not validated yet
+    texts = [*named(titles, "title"), *chain(*described)]
     of_items = {"ids": [titles.get("item_id")], "texts": list(dict.fromkeys(texts))}
     of_ratings = {
         "ids": [columns.get("user_id"), columns.get("item_id")],

@@ -229,9 +229,10 @@ class ModelRunsHook(MlflowHook):
             self._go_to(model)
         parameters: dict[str, Any] = {}
         for name, value in inputs.items():
-            if name.startswith("params:") and getattr(value, "is_logged", True):
-                key = name.removeprefix("params:")
-                parameters |= dict(flatten(value, "" if key == model else key))
+            key = name.removeprefix("params:")
+            # those of the model itself are there from the start of its run
+            if key not in (name, model) and getattr(value, "is_logged", True):
+                parameters |= dict(flatten(value, key))
         with uninterrupted():
             log_parameters(_active(), parameters)
 
@@ -253,8 +254,6 @@ class ModelRunsHook(MlflowHook):
                 dataset_logging.log_dataset(kind, _active(), name, data, self._headline)
             if dataset_name == FACTS:
                 mlflow.log_input(RatingsDataset(data, self._catalog))
-            if dataset_name == LEADERBOARD:
-                log_best(_active(), data, self._headline)
             model, _, name = dataset_name.partition(".")
             if name == METRICS:  # a registration adds how to ask the model
                 mlflow.set_tag(NOTE, mask(describe(model, data, facts_of(self._catalog))))
@@ -276,9 +275,9 @@ class ModelRunsHook(MlflowHook):
             self._end_children("FINISHED")
             log_metrics(_active(), {"peak_memory_mb": peak_memory_mb()})
             board = catalog.load(LEADERBOARD) if LEADERBOARD in pipeline.all_outputs() else None
-            if board is not None:  # a resumed run may have written none
+            if board is not None:  # also of a resumed run, which has not written it again
                 log_best(_active(), board, self._headline)
-            # others are those of an earlier run
+            # facts that this run neither makes nor reads are those of an earlier run
             has_facts = FACTS in pipeline.all_outputs() | pipeline.inputs()
             facts = facts_of(catalog) if has_facts else {}
             describe_run(_active(), facts, board, self._headline)
@@ -326,7 +325,7 @@ class ModelRunsHook(MlflowHook):
         self._describe_protocol()
         members = MODELS[model].members
         log_parameters(_active(), {name: self._context.params[name] for name in members})
-        # a resumed run may not fit it, so that no node of this run reads them
+        # not by the node that fits it, which a resumed run may leave out
         log_parameters(_active(), dict(flatten(self._context.params.get(model, {}))))
         return _active()
 

@@ -91,8 +91,8 @@ class Stored(NamedTuple):
     def _remote_content(self) -> Content | None:
         """Return what the file system says of the file or files, such as ETags; none is read.
 
-        None also if it says nothing by which one file is told from another. A store that does not
-        answer is reported when the file is loaded or saved.
+        None also if it says nothing that would differ for another file of the same size. A store
+        that does not answer is reported when the file is loaded or saved.
         """
         with suppress(Exception):
             about = self.fs.info(self.path)
