@@ -31,10 +31,12 @@ WORLD = with_others(checkerboard(n_users=100), n_users=20)
 OPTIONS = {
     "k": [1, 5, 20],
     "primary_metric": "ndcg_at_5",
+    "test_users": None,
     "batch_size": 7,
     "bootstrap_resamples": 50,
     "seed": 0,
 }
+SAMPLE = {"test_users": 40}
 HERE, THERE = (
     EvaluationOptions.model_validate(OPTIONS | {"engine": engine})
     for engine in ("one_machine", "spark")
@@ -84,6 +86,17 @@ def test_lists_predictions_scores_and_figures_are_those_of_one_machine(spark, na
         for each, options in ((one, HERE), (other, THERE))
     ]
     assert broken[0] == broken[1]
+
+
+def test_a_sample_of_users_is_evaluated_as_on_one_machine(spark):
+    fitted = fitted_to_world("autorec_user")
+    one, other = (
+        nodes.evaluate_model(fitted, *WORLD[:3], options.model_copy(update=SAMPLE), RUNNING)
+        for options in (HERE, THERE)
+    )
+    pd.testing.assert_frame_equal(other["user_scores"], one["user_scores"], check_exact=True)
+    found = in_order(other["ranked_items"], one["ranked_items"])
+    pd.testing.assert_frame_equal(found, one["ranked_items"], check_exact=True)
 
 
 def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark):

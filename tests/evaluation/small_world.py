@@ -23,6 +23,7 @@ from collaborative_autoencoders.pipelines.evaluation.nodes import (
 RAW_OPTIONS = {
     "k": [1, 2],
     "primary_metric": "ndcg_at_2",
+    "test_users": None,
     "batch_size": 2,
     "bootstrap_resamples": 50,
     "seed": 0,

@@ -8,6 +8,23 @@ from evaluation.small_world import options_with
 
 from collaborative_autoencoders.evaluation.evaluate import count_owners, evaluate
 from collaborative_autoencoders.evaluation.shards import Shards
+from collaborative_autoencoders.interactions.sample import sample_of, users_of
+
+
+@pytest.mark.parametrize("name", ["ease", "autorec_user"])
+@pytest.mark.parametrize("test_users", [15, 1])
+def test_shards_of_a_sample_have_whole_batches_of_its_users(name, test_users):
+    world = checkerboard()
+    model = fits.fit(name, world).model
+    sample, options = sample_of(world.test, test_users), options_with(test_users=test_users)
+    inputs = model, world.known_to(model), sample, count_owners(world.train), options
+    whole, shards = evaluate(*inputs), Shards(*inputs, users=7)
+    for found, expected in zip(zip(*shards, strict=True), whole, strict=True):
+        joined = pd.concat(found, ignore_index=True)
+        pd.testing.assert_frame_equal(joined, expected, check_exact=True)
+    listed = [shard.ranked_items["user_index"].nunique() for shard in shards]
+    assert sum(listed) == len(users_of(sample)) == test_users
+    assert set(listed[:-1]) <= {shards.size}
 
 
 @pytest.mark.parametrize("name", ["ease", "autorec_user"])

@@ -33,14 +33,14 @@ class Version:
         return self.score(histories_UI, users_U)
 
 
-def compared(champion, challenger, metric="precision_at_1"):
+def compared(champion, challenger, metric="precision_at_1", options=OPTIONS):
     return compare_versions(
         champion=champion,
         challenger=challenger,
         known=KNOWN,
         test=TEST,
         measure=measure(metric),
-        options=OPTIONS,
+        options=options,
     )
 
 
@@ -52,6 +52,12 @@ def test_a_comparison_by_hand():
     assert found.gain == 0 - 1
     assert found.low <= -1 < 0 < found.high  # two users show nothing
     assert (found.users, found.rows_left_out) == (2, 0)
+
+
+def test_a_sample_of_users_is_compared():
+    few = OPTIONS.model_copy(update={"test_users": 1})
+    found = compared(Version(3, 2, 1, 0), Version(0, 1, 2, 3), options=few)
+    assert (found.users, found.rows_left_out) == (1, 0)
 
 
 # what user 0 has of item 3, and user 0 has of item 1

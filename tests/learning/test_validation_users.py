@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from model_options import RUNNING, options_of
 from small_search import small_search
 
+from collaborative_autoencoders.interactions.sample import sample_of, users_of
 from collaborative_autoencoders.learning import ladder, stacking
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.learning.stacking import fit_stack
-from collaborative_autoencoders.learning.validation_users import sample_of, users_of
 from collaborative_autoencoders.models.bytes import model_to_bytes
 from collaborative_autoencoders.pipelines.training.nodes import fit_model as fit_model_node
 

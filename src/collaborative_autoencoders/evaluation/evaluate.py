@@ -1,6 +1,7 @@
 """Evaluation of one model: rank items, predict ratings and score each user.
 
-Dimension key: U users, L users with lists, I items, K places of a list, N held-out ratings.
+Dimension key: U users, C users of the core, L users with lists, I items, K places of a list,
+N held-out ratings.
 """
 
 from typing import NamedTuple
@@ -59,28 +60,31 @@ def evaluate(
 ) -> Evaluation:
     """Rank the longest list for each user, predict the held-out ratings, and score both.
 
-    Lists are of the items of the core, for its users; ratings are predicted for all. `users` are
-    indices, those of the core first; None means all users. `owners` is what `count_owners` returns.
-    Ranking reads `known` only. Prediction also reads which ratings the test part has, but not their
-    values.
+    Lists are of the items of the core, for its users; ratings are predicted for all. With
+    `options.test_users`, users without held-out ratings have no list. `users` are indices, those of
+    the core first; None means all users. `owners` is what `count_owners` returns. Ranking reads
+    `known` only. Prediction also reads which ratings the test part has, but not their values.
 
     Raises ValueError if users of the core do not come first, a score or prediction is not finite,
     or a list is not valid.
     """
     users_U = np.arange(test.shape[0]) if users is None else np.asarray(users, dtype=np.int64)
     n_users, n_items = test.core_shape
-    users_L = users_U[users_U < n_users]
-    if not np.array_equal(users_U[: len(users_L)], users_L):
+    users_C = users_U[users_U < n_users]
+    if not np.array_equal(users_U[: len(users_C)], users_C):
         raise ValueError("the users of the core do not come first")
+    has_list_U = have_lists(test, options)[users_U]
+    users_L = users_U[has_list_U]
     lists = rank_items(model, known, max(options.k), options.batch_size, users_L, n_items)
     check_lists(*lists, known.seen_UI[users_L], users_L)
-    by_popularity_L = ~known.by_model_U[users_L]
-    n_others = len(users_U) - len(users_L)  # users outside the core have no list
-    item_UK = np.pad(lists[0], ((0, n_others), (0, 0)), constant_values=NO_ITEM)
-    relevant_UI = with_shape(test.likes[users_L], (len(users_U), n_items))
+    item_UK = np.full((len(users_U), max(options.k)), NO_ITEM, dtype=lists[0].dtype)
+    item_UK[has_list_U] = lists[0]
+    by_popularity_U = np.zeros(len(users_U), dtype=np.bool_)
+    by_popularity_U[has_list_U] = ~known.by_model_U[users_L]
+    relevant_UI = with_shape(test.likes[users_C], (len(users_U), n_items))
     scores = score_lists(item_UK, relevant_UI, owners, options.k)
     scores.insert(0, USER_INDEX, users_U)
-    scores.insert(2, LIST_BY_POPULARITY, np.pad(by_popularity_L, (0, n_others)))
+    scores.insert(2, LIST_BY_POPULARITY, by_popularity_U)
     predicted = predictions_to_table(_EMPTY, _EMPTY, users_U)
     if isinstance(model, RatingModel):
         predicted_UI = predict_ratings(
@@ -93,6 +97,15 @@ def evaluate(
         predicted = predictions_to_table(predicted_UI, actual_UI, users_U)
         scores = scores.join(sum_errors(predicted_UI, actual_UI))
     return Evaluation(lists_to_table(*lists, users_L), predicted, scores)
+
+
+def have_lists(test: Interactions, options: EvaluationOptions) -> NDArray[np.bool_]:
+    """Return whether each user has a list, shape (U,): all of the core, unless `test` is a sample.
+
+    Of a sample of users, `test` has the held-out ratings of those alone.
+    """
+    in_core_U = np.arange(test.shape[0]) < test.core_shape[0]
+    return in_core_U & (options.test_users is None or np.diff(test.ratings.indptr) > 0)
 
 
 def nothing_evaluated(options: EvaluationOptions) -> Evaluation:

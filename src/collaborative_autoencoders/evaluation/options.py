@@ -26,6 +26,11 @@ class EvaluationOptions(Options):
     """Metric that the leaderboard is sorted by: a list metric at one of these k, such as
     `ndcg_at_10`, or a rating metric."""
 
+    test_users: Count | None
+    """Most users that are evaluated. Where more have held-out ratings, so many of them are drawn by
+    the split, the same for every model, and only they have lists and predictions; None means all
+    users."""
+
     batch_size: Count
     """Maximum users scored at once, as dense rows in memory. Fewer in a large catalogue."""
 

@@ -1,15 +1,16 @@
 """The evaluation of a model by shards of users, each of which is evaluated when it is asked for."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.table import Owners
 
-from .evaluate import Evaluation, evaluate
+from .evaluate import Evaluation, evaluate, have_lists
 from .known import Known
 from .options import EvaluationOptions
 from .ranking import Scorer
@@ -23,7 +24,7 @@ class Shards(Sequence[Evaluation]):
     """What `evaluate` returns, for one shard of users after the other.
 
     A shard is of whole batches of lists, so that the model scores the same users at once as without
-    shards.
+    shards. Users without a list are between those with one, or, outside the core, after them.
     """
 
     model: Scorer
@@ -32,22 +33,29 @@ class Shards(Sequence[Evaluation]):
     owners: Owners
     options: EvaluationOptions
     users: int = USERS_PER_SHARD
-    """Most users of a shard; at least one batch."""
+    """Most users of a shard with a list, or outside the core; at least one batch."""
 
     @property
     def size(self) -> int:
-        """The number of users in each shard but the last one."""
+        """The number of these users in each shard but the last one."""
         batch = min(self.options.batch_size, rows_at_once(self.known.histories_UI.shape[1]))
         return batch * max(1, self.users // batch)
 
+    @cached_property
+    def bounds(self) -> NDArray[np.intp]:
+        """The first user of each shard, and the number of users."""
+        counted_U = have_lists(self.test, self.options)
+        counted_U[self.test.core_shape[0] :] = True
+        first_P = np.flatnonzero(counted_U)[:: self.size]
+        return np.concatenate([[0], first_P[1:], [len(counted_U)]])
+
     def __len__(self) -> int:
         """Return the number of shards."""
-        return math.ceil(self.test.shape[0] / self.size)
+        return len(self.bounds) - 1
 
     def __getitem__(self, number: int) -> Evaluation:  # type: ignore[override]
         """Return the evaluation of one shard. Raises IndexError if there is none of this number."""
         if not 0 <= number < len(self):
             raise IndexError(number)
-        first = number * self.size
-        users_U = np.arange(first, min(first + self.size, self.test.shape[0]))
+        users_U = np.arange(*self.bounds[number : number + 2])
         return evaluate(self.model, self.known, self.test, self.owners, self.options, users_U)

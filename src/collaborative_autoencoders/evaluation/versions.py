@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.interactions import Interactions, View
+from collaborative_autoencoders.interactions.sample import sample_of
 from collaborative_autoencoders.interactions.sparse import update
 from collaborative_autoencoders.metrics.table import Measure
 
@@ -93,13 +94,15 @@ def compare_versions(
     versions. So are, for all users, the items that a version does not know: of the other version
     they would take places in which there can be no hit. `more_champions` and `more_challengers` are
     further fits of the two configurations, with other seeds. The gain is then that of the means
-    over fits, and its interval covers the luck of users and of fits.
+    over fits, and its interval covers the luck of users and of fits. With more users than
+    `options.test_users` have such ratings, a sample of them is compared.
     """
     fits = {CHALLENGER: [challenger, *more_challengers], CHAMPION: [champion, *more_champions]}
     versions = [version for of_one in fits.values() for version in of_one]
     seen_UI = reduce(lambda older, newer: update(older, newer_UI=newer), map(_seen, versions))
     knows_I = np.logical_and.reduce([version.knows_I for version in versions])
-    rows = test.without_cells(seen_UI).without_items(~knows_I)
+    unseen = test.without_cells(seen_UI).without_items(~knows_I)
+    rows = sample_of(unseen, options.test_users)
     histories = known.with_fold_in_of(test)
     excluded_UI = update(histories.ratings, newer_UI=seen_UI)
     likes_I = np.where(knows_I, count_likes(known, "ratings"), -np.inf)
@@ -113,7 +116,7 @@ def compare_versions(
         return evaluate(version, knows, rows, count_owners(known), options).user_scores
 
     scores = {name: [scores_of(version) for version in of_one] for name, of_one in fits.items()}
-    left_out = test.ratings.nnz - rows.ratings.nnz
+    left_out = test.ratings.nnz - unseen.ratings.nnz
     return _comparison(scores, measure, options, left_out)
 
 

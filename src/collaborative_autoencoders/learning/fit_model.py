@@ -8,6 +8,7 @@ import torch
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions, View
+from collaborative_autoencoders.interactions.sample import log_sample, sample_of
 from collaborative_autoencoders.memory import TooLarge
 from collaborative_autoencoders.models.ensemble import as_one, members_of
 from collaborative_autoencoders.models.model import Catalogue, Fitted
@@ -25,7 +26,6 @@ from .progress import progress_bar
 from .remarks import remarks_of, silent_copy
 from .running import running_on
 from .validation import METRIC_OPTION, Validate, Validation, validation_of, why_not_computed
-from .validation_users import log_sample, sample_of
 from .warm_start import WarmStart
 
 
@@ -97,7 +97,7 @@ def fit_within_memory(
     """Fit a model that nothing in the data leaves out. Raises TooLarge if it exceeds the memory."""
     name = options.name
     if is_validated(options):
-        log_sample(name, validation, running.validation_users)
+        log_sample(name, "validated", validation, running.validation_users)
 
     view = model_class(name).learns_from
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.interactions.sample import log_sample, sample_of
 from collaborative_autoencoders.metrics.table import measure_of_users
 from collaborative_autoencoders.models.model import (
     Catalogue,
@@ -25,7 +26,6 @@ from .fit_model import fit_model
 from .options import RunningOptions, TrainingOptions
 from .running import running_on
 from .validation import why_not_computed
-from .validation_users import log_sample, sample_of
 from .weighing import Weighing, choose_weights
 
 Floats = NDArray[np.float32]
@@ -65,7 +65,7 @@ def fit_stack(
     if reason := why_not_weighed(options.name, stack, members, sample):
         return Fitted(options.name, None, reason)
     if wanted.weights == "auto":
-        log_sample(options.name, validation, running.validation_users)
+        log_sample(options.name, "validated", validation, running.validation_users)
     with running_on(running):
         stack.weights_M = weights_of(stack, members, train=train, validation=sample)
     refitted = all(fitted.refitted for fitted, _ in members.values())

@@ -12,9 +12,9 @@ from pydantic import ConfigDict, Field, PlainSerializer, RootModel, field_valida
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.interactions.sample import sample_of
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 from collaborative_autoencoders.learning.validation import METRIC_OPTION
-from collaborative_autoencoders.learning.validation_users import sample_of
 from collaborative_autoencoders.metrics.table import UserMetric, measure_of_users
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.registry import MODELS, is_formula, model_class

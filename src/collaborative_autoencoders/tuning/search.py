@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
+from collaborative_autoencoders.interactions.sample import log_sample
 from collaborative_autoencoders.learning.ladder import quiet_models
 from collaborative_autoencoders.learning.validation import validation_of
-from collaborative_autoencoders.learning.validation_users import log_sample
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
 
@@ -41,7 +41,7 @@ def run_search(search: Search) -> Study:
 
         run_all = trials_on_workers(search, parent)
     with opened(search, parent) as (study, runs):
-        log_sample(search.model, search.validation, search.running.validation_users)
+        log_sample(search.model, "validated", search.validation, search.running.validation_users)
         log_progress(search, study)
         try:
             run_all(search, study, runs)

@@ -28,6 +28,7 @@ from collaborative_autoencoders.evaluation.table_claims import (
 )
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.interactions.sample import log_sample, sample_of
 from collaborative_autoencoders.learning.options import RunningOptions
 from collaborative_autoencoders.models.model import Fitted
 
@@ -46,6 +47,8 @@ def evaluate_model(
 ) -> dict[str, Table]:
     """Rank items for every user, predict the held-out ratings, and score both per user.
 
+    With more users than `evaluation.test_users`, both are of a sample of them.
+
     Items in train or validation are excluded from the lists. The tables are empty for a model that
     was left out.
 
@@ -60,8 +63,10 @@ def evaluate_model(
     parts = {"train": train, "validation": validation}
     fitted.model.catalogue.check(fitted.model.learns_from, **parts, test=test)
     known = known_of(fitted, **parts, fold_in=test.fold_in)
+    log_sample(fitted.name, "evaluated", test, evaluation.test_users)
+    sample = sample_of(test, evaluation.test_users)
     with running_on(running):
-        return evaluate_all(Shards(fitted.model, known, test, count_owners(train), evaluation))
+        return evaluate_all(Shards(fitted.model, known, sample, count_owners(train), evaluation))
 
 
 def average_scores(
@@ -115,7 +120,7 @@ def break_down(
         predicted_ratings,
         train=train,
         validation=validation,
-        test=test,
+        test=sample_of(test, evaluation.test_users),
         options=evaluation,
         reading=reading_by(evaluation),
     )

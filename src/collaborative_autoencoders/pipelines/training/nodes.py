@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.interactions.sample import size_of_sample
 from collaborative_autoencoders.learning.options import (
     RefitOptions,
     RunningOptions,
@@ -89,7 +90,6 @@ def _fit(
     from collaborative_autoencoders.learning.curves import curves_of
     from collaborative_autoencoders.learning.fit_model import fit_model as fit
     from collaborative_autoencoders.learning.fit_model import is_validated
-    from collaborative_autoencoders.learning.validation_users import size_of_sample
 
     view = model_class(options.name).learns_from
     catalogue = Catalogue.of(data_facts, view)
@@ -147,7 +147,6 @@ def add_models(
     it adds.
     """
     from collaborative_autoencoders.learning.stacking import Member, fit_stack
-    from collaborative_autoencoders.learning.validation_users import size_of_sample
 
     members = {
         name.removesuffix(".fitted"): Member(

@@ -1,0 +1,99 @@
+"""Evaluation of a sample of users: the same for every model, with the figures of their own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation.small_world import (
+    LARGE_TEST,
+    LARGE_TRAIN,
+    LARGE_VALIDATION,
+    Noisy,
+    NoisyRatings,
+    all_results,
+    options_with,
+)
+from model_options import RUNNING
+
+from collaborative_autoencoders.evaluation.table_claims import check_user_scores
+from collaborative_autoencoders.interactions.part import fingerprint
+from collaborative_autoencoders.interactions.sample import sample_of, users_of
+from collaborative_autoencoders.models.model import Fitted
+from collaborative_autoencoders.pipelines.evaluation.nodes import (
+    average_scores,
+    break_down,
+    evaluate_model,
+)
+
+PARTS = {"train": LARGE_TRAIN, "validation": LARGE_VALIDATION, "test": LARGE_TEST}
+KNOWN = {name: PARTS[name] for name in ("train", "validation")}
+ALL, TEN = options_with(), options_with(test_users=10)
+DRAWN = users_of(sample_of(LARGE_TEST, 10))
+
+
+def evaluation_of(options, model=None):
+    fitted = Fitted("model", model or NoisyRatings(0.5), parts=fingerprint(**KNOWN))
+    return evaluate_model(fitted, **PARTS, evaluation=options, running=RUNNING)
+
+
+def test_lists_predictions_and_scores_are_those_of_the_drawn_users_among_all():
+    whole, sample = evaluation_of(ALL), evaluation_of(TEN)
+    for name in ("ranked_items", "predicted_ratings"):
+        of_drawn = whole[name][whole[name]["user_index"].isin(DRAWN)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(sample[name], of_drawn)
+    scores, expected = (each["user_scores"] for each in (sample, whole))
+    pd.testing.assert_frame_equal(scores.loc[DRAWN], expected.loc[DRAWN])
+    others = scores.drop(index=DRAWN)
+    assert len(others) == 20
+    assert not others[["n_relevant", "n_ratings", "rmse_sum", "list_by_popularity"]].any(axis=None)
+    assert others.filter(regex="_at_").isna().all(axis=None)
+    check_user_scores(scores)
+
+
+def test_figures_are_means_over_the_drawn_users():
+    whole, sample = evaluation_of(ALL), evaluation_of(TEN)
+    made = (sample["user_scores"], sample["ranked_items"])
+    figures = average_scores(*made, LARGE_TRAIN, {}, TEN)
+    of_drawn = whole["user_scores"].loc[DRAWN]
+    assert figures["ndcg_at_2"] == pytest.approx(of_drawn["ndcg_at_2"].mean())
+    squared, ratings = of_drawn[["rmse_sum", "n_ratings"]].sum()
+    assert figures["rmse"] == pytest.approx(np.sqrt(squared / ratings))
+    assert (figures["users_judged"], figures["users_listed"]) == (10, 10)
+    assert figures["ratings_judged"] == ratings
+
+
+def test_groups_are_of_all_users_and_their_figures_of_the_drawn_ones():
+    whole, sample = evaluation_of(ALL), evaluation_of(TEN)
+    broken = break_down(**sample, **PARTS, evaluation=TEN)["breakdown"]["activity"]
+    of_all = break_down(**whole, **PARTS, evaluation=ALL)["breakdown"]["activity"]
+    assert [row["users"] for row in broken] == [row["users"] for row in of_all]
+    assert sum(row["evaluated"] for row in broken) == 10
+
+
+def test_scores_of_another_sample_are_refused():
+    sample = evaluation_of(TEN)
+    with pytest.raises(ValueError, match="other numbers of held-out likes than the test part"):
+        break_down(**sample, **PARTS, evaluation=options_with(test_users=11))
+
+
+def test_all_models_are_compared_on_the_same_users_and_a_run_says_on_how_many(caplog):
+    caplog.set_level("INFO")
+    results = all_results({"good": NoisyRatings(0.1), "bad": Noisy(5.0)}, TEN)
+    judged = [
+        set(results[f"{name}.user_scores"].query("n_relevant > 0").index)
+        for name in ("good", "bad")
+    ]
+    assert judged[0] == judged[1] == set(DRAWN)
+    of_lists = results["differences"].query("metric == 'ndcg_at_2'")
+    assert of_lists["users"].tolist() == [10, 10]
+    said = [text for text in caplog.messages if "sample" in text]
+    assert said == [
+        f"{name}: evaluated on a sample of 10 of the 30 users with held-out ratings "
+        "(evaluation.test_users)"
+        for name in ("good", "bad")
+    ]
+
+
+def test_with_as_many_users_as_have_ratings_nothing_is_drawn():
+    whole, sample = evaluation_of(ALL), evaluation_of(options_with(test_users=30))
+    for name, table in whole.items():
+        pd.testing.assert_frame_equal(sample[name], table)
