@@ -1,17 +1,21 @@
-"""Compare data engineering on a Spark cluster of two workers with that of one machine.
+"""Compare a run on a Spark cluster of two workers with one on one machine.
 
     python benchmarks/spark.py [--ratings 5000000 20000000] [--master local-cluster[2,1,1024]]
         [--executor-memory 512m] [--folder FOLDER]
+        [--models popularity itemknn cdae] [--params cdae.fitting.epochs=4] [--ranks 2]
 
-Each is a `kedro run --pipelines data_engineering` in a process of its own, on the same table of
-benchmarks/large_table.py: `--env ml-32m` with pandas, and `--env spark`. Printed are seconds, CPU
-seconds of all processes, the largest memory of each kind of process (Linux), the exponent of growth
-of the CPU seconds, and whether the test parts are the same, byte by byte. Targets: no worker, the
-Java process and its Python processes together, above 1.5 GB, and an exponent of at most 1.1. Java
-takes some 450 MB beside its heap, which `--executor-memory` sets.
+Each is a `kedro run` in a process of its own, on the same table of benchmarks/large_table.py:
+`--env ml-32m` with pandas, and `--env spark`. It runs data engineering and, with `--models`, fits
+and evaluates these models, with `--params` on both and with `--ranks` on Spark. Printed are
+seconds, CPU seconds of all processes, the largest memory of each kind of process (Linux), the
+exponent of growth of the CPU seconds, whether the test parts are the same, byte by byte, and the
+figures of the models. Targets: no worker, the Java process and its Python processes together, above
+1.5 GB, and an exponent of at most 1.1. Java takes some 450 MB beside its heap, which
+`--executor-memory` sets.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -57,10 +61,11 @@ def project_of(folder: Path, ratings: int, master: str, memory: str) -> Path:
     return project
 
 
-def run(project: Path, env: str) -> dict[str, Any]:
-    """Run data engineering; return its seconds, CPU seconds and memory in GB by kind of process."""
+def run(project: Path, env: str, models: list[str], params: list[str]) -> dict[str, Any]:
+    """Run the project; return its seconds, CPU seconds and memory in GB by kind of process."""
     command = [sys.executable, "-m", "kedro", "run", "--env", env]
-    command += ["--pipelines", "data_engineering"]
+    command += ["--namespaces", ",".join(["data_engineering", *models])]
+    command += ["--params", ",".join(params)] if params else []
     environment = os.environ | {"DO_NOT_TRACK": "true", "PYTHONPATH": str(ROOT / "src")}
     started, gb, cpu = time.perf_counter(), defaultdict(float), {}
     with (project / f"{env}.log").open("w") as log:
@@ -118,6 +123,13 @@ def same_parts(project: Path) -> bool:
     return files[0].read_bytes() == files[1].read_bytes()
 
 
+def figures(project: Path, env: str, model: str) -> dict[str, float]:
+    """Return the main figures of a model."""
+    file = project / "data" / "08_reporting" / env / model / "metrics.json"
+    found: dict[str, float] = json.loads(file.read_text())
+    return {name: found[name] for name in ("ndcg_at_10", "recall_at_20", "rmse") if name in found}
+
+
 def main() -> None:
     """Measure every size, and end with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -125,7 +137,11 @@ def main() -> None:
     parser.add_argument("--master", default="local-cluster[2,1,1024]")
     parser.add_argument("--executor-memory", default="512m")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--models", nargs="*", default=[])
+    parser.add_argument("--params", default="")
+    parser.add_argument("--ranks", type=int, default=1)
     given = parser.parse_args()
+    params = [pair for pair in given.params.split(",") if pair]
     fits, costs = True, {}
     with TemporaryDirectory() as temporary:
         for ratings in given.ratings:
@@ -133,7 +149,8 @@ def main() -> None:
             project = project_of(folder, ratings, given.master, given.executor_memory)
             print(f"{ratings:,} ratings", flush=True)
             for env in ("ml-32m", "spark"):
-                measured = run(project, env)
+                own = [f"running.ranks={given.ranks}"] if env == "spark" and given.models else []
+                measured = run(project, env, given.models, [*params, *own])
                 sizes = ", ".join(f"{name} {gb:.2f}" for name, gb in measured["gb"].items())
                 print(
                     f"  {env}: {measured['s']:.0f} s, {measured['cpu']:.0f} CPU s, GB: {sizes}",
@@ -142,7 +159,10 @@ def main() -> None:
             costs[ratings] = measured["cpu"]
             workers = [gb for name, gb in measured["gb"].items() if name.startswith(EXECUTOR)]
             fits &= same_parts(project) and max(workers, default=0) <= LARGEST_GB
-            print(f"  the same test part: {same_parts(project)}")
+            print(f"  the same test part: {same_parts(project)}", flush=True)
+            for model in given.models:
+                both = [figures(project, env, model) for env in ("ml-32m", "spark")]
+                print(f"  {model}: {both[0]}, on Spark {both[1]}", flush=True)
     if len(costs) > 1:
         print(f"exponent of growth on Spark: {exponent(costs):.2f}")
         fits &= exponent(costs) <= LARGEST_EXPONENT
