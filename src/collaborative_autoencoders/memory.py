@@ -41,6 +41,12 @@ def let_threads_share_a_heap() -> None:
         library.mallopt(M_ARENA_MAX, 1)
 
 
+def give_back_free_memory() -> None:
+    """Give what was freed in the middle of the heap back to the system, where glibc keeps it."""
+    if library := glibc():
+        library.malloc_trim(0)
+
+
 class TooLarge(ValueError):
     """A fit that exceeds a memory limit. A run leaves the model out, with this reason."""
 

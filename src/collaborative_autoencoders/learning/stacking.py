@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.sample import log_sample, sample_of
+from collaborative_autoencoders.memory import give_back_free_memory
 from collaborative_autoencoders.metrics.table import measure_of_users
 from collaborative_autoencoders.models.model import (
     Catalogue,
@@ -148,6 +149,7 @@ def weights_of(
         share_M /= share_M.max()
         return (share_M / share_M.sum()).astype(np.float32)
     on_train = {name: fitted_on_train(name, member, train) for name, member in members.items()}
+    give_back_free_memory()  # of the fits, before members are weighed in dense arrays
     learner = type(stack)(stack.options, on_train)
     measure = measure_of_users(stack.options.validation_metric)
     return choose_weights(Weighing(learner, measure, train, validation))
