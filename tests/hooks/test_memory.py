@@ -3,12 +3,13 @@
 import sys
 from types import SimpleNamespace
 
+from collaborative_autoencoders import memory
 from collaborative_autoencoders.hooks import MemoryHook
 
 
-def test_memory_is_given_back_once_before_the_loads_of_a_node_and_once_before_it_runs():
+def test_memory_is_given_back_once_before_the_loads_of_a_node_and_once_before_it_runs(monkeypatch):
     hook, calls = MemoryHook(), []
-    hook._trim = calls.append
+    monkeypatch.setattr(memory, "glibc", lambda: SimpleNamespace(malloc_trim=calls.append))
     for node in ("first", "first", "second"):
         hook.before_dataset_loaded(node=SimpleNamespace(name=node))
     assert len(calls) == 2
@@ -21,7 +22,6 @@ def test_a_system_without_the_call_of_glibc_gives_back_what_pyarrow_keeps(monkey
     pool = SimpleNamespace(release_unused=lambda: released.append(True))
     pyarrow = SimpleNamespace(default_memory_pool=lambda: pool)
     monkeypatch.setitem(sys.modules, "pyarrow", pyarrow)
-    hook = MemoryHook()
-    hook._trim = None
-    hook.before_node_run()
+    monkeypatch.setattr(memory, "glibc", lambda: None)
+    MemoryHook().before_node_run()
     assert released == [True]

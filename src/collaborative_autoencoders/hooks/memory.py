@@ -5,7 +5,7 @@ import sys
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
-from collaborative_autoencoders.memory import glibc
+from collaborative_autoencoders.memory import give_back_free_memory
 
 
 class MemoryHook:
@@ -18,8 +18,6 @@ class MemoryHook:
     def __init__(self) -> None:
         """Create the hook."""
         self._node = ""
-        library = glibc()
-        self._trim = library and library.malloc_trim
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -36,5 +34,4 @@ class MemoryHook:
     def _give_back(self) -> None:
         if pyarrow := sys.modules.get("pyarrow"):
             pyarrow.default_memory_pool().release_unused()
-        if self._trim is not None:
-            self._trim(0)
+        give_back_free_memory()
