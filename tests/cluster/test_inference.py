@@ -1,7 +1,9 @@
 """Recommendations that workers compute are those of one machine, to the last digit."""
 
 import json
+import re
 
+import mlflow
 import pandas as pd
 import projects
 import pytest
@@ -50,6 +52,34 @@ def test_workers_write_the_lists_and_the_report_of_one_machine(project, spark, m
     assert same_report == report
     assert report["users_from_popularity"] == 1
     assert len(list((project / "data/07_model_output/recommendations").glob("*.parquet"))) > 1
+
+
+CHAMPION, IN = "models:/cdae@champion", "users.mapInPandas("
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_recipe_of_the_docs_gives_the_lists_of_the_champion(project, spark, tmp_path):
+    page = (projects.REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    (recipe,) = (code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if IN in code)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
+    try:
+        folder = mlflow.artifacts.download_artifacts(CHAMPION, dst_path=str(tmp_path))
+    finally:
+        mlflow.set_tracking_uri(before)
+    ids = pd.read_parquet(project / "data/03_primary/test/user_ids.parquet")["user_id"]
+    asked = pd.DataFrame({"user_id": [*ids, None]})
+    recipe = re.sub("(user|item)_id long", r"\1_id string", recipe)  # as those of this world are
+    names = {"mlflow": mlflow, "users": spark.createDataFrame(asked).coalesce(1)}
+    exec(recipe.replace(CHAMPION, folder).replace(IN, f"found = {IN}"), names)
+    expected = mlflow.pyfunc.load_model(folder).predict(asked, params={"n": 10})
+    pd.testing.assert_frame_equal(in_order(names["found"].toPandas()), in_order(expected))
+
+
+def in_order(lists: pd.DataFrame) -> pd.DataFrame:
+    """Return lists by row and rank, with None for a null: Spark has another one."""
+    lists = lists.sort_values(["row", "rank"], ignore_index=True).astype(object)
+    return lists.where(lists.notna(), None)
 
 
 def test_without_a_session_the_command_is_named(monkeypatch):
