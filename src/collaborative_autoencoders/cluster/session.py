@@ -1,8 +1,10 @@
 """The Spark session of a run."""
 
+import atexit
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
@@ -13,9 +15,11 @@ ZONE = "spark.sql.session.timeZone"
 def start_session(properties: Mapping[str, object]) -> SparkSession:
     """Return a session with these properties, whose times are UTC.
 
-    Workers of this machine use the interpreter of this process. Raises RuntimeError if Java cannot
-    be started.
+    Workers of this machine use the interpreter of this process. A session that this starts is
+    stopped when the process ends: workers would be started again otherwise while the master ends.
+    Raises RuntimeError if Java cannot be started.
     """
+    is_ours = SparkSession.getActiveSession() is None
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("collaborative_autoencoders")
     for name, value in properties.items():
@@ -28,7 +32,14 @@ def start_session(properties: Mapping[str, object]) -> SparkSession:
             "`apt install openjdk-17-jre-headless`)."
         ) from None
     session.conf.set(ZONE, "UTC")
+    if is_ours:
+        atexit.register(_stop, session)
     return session
+
+
+def _stop(session: SparkSession) -> None:
+    with suppress(Exception):  # Java may have ended before, by Ctrl-C
+        session.stop()
 
 
 def session_of_run() -> SparkSession:
