@@ -209,7 +209,7 @@ def test_a_large_catalogue_is_weighed_in_small_batches_with_the_same_weights(mem
     monkeypatch.setattr(EASE, "score", score)
     whole = stacked("stack", members["stack"]).model.chosen
     assert sizes == [35]  # users with held-out likes
-    monkeypatch.setattr(rows_at_once, "CELLS_AT_ONCE", 7 * WORLD.catalogue.items)
+    monkeypatch.setattr(rows_at_once, "CELLS_AT_ONCE", 14 * WORLD.catalogue.items)
     assert stacked("stack", members["stack"]).model.chosen == whole
     assert sizes[1:] == [7] * 5
 

@@ -87,7 +87,9 @@ def values_of_lists(weighing: Weighing, weights_WM: Floats) -> NDArray[np.float6
     likes_I = count_likes(train, stack.learns_from)
     values_WV = np.empty((len(weights_WM), len(users_V)))
     seen_UI = shown.ratings_for(stack.learns_from)
-    (_, n_listed), size = shown.core_shape, rows_at_once(seen_UI.shape[1])
+    _, n_listed = shown.core_shape
+    # half of a batch of lists: a thread holds the scores of all members and a sum of them
+    size = max(1, rows_at_once(seen_UI.shape[1]) // 2)
 
     def weigh(start: int) -> None:
         rows = slice(start, start + size)

@@ -113,7 +113,8 @@ def by_row(
 ) -> list[csr_array]:
     """Return the matrices with these weights by column, which have the same stored cells."""
     shape, place_N = (items, len(ends) - 1), np.arange(len(indices), dtype=np.int32)
-    places = csc_array((place_N, indices, ends), shape=shape).tocsr()
+    # SciPy copies all indices as int64 if the ends are
+    places = csc_array((place_N, indices, ends.astype(np.int32)), shape=shape).tocsr()
     return [
         csr_array((weight_N[places.data], places.indices, places.indptr), shape=shape)
         for weight_N in weights_LN
