@@ -24,7 +24,7 @@ class Shards(Sequence[Evaluation]):
     """What `evaluate` returns, for one shard of users after the other.
 
     A shard is of whole batches of lists, so that the model scores the same users at once as without
-    shards. Users without a list are between those with one, or, outside the core, after them.
+    shards: users of the core without a list are in it, and do not count.
     """
 
     model: Scorer
