@@ -13,7 +13,11 @@ from model_options import RUNNING
 from collaborative_autoencoders import cluster
 from collaborative_autoencoders.evaluation import tallies
 from collaborative_autoencoders.evaluation.beyond_accuracy import Histories
-from collaborative_autoencoders.evaluation.evaluate import count_owners, nothing_evaluated
+from collaborative_autoencoders.evaluation.evaluate import (
+    count_owners,
+    have_lists,
+    nothing_evaluated,
+)
 from collaborative_autoencoders.evaluation.known import known_of
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.shards import Shards
@@ -119,9 +123,8 @@ def test_sums_of_pieces_and_what_they_refuse_are_those_of_one_machine(spark):
     owners = count_owners(WORLD.train)
     about = WORLD.test, made["user_scores"], owners, HERE, 14
     known = WORLD.train, WORLD.validation
-    histories = Histories.of(
-        WORLD.train, known, third_of_items(owners.of_item_I), len(POPULARITY_GROUPS)
-    )
+    third_I, has_list_U = third_of_items(owners.of_item_I), have_lists(WORLD.test, HERE)
+    histories = Histories.of(WORLD.train, known, third_I, len(POPULARITY_GROUPS), has_list_U)
     tallied = {
         "ranked_items": ListTally(*about, histories=histories),
         "predicted_ratings": PredictionTally(*about),

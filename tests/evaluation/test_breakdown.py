@@ -17,6 +17,7 @@ from collaborative_autoencoders.evaluation.breakdown import (
 from collaborative_autoencoders.evaluation.evaluate import (
     count_owners,
     evaluate,
+    have_lists,
     nothing_evaluated,
 )
 from collaborative_autoencoders.evaluation.known import histories_for
@@ -148,7 +149,8 @@ def test_of_many_users_every_second_list_is_compared_with_the_same_users_in_ever
 def lists_of_pieces(size):
     """The sums of the lists, added up by pieces of so many users."""
     found, third_I = evaluation_of(Lists()), third_of_items(count_owners(TRAIN).of_item_I)
-    histories = Histories.of(TRAIN, [TRAIN, VALIDATION], third_I, GROUPS)
+    has_list_U = have_lists(TEST, OPTIONS)
+    histories = Histories.of(TRAIN, [TRAIN, VALIDATION], third_I, GROUPS, has_list_U)
     about = TEST, found.user_scores, count_owners(TRAIN), OPTIONS
     return sum_over(found.ranked_items, ListTally(*about, size=size, histories=histories))
 

@@ -14,6 +14,7 @@ from evaluation.small_world import (
 )
 from model_options import RUNNING
 
+from collaborative_autoencoders.evaluation import beyond_accuracy
 from collaborative_autoencoders.evaluation.table_claims import check_user_scores
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.sample import sample_of, users_of
@@ -67,6 +68,24 @@ def test_groups_are_of_all_users_and_their_figures_of_the_drawn_ones():
     of_all = break_down(**whole, **PARTS, evaluation=ALL)["breakdown"]["activity"]
     assert [row["users"] for row in broken] == [row["users"] for row in of_all]
     assert sum(row["evaluated"] for row in broken) == 10
+
+
+def test_the_diversity_is_of_every_second_list_of_the_drawn_users(monkeypatch):
+    monkeypatch.setattr(beyond_accuracy, "DIVERSE_LISTS", 5)
+    compared, diversities = [], []
+
+    def remember(item_UK, _):
+        compared.extend(item_UK.tolist())
+        diversity_U = np.arange(len(item_UK)) / 10  # one value would not show a list left out
+        diversities.extend(diversity_U)
+        return diversity_U
+
+    monkeypatch.setattr(beyond_accuracy, "intra_list_diversity", remember)
+    sample = evaluation_of(TEN)
+    values = break_down(**sample, **PARTS, evaluation=TEN)["group_metrics"]
+    lists = sample["ranked_items"].groupby("user_index")["item_index"].agg(list)
+    assert [items[:2] for items in lists.loc[DRAWN[::2]]] == compared
+    assert values["intra_list_diversity_at_2"] == pytest.approx(np.mean(diversities))
 
 
 def test_scores_of_another_sample_are_refused():

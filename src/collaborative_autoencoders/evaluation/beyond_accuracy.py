@@ -1,6 +1,7 @@
 """Diversity and calibration of lists: what pieces of users add up to, and the means.
 
-Dimension key: U users, I items, K places of a list, G groups, V users in training.
+Dimension key: U users, L users with a list, I items, K places of a list, G groups, V users in
+training.
 """
 
 import math
@@ -36,6 +37,9 @@ class Histories:
     liked_UG: NDArray[np.integer]
     """Number of known likes of each user in each group of items."""
 
+    is_compared_U: NDArray[np.bool_]
+    """Whether the diversity of each user's list is computed."""
+
     @classmethod
     def of(
         cls,
@@ -43,10 +47,17 @@ class Histories:
         known: Iterable[Interactions],
         group_I: NDArray[np.int64],
         n_groups: int,
+        has_list_U: NDArray[np.bool_],
     ) -> Self:
-        """Return the likes: of train for the similarity of items, of all known parts for users."""
+        """Return the likes: of train for the similarity of items, of all known parts for users.
+
+        With more than `DIVERSE_LISTS` users with a list, every second, third, … of them is
+        compared: the same for every model and for pieces of any size.
+        """
         counts = [relevant_by_group(part.likes, group_I, n_groups) for part in known]
-        return cls(unit_likes(train.likes), np.sum(counts, axis=0))
+        users_L, is_compared_U = np.flatnonzero(has_list_U), np.zeros_like(has_list_U)
+        is_compared_U[users_L[:: max(1, math.ceil(len(users_L) / DIVERSE_LISTS))]] = True
+        return cls(unit_likes(train.likes), np.sum(counts, axis=0), is_compared_U)
 
     def sums_of(
         self,
@@ -54,16 +65,10 @@ class Histories:
         users_U: NDArray[np.integer],
         group_I: NDArray[np.int64],
     ) -> dict[str, NDArray[Any]]:
-        """Return the sum of each figure over these lists, and how many lists have one, shape (1,).
-
-        With more than `DIVERSE_LISTS` users, the diversity is of every second, third, … of them:
-        the same for every model and for pieces of any size.
-        """
-        n_users, n_groups = self.liked_UG.shape
-        compared_U = users_U % math.ceil(n_users / DIVERSE_LISTS) == 0
-        listed_UG = listed_by_group(item_UK, group_I, n_groups)
+        """Return the sum of each figure over these lists, and how many have one, shape (1,)."""
+        listed_UG = listed_by_group(item_UK, group_I, self.liked_UG.shape[1])
         values = {
-            DIVERSITY: intra_list_diversity(item_UK[compared_U], self.unit_IV),
+            DIVERSITY: intra_list_diversity(item_UK[self.is_compared_U[users_U]], self.unit_IV),
             MISCALIBRATION: miscalibration(self.liked_UG[users_U], listed_UG),
         }
         sums: dict[str, NDArray[Any]] = {}

@@ -26,7 +26,7 @@ from collaborative_autoencoders.metrics.hits import count_relevant
 from collaborative_autoencoders.metrics.table import METRICS, at
 
 from .beyond_accuracy import Histories, means_of_lists
-from .evaluate import N_RATINGS, N_RELEVANT, count_owners, sum_column
+from .evaluate import N_RATINGS, N_RELEVANT, count_owners, have_lists, sum_column
 from .options import EvaluationOptions
 from .tallies import (
     BY_LENGTH,
@@ -85,7 +85,8 @@ def break_down(
     n_ratings_U = np.sum([count_relevant(part.ratings) for part in known], axis=0)[:n_users]
     activity = by_activity(user_scores.head(n_users), n_ratings_U, k)
     tallied = Interactions(test.ratings, test.likes), user_scores, owners, options
-    histories = Histories.of(train, known, third_of_items(owners.of_item_I), GROUPS)
+    third_I, has_list_U = third_of_items(owners.of_item_I), have_lists(test, options)
+    histories = Histories.of(train, known, third_I, GROUPS, has_list_U)
     sums = reading.sum_over(ranked_items, ListTally(*tallied, histories=histories))
     if N_RATINGS in user_scores:
         sums |= reading.sum_over(predicted_ratings, PredictionTally(*tallied))
