@@ -77,7 +77,9 @@ def test_lists_predictions_scores_and_figures_are_those_of_one_machine(spark, na
         found = in_order(other[table], one[table])
         pd.testing.assert_frame_equal(found, one[table], check_exact=True)
     figures = [
-        nodes.average_scores(each["user_scores"], each["ranked_items"], WORLD.train, {}, options)
+        nodes.average_scores(
+            each["user_scores"], each["ranked_items"], WORLD.train, WORLD.test, {}, options
+        )
         for each, options in ((one, HERE), (other, THERE))
     ]
     assert figures[0] == figures[1]
@@ -101,6 +103,13 @@ def test_a_sample_of_users_is_evaluated_as_on_one_machine(spark):
     pd.testing.assert_frame_equal(other["user_scores"], one["user_scores"], check_exact=True)
     found = in_order(other["ranked_items"], one["ranked_items"])
     pd.testing.assert_frame_equal(found, one["ranked_items"], check_exact=True)
+    broken = [
+        nodes.break_down(
+            **made, **WORLD.parts, test=WORLD.test, evaluation=options.model_copy(update=SAMPLE)
+        )
+        for made, options in ((one, HERE), (other, THERE))
+    ]
+    assert broken[0] == broken[1]
 
 
 def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark):
@@ -149,4 +158,4 @@ def test_a_model_that_was_left_out_has_empty_tables(spark):
     left_out = Fitted("ease", None, left_out="too large")
     made = nodes.evaluate_model(left_out, *WORLD[:3], THERE, RUNNING)
     assert made["ranked_items"].columns == ["user_index", "rank", "item_index", "score"]
-    assert nodes.average_scores(made["user_scores"], made["ranked_items"], *[None] * 2, THERE) == {}
+    assert nodes.average_scores(made["user_scores"], made["ranked_items"], *[None] * 3, THERE) == {}

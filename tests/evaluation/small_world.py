@@ -129,5 +129,7 @@ def all_results(models, options):
         facts = {"fit_seconds": 1.5, "left_out": left_out}
         scores, ranked = made["user_scores"], made["ranked_items"]
         results[f"{name}.user_scores"], results[f"{name}.fit_facts"] = scores, facts
-        results[f"{name}.metrics"] = average_scores(scores, ranked, LARGE_TRAIN, facts, options)
+        results[f"{name}.metrics"] = average_scores(
+            scores, ranked, LARGE_TRAIN, LARGE_TEST, facts, options
+        )
     return results | compare_models(options, **results)

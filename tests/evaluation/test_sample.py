@@ -15,13 +15,16 @@ from evaluation.small_world import (
 from model_options import RUNNING
 
 from collaborative_autoencoders.evaluation import beyond_accuracy
+from collaborative_autoencoders.evaluation.leaderboard import about_sample
 from collaborative_autoencoders.evaluation.table_claims import check_user_scores
+from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
-from collaborative_autoencoders.interactions.sample import sample_of, users_of
+from collaborative_autoencoders.interactions.sample import log_sample, sample_of, users_of
 from collaborative_autoencoders.models.model import Fitted
 from collaborative_autoencoders.pipelines.evaluation.nodes import (
     average_scores,
     break_down,
+    compare_models,
     evaluate_model,
 )
 
@@ -31,8 +34,12 @@ ALL, TEN = options_with(), options_with(test_users=10)
 DRAWN = users_of(sample_of(LARGE_TEST, 10))
 
 
+def fitted_by(model):
+    return Fitted("model", model, parts=fingerprint(**KNOWN))
+
+
 def evaluation_of(options, model=None):
-    fitted = Fitted("model", model or NoisyRatings(0.5), parts=fingerprint(**KNOWN))
+    fitted = fitted_by(model or NoisyRatings(0.5))
     return evaluate_model(fitted, **PARTS, evaluation=options, running=RUNNING)
 
 
@@ -53,13 +60,14 @@ def test_lists_predictions_and_scores_are_those_of_the_drawn_users_among_all():
 def test_figures_are_means_over_the_drawn_users():
     whole, sample = evaluation_of(ALL), evaluation_of(TEN)
     made = (sample["user_scores"], sample["ranked_items"])
-    figures = average_scores(*made, LARGE_TRAIN, {}, TEN)
+    figures = average_scores(*made, LARGE_TRAIN, LARGE_TEST, {}, TEN)
     of_drawn = whole["user_scores"].loc[DRAWN]
     assert figures["ndcg_at_2"] == pytest.approx(of_drawn["ndcg_at_2"].mean())
     squared, ratings = of_drawn[["rmse_sum", "n_ratings"]].sum()
     assert figures["rmse"] == pytest.approx(np.sqrt(squared / ratings))
     assert (figures["users_judged"], figures["users_listed"]) == (10, 10)
     assert figures["ratings_judged"] == ratings
+    assert (figures["users_sampled"], figures["users_held_out"]) == (10, 30)
 
 
 def test_groups_are_of_all_users_and_their_figures_of_the_drawn_ones():
@@ -106,8 +114,8 @@ def test_all_models_are_compared_on_the_same_users_and_a_run_says_on_how_many(ca
     assert of_lists["users"].tolist() == [10, 10]
     said = [text for text in caplog.messages if "sample" in text]
     assert said == [
-        f"{name}: evaluated on a sample of 10 of the 30 users with held-out ratings "
-        "(evaluation.test_users)"
+        f"{name}: evaluated on a sample of 10 of the 30 users with held-out ratings, 10 of them "
+        "with likes among these (evaluation.test_users)"
         for name in ("good", "bad")
     ]
 
@@ -116,3 +124,59 @@ def test_with_as_many_users_as_have_ratings_nothing_is_drawn():
     whole, sample = evaluation_of(ALL), evaluation_of(options_with(test_users=30))
     for name, table in whole.items():
         pd.testing.assert_frame_equal(sample[name], table)
+
+
+def test_where_nothing_is_drawn_users_without_held_out_ratings_keep_their_lists():
+    is_left_out_U = np.arange(30) < 12
+    parts = PARTS | {"test": LARGE_TEST.without_users(is_left_out_U)}
+    whole, sample = (
+        evaluate_model(fitted_by(Noisy(0.5)), **parts, evaluation=options, running=RUNNING)
+        for options in (ALL, options_with(test_users=18))
+    )
+    for name, table in whole.items():
+        pd.testing.assert_frame_equal(sample[name], table)
+    assert whole["ranked_items"]["user_index"].nunique() == 30
+    made = [
+        break_down(**whole, **parts, evaluation=options)
+        for options in (ALL, options_with(test_users=18))
+    ]
+    assert made[0] == made[1]
+
+
+def test_the_split_with_the_other_order_of_ties_has_the_same_sample():
+    held_out = LARGE_TEST.ratings
+    other = held_out.copy()
+    other.indices = (other.indices + 1) % held_out.shape[1]  # other items of the same users
+    tied = Interactions.of(other, 4)
+    np.testing.assert_array_equal(users_of(sample_of(tied, 10)), DRAWN)
+
+
+def test_a_sample_without_held_out_likes_is_a_warning(caplog):
+    disliked = LARGE_TEST.ratings.copy()
+    disliked.data[:] = 1
+    log_sample("ease", "evaluated", Interactions.of(disliked, 4), 10)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "0 of them with likes among these" in record.getMessage()
+
+
+def test_models_that_were_evaluated_on_other_samples_are_not_compared():
+    results = all_results({"good": NoisyRatings(0.1), "bad": NoisyRatings(5.0)}, TEN)
+    other = all_results({"bad": NoisyRatings(5.0)}, options_with(test_users=11))
+    mixed = {
+        name: other.get(name, table)
+        for name, table in results.items()
+        if name.partition(".")[2] in ("metrics", "fit_facts", "user_scores")
+    }
+    with pytest.raises(ValueError, match="bad and good were evaluated on other users"):
+        compare_models(TEN, **mixed)
+
+
+def test_the_leaderboard_says_of_which_sample_its_figures_are():
+    models = {"good": NoisyRatings(0.1), "bad": NoisyRatings(5.0)}
+    board = all_results(models, TEN)["leaderboard"]
+    assert about_sample(board) == (
+        "All figures are of a sample of 10 of the 30 users with held-out ratings "
+        "(evaluation.test_users)."
+    )
+    assert about_sample(all_results(models, ALL)["leaderboard"]) == ""

@@ -58,6 +58,10 @@ def test_a_sample_of_users_is_compared():
     few = OPTIONS.model_copy(update={"test_users": 1})
     found = compared(Version(3, 2, 1, 0), Version(0, 1, 2, 3), options=few)
     assert (found.users, found.rows_left_out) == (1, 0)
+    assert (found.sampled, found.sampled_of, found.new_rows) == (1, 2, 5)
+    everyone = OPTIONS.model_copy(update={"test_users": 2})
+    found = compared(Version(3, 2, 1, 0), Version(0, 1, 2, 3), options=everyone)
+    assert (found.users, found.sampled, found.sampled_of) == (2, None, None)
 
 
 # what user 0 has of item 3, and user 0 has of item 1
@@ -95,7 +99,7 @@ def test_a_user_whose_likes_have_all_been_seen_is_not_compared():
 
 def test_without_a_row_that_is_new_to_both_there_is_no_gain():
     found = compared(Version(3, 2, 1, 0, seen=TEST.ratings), Version(0, 1, 2, 3))
-    assert (found.users, found.rows_left_out) == (0, 5)
+    assert (found.users, found.rows_left_out, found.new_rows) == (0, 5, 0)
     assert np.isnan([found.gain, found.low, found.high]).all()
 
 

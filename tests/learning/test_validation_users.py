@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from model_options import RUNNING, options_of
 from small_search import small_search
 
+from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.sample import sample_of, users_of
 from collaborative_autoencoders.learning import ladder, stacking
 from collaborative_autoencoders.learning.fit_model import fit_model
@@ -46,10 +47,14 @@ def test_there_is_no_sample_of_as_many_users(most):
     assert sample_of(VALIDATION, most) is VALIDATION
 
 
-def test_a_split_has_one_sample_and_another_split_another():
-    again, other = (users_of(sample_of(checkerboard(seed=n).validation, 10)) for n in (0, 1))
-    assert np.array_equal(again, users_of(SAMPLE))
-    assert not np.array_equal(other, users_of(SAMPLE))
+def test_the_users_with_held_out_ratings_decide_about_the_sample_and_not_what_they_rated():
+    moved_UI = VALIDATION.ratings.copy()
+    moved_UI.indices = (moved_UI.indices + 1) % moved_UI.shape[1]
+    other_items = Interactions.of(moved_UI, 4)
+    assert np.array_equal(users_of(sample_of(other_items, 10)), users_of(SAMPLE))
+    first = np.arange(WORLD.catalogue.users) == users_of(VALIDATION)[0]
+    fewer = users_of(sample_of(VALIDATION.without_users(first), 10))
+    assert not np.array_equal(fewer, users_of(SAMPLE))
 
 
 @pytest.mark.parametrize("name", ["autorec", "cdae"])  # by a metric of ratings, and of lists
@@ -104,8 +109,8 @@ def test_a_run_says_that_and_on_how_many_users_it_validates(caplog):
     assert sampled["bias"]["validation_users"] is None
     (said,) = [text for text in caplog.messages if "sample" in text]
     assert said == (
-        f"ease: validated on a sample of 10 of the {N_USERS} users with held-out ratings "
-        "(running.validation_users)"
+        f"ease: validated on a sample of 10 of the {N_USERS} users with held-out ratings, 9 of "
+        "them with likes among these (running.validation_users)"
     )
 
 

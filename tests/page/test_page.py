@@ -17,8 +17,10 @@ from kedro.framework.startup import bootstrap_project
 from tried import BIG, EVIL, Page
 
 from collaborative_autoencoders.cli import cli
+from collaborative_autoencoders.page import champions
 from collaborative_autoencoders.page.app import STATIC, make_app
 from collaborative_autoencoders.page.champions import Champions, NotThere
+from collaborative_autoencoders.serving.description import figure_rows
 from collaborative_autoencoders.serving.requests import Wanted
 
 EVEN = [BIG + item for item in (4, 6, 8)]
@@ -145,6 +147,18 @@ def test_without_a_name_the_best_champion_comes_first_and_its_data_are_shown(tra
     problems = {each.name: each.problem for each in Champions().all()}
     assert [*problems] == ["mf", "ease", "itemknn"]
     assert [name for name, problem in problems.items() if problem] == ["ease", "itemknn"]
+
+
+def test_a_figure_of_a_sample_is_no_reason_to_come_first(tracking, monkeypatch):
+    ease, itemknn, _ = Champions("ease").all()
+    better = ease.metrics | {"ndcg_at_10": 0.9, "users_sampled": 20.0, "users_held_out": 293.0}
+    of_name = {"ease": replace(ease, metrics=better), "itemknn": itemknn}
+    monkeypatch.setattr(champions, "with_champion", lambda: list(of_name))
+    monkeypatch.setattr(champions, "_described", of_name.get)
+    first, second = Champions().all()
+    assert (first.name, first.sample) == ("itemknn", "")
+    assert second.sample == "a sample of 20 of 293 users"
+    assert ("users, a sample", "20 of 293", "") in figure_rows(second.metrics)
 
 
 def test_a_version_is_not_asked_for_params_that_its_signature_lacks(tracking, loaded):

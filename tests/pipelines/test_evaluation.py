@@ -28,7 +28,9 @@ FIT_FACTS = {"fit_seconds": 1.5, "best_epoch": None, "epochs": 7, "left_out": No
 
 def figures_of(fitted):
     made = evaluate_model(fitted, **PARTS, evaluation=OPTIONS, running=RUNNING)
-    return average_scores(made["user_scores"], made["ranked_items"], TRAIN, FIT_FACTS, OPTIONS)
+    return average_scores(
+        made["user_scores"], made["ranked_items"], TRAIN, TEST, FIT_FACTS, OPTIONS
+    )
 
 
 def test_figures_are_of_users_of_all_lists_and_of_the_fit():
@@ -45,7 +47,7 @@ def test_a_figure_that_is_not_finite_is_missing():
     facts = FIT_FACTS | {"fit_seconds": float("nan")}
     made = evaluate_model(THREE, **PARTS, evaluation=OPTIONS, running=RUNNING)
     tables = (made["user_scores"], made["ranked_items"])
-    assert "fit_seconds" not in average_scores(*tables, TRAIN, facts, OPTIONS)
+    assert "fit_seconds" not in average_scores(*tables, TRAIN, TEST, facts, OPTIONS)
 
 
 def test_a_model_that_was_left_out_has_no_figures():

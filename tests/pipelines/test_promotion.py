@@ -68,6 +68,18 @@ def found(gain, low, high, users=50, **more):
         ("significant", found(np.nan, np.nan, np.nan, users=0), False, "no test row is new"),
         (
             "significant",
+            found(np.nan, np.nan, np.nan, users=0, new_rows=3),
+            False,
+            "no user who is compared has a value of ndcg_at_10",
+        ),
+        (
+            "better",
+            found(0.02, 0.01, 0.03, sampled=50, sampled_of=6000),
+            True,
+            "on a sample of 50 of 6,000 users (evaluation.test_users)",
+        ),
+        (
+            "significant",
             found(0.9, 0.8, 1, users=5, least_users=6),
             False,
             "too few users: a difference in ndcg_at_10 can be significant with at least 6",
@@ -129,12 +141,13 @@ def tags(client, version):
     return client.get_model_version("cdae", str(version)).tags
 
 
-def decision_of(not_registered=None, version=None, **changes):
+def decision_of(not_registered=None, version=None, test_users=None, **changes):
     """The decision about cdae, given the models of the last run."""
     row = {"model": "cdae", "version": version, "not_registered": not_registered}
     registered = pd.DataFrame([row])
     data = (None, TRAIN, VALIDATION, TEST)  # nothing is compared, so no id is looked up
-    decisions = promote_models(registered, *data, options(**changes), options_with())
+    evaluation = options_with(test_users=test_users)
+    decisions = promote_models(registered, *data, options(**changes), evaluation)
     return decisions.set_index("model").loc["cdae"]
 
 
@@ -267,6 +280,15 @@ def test_a_second_comparison_with_the_same_champion_is_refused_without_a_look(
     assert decision_of(policy="better")["decision"] == "promoted"
 
 
+def test_after_a_sample_showed_no_gain_all_users_may_be_compared(registry, monkeypatch):
+    refuse_then_promote(monkeypatch, found(0.02, -0.01, 0.05, sampled=50, sampled_of=6000))
+    assert decision_of()["sampled_of"] == 6000
+    again = decision_of(test_users=200)
+    assert again["decision"] == "refused"
+    assert "compare all users (evaluation.test_users: null)" in again["reason"]
+    assert decision_of(test_users=None)["decision"] == "promoted"
+
+
 @pytest.mark.parametrize(
     "no_look",
     [None, found(0.02, -0.2, 0.3, users=5, least_users=6), found(0.02, 0.01, 0.03)],
@@ -319,6 +341,16 @@ def test_fits_of_one_configuration_differ_in_their_seeds_alone(registry):
     assert fits_like("cdae", 1, 9) == [1]  # registered without a run
     assert not differ_only_in_seed("cdae", 1, own)
     assert same_seed not in fits_like("cdae", own, 9)
+
+
+def test_fits_that_were_validated_on_another_sample_are_another_configuration(registry):
+    own, other, sampled = register_fits(
+        registry,
+        *({"fitting.seed": seed, "running.validation_users": "20000"} for seed in (1, 2)),
+        {"fitting.seed": 3, "running.validation_users": "100"},
+    )
+    assert fits_like("cdae", own, 9) == [own, other]
+    assert fits_like("cdae", sampled, 9) == [sampled]
 
 
 def test_ensembles_that_share_a_seed_are_not_two_fits(registry):

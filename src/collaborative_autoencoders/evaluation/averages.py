@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.sample import size_of_sample, users_of
 from collaborative_autoencoders.metrics.bootstrap import interval_of_means
 from collaborative_autoencoders.metrics.intervals import Bounds, Interval
 from collaborative_autoencoders.metrics.jackknife import interval_of_ratios
@@ -16,6 +18,8 @@ from collaborative_autoencoders.metrics.table import Measure, at, metrics_of
 
 from .evaluate import LIST_BY_POPULARITY, N_RATINGS, N_RELEVANT, sum_column
 from .options import EvaluationOptions
+
+SAMPLED, HELD_OUT = "users_sampled", "users_held_out"
 
 Figures = dict[str, float]
 Values = NDArray[np.float64]
@@ -121,6 +125,14 @@ def describe_lists(
         for length, recommended_I in zip(k, recommended, strict=True)
         for metric in metrics_of("all lists")
     }
+
+
+def describe_sample(test: Interactions, options: EvaluationOptions) -> Figures:
+    """Return the users of the sample that is evaluated, and of how many; empty without a sample."""
+    size = size_of_sample(test, options.test_users)
+    if size is None:
+        return {}
+    return {SAMPLED: float(size), HELD_OUT: float(len(users_of(test)))}
 
 
 def with_interval(name: str, value: float, low: float, high: float) -> Figures:

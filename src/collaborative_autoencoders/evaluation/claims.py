@@ -23,6 +23,7 @@ from collaborative_autoencoders.models.registry import run_of
 
 from .averages import mean_of_users
 from .differences import DIFFERENCE, HIGH, LOW, METRIC, OTHER, VERDICT, verdict_of
+from .evaluate import N_RATINGS, N_RELEVANT
 from .options import EvaluationOptions
 
 BESIDES_A_METRIC = "^(unseen|known)_|_(fifth_[0-9]+|head|middle|tail)$"
@@ -108,6 +109,26 @@ def check_means(
                 f"is {right:.6g}: one of the files was changed or is of another run. Make them "
                 f"again: {run_of(model)} --from-nodes {model}.evaluate_model"
             )
+
+
+def check_same_users(user_scores: Mapping[str, pd.DataFrame]) -> None:
+    """Raise ValueError if two models have other held-out likes or ratings of a user.
+
+    So have those that were evaluated on other samples of users. RMSE counts ratings that lists do
+    not, and a model of lists has none.
+    """
+    first: dict[str, tuple[str, pd.Series]] = {}
+    for model, scores in user_scores.items():
+        for column in {N_RELEVANT, N_RATINGS} & {*scores}:
+            if scores.empty:
+                continue
+            other, theirs = first.setdefault(column, (model, scores[column]))
+            if not np.array_equal(theirs, scores[column]):
+                raise ValueError(
+                    f"{model} and {other} were evaluated on other users: evaluation.test_users or "
+                    f"the split has changed between them. Evaluate {model} again: {run_of(model)} "
+                    f"--from-nodes {model}.evaluate_model"
+                )
 
 
 def check_leaderboard(board: pd.DataFrame) -> None:

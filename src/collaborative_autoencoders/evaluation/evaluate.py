@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import ITEM_INDEX, RATING, USER_INDEX
 from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.sample import sample_of, size_of_sample
 from collaborative_autoencoders.interactions.sparse import count_each, user_of_cells, with_shape
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.rating import sum_by_user
@@ -60,8 +61,8 @@ def evaluate(
 ) -> Evaluation:
     """Rank the longest list for each user, predict the held-out ratings, and score both.
 
-    Lists are of the items of the core, for its users; ratings are predicted for all. With
-    `options.test_users`, users without held-out ratings have no list. `users` are indices, those of
+    Lists are of the items of the core, for its users; ratings are predicted for all. Of a sample
+    (`to_evaluate`), users without held-out ratings have no list. `users` are indices, those of
     the core first; None means all users. `owners` is what `count_owners` returns. Ranking reads
     `known` only. Prediction also reads which ratings the test part has, but not their values.
 
@@ -99,10 +100,21 @@ def evaluate(
     return Evaluation(lists_to_table(*lists, users_L), predicted, scores)
 
 
+def to_evaluate(
+    test: Interactions, options: EvaluationOptions
+) -> tuple[Interactions, EvaluationOptions]:
+    """Return the part with the users that are evaluated, all or a sample, and the options for it.
+
+    Their `test_users` is None if no sample is drawn, because there are no more users than that.
+    """
+    size = size_of_sample(test, options.test_users)
+    return sample_of(test, size), options.model_copy(update={"test_users": size})
+
+
 def have_lists(test: Interactions, options: EvaluationOptions) -> NDArray[np.bool_]:
     """Return whether each user has a list, shape (U,): all of the core, unless `test` is a sample.
 
-    Of a sample of users, `test` has the held-out ratings of those alone.
+    Both are as `to_evaluate` returns them: of a sample, `test` has the ratings of its users alone.
     """
     in_core_U = np.arange(test.shape[0]) < test.core_shape[0]
     return in_core_U & (options.test_users is None or np.diff(test.ratings.indptr) > 0)

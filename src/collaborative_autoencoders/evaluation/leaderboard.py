@@ -10,6 +10,7 @@ from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.metrics.table import Measure, measure
 from collaborative_autoencoders.models.registry import MODELS
 
+from .averages import HELD_OUT, SAMPLED
 from .differences import DIFFERENCE, HIGH, LOW, METRIC, NO_DIFFERENCE, OTHER, VERDICT
 
 LEFT_OUT = "left_out"
@@ -31,6 +32,18 @@ def make_leaderboard(
     rows = [{MODEL: model, **row, LEFT_OUT: left_out.get(model)} for model, row in figures.items()]
     board = pd.DataFrame(rows, columns=[MODEL, *names, LEFT_OUT])
     return sort_by(board.astype(dict.fromkeys(names, np.float64)), primary_metric)
+
+
+def about_sample(leaderboard: pd.DataFrame) -> str:
+    """Return a sentence on the sample of users that was evaluated; empty if all users were."""
+    drawn = leaderboard.reindex(columns=[SAMPLED, HELD_OUT]).dropna()
+    if drawn.empty:
+        return ""
+    size, users = (int(value) for value in drawn.iloc[0])
+    return (
+        f"All figures are of a sample of {size:,} of the {users:,} users with held-out ratings "
+        "(evaluation.test_users)."
+    )
 
 
 def sort_by(leaderboard: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -27,9 +27,9 @@ class EvaluationOptions(Options):
     `ndcg_at_10`, or a rating metric."""
 
     test_users: Count | None
-    """Most users that are evaluated. Where more have held-out ratings, so many of them are drawn by
-    the split, the same for every model, and only they have lists and predictions; None means all
-    users."""
+    """Most users that are evaluated. Where more have held-out ratings, so many of them are drawn,
+    the same for every model of a split, and only they have lists and predictions; None means all
+    users. Those of `unseen_users` are all evaluated."""
 
     batch_size: Count
     """Maximum users scored at once, as dense rows in memory. Fewer in a large catalogue."""

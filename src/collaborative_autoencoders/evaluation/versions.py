@@ -14,13 +14,13 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.interactions import Interactions, View
-from collaborative_autoencoders.interactions.sample import sample_of
+from collaborative_autoencoders.interactions.sample import users_of
 from collaborative_autoencoders.interactions.sparse import update
 from collaborative_autoencoders.metrics.table import Measure
 
 from .averages import mean_of_users
 from .differences import DIFFERENCE, HIGH, LOW, OTHER, USERS, compare_pairs
-from .evaluate import count_owners, evaluate
+from .evaluate import count_owners, evaluate, to_evaluate
 from .fits import half_width_of_fits, mean_of_fits, widened
 from .known import Known, count_likes
 from .options import EvaluationOptions
@@ -67,12 +67,19 @@ class Comparison(NamedTuple):
     low: float
     high: float
     users: int
-    rows_left_out: int
+    """Users with a value of the metric."""
+    rows_left_out: int = 0
     """Test ratings excluded: one of the versions has seen them or does not know the item."""
     least_users: int = 1
     """With fewer users, no gain in this metric is called significant."""
     fits: int = 1
     """Number of fits of each configuration, over which values and gain are averaged."""
+    new_rows: int = 0
+    """Test ratings that are new to both versions."""
+    sampled: int | None = None
+    """Users of the sample that is compared; None if all users are."""
+    sampled_of: int | None = None
+    """Users that the sample was drawn from."""
 
 
 def compare_versions(
@@ -102,7 +109,7 @@ def compare_versions(
     seen_UI = reduce(lambda older, newer: update(older, newer_UI=newer), map(_seen, versions))
     knows_I = np.logical_and.reduce([version.knows_I for version in versions])
     unseen = test.without_cells(seen_UI).without_items(~knows_I)
-    rows = sample_of(unseen, options.test_users)
+    rows, options = to_evaluate(unseen, options)
     histories = known.with_fold_in_of(test)
     excluded_UI = update(histories.ratings, newer_UI=seen_UI)
     likes_I = np.where(knows_I, count_likes(known, "ratings"), -np.inf)
@@ -116,15 +123,16 @@ def compare_versions(
         return evaluate(version, knows, rows, count_owners(known), options).user_scores
 
     scores = {name: [scores_of(version) for version in of_one] for name, of_one in fits.items()}
-    left_out = test.ratings.nnz - unseen.ratings.nnz
-    return _comparison(scores, measure, options, left_out)
+    return _comparison(scores, measure, options)._replace(
+        rows_left_out=test.ratings.nnz - unseen.ratings.nnz,
+        new_rows=unseen.ratings.nnz,
+        sampled=options.test_users,
+        sampled_of=None if options.test_users is None else len(users_of(unseen)),
+    )
 
 
 def _comparison(
-    scores: Mapping[str, list[pd.DataFrame]],
-    measure: Measure,
-    options: EvaluationOptions,
-    rows_left_out: int,
+    scores: Mapping[str, list[pd.DataFrame]], measure: Measure, options: EvaluationOptions
 ) -> Comparison:
     """Return the gain, given the scores of users of each fit of champion and challenger."""
     means = {name: mean_of_fits(of_one) for name, of_one in scores.items()}
@@ -145,7 +153,6 @@ def _comparison(
         low,
         high,
         users=int(pair[USERS]),
-        rows_left_out=rows_left_out,
         least_users=LEAST_BOUNDED if measure.metric.bounds else LEAST_UNBOUNDED,
         fits=len(scores[CHAMPION]),
     )

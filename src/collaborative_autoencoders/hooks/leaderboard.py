@@ -24,7 +24,7 @@ from collaborative_autoencoders.evaluation.differences import (
     USERS,
     VERDICT,
 )
-from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
+from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, about_sample, sort_by
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.facts import about_core
 from collaborative_autoencoders.interactions.joining import about_update
@@ -123,6 +123,8 @@ def show_leaderboard(
             for line in sentences(rows, differences, found):
                 console.print(line, markup=False)
             console.print()
+    if sample := about_sample(leaderboard):
+        console.print(f"{sample}\n", markup=False)
     for model, reason in reasons_of(leaderboard).items():
         console.print(f"{model} is left out: {reason}", markup=False)
 

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from collaborative_autoencoders.columns import MODEL
-from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, sort_by
+from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, about_sample, sort_by
 from collaborative_autoencoders.markdown import code, escaped, table
 from collaborative_autoencoders.metrics.table import measure, metrics_of
 from collaborative_autoencoders.serving.description import NOTE, about_data
@@ -80,7 +80,7 @@ def about_models(leaderboard: pd.DataFrame, headline: Sequence[str]) -> str:
         for row in shown.to_dict(orient="records")
     ]
     board = table(headings, rows) if rows else ""
-    lines = [best_in_words(shown, k), board, *left_out(leaderboard)]
+    lines = [best_in_words(shown, k), board, about_sample(leaderboard), *left_out(leaderboard)]
     return "\n\n".join(filter(None, lines))
 
 

@@ -20,15 +20,16 @@ OPTION_OF = {"validated": "running.validation_users", "evaluated": "evaluation.t
 def sample_of(held_out: Interactions, most: int | None) -> Interactions:
     """Return the part with the held-out ratings of at most so many users; None means all.
 
-    The users are drawn by the cells of the part: every model of the same split has the same users,
-    and a split with another seed has others. The fold-in ratings stay.
+    The users are drawn from those with held-out ratings, by which these are: every model of the
+    same split has the same users, and so has the split with the other order of ties, which is
+    compared with it. The fold-in ratings stay.
     """
     if most is None or size_of_sample(held_out, most) is None:
         return held_out
-    seed = zlib.crc32(np.ascontiguousarray(held_out.ratings.indices, dtype=np.int32).data)
+    users = users_of(held_out)
+    seed = zlib.crc32(np.ascontiguousarray(users, dtype=np.int32).data)
     is_left_out_U = np.ones(held_out.shape[0], dtype=np.bool_)
-    sample = np.random.default_rng(seed).choice(users_of(held_out), most, replace=False)
-    is_left_out_U[sample] = False
+    is_left_out_U[np.random.default_rng(seed).choice(users, most, replace=False)] = False
     return held_out.without_users(is_left_out_U)
 
 
@@ -43,9 +44,17 @@ def size_of_sample(held_out: Interactions, most: int | None) -> int | None:
 
 
 def log_sample(model: str, done: str, held_out: Interactions, most: int | None) -> None:
-    """Log how many users are in the sample on which a model is validated or evaluated, if any."""
-    if size_of_sample(held_out, most):
-        logger.info(
-            "%s: %s on a sample of %s of the %s users with held-out ratings (%s)",
-            *(model, done, f"{most:,}", f"{len(users_of(held_out)):,}", OPTION_OF[done]),
-        )
+    """Log how many users are in the sample on which a model is validated or evaluated, if any.
+
+    It is a warning if none of them has held-out likes: no list has a metric then.
+    """
+    if not size_of_sample(held_out, most):
+        return
+    with_likes = np.count_nonzero(np.diff(sample_of(held_out, most).likes.indptr))
+    logger.log(
+        logging.INFO if with_likes else logging.WARNING,
+        "%s: %s on a sample of %s of the %s users with held-out ratings, %s of them with likes "
+        "among these (%s)",
+        *(model, done, f"{most:,}", f"{len(users_of(held_out)):,}", f"{with_likes:,}"),
+        OPTION_OF[done],
+    )

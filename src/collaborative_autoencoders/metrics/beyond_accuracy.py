@@ -45,10 +45,10 @@ def coverage(recommended_I: Counts, owners_I: Counts) -> float:
     """Return the share of the training items that are recommended to at least one user.
 
     `owners_I` is the number of users who have each item in training. An item without users is not a
-    training item and is excluded. NaN if there are no training items.
+    training item and is excluded. NaN if there are no training items, or if nothing is recommended.
     """
     trained_I = owners_I > 0
-    if not trained_I.any():
+    if not (trained_I.any() and recommended_I.any()):
         return float("nan")
     return float((recommended_I[trained_I] > 0).mean())
 

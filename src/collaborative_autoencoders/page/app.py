@@ -172,7 +172,7 @@ def _on_the_page(champion: Champion) -> dict[str, Any]:
         "version": champion.version,
         "about": about_model(champion.name),
         "data": " · ".join(filter(None, (data.get("data_set"), sizes))),
-        "figure": " ".join(champion.figure or ()),
+        "figure": ", ".join(filter(None, [" ".join(champion.figure or ()), champion.sample])),
         "explains": "explain" in champion.params,
         "diversifies": "diversify" in champion.params,
         "problem": champion.problem,

@@ -23,6 +23,7 @@ from collaborative_autoencoders.columns import (
     USER,
     WEIGHT,
 )
+from collaborative_autoencoders.evaluation.averages import HELD_OUT, SAMPLED
 from collaborative_autoencoders.evaluation.versions import CHAMPION
 from collaborative_autoencoders.metrics.table import METRICS
 from collaborative_autoencoders.models.registry import MODELS
@@ -77,6 +78,14 @@ class Champion:
         rows = figure_rows(self.metrics)
         return next((row[:2] for row in rows if row[0].startswith(first)), None)
 
+    @property
+    def sample(self) -> str:
+        """The sample of users that its figures are of; empty if they are of all users."""
+        if SAMPLED not in self.metrics:
+            return ""
+        sampled, held_out = (self.metrics[name] for name in (SAMPLED, HELD_OUT))
+        return f"a sample of {sampled:,.0f} of {held_out:,.0f} users"
+
 
 class Loaded(NamedTuple):
     """A champion in memory."""
@@ -97,6 +106,8 @@ class Champions:
     def all(self) -> list[Champion]:
         """Return the champions: `first`, then the best by the first metric of lists.
 
+        Those that were evaluated on all users come before those of a sample, and a large sample
+        before a small one: figures of other users do not say which model is better.
         The catalogue of the page is that of the first one that can be read. Those that were fitted
         on other data have a `problem`, because the same id is another item there, and are last.
         """
@@ -165,9 +176,10 @@ class Champions:
         lines = found[[RANK, *names]].rename(columns=names).to_dict("records")
         return [_as_json(line) for line in lines]
 
-    def _place(self, champion: Champion) -> tuple[bool, float, int]:
+    def _place(self, champion: Champion) -> tuple[bool, float, float, int]:
         value = float(champion.figure[1]) if champion.figure else -math.inf
-        return champion.name != self.first, -value, list(MODELS).index(champion.name)
+        sampled = champion.metrics.get(SAMPLED, math.inf)
+        return champion.name != self.first, -sampled, -value, list(MODELS).index(champion.name)
 
     def _load(self, champion: Champion) -> Loaded:
         key = champion.name, champion.version

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, RANK, RATINGS, SCORE, TITLE, USER
+from collaborative_autoencoders.evaluation.averages import HELD_OUT, SAMPLED
 from collaborative_autoencoders.interactions.joining import about_update
 from collaborative_autoencoders.interactions.lookup import core_shape_of
 from collaborative_autoencoders.markdown import escaped, table
@@ -72,6 +73,8 @@ def figure_rows(metrics: Mapping[str, float]) -> Iterator[tuple[str, str, str]]:
             ends = [metrics.get(f"{each.name}_{end}") for end in ("low", "high")]
             interval = " to ".join(f"{end:.3f}" for end in ends if end is not None)
             yield each.heading, f"{metrics[each.name]:.3f}", interval
+    if SAMPLED in metrics:
+        yield "users, a sample", f"{metrics[SAMPLED]:,.0f} of {metrics[HELD_OUT]:,.0f}", ""
     if "fit_seconds" in metrics:
         yield "seconds of the fit", f"{metrics['fit_seconds']:.1f}", ""
 

@@ -12,6 +12,10 @@ NO_PART_OF_A_FIT = ("evaluation.", "registration.", "running.", "chosen")
 """Parameters by their first part that do not change what is fitted."""
 
 
+CHOOSES = ("running.validation_users",)
+"""Those that do: epochs and options are chosen on this sample."""
+
+
 class Fit(NamedTuple):
     """How a version was fitted."""
 
@@ -30,7 +34,7 @@ def fit_of(name: str, number: int) -> Fit | None:
     configuration = {
         key: value
         for key, value in parameters.items()
-        if key not in seeds and not key.startswith(NO_PART_OF_A_FIT)
+        if key not in seeds and (key in CHOOSES or not key.startswith(NO_PART_OF_A_FIT))
     }
     return Fit(configuration, frozenset(seeds_of(parameters, seeds)))
 

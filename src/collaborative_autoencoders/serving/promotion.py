@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 SIGNIFICANT = "significant"
+SAMPLE = "evaluation.test_users"
+"""The option with the size of a sample, of which versions are compared."""
 
 NOTHING = "nothing"
 """The decision if there was nothing to decide."""
@@ -83,7 +85,7 @@ class Decision(NamedTuple):
 COLUMNS = (
     *("decision", "champion", "challenger"),
     *("metric", "champion_value", "challenger_value", "gain", "low", "high"),
-    *("users", "rows_left_out", "fits", "reason"),
+    *("users", "sampled", "sampled_of", "rows_left_out", "fits", "reason"),
 )
 
 
@@ -128,7 +130,7 @@ def promote(
     if champion is None:
         model_versions.make_champion(name, challenger, model_versions.FIRST)
         return Decision(model_versions.PROMOTED, model_versions.FIRST, None, challenger)
-    refused = refused_before(rival, champion, promotion.policy)
+    refused = refused_before(rival, champion, promotion.policy, evaluation.test_users)
     if refused is not None:
         return refused  # the version keeps its tag with the reason
     decision = decide(name, champion, challenger, data, promotion, evaluation)
@@ -136,8 +138,13 @@ def promote(
     return decision
 
 
-def refused_before(rival: "ModelVersion", champion: int, policy: str) -> Decision | None:
-    """Return the refusal of a version that an earlier decision rules out; None if none does."""
+def refused_before(
+    rival: "ModelVersion", champion: int, policy: str, test_users: int | None
+) -> Decision | None:
+    """Return the refusal of a version that an earlier decision rules out; None if none does.
+
+    After a comparison on a sample of users there may be one on all, without `test_users`.
+    """
     challenger = int(rival.version)
     if rival.tags.get(model_versions.DECISION) == model_versions.ROLLED_BACK and policy != "always":
         reason = (
@@ -147,9 +154,13 @@ def refused_before(rival: "ModelVersion", champion: int, policy: str) -> Decisio
         return Decision(model_versions.REFUSED, reason, champion, challenger)
     earlier = model_versions.remembered_no_gain(rival, champion)
     if earlier is not None and policy == SIGNIFICANT:
+        was_sample = earlier.comparison.sampled is not None
+        if was_sample and test_users is None:
+            return None
+        or_all = f"compare all users ({SAMPLE}: null), " if was_sample else ""
         reason = (
             f"version {challenger} was compared with version {champion} before, and comparing it "
-            "again until it wins would let luck decide. Register a new version, or set "
+            f"again until it wins would let luck decide. Register a new version, {or_all}or set "
             f"promotion.policy: better. The first comparison: {earlier.reason}"
         )
         return Decision(model_versions.REFUSED, reason, champion, challenger, earlier.comparison)
@@ -206,10 +217,17 @@ def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) 
     )
     if found.fits > 1:
         figures += f", means of {found.fits} fits each"
+    if found.sampled is not None:
+        figures += f", on a sample of {found.sampled:,} of {found.sampled_of:,} users ({SAMPLE})"
     if promotion.policy == "always":
         return True, f"{figures}; policy: always"
     if not found.users:
-        return False, f"no test row is new to both versions; {figures}"
+        without = (
+            f"no user who is compared has a value of {found.metric}"
+            if found.new_rows
+            else "no test row is new to both versions"
+        )
+        return False, f"{without}; {figures}"
     if promotion.policy == "not_worse":
         return _not_worse(found, figures)
     if found.gain <= 0:

@@ -14,7 +14,7 @@ from collaborative_autoencoders.evaluation.choice import (
     reason_against,
 )
 from collaborative_autoencoders.evaluation.differences import compare_pairs
-from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.evaluation.evaluate import count_owners, to_evaluate
 from collaborative_autoencoders.evaluation.known import known_of, refuse_leak
 from collaborative_autoencoders.evaluation.leaderboard import (
     best_models,
@@ -28,7 +28,7 @@ from collaborative_autoencoders.evaluation.table_claims import (
 )
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
-from collaborative_autoencoders.interactions.sample import log_sample, sample_of
+from collaborative_autoencoders.interactions.sample import log_sample
 from collaborative_autoencoders.learning.options import RunningOptions
 from collaborative_autoencoders.models.model import Fitted
 
@@ -64,15 +64,16 @@ def evaluate_model(
     fitted.model.catalogue.check(fitted.model.learns_from, **parts, test=test)
     known = known_of(fitted, **parts, fold_in=test.fold_in)
     log_sample(fitted.name, "evaluated", test, evaluation.test_users)
-    sample = sample_of(test, evaluation.test_users)
+    sample, options = to_evaluate(test, evaluation)
     with running_on(running):
-        return evaluate_all(Shards(fitted.model, known, sample, count_owners(train), evaluation))
+        return evaluate_all(Shards(fitted.model, known, sample, count_owners(train), options))
 
 
 def average_scores(
     user_scores: pd.DataFrame,
     ranked_items: Table,
     train: Interactions,
+    test: Interactions,
     fit_facts: Mapping[str, Any],
     evaluation: EvaluationOptions,
 ) -> averages.Figures:
@@ -80,8 +81,9 @@ def average_scores(
 
     `users_judged` is the number of users with held-out likes, over whom list metrics are averaged.
     `users_listed` is the number of users with a list, over whom novelty is averaged.
-    `ratings_judged` is the number of ratings behind RMSE and MAE. A figure that cannot be computed
-    is missing. The result is empty for a model that was left out.
+    `ratings_judged` is the number of ratings behind RMSE and MAE. Of a sample of users there are
+    `users_sampled`, its size, and `users_held_out`, the users it was drawn from. A figure that
+    cannot be computed is missing. The result is empty for a model that was left out.
     """
     if user_scores.empty:
         return {}
@@ -93,6 +95,7 @@ def average_scores(
     found = {
         **averages.average_users(user_scores, evaluation),
         **averages.describe_lists(recommended, count_owners(train).of_item_I, evaluation.k),
+        **averages.describe_sample(test, evaluation),
         **{name: float(value) for name, value in facts.items() if value is not None},
     }
     return {name: value for name, value in found.items() if math.isfinite(value)}
@@ -114,14 +117,15 @@ def break_down(
     """
     if not user_scores.empty:
         check_sizes(user_scores, {}, test.shape, evaluation.k)
+    sample, options = to_evaluate(test, evaluation)
     by_kind, group_metrics = breakdown.break_down(
         user_scores,
         ranked_items,
         predicted_ratings,
         train=train,
         validation=validation,
-        test=sample_of(test, evaluation.test_users),
-        options=evaluation,
+        test=sample,
+        options=options,
         reading=reading_by(evaluation),
     )
     return {"breakdown": by_kind, "group_metrics": group_metrics}
@@ -139,7 +143,8 @@ def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, p
     metrics: the primary metric, and the metric that sorts the models of the other task.
     `results` holds `<model>.metrics`, `<model>.fit_facts` and `<model>.user_scores` of every model.
 
-    Raises ValueError if the metrics of a model are not the means of its scores.
+    Raises ValueError if the metrics of a model are not the means of its scores, or if two models
+    were evaluated on other users.
     """
     models = [name.removesuffix(".metrics") for name in results if name.endswith(".metrics")]
     for model in models:
@@ -151,6 +156,7 @@ def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, p
         primary_metric=evaluation.primary_metric,
     )
     user_scores = {model: results[f"{model}.user_scores"] for model in models}
+    claims.check_same_users(user_scores)
     measures = [each for each in evaluation.leaderboard_measures if each.name in board]
     differences = pd.concat(
         [compare_pairs(user_scores, each, evaluation) for each in measures], ignore_index=True

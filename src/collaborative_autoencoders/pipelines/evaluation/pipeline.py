@@ -51,7 +51,14 @@ def _evaluate_one_model() -> list[Node]:
         ),
         Node(
             average_scores,
-            inputs=["user_scores", "ranked_items", "train", "fit_facts", "params:evaluation"],
+            inputs=[
+                "user_scores",
+                "ranked_items",
+                "train",
+                "test",
+                "fit_facts",
+                "params:evaluation",
+            ],
             outputs="metrics",
             name="average_scores",
         ),

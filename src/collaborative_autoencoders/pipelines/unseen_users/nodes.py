@@ -69,8 +69,9 @@ def evaluate_unseen_users(
 
     The scores as unseen users are those of `fitted_without_unseen`, and the scores as known users
     are those of `fitted`. Both models read the users' train and validation ratings and are
-    evaluated on the test part. Returns one row per user and value of `answered_as`; no row if the
-    model was left out.
+    evaluated on the test part. `unseen_users.fraction` says how many they are, so there is no
+    sample of them. Returns one row per user and value of `answered_as`; no row if the model was
+    left out.
 
     Raises ValueError if train or validation holds a test rating, or if a model was fitted on other
     parts than these.
@@ -90,8 +91,9 @@ def evaluate_unseen_users(
         ),
         KNOWN: (fitted.model, known_of(fitted, **parts)),
     }
+    all_users = evaluation.model_copy(update={"test_users": None})
     scores = [
-        evaluate(*answer, test, count_owners(train), evaluation, users_H).user_scores.assign(
+        evaluate(*answer, test, count_owners(train), all_users, users_H).user_scores.assign(
             **{ANSWERED_AS: name}
         )
         for name, answer in answers.items()
