@@ -10,6 +10,7 @@ from types import ModuleType
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from starlette.responses import Response
 
 from collaborative_autoencoders.serving import http_guard
 from collaborative_autoencoders.serving.http_guard import Guard, guard_mlflow_server, served
@@ -210,6 +211,55 @@ def test_a_request_that_waits_too_long_is_refused():
     first, second = asyncio.run(ask())
     assert (first.status, second.status) == (200, 503)
     assert "waited" in second.message
+
+
+def test_a_request_goes_to_its_endpoint_alone_and_all_else_to_the_app():
+    asked = []
+
+    async def endpoint(request):
+        asked.append((await request.body(), served.get().limits.max_rows))
+        return Response("an answer", 418, media_type="text/plain")
+
+    async def ask():
+        app, client, other = App(), Client(BODY), Client(BODY)
+        app.may_end.set()
+        invocations = http_guard.without_middleware(endpoint, 5)
+        guard = Guard(app, Limits(max_rows=7), timeout=5, invocations=invocations)
+        await client.ask(guard)
+        assert app.bodies == []
+        other.scope["path"] = "/ping"
+        served.set(None)
+        with pytest.raises(AttributeError):  # the app's own: it was asked
+            await other.ask(guard)
+        return client.received
+
+    start, body = asyncio.run(ask())
+    assert asked == [(BODY, 7)]
+    assert (start["status"], body["body"]) == (418, b"an answer")
+    assert (b"content-length", b"9") in start["headers"]
+
+
+def test_an_endpoint_that_takes_too_long_is_answered_504_and_its_work_stops():
+    stopped = []
+
+    async def endpoint(request):
+        is_gone = served.get().is_gone
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            stopped.append(is_gone)
+
+    async def ask():
+        client = Client(BODY)
+        invocations = http_guard.without_middleware(endpoint, 0.01)
+        await client.ask(Guard(App(), Limits(), timeout=5, invocations=invocations))
+        return client.received
+
+    start, body = asyncio.run(ask())
+    assert (start["status"], body["body"]) == (504, http_guard.TOO_LONG.encode())
+    (is_gone,) = stopped
+    assert is_gone()
 
 
 @pytest.mark.parametrize(("status", "hangs_up"), [(200, True), (504, False)])
