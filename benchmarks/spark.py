@@ -149,7 +149,9 @@ def main() -> None:
             project = project_of(folder, ratings, given.master, given.executor_memory)
             print(f"{ratings:,} ratings", flush=True)
             for env in ("ml-32m", "spark"):
-                own = [f"running.ranks={given.ranks}"] if env == "spark" and given.models else []
+                on_ranks = env == "spark" and given.models
+                # a worker has one core, and so has a rank
+                own = [f"running.ranks={given.ranks}", "running.threads=1"] if on_ranks else []
                 measured = run(project, env, given.models, [*params, *own])
                 sizes = ", ".join(f"{name} {gb:.2f}" for name, gb in measured["gb"].items())
                 print(

@@ -26,6 +26,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, part_to_bytes
+from collaborative_autoencoders.memory import let_threads_share_a_heap
 from collaborative_autoencoders.metrics.table import Owners
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.network import Network
@@ -175,6 +176,7 @@ def fit_share(folder: str) -> None:
     The share is in the folder, and so is what the rank leaves: tensors, or the error that ended it.
     """
     rank, files = int(os.environ["RANK"]), Path(folder)
+    let_threads_share_a_heap()
     with noted(files / NOTE.format(rank)):
         level = logging.INFO if rank == 0 else logging.WARNING
         logging.basicConfig(level=level, format="%(message)s", stream=sys.stdout)
