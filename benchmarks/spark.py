@@ -17,6 +17,7 @@ figures of the models. Targets: no worker, the Java process and its Python proce
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -90,17 +91,17 @@ def family(root: int) -> list[tuple[int, str, float, float]]:
     """Return pid, name, CPU seconds and GB of a process and of all below it.
 
     The Java process of an executor is `executor 0: Java`, its Python processes are
-    `executor 0: Python`.
+    `executor 0: Python`. Memory that processes share, as forks of one process do, counts once.
     """
     parents, found = {}, []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             text = (entry / "cmdline").read_text()
-            (resident,) = (entry / "statm").read_text().split()[1:2]
+            (share,) = re.findall(r"^Pss: +(\d+)", (entry / "smaps_rollup").read_text(), re.M)
         except (OSError, ValueError):
             continue
-        parents[int(entry.name)] = (int(fields[1]), text, fields, int(resident) * 4096 / 1e9)
+        parents[int(entry.name)] = (int(fields[1]), text, fields, int(share) * 1024 / 1e9)
     for pid, (_, _, fields, size) in parents.items():
         above, name = pid, ""
         while above in parents and above != root:
