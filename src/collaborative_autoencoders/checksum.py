@@ -8,6 +8,7 @@ checksums do not cover.
 
 import hashlib
 import io
+from mmap import mmap
 
 MARK = b"blake2b of this file: "
 DIGITS = 32
@@ -37,7 +38,7 @@ def with_checksum(buffer: io.BytesIO) -> bytes:
     return buffer.getvalue()
 
 
-def check_checksum(content: bytes) -> str:
+def check_checksum(content: bytes | mmap) -> str:
     """Return the checksum of the content.
 
     Raises NoChecksum if it has none, and ValueError if it is truncated or another byte was changed.
@@ -49,7 +50,7 @@ def check_checksum(content: bytes) -> str:
     return right.decode()
 
 
-def _place(content: bytes) -> tuple[int, int]:
+def _place(content: bytes | mmap) -> tuple[int, int]:
     found = content.rfind(MARK)
     if found < 0:
         raise NoChecksum(
@@ -62,10 +63,10 @@ def _place(content: bytes) -> tuple[int, int]:
     return start, start + DIGITS
 
 
-def _hash_of(content: bytes, start: int, end: int) -> bytes:
+def _hash_of(content: bytes | mmap, start: int, end: int) -> bytes:
     """Return the hash of the content with zeros between `start` and `end`, as hex digits."""
     digest = hashlib.blake2b(digest_size=DIGITS // 2)
-    view = memoryview(content)
-    for piece in (view[:start], b"0" * (end - start), view[end:]):
-        digest.update(piece)
+    with memoryview(content) as view:
+        for piece in (view[:start], b"0" * (end - start), view[end:]):
+            digest.update(piece)
     return digest.hexdigest().encode()

@@ -10,6 +10,8 @@ import fits
 import numpy as np
 import pytest
 from checkerboard import checkerboard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from model_options import RUNNING, options_of
 from safetensors.numpy import load, save
 
@@ -18,6 +20,7 @@ from collaborative_autoencoders.datasets.fitted_model import FittedModelDataset
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models import bytes as module
 from collaborative_autoencoders.models.bytes import about_model, model_from_bytes, model_to_bytes
+from collaborative_autoencoders.serving.stored import mapped
 
 WORLD = checkerboard(12, 9)
 
@@ -149,3 +152,46 @@ def test_the_file_of_another_model_is_refused_by_name(stored, tmp_path):
     dataset = FittedModelDataset(filepath=str(tmp_path / "cdae.safetensors"), model="cdae")
     with pytest.raises(Exception, match=r"cdae\.safetensors .* the model 'ease', not 'cdae'"):
         dataset.load()
+
+
+# a file that is mapped
+
+
+def mapped_file(folder, content):
+    """The content as a mapped file."""
+    path = folder / "model.safetensors"
+    path.write_bytes(content)
+    return mapped(path)
+
+
+@pytest.mark.parametrize("name", ["cdae", "ease", "itemknn", "popularity", "stack"])
+def test_the_weights_of_a_mapped_file_stay_in_it_and_are_the_same(stored, tmp_path, name):
+    content = mapped_file(tmp_path, stored[name])
+    model = model_from_bytes(content)
+    assert model_to_bytes(model) == model_to_bytes(model_from_bytes(stored[name]))
+    everywhere = np.frombuffer(content, np.uint8)
+    for tensor, values in model.model.state().items():
+        assert np.shares_memory(values, everywhere), tensor
+
+
+def test_what_is_written_into_mapped_weights_does_not_reach_the_file(stored, tmp_path):
+    model = model_from_bytes(mapped_file(tmp_path, stored["cdae"]))
+    for values in model.model.state().values():
+        values[...] = 0
+    assert (tmp_path / "model.safetensors").read_bytes() == stored["cdae"]
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b'{"a": 1}', b'{"a": {}}', b"{", b"\xff"])
+def test_a_mapped_file_that_is_no_model_is_refused(tmp_path, content):
+    whole = len(content).to_bytes(8, "little") + content + b"0" * 64
+    with pytest.raises(ValueError, match=r"not a complete model|no checksum"):
+        model_from_bytes(mapped_file(tmp_path, whole))
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_mapped_file_with_a_changed_byte_is_refused(stored, tmp_path_factory, data):
+    content = bytearray(stored["ease"])
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(ValueError, match=r"not a complete model|no checksum"):
+        model_from_bytes(mapped_file(tmp_path_factory.mktemp("mapped"), bytes(content)))

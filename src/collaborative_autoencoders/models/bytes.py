@@ -2,6 +2,7 @@
 
 import io
 import json
+from mmap import mmap
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -23,6 +24,15 @@ from .ensemble import as_one, members_of, within
 from .model import Catalogue, Fitted, Model
 from .registry import MODELS, model_class
 from .stack import Stack
+
+DTYPES = {"BOOL": "?", "I8": "i1", "I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
+"""NumPy's names of the types of tensors."""
+
+UNREADABLE = (
+    *(SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError),
+    MemoryError,
+)
+"""Errors of a file that is not what it should be, or claims to be too large."""
 
 FORMAT = 2
 """Version of the metadata. Files of another version are refused."""
@@ -88,22 +98,41 @@ def model_to_bytes(fitted: Fitted) -> bytes:
     return with_checksum(io.BytesIO(save(state, {"about": json.dumps(about)})))
 
 
-def model_from_bytes(data: bytes) -> Fitted:
+def model_from_bytes(data: bytes | mmap) -> Fitted:
     """Return the model that `model_to_bytes` wrote, on the CPU.
+
+    The weights of a file that is mapped are no copy: processes that map it share them.
 
     Raises ValueError if the bytes are truncated, changed or not a model of this project, or if the
     tensors are not those of the options.
     """
     try:
-        state = load(data)
+        state = load(data) if isinstance(data, bytes) else views_of(data)
         check_checksum(data)
         about = read_options(Header, about_model(data))
         model = restore(about, state)
     except NoChecksum as error:
         raise ValueError(f"{error}. Fit the model again") from error
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"not a complete model in safetensors format: {error}") from error
     return Fitted(about.model, model, about.left_out, about.refitted, about.parts)
+
+
+def views_of(data: mmap) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a mapped file in safetensors format, as views of it.
+
+    Raises ValueError, KeyError or TypeError if the header is not valid.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8:start])
+    state = {}
+    for name, about in header.items():
+        if name != "__metadata__":
+            first, end = about["data_offsets"]
+            dtype = np.dtype(DTYPES[about["dtype"]])
+            cells = np.frombuffer(data, dtype, (end - first) // dtype.itemsize, start + first)
+            state[name] = cells.reshape(about["shape"])
+    return state
 
 
 def described(model: Model) -> dict[str, Any]:
@@ -177,7 +206,7 @@ def prepared_stack(
     return make(checked, added)
 
 
-def about_model(data: bytes) -> dict[str, Any]:
+def about_model(data: bytes | mmap) -> dict[str, Any]:
     """Return the metadata in the header: options, catalogue and fit. Tensors are not read.
 
     Raises KeyError or ValueError if the header is missing or invalid.

@@ -134,11 +134,12 @@ class Network(nn.Module, ABC):
                 )
 
     def load_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Load weights and buffers.
+        """Load weights and buffers. They are these arrays, not copies.
 
         Raises RuntimeError if a name or a shape does not match.
         """
-        self.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+        tensors = {name: torch.from_numpy(value) for name, value in state.items()}
+        self.load_state_dict(tensors, assign=True)
 
 
 def numbers(values: Tensor) -> NDArray[np.float32]:

@@ -142,7 +142,7 @@ class Recommender:
         belong to the others.
         """
         about = stored.read_about(folder)
-        fitted = stored.read_file(folder, MODEL_FILE, about, model_from_bytes)
+        fitted = stored.read_file(folder, MODEL_FILE, about, model_from_bytes, stored.mapped)
         users, items = (
             stored.read_file(folder, name, about, table_from_bytes)
             for name in (USERS_FILE, ITEMS_FILE)

@@ -9,6 +9,7 @@ Dimension key: U users, I items.
 import io
 import json
 from collections.abc import Callable, Mapping
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -88,11 +89,23 @@ def read_about(folder: Path) -> About:
     )
 
 
-def read_file(folder: Path, name: str, about: About, from_bytes: Callable[[bytes], T]) -> T:
+def mapped(file: Path) -> mmap:
+    """Return a file in memory, which processes that map it share; what one writes stays its own."""
+    with file.open("rb") as opened:
+        return mmap(opened.fileno(), 0, access=ACCESS_COPY)
+
+
+def read_file(
+    folder: Path,
+    name: str,
+    about: About,
+    from_bytes: Callable[[Any], T],
+    read: Callable[[Path], bytes | mmap] = Path.read_bytes,
+) -> T:
     """Return the value of one file. Raises ValueError, with the file, if it is not valid."""
     file = folder / name
     try:
-        content = file.read_bytes()
+        content = read(file)
         value = from_bytes(content)
         if check_checksum(content) != about.files.get(name):
             raise ValueError("it belongs to another version of a model")
