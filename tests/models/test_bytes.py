@@ -156,6 +156,8 @@ def test_the_file_of_another_model_is_refused_by_name(stored, tmp_path):
 
 # a file that is mapped
 
+FAR = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [%d, %d]}}' % (10**30, 10**30 + 4)
+
 
 def mapped_file(folder, content):
     """The content as a mapped file."""
@@ -181,7 +183,7 @@ def test_what_is_written_into_mapped_weights_does_not_reach_the_file(stored, tmp
     assert (tmp_path / "model.safetensors").read_bytes() == stored["cdae"]
 
 
-@pytest.mark.parametrize("content", [b"[]", b"null", b'{"a": 1}', b'{"a": {}}', b"{", b"\xff"])
+@pytest.mark.parametrize("content", [b"[]", b"null", b'{"a": 1}', b'{"a": {}}', b"{", b"\xff", FAR])
 def test_a_mapped_file_that_is_no_model_is_refused(tmp_path, content):
     whole = len(content).to_bytes(8, "little") + content + b"0" * 64
     with pytest.raises(ValueError, match=r"not a complete model|no checksum"):

@@ -285,7 +285,8 @@ def test_after_a_sample_showed_no_gain_all_users_may_be_compared(registry, monke
     assert decision_of()["sampled_of"] == 6000
     again = decision_of(test_users=200)
     assert again["decision"] == "refused"
-    assert "compare all users (evaluation.test_users: null)" in again["reason"]
+    assert "compare all users in ndcg_at_10 (evaluation.test_users: null)" in again["reason"]
+    assert decision_of(test_users=None, metric="recall_at_10")["decision"] == "refused"
     assert decision_of(test_users=None)["decision"] == "promoted"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import sys
+import time
 from contextlib import suppress
 from types import ModuleType
 
@@ -239,27 +240,32 @@ def test_a_request_goes_to_its_endpoint_alone_and_all_else_to_the_app():
     assert (b"content-length", b"9") in start["headers"]
 
 
-def test_an_endpoint_that_takes_too_long_is_answered_504_and_its_work_stops():
-    stopped = []
+def test_an_endpoint_that_takes_too_long_is_answered_504_and_keeps_its_turn_until_it_ends():
+    at_once, most = [], []
+
+    def work(is_gone):
+        at_once.append(None)
+        most.append(len(at_once))
+        while not is_gone():  # as a model asks before each batch
+            time.sleep(0.001)
+        time.sleep(0.05)
+        at_once.pop()
+        raise ValueError("for nobody")
 
     async def endpoint(request):
-        is_gone = served.get().is_gone
-        try:
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0)
-            stopped.append(is_gone)
+        await asyncio.to_thread(work, served.get().is_gone)
 
     async def ask():
-        client = Client(BODY)
+        clients = [Client(BODY) for _ in range(3)]
         invocations = http_guard.without_middleware(endpoint, 0.01)
-        await client.ask(Guard(App(), Limits(), timeout=5, invocations=invocations))
-        return client.received
+        guard = Guard(App(), Limits(), timeout=5, invocations=invocations)
+        await asyncio.gather(*(client.ask(guard) for client in clients))
+        assert guard.bytes == 0
+        return [client.received for client in clients]
 
-    start, body = asyncio.run(ask())
-    assert (start["status"], body["body"]) == (504, http_guard.TOO_LONG.encode())
-    (is_gone,) = stopped
-    assert is_gone()
+    for start, body in asyncio.run(ask()):
+        assert (start["status"], body["body"]) == (504, http_guard.TOO_LONG.encode())
+    assert most == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("status", "hangs_up"), [(200, True), (504, False)])

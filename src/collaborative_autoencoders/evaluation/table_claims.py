@@ -134,18 +134,31 @@ def check_scores_of_lists(
 
     Lists, scores and the test part are of the same users.
     """
+    check_held_out(user_scores, test)
     k, n_listed = item_UK.shape[1], test.core_shape[0]
     hits_UK, n_relevant_U = find_hits(item_UK, test.likes), count_relevant(test.likes)
     found = Lists(item_UK, hits_UK, n_relevant_U, owners)
-    if user_scores[N_RELEVANT].iloc[n_listed:].any():
-        raise ValueError("user_scores has held-out likes of a user outside the core")
     user_scores = user_scores.head(n_listed)
-    if not np.array_equal(user_scores[N_RELEVANT], n_relevant_U):
-        raise ValueError("user_scores has other numbers of held-out likes than the test part")
     for name in ("ndcg", "novelty"):
         values_U = METRICS[name].function(found)
         if not np.allclose(user_scores[at(name, k)], values_U, rtol=1e-6, equal_nan=True):
             raise ValueError(f"user_scores has another {at(name, k)} than ranked_items")
+
+
+def check_held_out(user_scores: pd.DataFrame, test: Interactions) -> None:
+    """Raise ValueError unless the scores count the held-out likes and ratings of the test part.
+
+    Those of another sample of users do not. Both are of the same users.
+    """
+    n_listed = test.core_shape[0]
+    if user_scores[N_RELEVANT].iloc[n_listed:].any():
+        raise ValueError("user_scores has held-out likes of a user outside the core")
+    if not np.array_equal(user_scores[N_RELEVANT].head(n_listed), count_relevant(test.likes)):
+        raise ValueError("user_scores has other numbers of held-out likes than the test part")
+    if N_RATINGS in user_scores and not np.array_equal(
+        user_scores[N_RATINGS], count_relevant(test.ratings)
+    ):
+        raise ValueError("user_scores has other numbers of held-out ratings than the test part")
 
 
 def check_sizes(

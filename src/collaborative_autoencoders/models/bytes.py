@@ -30,7 +30,7 @@ DTYPES = {"BOOL": "?", "I8": "i1", "I32": "<i4", "I64": "<i8", "F32": "<f4", "F6
 
 UNREADABLE = (
     *(SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError),
-    MemoryError,
+    *(MemoryError, OverflowError),
 )
 """Errors of a file that is not what it should be, or claims to be too large."""
 

@@ -8,6 +8,7 @@ Dimension key: U users, I items.
 
 import io
 import json
+import os
 from collections.abc import Callable, Mapping
 from mmap import ACCESS_COPY, mmap
 from pathlib import Path
@@ -89,8 +90,14 @@ def read_about(folder: Path) -> About:
     )
 
 
-def mapped(file: Path) -> mmap:
-    """Return a file in memory, which processes that map it share; what one writes stays its own."""
+def mapped(file: Path) -> bytes | mmap:
+    """Return a file in memory, which processes that map it share; what one writes stays its own.
+
+    The file must not be overwritten in place while it is mapped. On Windows, where it could not be
+    deleted, its bytes are read.
+    """
+    if os.name == "nt":
+        return file.read_bytes()
     with file.open("rb") as opened:
         return mmap(opened.fileno(), 0, access=ACCESS_COPY)
 

@@ -24,6 +24,7 @@ from collaborative_autoencoders.evaluation.leaderboard import (
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.table_claims import (
+    check_held_out,
     check_sizes,
 )
 from collaborative_autoencoders.interactions import Interactions
@@ -84,10 +85,13 @@ def average_scores(
     `ratings_judged` is the number of ratings behind RMSE and MAE. Of a sample of users there are
     `users_sampled`, its size, and `users_held_out`, the users it was drawn from. A figure that
     cannot be computed is missing. The result is empty for a model that was left out.
+
+    Raises ValueError if the scores are of another split or of another sample.
     """
     if user_scores.empty:
         return {}
     check_sizes(user_scores, {}, train.shape, evaluation.k)
+    check_held_out(user_scores, to_evaluate(test, evaluation)[0])
     recommended = reading_by(evaluation).recommended_at(
         ranked_items, train.core_shape, evaluation.k
     )
