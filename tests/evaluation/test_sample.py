@@ -1,5 +1,7 @@
 """Evaluation of a sample of users: the same for every model, with the figures of their own."""
 
+from io import StringIO
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +15,13 @@ from evaluation.small_world import (
     options_with,
 )
 from model_options import RUNNING
+from rich.console import Console
 
 from collaborative_autoencoders.evaluation import beyond_accuracy
 from collaborative_autoencoders.evaluation.leaderboard import about_sample
 from collaborative_autoencoders.evaluation.table_claims import check_user_scores
+from collaborative_autoencoders.hooks.leaderboard import show_leaderboard
+from collaborative_autoencoders.hooks.run_description import about_models
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.sample import log_sample, sample_of, users_of
@@ -180,3 +185,19 @@ def test_the_leaderboard_says_of_which_sample_its_figures_are():
         "(evaluation.test_users)."
     )
     assert about_sample(all_results(models, ALL)["leaderboard"]) == ""
+
+
+def test_the_terminal_and_the_page_of_the_run_say_of_which_sample_the_figures_are():
+    made = all_results({"good": NoisyRatings(0.1), "bad": NoisyRatings(5.0)}, TEN)
+    console = Console(file=StringIO(), width=200)
+    show_leaderboard(made["leaderboard"], made["differences"], console)
+    said = "a sample of 10 of the 30 users with held-out ratings"
+    assert said in console.file.getvalue()
+    assert said in about_models(made["leaderboard"], TEN.headline)
+
+
+def test_scores_of_another_sample_have_no_averages():
+    sample = evaluation_of(TEN)
+    tables = sample["user_scores"], sample["ranked_items"], LARGE_TRAIN, LARGE_TEST
+    with pytest.raises(ValueError, match="other numbers of held-out likes than the test part"):
+        average_scores(*tables, {}, ALL)

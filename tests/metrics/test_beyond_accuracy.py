@@ -50,6 +50,10 @@ def test_coverage_counts_training_items_only():
     assert coverage(np.array([4, 0, 1, 9]), owners_I=np.array([1, 1, 5, 0])) == pytest.approx(2 / 3)
 
 
+def test_coverage_without_a_list_is_nan():
+    assert np.isnan(coverage(np.zeros(2, int), owners_I=np.array([1, 1])))
+
+
 def test_coverage_without_a_training_item_is_nan():
     assert np.isnan(coverage(np.array([1, 1]), owners_I=np.array([0, 0])))
 

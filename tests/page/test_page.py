@@ -152,11 +152,17 @@ def test_without_a_name_the_best_champion_comes_first_and_its_data_are_shown(tra
 def test_a_figure_of_a_sample_is_no_reason_to_come_first(tracking, monkeypatch):
     ease, itemknn, _ = Champions("ease").all()
     better = ease.metrics | {"ndcg_at_10": 0.9, "users_sampled": 20.0, "users_held_out": 293.0}
-    of_name = {"ease": replace(ease, metrics=better), "itemknn": itemknn}
+    without = replace(itemknn, name="popularity", metrics={})
+    of_name = {
+        "popularity": without,
+        "ease": replace(ease, metrics=better),
+        "itemknn": itemknn,
+    }
     monkeypatch.setattr(champions, "with_champion", lambda: list(of_name))
     monkeypatch.setattr(champions, "_described", of_name.get)
-    first, second = Champions().all()
+    first, second, last = Champions().all()
     assert (first.name, first.sample) == ("itemknn", "")
+    assert last.name == "popularity"  # which has no figure
     assert second.sample == "a sample of 20 of 293 users"
     assert ("users, a sample", "20 of 293", "") in figure_rows(second.metrics)
 

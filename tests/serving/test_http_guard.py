@@ -11,10 +11,16 @@ from types import ModuleType
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from collaborative_autoencoders.serving import http_guard
-from collaborative_autoencoders.serving.http_guard import Guard, guard_mlflow_server, served
+from collaborative_autoencoders.serving.http_guard import (
+    Guard,
+    Served,
+    guard_mlflow_server,
+    served,
+)
 from collaborative_autoencoders.serving.limits import MEGABYTE, Limits
 
 BODY = json.dumps({"dataframe_records": [{"user_id": 1}]}).encode()
@@ -229,9 +235,9 @@ def test_a_request_goes_to_its_endpoint_alone_and_all_else_to_the_app():
         await client.ask(guard)
         assert app.bodies == []
         other.scope["path"] = "/ping"
-        served.set(None)
-        with pytest.raises(AttributeError):  # the app's own: it was asked
-            await other.ask(guard)
+        served.set(Served(Limits(), lambda: False))
+        await other.ask(guard)
+        assert app.bodies == [BODY]
         return client.received
 
     start, body = asyncio.run(ask())
@@ -306,6 +312,30 @@ def test_the_server_gets_the_guarded_app_of_a_module_that_is_being_imported(monk
     exec("app = 'the app of MLflow'", vars(module))
     assert isinstance(module.app, Guard)
     assert (module.app.app, module.app.limits.max_rows) == ("the app of MLflow", 3)
+
+
+def test_requests_to_the_model_go_to_the_endpoint_of_mlflow_s_app_past_its_middleware(monkeypatch):
+    module = ModuleType("app")
+    monkeypatch.setitem(sys.modules, http_guard.MLFLOW_APP, module)
+    guard_mlflow_server(Limits())
+    module.app_ = app = FastAPI()
+    asked = []
+
+    @app.middleware("http")
+    async def slow(request, call_next):
+        asked.append("middleware")
+        return await call_next(request)
+
+    @app.post("/invocations")
+    async def answer(request: Request):
+        asked.append("endpoint")
+        return Response(await request.body())
+
+    exec("app = app_", vars(module))
+    client = Client(BODY)
+    asyncio.run(client.ask(module.app))
+    assert client.received[1]["body"] == BODY
+    assert asked == ["endpoint"]
 
 
 def test_a_process_without_mlflow_s_server_is_not_changed(monkeypatch):

@@ -46,13 +46,13 @@ def size_of_sample(held_out: Interactions, most: int | None) -> int | None:
 def log_sample(model: str, done: str, held_out: Interactions, most: int | None) -> None:
     """Log how many users are in the sample on which a model is validated or evaluated, if any.
 
-    It is a warning if none of them has held-out likes: no list has a metric then.
+    It is a warning if none who are evaluated has held-out likes: no list has a metric then.
     """
     if not size_of_sample(held_out, most):
         return
     with_likes = np.count_nonzero(np.diff(sample_of(held_out, most).likes.indptr))
     logger.log(
-        logging.INFO if with_likes else logging.WARNING,
+        logging.INFO if with_likes or done != "evaluated" else logging.WARNING,
         "%s: %s on a sample of %s of the %s users with held-out ratings, %s of them with likes "
         "among these (%s)",
         *(model, done, f"{most:,}", f"{len(users_of(held_out)):,}", f"{with_likes:,}"),

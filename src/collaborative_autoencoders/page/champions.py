@@ -178,7 +178,7 @@ class Champions:
 
     def _place(self, champion: Champion) -> tuple[bool, float, float, int]:
         value = float(champion.figure[1]) if champion.figure else -math.inf
-        sampled = champion.metrics.get(SAMPLED, math.inf)
+        sampled = champion.metrics.get(SAMPLED, math.inf) if champion.figure else -math.inf
         return champion.name != self.first, -sampled, -value, list(MODELS).index(champion.name)
 
     def _load(self, champion: Champion) -> Loaded:

@@ -9,7 +9,7 @@ from pydantic import field_validator
 from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.versions import Comparison
-from collaborative_autoencoders.metrics.table import Measure, UserMetric, measure
+from collaborative_autoencoders.metrics.table import UserMetric, measure
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.options import Count, Options
 
@@ -130,8 +130,7 @@ def promote(
     if champion is None:
         model_versions.make_champion(name, challenger, model_versions.FIRST)
         return Decision(model_versions.PROMOTED, model_versions.FIRST, None, challenger)
-    metric = metric_of(name, promotion).name
-    refused = refused_before(rival, champion, promotion.policy, metric, evaluation.test_users)
+    refused = refused_before(rival, champion, promotion.policy)
     if refused is not None:
         return refused  # the version keeps its tag with the reason
     decision = decide(name, champion, challenger, data, promotion, evaluation)
@@ -139,14 +138,8 @@ def promote(
     return decision
 
 
-def refused_before(
-    rival: "ModelVersion", champion: int, policy: str, metric: str, test_users: int | None
-) -> Decision | None:
-    """Return the refusal of a version that an earlier decision rules out; None if none does.
-
-    After a comparison on a sample of users there may be one on all, in the same metric and without
-    `test_users`.
-    """
+def refused_before(rival: "ModelVersion", champion: int, policy: str) -> Decision | None:
+    """Return the refusal of a version that an earlier decision rules out; None if none does."""
     challenger = int(rival.version)
     if rival.tags.get(model_versions.DECISION) == model_versions.ROLLED_BACK and policy != "always":
         reason = (
@@ -156,24 +149,13 @@ def refused_before(
         return Decision(model_versions.REFUSED, reason, champion, challenger)
     earlier = model_versions.remembered_no_gain(rival, champion)
     if earlier is not None and policy == SIGNIFICANT:
-        was_sample = earlier.comparison.sampled is not None
-        if was_sample and test_users is None and metric == earlier.comparison.metric:
-            return None
-        all_users = f"compare all users in {earlier.comparison.metric} ({SAMPLE}: null), "
-        or_all = all_users if was_sample else ""
         reason = (
             f"version {challenger} was compared with version {champion} before, and comparing it "
-            f"again until it wins would let luck decide. Register a new version, {or_all}or set "
+            f"again until it wins would let luck decide. Register a new version, or set "
             f"promotion.policy: better. The first comparison: {earlier.reason}"
         )
         return Decision(model_versions.REFUSED, reason, champion, challenger, earlier.comparison)
     return None
-
-
-def metric_of(name: str, promotion: PromotionOptions) -> Measure:
-    """Return the metric that compares versions of a model."""
-    is_rating = MODELS[name].task == "rating"
-    return measure(promotion.rating_metric if is_rating else promotion.metric)
 
 
 def keep(name: str, decision: Decision, champion: int, challenger: int, policy: str) -> None:
@@ -198,7 +180,8 @@ def decide(
 ) -> Decision:
     """Return whether the challenger should be champion. No alias is changed."""
     versions = (champion, challenger)
-    metric = metric_of(name, promotion)
+    is_rating = MODELS[name].task == "rating"
+    metric = measure(promotion.rating_metric if is_rating else promotion.metric)
     try:
         rivals = load_rivals(
             name,
