@@ -112,10 +112,10 @@ def check_means(
 
 
 def check_same_users(user_scores: Mapping[str, pd.DataFrame]) -> None:
-    """Raise ValueError if two models have other held-out likes or ratings of a user.
+    """Raise ValueError unless all models have as many held-out likes and ratings of each user.
 
-    So have those that were evaluated on other samples of users. RMSE counts ratings that lists do
-    not, and a model of lists has none.
+    Models that were evaluated on different samples of users do not. Ratings are compared among the
+    models that predict them.
     """
     first: dict[str, tuple[str, pd.Series]] = {}
     for model, scores in user_scores.items():
@@ -125,9 +125,9 @@ def check_same_users(user_scores: Mapping[str, pd.DataFrame]) -> None:
             other, theirs = first.setdefault(column, (model, scores[column]))
             if not np.array_equal(theirs, scores[column]):
                 raise ValueError(
-                    f"{model} and {other} were evaluated on other users: evaluation.test_users or "
-                    f"the split has changed between them. Evaluate {model} again: {run_of(model)} "
-                    f"--from-nodes {model}.evaluate_model"
+                    f"{model} and {other} were not evaluated on the same users: "
+                    "evaluation.test_users or the split has changed between them. Evaluate "
+                    f"{model} again: {run_of(model)} --from-nodes {model}.evaluate_model"
                 )
 
 

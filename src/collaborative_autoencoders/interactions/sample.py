@@ -20,8 +20,8 @@ OPTION_OF = {"validated": "running.validation_users", "evaluated": "evaluation.t
 def sample_of(held_out: Interactions, most: int | None) -> Interactions:
     """Return the part with the held-out ratings of at most so many users; None means all.
 
-    The users are drawn from those with held-out ratings, by which these are: every model of the
-    same split has the same users, and so has the split with the other order of ties, which is
+    The draw depends on which users have held-out ratings, and not on what they rated: every model
+    of a split has the same sample, and so has the split with the other order of ties, which is
     compared with it. The fold-in ratings stay.
     """
     if most is None or size_of_sample(held_out, most) is None:

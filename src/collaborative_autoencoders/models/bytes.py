@@ -121,7 +121,8 @@ def model_from_bytes(data: bytes | mmap) -> Fitted:
 def views_of(data: mmap) -> dict[str, NDArray[Any]]:
     """Return the tensors of a mapped file in safetensors format, as views of it.
 
-    Raises ValueError, KeyError or TypeError if the header is not valid.
+    The checksum of the file is to be checked as well. Raises one of `UNREADABLE` if the header is
+    not valid.
     """
     start = 8 + int.from_bytes(data[:8], "little")
     header: dict[str, Any] = json.loads(data[8:start])

@@ -13,7 +13,7 @@ NO_PART_OF_A_FIT = ("evaluation.", "registration.", "running.", "chosen")
 
 
 CHOOSES = ("running.validation_users",)
-"""Parameters of `running` that do: epochs and options are chosen on this sample."""
+"""Parameters of `running` that change it all the same: epochs and options are chosen on them."""
 
 
 class Fit(NamedTuple):

@@ -148,7 +148,7 @@ def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, p
     `results` holds `<model>.metrics`, `<model>.fit_facts` and `<model>.user_scores` of every model.
 
     Raises ValueError if the metrics of a model are not the means of its scores, or if two models
-    were evaluated on other users.
+    were not evaluated on the same users.
     """
     models = [name.removesuffix(".metrics") for name in results if name.endswith(".metrics")]
     for model in models:
