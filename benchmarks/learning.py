@@ -11,8 +11,7 @@ MovieLens 1M from data/01_raw, prepared by the project; `kedro run --env cdae-ar
    weights, gradient of the hidden units), which every loop pays that computes all outputs. Ours
    does not if the hidden layer is small compared with the batch (`losses.SquareByGram`). The
    products are those of MKL or of oneDNN, whichever is quicker on this processor at the error of
-   float32. torch uses MKL on a CPU. On a processor where oneDNN is much quicker, the ratio shows
-   what torch leaves unused.
+   float32. All other products are by the one that `running.matrix_products: auto` takes.
 3. AutoRec as in conf/autorec: CPU seconds of fitting until validation RMSE is at most .8290.
 4. P2 (conf/recbole) as committed: seconds of fitting and validating until validation NDCG@10 passes
    the best that RecBole's CDAE reaches with its best published settings, against RecBole's own
@@ -48,9 +47,10 @@ from textbook_cdae import Way, ours, textbook
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.interactions import cleaning, core, ids, splitting
+from collaborative_autoencoders.learning import products
 from collaborative_autoencoders.learning.fit import FitState, learn
 from collaborative_autoencoders.learning.kept_memory import kept_memory
-from collaborative_autoencoders.learning.options import TrainingOptions
+from collaborative_autoencoders.learning.options import Library, TrainingOptions
 from collaborative_autoencoders.learning.validation import validation_of
 from collaborative_autoencoders.models.autorec import AutoRec
 from collaborative_autoencoders.models.batch import Rows
@@ -60,11 +60,6 @@ ROOT = Path(__file__).parents[1]
 METRIC = "ndcg_at_10"
 RMSE = 0.8290
 """The validation RMSE of row 3."""
-FLOAT32 = 1e-6
-"""Largest relative error of a product in float32. Factors that are rounded to bfloat16 make 2e-3,
-to TF32 2e-4."""
-LIBRARIES = {"MKL": "none", "oneDNN": "ieee"}
-"""Values of `torch.backends.mkldnn.matmul.fp32_precision`."""
 PLAIN = {
     "hidden_size": 200,
     "positive_weight": 1,
@@ -132,7 +127,7 @@ def decoder_products(options: TrainingOptions, likes_UI: csr_array) -> Way:
     return Way(epoch, None)
 
 
-def quickest_library(options: TrainingOptions, likes_UI: csr_array) -> str:
+def quickest_library(options: TrainingOptions, likes_UI: csr_array) -> Library:
     """Name the library with the quickest products in float32, and print what each of them does.
 
     One batch of the epoch, forward. The least CPU seconds of twenty.
@@ -141,25 +136,25 @@ def quickest_library(options: TrainingOptions, likes_UI: csr_array) -> str:
     n_rows = math.ceil(n_users / options.fitting.n_batches(n_users))
     hidden_BH, decoder_HI = torch.randn(n_rows, hidden), torch.randn(hidden, n_items)
     exact_BI, seconds = hidden_BH.double() @ decoder_HI.double(), {}
-    for name in LIBRARIES:
+    for name in products.PRECISION:
         with products_of(name):
             error = (hidden_BH @ decoder_HI - exact_BI).norm() / exact_BI.norm()
             least = min(cpu_seconds_of(torch.mm, hidden_BH, decoder_HI) for _ in range(20))
-        seconds |= {name: least} if error < FLOAT32 else {}
+        seconds |= {name: least} if error < products.FLOAT32 else {}
         speed = 2 * n_rows * hidden * n_items / least / 1e9
         print(f"  {name}: {speed:.0f} GFLOP per CPU second, relative error {error:.1e}")
     return min(seconds, key=lambda name: seconds[name])
 
 
 @contextmanager
-def products_of(name: str) -> Iterator[None]:
+def products_of(library: Library) -> Iterator[None]:
     """Let this library compute the matrix products of torch."""
-    backend, before = torch.backends.mkldnn.matmul, torch.backends.mkldnn.matmul.fp32_precision
-    backend.fp32_precision = LIBRARIES[name]
+    before = products.library_in_use()
+    products.use(library)
     try:
         yield
     finally:
-        backend.fp32_precision = before
+        products.use(before)
 
 
 def cpu_seconds_of(way: Callable[..., Any], *arguments: Any) -> float:
@@ -193,7 +188,7 @@ def compare_with_textbook(epochs: int) -> None:
     print("epoch  validation NDCG@10: " + ", ".join(curves))
     for number in range(1, epochs + 1):
         for name, way in ways.items():
-            with products_of(library if way.network is None else "MKL"):
+            with products_of(library if way.network is None else products.library_for("auto")):
                 seconds[name].append(cpu_seconds_of(way.epoch, number))
         for name, curve in curves.items():
             curve.append(validate(ways[name].network))
@@ -313,6 +308,8 @@ def main() -> None:
     options.add_argument("--recbole", metavar="PYTHON", help="python of RecBole's environment")
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
+    products.compute_products_by("auto")
+    print(f"products by {products.library_in_use()}: {products.measured_here()}")
     with kept_memory():
         compare_with_textbook(chosen.epochs)
         time_autorec()

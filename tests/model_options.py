@@ -26,6 +26,7 @@ ENVIRONMENTS = environments()
 RUNNING = RunningOptions(
     device="cpu",
     threads=1,
+    matrix_products="torch",
     validation_users=None,
     ranks=1,
     engine="one_machine",

@@ -19,6 +19,7 @@ from kedro.framework.startup import bootstrap_project
 from collaborative_autoencoders.cli import cli
 from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.reproduce.comparison import compare_histories, distance, family
+from collaborative_autoencoders.reproduce.logged_run import read_run
 from collaborative_autoencoders.tracking.provenance import selection
 
 SMALL = ["data_facts", "autorec_user.metrics"]
@@ -81,6 +82,21 @@ def about(project, small):
     tags = dict(tracked.store(project).get_run(small).data.tags)
     yield tags
     set_tags(project, small, tags)
+
+
+def products_to_repeat(project, run_id):
+    return read_run(tracked.store(project), run_id).parameters["running"]["matrix_products"]
+
+
+def test_what_auto_took_for_the_matrix_products_is_taken_again(project, small, about):
+    models = [
+        run for run in tracked.all_runs(project) if run.data.tags.get(tracked.PARENT) == small
+    ]
+    (taken,) = {run.data.params["matrix_products"] for run in models}
+    assert taken in ("torch", "onednn")
+    assert products_to_repeat(project, small) == taken
+    set_tags(project, small, {"processor": "another one"})
+    assert products_to_repeat(project, small) == "auto"
 
 
 @pytest.fixture

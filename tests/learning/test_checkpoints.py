@@ -10,7 +10,7 @@ from checkerboard import checkerboard
 from model_options import RUNNING, options_of
 
 from collaborative_autoencoders.learning import checkpoints, fit
-from collaborative_autoencoders.learning.checkpoints import FOLDER
+from collaborative_autoencoders.learning.checkpoints import FOLDER, read_state
 from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.models.bytes import model_to_bytes
@@ -99,6 +99,18 @@ def test_a_fit_that_stops_early_is_one_of_those(epochs_run):
     """One of the fits above stops before its last epoch."""
     changes = {"fitting__epochs": 9, "fitting__patience": 1, "fitting__learning_rate": 0.3}
     assert len(outcome_of("cdae", **changes).history) < 9
+
+
+def test_a_fit_goes_on_with_the_products_that_began_it(folder, request, monkeypatch):
+    """They are of the checkpoint, also where `auto` would now take another library."""
+    kept = kept_by_a_fit_that_was_killed(folder, request)
+    about, _ = read_state(kept, torch.device("cpu"))
+    assert about["matrix_products"] == "torch"
+    asked: list[str] = []
+    monkeypatch.setattr(checkpoints, "go_on_with", asked.append)
+    outcome_in_pieces("cdae")
+    assert asked
+    assert set(asked) == {"torch"}
 
 
 def kept_by_a_fit_that_was_killed(folder: Path, request: Any) -> Path:

@@ -249,7 +249,13 @@ def test_the_proposal_names_the_origin_of_the_best_trial(grid_result):
     assert "best of 6 complete trials" in text
     assert f"# Validation ndcg_at_5 {best['value']!r} in epoch {best['best_epoch']}." in text
     assert "# Commit abc with uncommitted changes." in text
-    assert "running.threads 3 on device cpu." in text
+    library = best["matrix_products"]
+    assert library in ("torch", "onednn")
+    assert f"running.threads 3 and running.matrix_products {library} on device cpu." in text
+    older = write_proposal(
+        grid_result | {"best": best | {"matrix_products": None}}, datetime(2026, 11, 27)
+    )
+    assert "running.threads 3 on device cpu." in older
     found = [line.split(":")[0].strip() for line in text.splitlines() if line.endswith("# found")]
     assert found == ["hidden_size", "corruption"]
 

@@ -4,8 +4,9 @@ parameters    a flat dict, logged as parameters prefixed with the dataset's name
 history       {name: [{value, step}, …]}, logged as metrics by step, in a group of their own
 metrics       {name: number or null}, logged as metrics, in groups except for the headline
 fit_facts     `left_out` and `remarks` are logged as tags, `chosen`, `validation_users`, the size of
-              a sample, and `started_from`, the version of a warm start, as parameters, and
-              `rank_memory_gb`, the peak of each rank of a fit, as metrics
+              a sample, `started_from`, the version of a warm start, and `matrix_products`, what
+              computed them on a CPU, as parameters, and `rank_memory_gb`, the peak of each rank of
+              a fit, as metrics
 figure        a plotly figure, logged as HTML that needs no internet, and as SVG
 table         a DataFrame, logged as CSV with numbers that a person can read
 text          a text in YAML
@@ -28,7 +29,7 @@ def _log_fit_facts(run_id: str, name: str, facts: dict[str, Any]) -> None:
     if facts["left_out"] is not None:
         MlflowClient().set_tag(run_id, "left_out", facts["left_out"])
     fit = name.removeprefix("fit_facts")  # "" or "_without_unseen", which may be in one run
-    names = ("chosen", "validation_users", "started_from")
+    names = ("chosen", "validation_users", "started_from", "matrix_products")
     logged = {name: facts[name] for name in names if name in facts}
     log_parameters(run_id, {f"{key}{fit}": value for key, value in logged.items()})
     peaks = {f"rank_{n}_memory_gb{fit}": gb for n, gb in enumerate(facts.get("rank_memory_gb", []))}

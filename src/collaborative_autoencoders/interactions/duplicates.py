@@ -17,6 +17,8 @@ Duplicates = Literal["refuse", "last", "sum"]
 def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
     """Return the table sorted by user and item, with one row per pair.
 
+    `ratings` has no columns afterwards: each is freed when it has been sorted.
+
         user item rating time
            1    5      4    7
            1    5      3    9   ->   1 5 3 9
@@ -40,13 +42,14 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
             count_N = ratings[RATING].to_numpy(np.float64)[order_N]
             total_N = np.add.reduceat(count_N, np.flatnonzero(np.append(True, is_last_N[:-1])))
         order_N, cell_N = order_N[is_last_N], cell_N[is_last_N]
+    del ratings[USER], ratings[ITEM]
     # taking ids from the table of distinct ids is much faster than reordering the id columns
     columns = {USER: user_ids.take(cell_N >> item_bits)}
     cell_N &= (1 << item_bits) - 1
     columns[ITEM] = item_ids.take(cell_N)
     del cell_N
-    for name in ratings.columns.drop([USER, ITEM]):
-        columns[name] = pd.Index(ratings[name].array[order_N], copy=False)
+    for name in ratings.columns:
+        columns[name] = pd.Index(ratings.pop(name).array[order_N], copy=False)
     if total_N is not None:
         columns[RATING] = pd.Index(total_N.astype(np.float32), copy=False)
     return pd.DataFrame(columns, copy=False)

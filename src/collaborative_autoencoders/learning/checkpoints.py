@@ -27,6 +27,7 @@ from torch import Tensor
 
 from .fit import Epoch, FitState
 from .options import RunningOptions
+from .products import go_on_with, library_in_use
 
 logger = logging.getLogger(__name__)
 
@@ -175,6 +176,7 @@ def numbers_of(state: FitState) -> dict[str, Any]:
     """Return the numbers of a state, as JSON."""
     return {
         "device": state.network.device.type,
+        "matrix_products": library_in_use(),
         "history": state.history,
         "best": [state.best.epoch, state.best.score],
         "scheduler": state.scheduler.state_dict(),
@@ -184,6 +186,7 @@ def numbers_of(state: FitState) -> dict[str, Any]:
 
 def restore(state: FitState, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """Set a state before its first epoch to that of a checkpoint."""
+    go_on_with(about.get("matrix_products"))
     groups: dict[str, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         group, _, name = key.partition(".")

@@ -22,6 +22,7 @@ from .ladder import fit_formula, ladder_of
 from .memory import refuse_too_large
 from .on_ranks import OnRanks
 from .options import FittingOptions, RunningOptions, TrainingOptions
+from .products import library_in_use
 from .progress import progress_bar
 from .remarks import remarks_of, silent_copy
 from .running import running_on
@@ -43,6 +44,8 @@ class Outcome(NamedTuple):
     no such fit. None for a formula."""
     remarks: Sequence[str] = ()
     """Signs of a poor fit, each with what to try."""
+    matrix_products: str | None = None
+    """What computed the matrix products of a network on a CPU; None on a card and for a formula."""
 
     @property
     def chosen(self) -> dict[str, float]:
@@ -122,6 +125,7 @@ def fit_within_memory(
             learner.fit_member(seed, train_UI=train.view(view), final=final, validate=validate)
             for seed in options.fitting.seeds
         ]
+        libraries = {library_in_use()} if ranks is None else ranks.libraries
     fitted = Fitted(name, as_one([member.network for member in members]), refitted=refit)
     first = members[0].found
     remarks: list[str] = []
@@ -135,7 +139,14 @@ def fit_within_memory(
             validation=parts["validation"],
             is_warm=warm is not None,
         )
-    return Outcome(fitted, first.history, first.best_epoch, on_train_of(name, members), remarks)
+    return Outcome(
+        fitted,
+        first.history,
+        first.best_epoch,
+        on_train_of(name, members),
+        remarks,
+        " and ".join(sorted(libraries)) if device.type == "cpu" else None,
+    )
 
 
 def is_validated(options: TrainingOptions) -> bool:

@@ -37,6 +37,8 @@ class OnRanks:
     running: RunningOptions
     peak_gb: list[float] = field(default_factory=list)
     """The most memory of each rank so far, in GB."""
+    libraries: set[str] = field(default_factory=set)
+    """What has computed the matrix products of the ranks."""
 
     def fit(
         self,
@@ -140,6 +142,7 @@ class OnRanks:
         for rank in reversed(range(self.running.ranks)):  # the first one has it all
             about, left = read_tensors(files / LEFT.format(rank))
             peaks.insert(0, about["peak_gb"])
+            self.libraries.add(about["matrix_products"])
             for name, value in left.items():
                 place = state[name][rank :: self.running.ranks] if name in of_users else state[name]
                 place.copy_(value)

@@ -97,6 +97,10 @@ class RefitOptions(Options):
     false: on train."""
 
 
+Library = Literal["torch", "onednn"]
+Products = Literal["auto", Library]
+
+
 class RunningOptions(Options):
     """Where networks run, how many users validate them, and how often their fits are kept.
 
@@ -111,6 +115,11 @@ class RunningOptions(Options):
     """Most users on whose held-out ratings fits, weights and trials are validated. Where more have
     some, it is a sample of so many: the same for every model, epoch and trial on one split. The
     evaluation on the test part has all users. null: no limit."""
+    matrix_products: Products
+    """What computes the products of torch on a CPU: the library that torch takes (MKL, if it was
+    built with it) or oneDNN. `auto`: oneDNN where it is a quarter faster on this processor at the
+    error of float32, which is measured when a process begins its first fit. The last digits of a
+    fit depend on it, so MLflow has it with each network."""
     ranks: Count
     """Processes that share the fit of a network: workers of Spark, each with some of the users
     (docs/cluster.md). 1: this process. More change the last digits of a fit, as threads do."""

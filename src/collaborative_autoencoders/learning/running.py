@@ -9,6 +9,7 @@ import torch
 from collaborative_autoencoders.threads import blas_threads
 
 from .options import RunningOptions
+from .products import compute_products_by
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -29,11 +30,13 @@ def running_on(options: RunningOptions) -> Iterator[torch.device]:
 
     Algorithms are deterministic. They are set on a GPU only. On a CPU, the algorithms used here are
     deterministic anyway, and setting them imports torch's compiler, which takes longer than a
-    small fit.
+    small fit. There, products are computed by the library of `matrix_products`.
     """
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     device = choose_device(options.device)
     torch.set_num_threads(options.threads)
+    if device.type == "cpu":
+        compute_products_by(options.matrix_products)
     if device.type == "cuda":
         # required for deterministic cuBLAS
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

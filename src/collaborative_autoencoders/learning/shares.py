@@ -37,6 +37,7 @@ from .checkpoints import Checkpoints
 from .fit import Fit, FitState, run
 from .group import Group, RankLost, SharedPhase
 from .options import FittingOptions, RunningOptions
+from .products import library_in_use
 from .progress import progress_bar
 from .running import running_on
 from .validation import Everyone, Validation
@@ -189,7 +190,12 @@ def fit_share(folder: str) -> None:
             for name, value in network.state_dict().items()
             if rank == 0 or name in of_users
         }
-        about = {"fit": found, "chosen": network.chosen, "peak_gb": peak_gb(device)}
+        about = {
+            "fit": found,
+            "chosen": network.chosen,
+            "peak_gb": peak_gb(device),
+            "matrix_products": library_in_use(),
+        }
         write_tensors(left, about, files / LEFT.format(rank))
 
 

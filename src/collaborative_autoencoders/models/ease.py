@@ -20,7 +20,6 @@ from collaborative_autoencoders.memory import TooLarge, memory_limit
 from collaborative_autoencoders.metrics.table import ListMetric
 from collaborative_autoencoders.options import Count, Options
 
-from .inverse import inverse_of
 from .local_ease import (
     Positions,
     gib_of_neighbours,
@@ -30,18 +29,16 @@ from .local_ease import (
 )
 from .model import Catalogue, check_state
 from .penalty import Factor, Ladder, Penalty, scaled_noise
+from .ridge import Matrix, over_items, over_users
 
 logger = logging.getLogger(__name__)
 
 BYTES_PER_PAIR = 8 + 4 + 8
 """Bytes per pair of items (or users): the Gram matrix as a sparse product, at worst with every
-cell, and as an array in float64. Its factor and its inverse take its place."""
+cell, and as an array in float64 (`ridge`). Its factor and its inverse take its place."""
 
 AUTO = 45.0
 """Constant of the penalty `auto`."""
-
-SMALLEST = 1e-10
-"""Least penalty, as a share of the mean of the Gram matrix's diagonal: float64 has 16 digits."""
 
 USERS_AT_ONCE = 256
 
@@ -134,7 +131,10 @@ class EASE:
             fit_local([self], users_UI, train_UI, popular_within(spare_gib), self.items_S)
             return
         penalty, scaled_UI = self._penalty(train_UI), self._scaled(users_UI, train_UI)
-        (self._fit_primal if form == ITEMS else self._fit_dual)(scaled_UI, penalty)
+        try:
+            (self._fit_primal if form == ITEMS else self._fit_dual)(scaled_UI, penalty)
+        except LinAlgError:
+            raise too_small(self.key, penalty) from None
 
     @classmethod
     def fit_each(
@@ -234,9 +234,8 @@ class EASE:
         self.factor_I, self.gamma_I = state["factor_I"], state["gamma_I"]
 
     def _fit_primal(self, scaled_UI: csr_array, penalty: float) -> None:
-        gram_II = (scaled_UI.T @ scaled_UI).toarray().astype(np.float64, copy=False)
-        weight_II = self._inverse(gram_II, penalty)
-        diagonal_I = np.diag(weight_II).copy()
+        weight_II = over_items(scaled_UI, penalty)
+        diagonal_I = np.diag(weight_II).astype(np.float64)
         gamma_I = self._gammas(diagonal_I, penalty)
         factor_I = self.factor_I.astype(np.float64)
         weight_II *= -gamma_I
@@ -246,24 +245,15 @@ class EASE:
         self.weight_II = np.ascontiguousarray(weight_II, dtype=np.float32)
 
     def _fit_dual(self, scaled_UI: csr_array, penalty: float) -> None:
-        gram_UU = (scaled_UI @ scaled_UI.T).toarray().astype(np.float64, copy=False)
-        kernel_UU = self._inverse(gram_UU, penalty)
+        kernel_UU = over_users(scaled_UI, penalty)
         explained_I = np.zeros(self.catalogue.items)
         np.add.at(explained_I, scaled_UI.indices, scaled_UI.data * sampled(kernel_UU, scaled_UI))
         self.gamma_I = self._gammas((1 - explained_I) / penalty, penalty).astype(np.float32)
         self.inverse = Inverse(
-            scaled_UI.astype(np.float32), kernel_UU.astype(np.float32), np.float32(penalty)
+            scaled_UI.astype(np.float32),
+            kernel_UU.astype(np.float32, copy=False),
+            np.float32(penalty),
         )
-
-    def _inverse(self, gram: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
-        """Return (G + λI)⁻¹. G is overwritten."""
-        if penalty < SMALLEST * np.diag(gram).mean():
-            raise too_small(self.key, penalty)
-        gram[np.diag_indices_from(gram)] += penalty
-        try:
-            return inverse_of(gram)
-        except LinAlgError:
-            raise too_small(self.key, penalty) from None
 
     def _gammas(self, diagonal_I: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
         """Return γ of each item, given the diagonal of P."""
@@ -386,7 +376,7 @@ def powers(count_U: NDArray[np.integer], exponent: float) -> NDArray[np.float64]
     return (count_U / count_U.mean()) ** exponent
 
 
-def sampled(kernel_UU: NDArray[np.float64], weighted_UI: csr_array) -> NDArray[np.float64]:
+def sampled(kernel_UU: Matrix, weighted_UI: csr_array) -> NDArray[np.float64]:
     """Return (K Z) at the stored cells of Z, in their order, a block of users at a time."""
     pieces = []
     for start in range(0, len(kernel_UU), USERS_AT_ONCE):

@@ -3,10 +3,14 @@
 Dimension key: N rows.
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cholesky, solve_triangular
-from scipy.linalg.lapack import dpotrf, dpotri
+from scipy.linalg.lapack import get_lapack_funcs
+
+Matrix = TypeVar("Matrix", NDArray[np.float32], NDArray[np.float64])
 
 LARGEST = 8_192
 """Rows that LAPACK factors in one call. OpenBLAS on two threads writes outside its buffers from
@@ -17,25 +21,28 @@ ROWS_AT_ONCE = 512
 """Rows of a block that is transposed."""
 
 
-def inverse_of(matrix_NN: NDArray[np.float64]) -> NDArray[np.float64]:
+def inverse_of(matrix_NN: Matrix) -> Matrix:
     """Return the inverse of a symmetric positive definite matrix, which is overwritten.
 
-    The upper triangle is read. Raises LinAlgError if the matrix is not positive definite.
+    It has the matrix's type. The upper triangle is read. Raises LinAlgError if the matrix is not
+    positive definite.
     """
     in_lapack_order_NN = matrix_NN.T
+    lapack: Any = get_lapack_funcs(("potrf", "potri"), (in_lapack_order_NN,))
+    potrf, potri = lapack
     if len(matrix_NN) > LARGEST:
         factor_NN = factor_by_blocks(in_lapack_order_NN, LARGEST)
     else:
-        factor_NN, failed = dpotrf(in_lapack_order_NN, lower=1, overwrite_a=1, clean=0)
+        factor_NN, failed = potrf(in_lapack_order_NN, lower=1, overwrite_a=1, clean=0)
         if failed:
             raise LinAlgError("the matrix is not positive definite")
     # half the work of solving for the identity, and no second matrix
-    inverse_NN: NDArray[np.float64] = dpotri(factor_NN, lower=1, overwrite_c=1)[0].T
+    inverse_NN: Matrix = potri(factor_NN, lower=1, overwrite_c=1)[0].T
     copy_above_below(inverse_NN)
     return inverse_NN
 
 
-def copy_above_below(matrix_NN: NDArray[np.float64]) -> None:
+def copy_above_below(matrix_NN: Matrix) -> None:
     """Make a matrix symmetric, by what is above its diagonal. It is changed."""
     for start in range(0, len(matrix_NN), ROWS_AT_ONCE):
         this, below = slice(start, start + ROWS_AT_ONCE), slice(start + ROWS_AT_ONCE, None)
@@ -57,7 +64,7 @@ def factor_of(matrix_NN: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool
     return factor_by_blocks(matrix_NN.T, LARGEST), True  # the same matrix, in LAPACK's order
 
 
-def factor_by_blocks(matrix_NN: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+def factor_by_blocks(matrix_NN: Matrix, rows: int) -> Matrix:
     """Return the matrix with its Cholesky factor in the lower triangle, so many columns at once.
 
     With L the finished columns, for the columns J of a block and the rows R below them:

@@ -22,10 +22,15 @@ from collaborative_autoencoders.tracking.provenance import (
     RUNTIME_PARAMS,
     code_of,
     git_state,
+    processor,
 )
 
 STATEFUL = {"inference", "promotion", "tuning", "update"}
 """Pipelines whose result depends on the model registry or on a study."""
+
+
+PRODUCTS = "matrix_products"
+"""The option of `running`, and the parameter in which the run of a network has what `auto` took."""
 
 
 class NotReproducible(Exception):
@@ -106,7 +111,24 @@ def read_run(client: MlflowClient, run_id: str) -> LoggedRun:
             "logged by `kedro run`, or an older version of this project logged it. Run its command "
             "again: the new run can be reproduced."
         )
-    return LoggedRun(run, parameters_of(client, run.info.run_id))
+    parameters = parameters_of(client, run.info.run_id)
+    running = parameters.get("running")
+    if running and running.get(PRODUCTS) == "auto":
+        parameters |= {"running": running | {PRODUCTS: products_of(client, run)}}
+    return LoggedRun(run, parameters)
+
+
+def products_of(client: MlflowClient, run: Run) -> str:
+    """Return what computed the matrix products of all networks; `auto` if that is not one library.
+
+    Or if it was on another processor, where the best one may be another.
+    """
+    models = client.search_runs(
+        [run.info.experiment_id], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run.info.run_id}'"
+    )
+    libraries = {each.data.params.get(PRODUCTS) for each in models} - {None}
+    is_same = run.data.tags.get("processor") == processor()
+    return str(libraries.pop()) if is_same and len(libraries) == 1 else "auto"
 
 
 def find_run(client: MlflowClient, run_id: str) -> Run:

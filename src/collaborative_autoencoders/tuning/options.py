@@ -216,11 +216,16 @@ class Search:
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Return threads, device and commit, on which a validation value also depends."""
+        """Return what a validation value also depends on: threads, device, products and commit."""
+        from collaborative_autoencoders.learning.products import library_for
         from collaborative_autoencoders.learning.running import choose_device
 
         device = "cpu" if self.is_of_formula else choose_device(self.running.device).type
-        return {"threads": self.running.threads, "device": device, **git_state(Path.cwd())}
+        computed = {}
+        if device == "cpu" and not self.is_of_formula:
+            computed = {"matrix_products": library_for(self.running.matrix_products)}
+        on = {"threads": self.running.threads, "device": device}
+        return on | computed | git_state(Path.cwd())
 
     @cached_property
     def identity(self) -> dict[str, Any]:

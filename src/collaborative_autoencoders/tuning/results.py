@@ -13,7 +13,8 @@ from .space import Axis, Choices, from_stored
 from .study import COMPLETE, FAILED, PRUNED, STATES, Study
 from .trial import BEST_EPOCH, EPOCHS, RECORD, RUN, SECONDS, TRIAL_ERROR
 
-RECORDED = (BEST_EPOCH, EPOCHS, SECONDS, "threads", "device", "git_commit", "git_dirty")
+HOW = ("threads", "device", "matrix_products", "git_commit", "git_dirty")
+RECORDED = (BEST_EPOCH, EPOCHS, SECONDS, *HOW)
 STATE_NAMES = {state: name for name, state in STATES.items()} | {TrialState.RUNNING: "running"}
 FOUND = "  # found"
 
@@ -104,8 +105,8 @@ def count_states(result: dict[str, Any]) -> dict[str, float]:
 def write_proposal(result: dict[str, Any], when: datetime) -> str:
     """Return the model's block at the best point as YAML, with its origin in a comment.
 
-    The comment names threads and device. A fit on train with them repeats the best validation to
-    the last digit.
+    The comment names threads, device and what computed matrix products. A fit on train with them
+    repeats the best validation to the last digit.
     """
     best, block = result["best"], result["block"]
     complete = count_states(result)["trials_complete"]
@@ -117,7 +118,7 @@ def write_proposal(result: dict[str, Any], when: datetime) -> str:
         f"# Validation {result['metric']} {best['value']!r}{epoch}. As the best of many,",
         "# it is likely to be better than the result on the test part, which no trial has used.",
         f"# Commit {best['git_commit'] or 'unknown'}{changed}.",
-        f"# To repeat it: running.threads {best['threads']} on device {best['device']}.",
+        f"# To repeat it: {how_to_repeat(best)}.",
         f"{result['model']}:",
     ]
     for group, options in block.items():
@@ -126,6 +127,14 @@ def write_proposal(result: dict[str, Any], when: datetime) -> str:
             mark = FOUND if f"{group}.{option}" in result["found"] else ""
             lines.append(f"    {option}: {yaml_value(value)}{mark}")
     return "\n".join(lines) + "\n"
+
+
+def how_to_repeat(best: dict[str, Any]) -> str:
+    """Return on what the best trial ran, in words."""
+    words = f"running.threads {best['threads']}"
+    if best["matrix_products"] is not None:
+        words += f" and running.matrix_products {best['matrix_products']}"
+    return f"{words} on device {best['device']}"
 
 
 def yaml_value(value: Any) -> str:

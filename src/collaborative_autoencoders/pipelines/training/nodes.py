@@ -125,6 +125,7 @@ def _fit(
             "remarks": said,
             "chosen": outcome.chosen,
             "validation_users": sample if is_fitted and is_validated(options) else None,
+            "matrix_products": outcome.matrix_products,
         }
         | ({} if ranks is None else {"rank_memory_gb": ranks.peak_gb}),
     }
