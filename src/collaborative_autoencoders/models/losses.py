@@ -141,12 +141,15 @@ class SquareByGram(torch.autograd.Function):
     ) -> Tensor:
         """Return the loss of each user, shape (B,)."""
         hidden_BZ = F.pad(hidden_BH, (0, 1), value=1.0)
-        decoder_IZ = torch.cat([decoder_HI, bias_I[None]]).T.contiguous()
-        weight_I = torch.ones_like(bias_I) if item_weight_I is None else item_weight_I
-        weighted_IZ = decoder_IZ if item_weight_I is None else decoder_IZ * weight_I[:, None]
+        decoder_IZ = decoder_HI.new_empty(len(bias_I), len(decoder_HI) + 1)
+        decoder_IZ[:, :-1], decoder_IZ[:, -1] = decoder_HI.T, bias_I
+        weighted_IZ: Tensor = decoder_IZ
+        weight_N: Tensor | float = 1.0
+        if item_weight_I is not None:
+            weighted_IZ = decoder_IZ * item_weight_I[:, None]
+            weight_N = item_weight_I[batch.column_N]
         slope_BZ = hidden_BZ @ (weighted_IZ.T @ decoder_IZ)
         output_N = batch.products_at(hidden_BZ, decoder_IZ)
-        weight_N = weight_I[batch.column_N]
         correction_N = positive_weight * (output_N - 1).square() - weight_N * output_N.square()
         slope_correction_N = positive_weight * (output_N - 1) - weight_N * output_N
         ctx.correction = batch._replace(value_N=slope_correction_N)
