@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from checkerboard import checkerboard
 from model_options import RUNNING, options_of
 from projects import new_project, run
+from pyspark import cloudpickle
 
 from collaborative_autoencoders import cluster
 from collaborative_autoencoders.learning.checkpoints import FOLDER
@@ -70,6 +73,35 @@ def test_a_worker_that_is_killed_is_named(spark, tmp_path):
             )
     finally:
         FOLDER.reset(token)
+
+
+@pytest.mark.usefixtures("spark")
+def test_what_waits_for_a_rank_imports_no_models(tmp_path):
+    """A process of a worker unpickles what its rank is to do, and calls it in another process."""
+    given = []
+
+    def launch(function, folder):
+        given.append(cloudpickle.dumps(function))
+        cluster.launch_on(1, "cpu")(function, folder)
+
+    token = FOLDER.set(tmp_path / "fit")
+    running = RUNNING.model_copy(update={"ranks": 1})
+    world = checkerboard()
+    try:
+        fit_model(
+            options_of("cdae", fitting__epochs=1),
+            *(False, running, world.catalogue),
+            **world.parts,
+            ranks=OnRanks(launch, running),
+        )
+    finally:
+        FOLDER.reset(token)
+    script = (
+        "import pickle, sys; pickle.load(sys.stdin.buffer); "
+        "print([name for name in sys.modules if name.startswith(('torch', 'collab'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=given[0], capture_output=True)
+    assert done.stdout.decode().strip() == "[]", done.stderr.decode()
 
 
 @pytest.mark.usefixtures("spark")

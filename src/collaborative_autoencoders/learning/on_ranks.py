@@ -20,7 +20,7 @@ from collaborative_autoencoders.models.network import Network
 from .checkpoints import FOLDER
 from .fit import Epoch, Fit
 from .options import FittingOptions, RunningOptions
-from .shares import LEFT, NOTE, Share, checkpoint_of, fit_share, give, read_tensors, user_tensors
+from .shares import LEFT, NOTE, Share, checkpoint_of, give, read_tensors, user_tensors
 from .validation import Validation
 
 Launch = Callable[[Callable[[str], None], str], None]
@@ -99,8 +99,16 @@ class OnRanks:
 
     def _launch(self, files: Path, title: str, phase: str) -> None:
         """Let every rank fit its share. Raises the error that says best why one did not."""
+
+        def fit_one(folder: str) -> None:
+            # a process of Spark unpickles this and only waits for its rank, so that it need not
+            # have torch and the models, a quarter of a GB
+            from collaborative_autoencoders.learning.shares import fit_share
+
+            fit_share(folder)
+
         try:
-            self.launch(fit_share, str(files))
+            self.launch(fit_one, str(files))
         except Exception as error:
             notes = [note_in(files / NOTE.format(rank)) for rank in range(self.running.ranks)]
             for rank, note in enumerate(notes):
