@@ -1,6 +1,9 @@
 """What computes matrix products is measured, chosen, named and refused."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import sleep
 
 import pytest
 import torch
@@ -110,7 +113,7 @@ def test_onednn_computes_when_it_is_set(capfd):
 
 @needs_onednn
 def test_what_was_measured_is_logged_once_and_leaves_threads_and_library(caplog):
-    products.measured_here.cache_clear()
+    products.measured_once.cache_clear()
     torch.set_num_threads(2)
     products.use("torch")
     with caplog.at_level(logging.INFO):
@@ -120,6 +123,28 @@ def test_what_was_measured_is_logged_once_and_leaves_threads_and_library(caplog)
         f"matrix products by {first.library}: {first}"
     ]
     assert (torch.get_num_threads(), products.library_in_use()) == (2, "torch")
+
+
+@needs_onednn
+def test_threads_that_begin_at_once_wait_for_one_measurement(monkeypatch):
+    """One that measured while another fits would change the library in the middle of its fit."""
+    products.measured_once.cache_clear()
+    measured, begun = [], Barrier(4)
+
+    def slowly(ways):
+        measured.append(ways)
+        sleep(0.05)
+        return Measured(0.5, 0.0)
+
+    def begin_with_others():
+        begun.wait()
+        return begin("auto")
+
+    monkeypatch.setattr(products, "measure", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        taken = [each.result() for each in [pool.submit(begin_with_others) for _ in range(4)]]
+    assert (len(measured), set(taken)) == (1, {"torch"})
+    products.measured_once.cache_clear()
 
 
 def test_a_fit_goes_on_with_the_library_that_began_it(processor):

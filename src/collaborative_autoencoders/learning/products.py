@@ -10,6 +10,7 @@ Dimension key: B rows of a batch, I items, H hidden units.
 import logging
 from collections.abc import Callable, Mapping
 from functools import cache
+from threading import Lock
 from time import thread_time
 from typing import Any, NamedTuple
 
@@ -41,6 +42,9 @@ QUICKER = 1.25
 FLOAT32 = 5e-6
 """Largest error of a product in float32, as a share of its largest value. Factors that are rounded
 to bfloat16 make some 2e-3, to TF32 2e-4; the sums of float32 up to 1e-6."""
+
+MEASURING = Lock()
+"""Held while the library of the whole process is changed for the measurement."""
 
 Multiply = Callable[[Tensor, Tensor], Tensor]
 
@@ -112,9 +116,18 @@ def library_in_use() -> Library:
     return "onednn" if precision == PRECISION["onednn"] else "torch"
 
 
-@cache
 def measured_here() -> Measured:
-    """Measure both libraries on this processor, with one thread. It takes some .2 seconds."""
+    """Return what oneDNN's products are on this processor, which takes some .2 seconds once.
+
+    While it is measured, other threads that are to begin a fit wait.
+    """
+    with MEASURING:
+        return measured_once()
+
+
+@cache
+def measured_once() -> Measured:
+    """Measure both libraries with one thread."""
     threads, before = torch.get_num_threads(), library_in_use()
     torch.set_num_threads(1)  # the CPU time of one is the same however many programs run
     try:
