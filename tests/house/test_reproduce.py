@@ -19,8 +19,8 @@ from kedro.framework.startup import bootstrap_project
 from collaborative_autoencoders.cli import cli
 from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.reproduce.comparison import compare_histories, distance, family
-from collaborative_autoencoders.reproduce.logged_run import read_run
-from collaborative_autoencoders.tracking.provenance import selection
+from collaborative_autoencoders.reproduce.logged_run import products_of, read_run
+from collaborative_autoencoders.tracking.provenance import processor, selection
 
 SMALL = ["data_facts", "autorec_user.metrics"]
 """The outputs of a run of one model, which takes seconds instead of half a minute."""
@@ -97,6 +97,25 @@ def test_what_auto_took_for_the_matrix_products_is_taken_again(project, small, a
     assert products_to_repeat(project, small) == taken
     set_tags(project, small, {"processor": "another one"})
     assert products_to_repeat(project, small) == "auto"
+
+
+@pytest.mark.parametrize(
+    ("taken", "again"),
+    [
+        (["onednn", "onednn"], "onednn"),
+        (["onednn", "torch"], "auto"),
+        (["onednn and torch"], "auto"),  # by ranks on different processors
+        ([], "auto"),  # of an older version
+    ],
+)
+def test_what_was_not_one_library_is_measured_again(taken, again):
+    def run(params):
+        data = SimpleNamespace(params=params, tags={"processor": processor()})
+        return SimpleNamespace(data=data, info=SimpleNamespace(experiment_id="1", run_id="2"))
+
+    models = [run({"matrix_products": library}) for library in taken] + [run({})]
+    store = SimpleNamespace(search_runs=lambda *given: models)
+    assert products_of(store, run({})) == again
 
 
 @pytest.fixture

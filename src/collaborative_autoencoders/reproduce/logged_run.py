@@ -5,7 +5,7 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from kedro.config import AbstractConfigLoader
 from kedro.framework.project import settings
@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from collaborative_autoencoders.learning.options import Library
 from collaborative_autoencoders.tracking.logged import PARAMETERS, logged_parameters
 from collaborative_autoencoders.tracking.masking import mask_uri
 from collaborative_autoencoders.tracking.provenance import (
@@ -29,6 +30,7 @@ STATEFUL = {"inference", "promotion", "tuning", "update"}
 """Pipelines whose result depends on the model registry or on a study."""
 
 
+LIBRARIES = get_args(Library)
 PRODUCTS = "matrix_products"
 """The option of `running`, and the parameter in which the run of a network has what `auto` took."""
 
@@ -119,16 +121,18 @@ def read_run(client: MlflowClient, run_id: str) -> LoggedRun:
 
 
 def products_of(client: MlflowClient, run: Run) -> str:
-    """Return what computed the matrix products of all networks; `auto` if that is not one library.
+    """Return what computed the matrix products of all networks; `auto` if it was not one library.
 
-    Or if it was on another processor, where the best one may be another.
+    Or if it was on another processor, where another one may be faster.
     """
     models = client.search_runs(
         [run.info.experiment_id], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run.info.run_id}'"
     )
     libraries = {each.data.params.get(PRODUCTS) for each in models} - {None}
-    is_same = run.data.tags.get("processor") == processor()
-    return str(libraries.pop()) if is_same and len(libraries) == 1 else "auto"
+    is_here = run.data.tags.get("processor") == processor()
+    # ranks of one network may have had several: "onednn and torch"
+    library = next((each for each in LIBRARIES if libraries == {each}), "auto")
+    return library if is_here else "auto"
 
 
 def find_run(client: MlflowClient, run_id: str) -> Run:
