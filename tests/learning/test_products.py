@@ -116,7 +116,7 @@ def test_what_was_measured_is_logged_once_and_leaves_threads_and_library(caplog)
     products.measured_once.cache_clear()
     torch.set_num_threads(2)
     products.use("torch")
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, products.logger.name):
         first = products.measured_here()
         assert products.measured_here() is first
     assert [record.getMessage() for record in caplog.records] == [
