@@ -117,6 +117,26 @@ class SparseProduct(torch.autograd.Function):
         return gather_and_sum(ctx.batch.transposed(ctx.n_columns), gradient_BH), None
 
 
+class RowsAt(torch.autograd.Function):
+    """Some rows of dense weights, none of them twice.
+
+    The gradient of an index would add up what is there twice, which takes several times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight_RH: Tensor, rows_B: Tensor) -> Tensor:
+        """Return the rows, shape (B, H)."""
+        ctx.rows, ctx.n_rows = rows_B, len(weight_RH)
+        return weight_RH[rows_B]
+
+    @staticmethod
+    def backward(ctx: Any, gradient_BH: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of all rows, shape (R, H)."""
+        gradient_RH = gradient_BH.new_zeros(ctx.n_rows, gradient_BH.shape[1])
+        gradient_RH[ctx.rows] = gradient_BH
+        return gradient_RH, None
+
+
 class SampledProduct(torch.autograd.Function):
     """Dot products of rows of two dense matrices, for each (row, column) of a batch.
 

@@ -20,7 +20,7 @@ from collaborative_autoencoders.options import Options
 
 from . import losses
 from .activations import ACTIVATIONS, Activation
-from .batch import Batch, Rows, sum_of_rows, thin_out
+from .batch import Batch, Rows, RowsAt, sum_of_rows, thin_out
 from .layers import Layer
 from .model import Catalogue
 from .network import MOST_ROWS, Network, Penalised, Units, numbers
@@ -254,7 +254,7 @@ class CDAE(Network):
 
     def _fitted_nodes(self, users_B: Tensor) -> Tensor | float:
         self.nodes = None  # the step that follows moves them
-        return self.user_UH[users_B] if self.options.user_node else 0.0
+        return RowsAt.apply(self.user_UH, users_B) if self.options.user_node else 0.0
 
     def _user_nodes(self, users_U: NDArray[np.int64]) -> Tensor | float:
         """Return the nodes of users who may be unseen."""
