@@ -98,6 +98,16 @@ def test_the_faster_library_is_found():
     assert measure({"torch": torch.matmul, "onednn": slow}).speed < 1
 
 
+@pytest.mark.parametrize("slow", ["torch", "onednn"])
+def test_a_clock_that_sees_no_time_says_nothing_of_the_speed(monkeypatch, slow):
+    """The clock of Windows has ticks of 16 ms."""
+    ways = {"torch": torch.matmul, "onednn": torch.mm}
+    monkeypatch.setattr(products, "seconds_of", lambda way, *given: 0.016 * (way is ways[slow]))
+    measured = measure(ways)
+    assert measured.library == "torch"
+    assert "takes 1.00 of the time" in str(measured)
+
+
 @needs_onednn
 def test_onednn_computes_when_it_is_set(capfd):
     """torch's `ieee` does not ask oneDNN, so a change of torch may make this setting an empty one.

@@ -176,7 +176,8 @@ def measure(ways: Mapping[Library, Multiply]) -> Measured:
         for library in ways:
             seconds[library] += min(times[library])
     # a coarse clock, such as that of Windows, may see no time at all: nothing is known then
-    return Measured(seconds["torch"] / seconds["onednn"] if seconds["onednn"] else 1.0, error)
+    speed = seconds["torch"] / seconds["onednn"] if all(seconds.values()) else 1.0
+    return Measured(speed, error)
 
 
 def seconds_of(multiply: Multiply, left: Tensor, right: Tensor) -> float:
