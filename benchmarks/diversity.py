@@ -67,7 +67,7 @@ def served(name: str, folder: Path) -> Served:
     )
     core_options = core.CoreOptions.model_validate(parameters["core"])
     table = core.keep_core(ratings.drop(columns=TIMESTAMP), core_options).core
-    known_ids = ids.Ids(*ids.index_ids(table))
+    known_ids = ids.index_ids(table)
     split_options = splitting.SplitOptions.model_validate(parameters["split"])
     split = splitting.split_interactions(
         table, known_ids, split_options, core_options.like_threshold

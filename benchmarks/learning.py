@@ -49,9 +49,9 @@ from collaborative_autoencoders.datasets.movielens import MovieLensDataset
 from collaborative_autoencoders.interactions import cleaning, core, ids, splitting
 from collaborative_autoencoders.learning import products
 from collaborative_autoencoders.learning.fit import FitState, learn
-from collaborative_autoencoders.learning.kept_memory import kept_memory
 from collaborative_autoencoders.learning.options import Library, TrainingOptions
 from collaborative_autoencoders.learning.validation import validation_of
+from collaborative_autoencoders.memory import kept_memory
 from collaborative_autoencoders.models.autorec import AutoRec
 from collaborative_autoencoders.models.batch import Rows
 from collaborative_autoencoders.models.model import Catalogue

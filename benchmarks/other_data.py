@@ -226,7 +226,7 @@ def compare_with_best(values: dict[str, list[Values]]) -> None:
 def compare_published(folder: Path, names: list[str], parameters: dict[str, Any]) -> None:
     """Print NDCG@20 of models on a published split of likes."""
     tables = [read_csv(folder / f"{part}.csv") for part in PARTS]
-    known = ids.Ids(*ids.index_ids(pd.concat(tables)))
+    known = ids.index_ids(pd.concat(tables))
     shape = (len(known.users), len(known.items))
     train, held_out, test = (
         Interactions.from_rows(

@@ -19,10 +19,10 @@ def make_ratings(users, items=None) -> pd.DataFrame:
 
 
 def test_the_position_of_a_row_is_the_index():
-    users, items = index_ids(make_ratings([7, 3, 7], ["b", "a", "b"]))
+    ids = index_ids(make_ratings([7, 3, 7], ["b", "a", "b"]))
 
-    assert users.to_dict("list") == {"user_index": [0, 1], "user_id": [3, 7]}
-    assert items.to_dict("list") == {"item_index": [0, 1], "item_id": ["a", "b"]}
+    assert ids.users.to_dict("list") == {"user_index": [0, 1], "user_id": [3, 7]}
+    assert ids.items.to_dict("list") == {"item_index": [0, 1], "item_id": ["a", "b"]}
 
 
 @given(columns)

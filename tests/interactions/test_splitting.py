@@ -294,10 +294,10 @@ def test_options_that_make_no_sense_are_refused(changed):
 
 
 def test_ids_of_another_run_are_refused():
-    users, items = index_ids(make_ratings(full_table(2, 2)))
+    known = index_ids(make_ratings(full_table(2, 2)))
 
     with pytest.raises(ValueError, match="item_id 2 .* has no index"):
-        split_interactions(make_ratings([(0, 2)]), Ids(users, items), make_options(), 4)
+        split_interactions(make_ratings([(0, 2)]), known, make_options(), 4)
 
 
 @given(

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, model_validator
 from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, TITLE, USER
 from collaborative_autoencoders.options import MOST, Options, read_options
 
-from .ids import encode
+from .ids import are_distinct, encode
 from .lookup import Lookup, is_core_first, make_lookup
 from .own_split import PARTS
 
@@ -135,7 +135,7 @@ def check_ratings(table: pd.DataFrame) -> None:
     same_user_N, next_item_N = user_N[1:] == user_N[:-1], item_N[1:] > item_N[:-1]
     if not ((user_N[1:] > user_N[:-1]) | (same_user_N & next_item_N)).all():
         raise ValueError("its pairs of user and item are not sorted or not distinct")
-    if ROW in table and not _are_distinct(table[ROW]):
+    if ROW in table and not (table[ROW].dtype in (np.int32, np.int64) and are_distinct(table[ROW])):
         raise ValueError(f"{ROW} holds {table[ROW].dtype} or a row twice")
     if PART in table and not table[PART].isin(PARTS).all():
         raise ValueError(f"{PART} is not always one of {', '.join(PARTS)}")
@@ -153,13 +153,6 @@ def check_ratings(table: pd.DataFrame) -> None:
 def _in_order_of_ids(column: pd.Series) -> NDArray[np.integer]:
     """Return a number for each row, in the order of the ids: integers as they are, or codes."""
     return column.to_numpy() if types.is_integer_dtype(column) else encode(column).codes
-
-
-def _are_distinct(row: pd.Series) -> bool:
-    """Return whether a column holds distinct integers."""
-    if row.dtype not in (np.int32, np.int64):
-        return False
-    return not len(row) or len(encode(row).ids) == len(row)
 
 
 def check_titles(items: pd.DataFrame) -> None:

@@ -1,5 +1,7 @@
 """Raw ids and their indices: the positions 0, 1, 2, … of the sorted raw ids."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from collaborative_autoencoders.columns import ITEM, ITEM_INDEX, USER, USER_INDEX
+
+from .row_hash import Digests, digests_of
 
 SPARE_ROOM = 8  # use a lookup table if it has fewer than 8 entries per row
 
@@ -21,7 +25,8 @@ class Encoded(NamedTuple):
     """The distinct ids, sorted."""
 
 
-class Ids(NamedTuple):
+@dataclass(frozen=True)
+class Ids:
     """The users and the items of a table. The index is the row position.
 
     Those of the core come first.
@@ -32,6 +37,11 @@ class Ids(NamedTuple):
 
     items: pd.DataFrame
     """Columns item_index, item_id."""
+
+    @cached_property
+    def digests(self) -> tuple[Digests, Digests]:
+        """The digests of the users and of the items, computed when they are first read."""
+        return digests_of(self.users[USER]), digests_of(self.items[ITEM])
 
 
 def encode(column: pd.Series) -> Encoded:
@@ -46,11 +56,24 @@ def encode(column: pd.Series) -> Encoded:
     if not len(column) or not _is_dense(column, n_lookups=len(column)):
         codes, ids = pd.factorize(column, sort=True)
         return Encoded(codes.astype(np.int32), pd.Index(ids))
-    ids_N = column.to_numpy()
+    present = _lookup_of(column)
+    code_of = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return Encoded(code_of[column.to_numpy()], pd.Index(np.flatnonzero(present)))
+
+
+def are_distinct(integers: pd.Series) -> bool:
+    """Return whether none of the integers is there twice."""
+    if not len(integers) or not _is_dense(integers, n_lookups=len(integers)):
+        return integers.is_unique
+    return np.count_nonzero(_lookup_of(integers)) == len(integers)
+
+
+def _lookup_of(ids: pd.Series) -> NDArray[np.bool_]:
+    """Return whether each integer from 0 to the highest id is one of the ids."""
+    ids_N = ids.to_numpy()
     present = np.zeros(int(ids_N.max()) + 1, dtype=bool)
     present[ids_N] = True
-    code_of = np.cumsum(present, dtype=np.int32) - np.int32(1)
-    return Encoded(code_of[ids_N], pd.Index(np.flatnonzero(present)))
+    return present
 
 
 def _encode_categories(column: pd.Categorical) -> Encoded:

@@ -9,12 +9,13 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
+from collaborative_autoencoders.memory import kept_memory
 
 from .core import likes_in
 from .ids import Ids, known_indices
 from .own_split import own_parts, refuse_no_parts, refuse_no_train
 from .part import Interactions
-from .row_hash import Digests, digests_of, hash_rows
+from .row_hash import Digests, hash_rows
 from .sparse import INT32_MAX
 from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
 from .time_splits import Dates, dates_of, parts_between, parts_by_user_time
@@ -38,6 +39,7 @@ class Split(NamedTuple):
     test: Interactions
 
 
+@kept_memory()
 def split_interactions(
     ratings: pd.DataFrame,
     ids: Ids,
@@ -312,7 +314,7 @@ def split_parts(
 
     The sizes are binomial, and a row's part does not depend on any other row.
     """
-    users, items = digests_of(ids.users[USER]), digests_of(ids.items[ITEM])
+    users, items = ids.digests
     hash_N = hash_rows(user_index_N, item_index_N, users, items, options.seed)
     if options.within == "global":
         return _parts_by_fraction(hash_N, options)
@@ -341,7 +343,7 @@ def _rank_by_hash(
     user_index_N: NDArray[np.integer], item_index_N: NDArray[np.integer], ids: Ids, seed: int
 ) -> NDArray[np.int64]:
     """Return the place of each row in the order by user and hash, shape (N,)."""
-    users, items = digests_of(ids.users[USER]), digests_of(ids.items[ITEM])
+    users, items = ids.digests
     hash_N = hash_rows(user_index_N, item_index_N, users, items, seed)
     order = _by_user_and_hash(user_index_N, item_index_N, hash_N, items)
     rank_N = np.empty(len(order), dtype=np.int64)

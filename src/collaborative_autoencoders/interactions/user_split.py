@@ -6,10 +6,8 @@ Dimension key: U users, N rows.
 import numpy as np
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.columns import USER
-
 from .ids import Ids
-from .row_hash import digests_of, hash_ids
+from .row_hash import hash_ids
 from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, sizes_of
 
 
@@ -44,7 +42,8 @@ def parts_of_users(ids: Ids, options: SplitOptions) -> NDArray[np.int8]:
                 f"split.{key}: {fraction} of {n_users:,} users rounds down to 0 users. Raise the "
                 "fraction, lower core.k to keep more users, or set split.kind: hash."
             )
-    order = np.argsort(hash_ids(digests_of(ids.users[USER]), options.seed), kind="stable")
+    users, _ = ids.digests
+    order = np.argsort(hash_ids(users, options.seed), kind="stable")
     part_U = np.empty(n_users, dtype=np.int8)
     part_U[order] = np.repeat([TEST, VALIDATION, TRAIN], [n_test, n_validation, n_train])
     return part_U

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 
+from collaborative_autoencoders.memory import kept_memory
 from collaborative_autoencoders.models.batch import Batch, Rows
 from collaborative_autoencoders.models.network import Network, Penalised
 
-from .kept_memory import kept_memory
 from .options import FittingOptions
 from .ranks import ALONE, Ranks
 from .validation import Validate

@@ -91,8 +91,8 @@ def keep_core(clean_ratings: Table, options: core.CoreOptions) -> dict[str, Any]
 
 def index_ids(core_ratings: Table, other_ratings: Table) -> dict[str, pd.DataFrame]:
     """Sort the raw ids of users and items, those of the core first. Their position is the index."""
-    users, items = rules_for(core_ratings).index_ids(core_ratings, other_ratings)
-    return {"user_ids": users, "item_ids": items}
+    found = rules_for(core_ratings).index_ids(core_ratings, other_ratings)
+    return {"user_ids": found.users, "item_ids": found.items}
 
 
 def name_items(

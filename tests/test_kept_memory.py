@@ -6,9 +6,9 @@ import pytest
 from checkerboard import checkerboard
 from model_options import RUNNING, options_of
 
-from collaborative_autoencoders.learning import kept_memory as module
+from collaborative_autoencoders import memory as module
 from collaborative_autoencoders.learning.fit_model import fit_model
-from collaborative_autoencoders.learning.kept_memory import KEPT, USUAL, kept_memory
+from collaborative_autoencoders.memory import KEPT, USUAL, kept_memory
 
 WORLD = checkerboard(20, 15)
 
