@@ -3,6 +3,9 @@
 import math
 import os
 import re
+import subprocess
+import sys
+from functools import partial
 from itertools import islice
 from types import SimpleNamespace
 
@@ -16,6 +19,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.learning.fit import (
+    OPTIMIZERS,
     BestEpoch,
     FitState,
     fit,
@@ -231,6 +235,44 @@ def test_products_at_the_non_zeros_and_their_gradients_equal_the_dense_ones():
 def test_every_optimizer_lowers_the_loss(optimizer, rate):
     history = outcome_of(fitting__optimizer=optimizer, fitting__learning_rate=rate).history
     assert history[-1].train_loss < 0.8 * history[0].train_loss
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_an_optimizer_has_the_steps_of_torchs_own(name):
+    torchs = {"adam": partial(torch.optim.Adam, fused=True), "sgd": torch.optim.SGD}
+
+    def weights_after(make) -> torch.Tensor:
+        weights = torch.nn.Parameter(torch.linspace(-2, 3, 50))
+
+        def add_one(*_) -> None:
+            weights.grad.add_(1.0)
+
+        optimizer = make([{"params": [weights], "weight_decay": 0.1}], lr=0.05)
+        optimizer.register_step_pre_hook(add_one)
+        for _ in range(5):
+            weights.square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        return weights.detach()
+
+    assert weights_after(OPTIMIZERS[name]).equal(weights_after(torchs[name]))
+
+
+def test_a_fit_does_not_import_the_compiler():
+    fits = (
+        "from checkerboard import checkerboard\n"
+        "from model_options import RUNNING, options_of\n"
+        "from collaborative_autoencoders.learning.fit_model import fit_model\n"
+        "world = checkerboard()\n"
+        "fit_model(options_of('cdae'), False, RUNNING, world.catalogue, **world.parts)\n"
+        "import sys\n"
+        "print('torch._dynamo' in sys.modules)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", fits], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_the_first_of_the_best_epochs_is_kept_and_fitting_stops_after_patience():

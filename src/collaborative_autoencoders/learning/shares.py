@@ -122,14 +122,16 @@ def give(whole: Share, folder: Path, size: int) -> None:
 
 def take(folder: Path, rank: int) -> Share:
     """Return the share of a rank that `give` wrote. Nothing in it is unpickled."""
-    about, tensors = read_tensors(folder / GIVEN.format(rank))
+    about, of_file = read_tensors(folder / GIVEN.format(rank))
+    # copies: what is read of the file would keep all of it in memory, first weights included
+    tensors = {name: of_file[name].clone() for name in of_file if not name.startswith(NETWORK)}
     kind = model_class(about["name"])
     network: Network = kind(
         kind.options_class.model_validate(about["model"]), Catalogue(*about["catalogue"])
     )
     network.chosen = about["chosen"]
     for name, value in tensors_of(network).items():
-        value.copy_(tensors[f"{NETWORK}{name}"])
+        value.copy_(of_file[f"{NETWORK}{name}"])
     validation = None
     if "metric" in about:
         train, held_out = (

@@ -82,12 +82,16 @@ class Validation:
         return self.train.with_fold_in_of(self.validation)
 
     def of_each_rank(self, size: int, view: View) -> Iterator["Validation"]:
-        """Yield the validation on the users of each rank: every n-th. The model is of this view."""
+        """Yield the validation on the users of each rank: every n-th. The model is of this view.
+
+        Ratings of users without held-out ratings are left out: nothing reads them.
+        """
         everyone = Everyone.of(self.train, view)
         for rank in range(size):
             users = np.arange(rank, self.train.shape[0], size)
-            parts = self.train.of_users(users), self.validation.of_users(users)
-            yield Validation(self.metric, *parts, everyone)
+            train, validation = self.train.of_users(users), self.validation.of_users(users)
+            is_unread_U = np.diff(validation.ratings.indptr) == 0
+            yield Validation(self.metric, train.without_users(is_unread_U), validation, everyone)
 
 
 def validation_of(
