@@ -25,7 +25,7 @@ class Encoded(NamedTuple):
     """The distinct ids, sorted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ids:
     """The users and the items of a table. The index is the row position.
 
@@ -39,9 +39,14 @@ class Ids:
     """Columns item_index, item_id."""
 
     @cached_property
-    def digests(self) -> tuple[Digests, Digests]:
-        """The digests of the users and of the items, computed when they are first read."""
-        return digests_of(self.users[USER]), digests_of(self.items[ITEM])
+    def user_digests(self) -> Digests:
+        """The digests of the users, computed when they are first read."""
+        return digests_of(self.users[USER])
+
+    @cached_property
+    def item_digests(self) -> Digests:
+        """The digests of the items, computed when they are first read."""
+        return digests_of(self.items[ITEM])
 
 
 def encode(column: pd.Series) -> Encoded:
@@ -65,7 +70,7 @@ def are_distinct(integers: pd.Series) -> bool:
     """Return whether none of the integers is there twice."""
     if not len(integers) or not _is_dense(integers, n_lookups=len(integers)):
         return integers.is_unique
-    return np.count_nonzero(_lookup_of(integers)) == len(integers)
+    return bool(np.count_nonzero(_lookup_of(integers)) == len(integers))
 
 
 def _lookup_of(ids: pd.Series) -> NDArray[np.bool_]:

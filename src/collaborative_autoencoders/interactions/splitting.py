@@ -314,7 +314,7 @@ def split_parts(
 
     The sizes are binomial, and a row's part does not depend on any other row.
     """
-    users, items = ids.digests
+    users, items = ids.user_digests, ids.item_digests
     hash_N = hash_rows(user_index_N, item_index_N, users, items, options.seed)
     if options.within == "global":
         return _parts_by_fraction(hash_N, options)
@@ -343,7 +343,7 @@ def _rank_by_hash(
     user_index_N: NDArray[np.integer], item_index_N: NDArray[np.integer], ids: Ids, seed: int
 ) -> NDArray[np.int64]:
     """Return the place of each row in the order by user and hash, shape (N,)."""
-    users, items = ids.digests
+    users, items = ids.user_digests, ids.item_digests
     hash_N = hash_rows(user_index_N, item_index_N, users, items, seed)
     order = _by_user_and_hash(user_index_N, item_index_N, hash_N, items)
     rank_N = np.empty(len(order), dtype=np.int64)

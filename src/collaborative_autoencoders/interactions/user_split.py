@@ -42,8 +42,7 @@ def parts_of_users(ids: Ids, options: SplitOptions) -> NDArray[np.int8]:
                 f"split.{key}: {fraction} of {n_users:,} users rounds down to 0 users. Raise the "
                 "fraction, lower core.k to keep more users, or set split.kind: hash."
             )
-    users, _ = ids.digests
-    order = np.argsort(hash_ids(users, options.seed), kind="stable")
+    order = np.argsort(hash_ids(ids.user_digests, options.seed), kind="stable")
     part_U = np.empty(n_users, dtype=np.int8)
     part_U[order] = np.repeat([TEST, VALIDATION, TRAIN], [n_test, n_validation, n_train])
     return part_U
