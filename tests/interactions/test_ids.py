@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collaborative_autoencoders.interactions.ids import encode, index_ids, known_indices
+from collaborative_autoencoders.interactions.ids import (
+    are_distinct,
+    encode,
+    index_ids,
+    known_indices,
+)
 
 columns = st.one_of(
     st.lists(st.integers(0, 9), min_size=1),
@@ -16,6 +21,11 @@ columns = st.one_of(
 
 def make_ratings(users, items=None) -> pd.DataFrame:
     return pd.DataFrame({"user_id": users, "item_id": users if items is None else items})
+
+
+@given(st.lists(st.integers(-5, 30) | st.integers(-(2**63), 2**63 - 1)))
+def test_integers_are_distinct_if_none_is_there_twice(integers):
+    assert are_distinct(pd.Series(integers, dtype="int64")) == (len({*integers}) == len(integers))
 
 
 def test_the_position_of_a_row_is_the_index():

@@ -228,7 +228,8 @@ def test_a_rank_gets_its_users_and_all_else_as_the_driver_has_it(tmp_path, world
         phase="3.final",
     )
     give(whole, tmp_path, 2)
-    wanted = list(whole.validation.of_each_rank(2, "likes"))
+    users = np.flatnonzero(np.diff(parts["validation"].likes.indptr))
+    values = whole.validation.values(network)
     for rank in range(2):
         share = take(tmp_path, rank)
         for field in ("name", "fitting", "running", "epochs", "seed", "title", "phase"):
@@ -243,5 +244,7 @@ def test_a_rank_gets_its_users_and_all_else_as_the_driver_has_it(tmp_path, world
             assert torch.equal(own[name], expected), name
         assert share.network.noise > 0
         assert share.validation.values(share.network).tolist() == (
-            wanted[rank].values(share.network).tolist()
+            values[users % 2 == rank].tolist()
         )
+        is_read = np.diff(share.validation.validation.ratings.indptr) > 0
+        assert not np.diff(share.validation.train.ratings.indptr)[~is_read].any()
