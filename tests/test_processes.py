@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -58,3 +59,20 @@ def test_a_process_that_an_older_version_wrote_has_ended_if_there_is_no_such_id(
 @pytest.mark.parametrize("text", ["", "host", "host:", "host:x:y:z", ":::"])
 def test_a_text_that_is_no_process_has_not_ended(text):
     assert not is_abandoned(text)
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    end_with_parent = (
+        "from collaborative_autoencoders.processes import end_with_parent as end; end()"
+    )
+    child = f"{end_with_parent}; {SAY}; import time; time.sleep(600)"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-uc', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE) as parent:
+        identity = parent.stdout.readline().decode().strip()
+        time.sleep(1)
+        assert not is_abandoned(identity)
+        parent.kill()
+    until = time.monotonic() + 30
+    while not is_abandoned(identity) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert is_abandoned(identity)

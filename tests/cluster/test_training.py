@@ -1,9 +1,12 @@
 """A fit on workers of Spark is that of one machine."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from checkerboard import checkerboard
@@ -15,6 +18,7 @@ from collaborative_autoencoders import cluster
 from collaborative_autoencoders.learning.checkpoints import FOLDER
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.learning.on_ranks import OnRanks
+from collaborative_autoencoders.processes import is_abandoned
 
 pytestmark = pytest.mark.spark
 
@@ -108,3 +112,34 @@ def test_what_waits_for_a_rank_imports_no_models(tmp_path):
 def test_more_ranks_than_cores_are_refused():
     with pytest.raises(ValueError, match="running.ranks: 3 run at once, .* has 2 cores"):
         cluster.launch_on(3, "cpu")
+
+
+def test_a_rank_is_the_one_process_of_its_task_and_ends_with_it(spark, tmp_path):
+    def wait(folder):
+        import time
+        from pathlib import Path
+
+        from collaborative_autoencoders.processes import end_with_parent, this_process
+
+        end_with_parent()
+        parent = Path(f"/proc/{os.getppid()}/cmdline").read_text()
+        (Path(folder) / "rank").write_text(f"{this_process()} {parent}")
+        time.sleep(600)
+
+    with ThreadPoolExecutor() as threads:
+        launched = threads.submit(cluster.launch_on(1, "cpu"), wait, str(tmp_path))
+        assert soon((tmp_path / "rank").exists)
+        identity, command = (tmp_path / "rank").read_text().split(" ", 1)
+        assert "pyspark.daemon" in command
+        assert not is_abandoned(identity)
+        spark.sparkContext.cancelAllJobs()
+        assert "cancelled" in str(launched.exception(60))
+    assert soon(lambda: is_abandoned(identity))
+
+
+def soon(is_so):
+    """Return whether something is so within a minute."""
+    until = time.monotonic() + 60
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.1)
+    return is_so()

@@ -5,6 +5,7 @@ import pytest
 from scipy.linalg import LinAlgError
 
 from collaborative_autoencoders.models import inverse
+from collaborative_autoencoders.threads import blas_threads
 
 ROWS_NN = np.random.default_rng(1).normal(size=(11, 7))
 GRAM_NN = ROWS_NN.T @ ROWS_NN + 0.5 * np.eye(7)
@@ -38,3 +39,20 @@ def test_a_matrix_that_is_not_positive_definite_is_an_error_by_blocks_too() -> N
     for function in (inverse.inverse_of, lambda matrix_NN: inverse.factor_by_blocks(matrix_NN, 3)):
         with pytest.raises(LinAlgError):
             function(GRAM_NN - 50 * np.eye(7))
+
+
+@pytest.mark.parametrize(("few", "threads"), [(7, 1), (6, 2)])
+def test_a_small_matrix_has_one_thread(few: int, threads: int, monkeypatch) -> None:
+    monkeypatch.setattr(inverse, "FEW", few)
+    monkeypatch.setattr(inverse, "LARGEST", 3)
+    by_blocks, seen = inverse.factor_by_blocks, []
+
+    def factor_by_blocks(matrix_NN, rows):
+        seen.append(blas_threads.number)
+        return by_blocks(matrix_NN, rows)
+
+    monkeypatch.setattr(inverse, "factor_by_blocks", factor_by_blocks)
+    with blas_threads(2):
+        found = inverse.inverse_of(GRAM_NN.copy())
+    assert seen == [threads]
+    np.testing.assert_allclose(found @ GRAM_NN, np.eye(7), atol=1e-12)

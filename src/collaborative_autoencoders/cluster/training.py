@@ -1,12 +1,37 @@
 """The ranks of a fit as workers of Spark."""
 
 from collections.abc import Callable
+from typing import Any
 
 from pyspark.ml.torch.distributor import TorchDistributor
 
 from .session import refuse_more_than_cores, session_of_run
 
 CARDS = "spark.task.resource.gpu.amount"
+
+
+class ByProcessors(TorchDistributor):
+    """Distributes ranks without cards: each is the one process that its task starts.
+
+    Spark has set what `torchrun` would: the address, the number of the rank and how many there are.
+    `torchrun` and what watches it would wait for the rank in a quarter of a GB. With cards, a task
+    may have several, and `torchrun` starts a rank for each.
+    """
+
+    def run(self, train_object: Callable[..., Any] | str, *args: Any) -> Any:
+        """Run what is given on every rank, and return what it returns on the first."""
+
+        def start(options: dict[str, Any], script: str) -> None:
+            # unpickled by the task, which need not import this package
+            import sys
+
+            from pyspark.ml.torch.distributor import TorchDistributor
+
+            TorchDistributor._execute_command(
+                [sys.executable, script], log_streaming_client=options["log_streaming_client"]
+            )
+
+        return self._run(train_object, start, *args)
 
 
 def launch_on(ranks: int, device: str) -> Callable[[Callable[[str], None], str], None]:
@@ -17,10 +42,10 @@ def launch_on(ranks: int, device: str) -> Callable[[Callable[[str], None], str],
     session.
     """
     refuse_more_than_cores("running.ranks", ranks)
-    has_cards = float(session_of_run().conf.get(CARDS, "0") or 0) >= 1
+    by_cards = device != "cpu" and float(session_of_run().conf.get(CARDS, "0") or 0) >= 1
 
     def launch(function: Callable[[str], None], argument: str) -> None:
-        workers = TorchDistributor(ranks, local_mode=False, use_gpu=has_cards and device != "cpu")
-        workers.run(function, argument)
+        distributor = TorchDistributor if by_cards else ByProcessors
+        distributor(ranks, local_mode=False, use_gpu=by_cards).run(function, argument)
 
     return launch

@@ -32,6 +32,7 @@ from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import model_class
 from collaborative_autoencoders.models.shared_rows import SharedRows
+from collaborative_autoencoders.processes import end_with_parent
 
 from .checkpoints import Checkpoints
 from .fit import Fit, FitState, run
@@ -177,7 +178,9 @@ def fit_share(folder: str) -> None:
     """Fit the share of this process, a rank that the environment describes as `torchrun` does.
 
     The share is in the folder, and so is what the rank leaves: tensors, or the error that ended it.
+    A rank whose task is killed ends too.
     """
+    end_with_parent()
     rank, files = int(os.environ["RANK"]), Path(folder)
     let_threads_share_a_heap()
     with noted(files / NOTE.format(rank)):

@@ -23,7 +23,7 @@ from collaborative_autoencoders.options import Count, Options
 
 from .ease import EASE, EASEOptions, too_small
 from .ensemble import states_of, within
-from .inverse import factor_of
+from .inverse import factor_of, threads_for
 from .model import Catalogue, Model, check_state
 from .penalty import Factor, Ladder, Penalty, scaled_noise
 from .sequences import Sequences, ages_of, sequences_of
@@ -134,11 +134,12 @@ class SequentialEASE:
         gram, target = self._moments(sequences)
         penalty = self._penalty(train_UI)
         gram[np.diag_indices_from(gram)] += penalty
-        try:
-            factor = factor_of(gram)
-        except LinAlgError:
-            raise too_small(KEY, penalty) from None
-        weight = cho_solve(factor, target, overwrite_b=True, check_finite=False)
+        with threads_for(len(gram)):
+            try:
+                factor = factor_of(gram)
+            except LinAlgError:
+                raise too_small(KEY, penalty) from None
+            weight = cho_solve(factor, target, overwrite_b=True, check_finite=False)
         del gram, factor  # before EASE takes memory of its own
         items = self.catalogue.items
         self.weight_WII = weight.astype(np.float32, order="C").reshape(-1, items, items)
