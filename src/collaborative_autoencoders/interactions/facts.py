@@ -8,6 +8,7 @@ import pandas as pd
 
 from collaborative_autoencoders.columns import ITEM, RATING, ROW, TIMESTAMP, USER
 from collaborative_autoencoders.interactions.column_types import RatingScale
+from collaborative_autoencoders.memory import kept_memory
 
 from .core import likes_in
 from .ids import encode, sizes_of
@@ -88,6 +89,7 @@ def hashes_of(rows: pd.DataFrame) -> bytes:
     return pd.util.hash_pandas_object(rows, index=False).to_numpy().astype("<u8").tobytes()
 
 
+@kept_memory()
 def describe(
     core: pd.DataFrame,
     like_threshold: float,
@@ -102,7 +104,9 @@ def describe(
     others = core.head(0) if others is None else others
 
     def column(name: str) -> pd.Series:
-        return core[name] if others.empty else pd.concat([core[name], others[name]])
+        if others.empty:
+            return core[name]
+        return pd.concat([core[name], others[name]], ignore_index=True)  # no index of 8 bytes a row
 
     core_users, core_items = sizes_of(core)
     (user_N, user_ids), n_ratings = encode(column(USER)), len(core) + len(others)

@@ -27,8 +27,9 @@ SETTING: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 PRECISION: Mapping[Library, str] = {"torch": "none", "onednn": "bf16"}
 """Values of `torch.backends.mkldnn.matmul.fp32_precision`. torch asks oneDNN for a product of
 float32 only if oneDNN may round the factors to bfloat16 (with `ieee` it takes its own library as
-with `none`: seen with 2.13). oneDNN does not round them where the processor has no instructions for
-bfloat16, and only there this project lets it compute."""
+with `none`), and on x86 only if there is AVX-512 (both seen with 2.13). oneDNN does not round them
+where the processor has no instructions for bfloat16, and only there this project lets it compute.
+"""
 
 BATCH, ITEMS, HIDDEN = 256, 4_096, 200
 """Sizes of the products that are timed."""
@@ -56,6 +57,8 @@ class Measured(NamedTuple):
     """How many times as fast they are, by the CPU time of one thread."""
     error: float
     """Their largest difference from float64, as a share of the largest value."""
+    is_asked: bool = True
+    """Whether torch asks oneDNN at all. If not, every bit is that of torch's own library."""
 
     @property
     def rounds(self) -> bool:
@@ -65,10 +68,13 @@ class Measured(NamedTuple):
     @property
     def library(self) -> Library:
         """The library to take."""
-        return "onednn" if self.speed >= QUICKER and not self.rounds else "torch"
+        is_better = self.is_asked and self.speed >= QUICKER and not self.rounds
+        return "onednn" if is_better else "torch"
 
     def __str__(self) -> str:
         """Say what was measured, in words."""
+        if not self.is_asked:
+            return "torch does not ask oneDNN"
         return (
             f"oneDNN takes {1 / self.speed:.2f} of the time of torch's own library, its largest "
             f"error is {self.error:.1g}"
@@ -78,8 +84,8 @@ class Measured(NamedTuple):
 def compute_products_by(wanted: Products) -> None:
     """Let the library of `running.matrix_products` compute from now on, also in other threads.
 
-    `auto` measures both, once in a process. Raises ValueError for `onednn` where it cannot compute
-    in float32.
+    `auto` measures both, once in a process. Raises ValueError for `onednn` where it does not
+    compute, or rounds.
     """
     if wanted == "onednn" and (reason := why_not_onednn()):
         raise ValueError(f"running.matrix_products: onednn, but {reason}; set it to auto or torch")
@@ -97,6 +103,8 @@ def why_not_onednn() -> str | None:
     """Return why oneDNN cannot compute products here, or None if it can."""
     if not torch.backends.mkldnn.is_available():
         return "this torch was built without oneDNN"
+    if not measured_here().is_asked:
+        return "on this processor torch does not ask it, and computes with its own library"
     if measured_here().rounds:
         return f"on this processor it rounds to bfloat16 ({measured_here()})"
     return None
@@ -164,11 +172,12 @@ def measure(ways: Mapping[Library, Multiply]) -> Measured:
     weight_IH = torch.randn(ITEMS, HIDDEN, generator=generator)
     slope_BI = torch.randn(BATCH, ITEMS, generator=generator)
     products = [(hidden_BH, weight_IH.T), (slope_BI.T, hidden_BH), (slope_BI, weight_IH)]
-    seconds, error = dict.fromkeys(ways, 0.0), 0.0
+    seconds, error, is_asked = dict.fromkeys(ways, 0.0), 0.0, False
     for left, right in products:
         exact = left[:BATCH].double() @ right.double()
         found = ways["onednn"](left, right)[:BATCH]
         error = max(error, float((found - exact).abs().max() / exact.abs().max()))
+        is_asked |= not torch.equal(found, ways["torch"](left, right)[:BATCH])
         times: dict[Library, list[float]] = {library: [] for library in ways}
         for _ in range(ROUNDS):  # in turn, so that a change of the clock meets both
             for library, multiply in ways.items():
@@ -177,7 +186,7 @@ def measure(ways: Mapping[Library, Multiply]) -> Measured:
             seconds[library] += min(times[library])
     # a coarse clock, such as that of Windows, may see no time at all: nothing is known then
     speed = seconds["torch"] / seconds["onednn"] if all(seconds.values()) else 1.0
-    return Measured(speed, error)
+    return Measured(speed, error, is_asked)
 
 
 def seconds_of(multiply: Multiply, left: Tensor, right: Tensor) -> float:
