@@ -18,6 +18,8 @@ from annotated_types import Ge, Gt, MaxLen, MinLen
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from collaborative_autoencoders.interactions.sparse import count_each
+
 Auto = Literal["auto"]
 Penalty = Annotated[float, Ge(0)] | Auto
 """A number, or `auto`: a constant of the model times `noise_of` the train part."""
@@ -29,7 +31,7 @@ Ladder = Annotated[list[Factor], MinLen(1), MaxLen(20)]
 
 def noise_of(train_UI: csr_array) -> float:
     """Return √n̄, where n̄ is the mean number of ratings of the items that have any."""
-    items = len(np.unique(train_UI.indices))
+    items = int(np.count_nonzero(count_each(train_UI.indices, train_UI.shape[1])))
     return float(np.sqrt(train_UI.nnz / max(1, items)))
 
 
