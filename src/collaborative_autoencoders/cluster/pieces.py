@@ -1,9 +1,11 @@
 """What workers compute piece by piece: columns of a closed form, or trials of a search."""
 
-from collections.abc import Callable, Iterator, Sequence
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
@@ -15,6 +17,8 @@ from .session import session_of_run
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+RESULT = "result"
 
 
 class Raised(NamedTuple):
@@ -43,14 +47,18 @@ def call_on_workers(
     error of the function, and RuntimeError without a Spark session or if a worker is lost more
     often than `spark.task.maxFailures` allows.
     """
-    context = session_of_run().sparkContext
+    session = session_of_run()
+    context = session.sparkContext
     partitions = max(1, min(len(arguments), PARTITIONS_PER_CORE * context.defaultParallelism))
     sent = context.broadcast((function, arguments))
-    places = context.parallelize(range(len(arguments)), partitions)
-    made = places.map(partial(_compute, sent)).persist(StorageLevel.DISK_ONLY)
+    # a table, not an RDD, whose processes would wait beside those of the tables of other steps
+    places = session.range(0, len(arguments), 1, partitions)
+    made = places.mapInArrow(partial(_compute, sent), f"{RESULT} binary")
+    made = made.persist(StorageLevel.DISK_ONLY)
     try:
         made.count()  # all partitions; the iterator asks for one after another
-        for result in made.toLocalIterator():
+        for row in made.toLocalIterator():
+            result = pickle.loads(row[RESULT])
             if isinstance(result, Raised):
                 raise result.error
             yield result
@@ -71,12 +79,16 @@ def reason_of(problem: Exception) -> str:
     return said.split("SparkException: ")[-1].rstrip(".") + "."
 
 
-def _compute(sent: Any, place: int) -> Any:
+def _compute(sent: Any, places: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     function, arguments = sent.value
-    try:
-        return function(arguments[place])
-    except Exception as error:  # to be raised on the driver as what it is
-        return Raised(error)
+    for some in places:
+        for place in some["id"].to_pylist():
+            try:
+                result = function(arguments[place])
+            except Exception as error:  # to be raised on the driver as what it is
+                result = Raised(error)
+            pickled = pa.array([pickle.dumps(result)], pa.binary())
+            yield pa.RecordBatch.from_arrays([pickled], [RESULT])
 
 
 def _in_one_thread(function: Callable[[Argument], Result], argument: Argument) -> Result:

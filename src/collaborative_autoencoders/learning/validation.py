@@ -15,7 +15,7 @@ from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.evaluation.known import Known, count_likes
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
-from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
+from collaborative_autoencoders.evaluation.rows_at_once import CELLS_AT_ONCE, rows_at_once
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.split_advice import MORE_VALIDATION_ROWS
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
@@ -24,6 +24,10 @@ from collaborative_autoencoders.models.model import Model, RatingModel
 
 METRIC_OPTION = "fitting.validation_metric"
 """Option of a network's validation metric."""
+
+CELLS_OF_RANK = 2**22
+"""Scores that a rank of several has at once, 16 MB. Of arrays of the usual size the heap keeps room
+for several: a quarter of a GB."""
 
 Validate = Callable[[Model], float]
 
@@ -143,14 +147,15 @@ def list_values(
 
     The histories are train, and the fold-in ratings of validation if there are any. As in the
     evaluation, the list of a user without a history is by popularity. `everyone` has the counts of
-    more users than those of train.
+    more users than those of train, which are a rank's.
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
     view, shown = model.learns_from, train.with_fold_in_of(validation)
+    cells = CELLS_AT_ONCE if everyone is None else CELLS_OF_RANK
     everyone = everyone or Everyone.of(train, view)
     known = Known(shown.view(view), shown.ratings_for(view), everyone.likes_I)
     _, n_listed = shown.core_shape
-    batch_size = rows_at_once(known.seen_UI.shape[1])
+    batch_size = rows_at_once(known.seen_UI.shape[1], cells)
     item_UK, _ = rank_items(model, known, measure.k or 1, batch_size, users_U, n_listed)
     held_out_UI = validation.likes[users_U]
     hits_UK, n_relevant_U = find_hits(item_UK, held_out_UI), count_relevant(held_out_UI)
