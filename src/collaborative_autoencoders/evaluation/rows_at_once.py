@@ -11,7 +11,10 @@ STEP = 64
 """Rows are a multiple of this where they can be: a matrix product computes odd rows otherwise."""
 
 
-def rows_at_once(items: int, cells: int = CELLS_AT_ONCE) -> int:
-    """Return how many rows of so many items keep both limits; at least one."""
-    rows = max(1, min(ROWS_AT_ONCE, cells // max(1, items)))
+def rows_at_once(items: int, cells: int | None = None) -> int:
+    """Return how many rows of so many items keep both limits; at least one.
+
+    `cells` are the most cells; None means `CELLS_AT_ONCE`.
+    """
+    rows = max(1, min(ROWS_AT_ONCE, (cells or CELLS_AT_ONCE) // max(1, items)))
     return rows if rows < STEP else rows // STEP * STEP

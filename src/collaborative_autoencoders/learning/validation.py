@@ -15,7 +15,7 @@ from collaborative_autoencoders.evaluation.evaluate import count_owners
 from collaborative_autoencoders.evaluation.known import Known, count_likes
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
-from collaborative_autoencoders.evaluation.rows_at_once import CELLS_AT_ONCE, rows_at_once
+from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.split_advice import MORE_VALIDATION_ROWS
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
@@ -151,7 +151,7 @@ def list_values(
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
     view, shown = model.learns_from, train.with_fold_in_of(validation)
-    cells = CELLS_AT_ONCE if everyone is None else CELLS_OF_RANK
+    cells = None if everyone is None else CELLS_OF_RANK
     everyone = everyone or Everyone.of(train, view)
     known = Known(shown.view(view), shown.ratings_for(view), everyone.likes_I)
     _, n_listed = shown.core_shape

@@ -22,7 +22,7 @@ https://github.com/OpenMathLib/OpenBLAS/issues/2562."""
 
 FEW = 2_048
 """Rows up to which LAPACK has one thread. Where other programs use the cores, several wait for each
-other: 1,200 rows took two threads 2 seconds and one .07, and .04 and .07 where they were free."""
+other: for 1,200 rows two threads took 2 seconds, and one .07."""
 
 ROWS_AT_ONCE = 512
 """Rows of a block that is transposed."""
