@@ -147,7 +147,7 @@ def epochs_of(models: Path, node: str) -> int:
 def measure(
     folder: Path, ratings: int, env: str, pipeline: str, nodes: list[str], params: str
 ) -> tuple[int, dict[str, Any]]:
-    """Return the rows of a table of some so many ratings, and what each node of a run takes."""
+    """Return how many ratings the table of a size has, and what each node of a run on it takes."""
     project = folder / str(ratings)
     table = project / "data" / "01_raw" / "ratings.parquet"
     if not (project / MEASURED).exists():

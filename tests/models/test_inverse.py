@@ -43,7 +43,7 @@ def test_a_matrix_that_is_not_positive_definite_is_an_error_by_blocks_too() -> N
 
 @pytest.mark.parametrize(("few", "threads"), [(7, 1), (6, 2)])
 def test_a_small_matrix_has_one_thread(few: int, threads: int, monkeypatch) -> None:
-    monkeypatch.setattr(inverse, "FEW", few)
+    monkeypatch.setattr(inverse, "ROWS_OF_ONE_THREAD", few)
     monkeypatch.setattr(inverse, "LARGEST", 3)
     by_blocks, seen = inverse.factor_by_blocks, []
 

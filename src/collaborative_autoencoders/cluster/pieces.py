@@ -1,6 +1,5 @@
 """What workers compute piece by piece: columns of a closed form, or trials of a search."""
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -9,6 +8,7 @@ import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
+from pyspark.serializers import CPickleSerializer
 
 from collaborative_autoencoders.threads import blas_threads
 
@@ -19,6 +19,8 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 RESULT = "result"
+AS_SPARK = CPickleSerializer()
+"""How Spark itself sends the function to workers, and the results of an RDD back."""
 
 
 class Raised(NamedTuple):
@@ -51,14 +53,14 @@ def call_on_workers(
     context = session.sparkContext
     partitions = max(1, min(len(arguments), PARTITIONS_PER_CORE * context.defaultParallelism))
     sent = context.broadcast((function, arguments))
-    # a table, not an RDD, whose processes would wait beside those of the tables of other steps
+    # a table: the processes of an RDD would wait, with what they have read, beside those of tables
     places = session.range(0, len(arguments), 1, partitions)
     made = places.mapInArrow(partial(_compute, sent), f"{RESULT} binary")
     made = made.persist(StorageLevel.DISK_ONLY)
     try:
         made.count()  # all partitions; the iterator asks for one after another
         for row in made.toLocalIterator():
-            result = pickle.loads(row[RESULT])
+            result = AS_SPARK.loads(row[RESULT])
             if isinstance(result, Raised):
                 raise result.error
             yield result
@@ -87,8 +89,8 @@ def _compute(sent: Any, places: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordB
                 result = function(arguments[place])
             except Exception as error:  # to be raised on the driver as what it is
                 result = Raised(error)
-            pickled = pa.array([pickle.dumps(result)], pa.binary())
-            yield pa.RecordBatch.from_arrays([pickled], [RESULT])
+            sent_back = pa.array([AS_SPARK.dumps(result)], pa.binary())
+            yield pa.RecordBatch.from_arrays([sent_back], [RESULT])
 
 
 def _in_one_thread(function: Callable[[Argument], Result], argument: Argument) -> Result:

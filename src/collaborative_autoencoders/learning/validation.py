@@ -26,8 +26,8 @@ METRIC_OPTION = "fitting.validation_metric"
 """Option of a network's validation metric."""
 
 CELLS_OF_RANK = 2**22
-"""Scores that a rank of several has at once, 16 MB. Of arrays of the usual size the heap keeps room
-for several: a quarter of a GB."""
+"""Most scores that a rank of several has at once, 16 MB. With the usual 64 MB, the heap of a rank
+keeps room for several such arrays, a quarter of a GB."""
 
 Validate = Callable[[Model], float]
 
@@ -146,8 +146,8 @@ def list_values(
     """Return a list metric of each user with held-out likes, shape (U,); NaN without a value.
 
     The histories are train, and the fold-in ratings of validation if there are any. As in the
-    evaluation, the list of a user without a history is by popularity. `everyone` has the counts of
-    more users than those of train, which are a rank's.
+    evaluation, the list of a user without a history is by popularity. `everyone` is given on a rank
+    of several: the counts over the users of all ranks, of whom train has a part.
     """
     users_U = np.flatnonzero(np.diff(validation.likes.indptr))
     view, shown = model.learns_from, train.with_fold_in_of(validation)

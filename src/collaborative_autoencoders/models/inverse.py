@@ -20,7 +20,7 @@ LARGEST = 8_192
 some 15,000 rows on (seen with 0.3.30), which ends the process without a message:
 https://github.com/OpenMathLib/OpenBLAS/issues/2562."""
 
-FEW = 2_048
+ROWS_OF_ONE_THREAD = 2_048
 """Rows up to which LAPACK has one thread. Where other programs use the cores, several wait for each
 other: for 1,200 rows two threads took 2 seconds, and one .07."""
 
@@ -30,7 +30,7 @@ ROWS_AT_ONCE = 512
 
 def threads_for(rows: int) -> AbstractContextManager[None]:
     """Return a block in which LAPACK has the threads for a matrix of so many rows."""
-    return blas_threads(1) if rows <= FEW else nullcontext()
+    return blas_threads(1) if rows <= ROWS_OF_ONE_THREAD else nullcontext()
 
 
 def inverse_of(matrix_NN: Matrix) -> Matrix:
