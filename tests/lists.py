@@ -51,6 +51,15 @@ def assert_same_lists(answer: pd.DataFrame, expected: pd.DataFrame) -> None:
         assert abs(theirs - line.score) <= TOLERANCE, f"{line} had {theirs}"
 
 
+def by_place(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of an answer with `one_line_per_row` as those of one without."""
+    return [
+        {name: cell[place] if isinstance(cell, list) else cell for name, cell in line.items()}
+        for line in lines
+        for place in range(len(line["rank"]))
+    ]
+
+
 def assert_well_formed(lines: list[dict[str, Any]], by_score: bool = True) -> None:
     """Assert that rows are in order, each with ranks from 1, no duplicate item, best first."""
     rows = [line["row"] for line in lines]

@@ -55,25 +55,54 @@ def test_workers_write_the_lists_and_the_report_of_one_machine(project, spark, m
 
 
 CHAMPION, IN = "models:/cdae@champion", "users.mapInPandas("
+UDF = 'users.withColumn("recommended"'
 
 
-@pytest.mark.usefixtures("one_thread")
-def test_the_recipe_of_the_docs_gives_the_lists_of_the_champion(project, spark, tmp_path):
-    page = (projects.REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
-    (recipe,) = (code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if IN in code)
+@pytest.fixture
+def champion(project, tmp_path):
+    """The folder of the champion."""
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
     try:
-        folder = mlflow.artifacts.download_artifacts(CHAMPION, dst_path=str(tmp_path))
+        return mlflow.artifacts.download_artifacts(CHAMPION, dst_path=str(tmp_path))
     finally:
         mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def asked(project):
+    """All users, and a null."""
     ids = pd.read_parquet(project / "data/03_primary/test/user_ids.parquet")["user_id"]
-    asked = pd.DataFrame({"user_id": [*ids, None]})
-    recipe = re.sub("(user|item)_id long", r"\1_id string", recipe)  # as those of this world are
-    names = {"mlflow": mlflow, "users": spark.createDataFrame(asked).coalesce(1)}
-    exec(recipe.replace(CHAMPION, folder).replace(IN, f"found = {IN}"), names)
-    expected = mlflow.pyfunc.load_model(folder).predict(asked, params={"n": 10})
-    pd.testing.assert_frame_equal(in_order(names["found"].toPandas()), in_order(expected))
+    return pd.DataFrame({"user_id": [*ids, None]})
+
+
+def run_recipe(last_line, champion, users, spark):
+    """Return the table of the code in the docs that ends with this line."""
+    page = (projects.REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    recipes = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (recipe,) = (code for code in recipes if last_line in code)
+    recipe = re.sub("(user|item)_id (array<)?long", r"\1_id \2string", recipe)  # as here
+    names = {"mlflow": mlflow, "spark": spark, "users": spark.createDataFrame(users).coalesce(1)}
+    exec(recipe.replace(CHAMPION, champion).replace(last_line, f"found = {last_line}"), names)
+    return names["found"].toPandas()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_recipe_of_the_docs_gives_the_lists_of_the_champion(champion, asked, spark):
+    found = run_recipe(IN, champion, asked, spark)
+    expected = mlflow.pyfunc.load_model(champion).predict(asked, params={"n": 10})
+    pd.testing.assert_frame_equal(in_order(found), in_order(expected))
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_function_of_spark_adds_the_lists_of_the_champion(champion, asked, spark):
+    found = run_recipe(UDF, champion, asked, spark)
+    lines = mlflow.pyfunc.load_model(champion).predict(asked, params={"n": 10})
+    assert found["user_id"].isna().sum() == 1
+    for row, own in lines.groupby("row"):
+        added = found["recommended"][row]
+        for name in ("item_id", "title", "score"):
+            assert [*added[name]] == own[name].tolist()
 
 
 def in_order(lists: pd.DataFrame) -> pd.DataFrame:

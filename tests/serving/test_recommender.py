@@ -82,6 +82,18 @@ def test_a_list_is_shorter_if_fewer_unseen_items_are_left(popular):
     assert items_of(ask(popular, [("bob",)], n=10**30)) == [30, 40]
 
 
+def test_one_line_per_row_has_lists_also_an_empty_one(popular):
+    users = pd.DataFrame({"user_id": ["bob", "new"]})
+    wanted = Wanted(only_items=[10, 20], one_line_per_row=True)
+    answer = popular.answer(users, wanted).drop(columns="score")
+    assert answer.to_dict("records") == [
+        {"row": 0, "user_id": "bob", "rank": [], "item_id": [], "title": []}
+        | {"source": "model", "unknown_items": 0},
+        {"row": 1, "user_id": "new", "rank": [1, 2], "item_id": [10, 20], "title": ["A", "B"]}
+        | {"source": "popularity", "unknown_items": 0},
+    ]
+
+
 def test_without_anything_known_the_most_popular_items_are_recommended_with_that_source(neighbours):
     answer = ask(neighbours, [("eve", None), (None, []), (None, [99]), (None, None)], n=2)
     assert answer["source"].unique().tolist() == ["popularity"]
@@ -232,17 +244,20 @@ def test_integer_ids_of_any_size_are_the_type_that_pandas_gives_them(popular, id
     ],
 )
 @pytest.mark.parametrize("items", [[10, 20, 30, 40], ["a", "b", "ü", '"']])
-def test_a_server_makes_the_same_json_without_a_table(popular, known, asked, items):
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_server_makes_the_same_json_without_a_table(popular, known, asked, items, whole):
     lookup = Lookup(
         pd.DataFrame({"user_id": known}), TITLES.assign(item_id=items), DATA, like_threshold=4
     )
     recommender = Recommender.of(popular.fitted, lookup, Known(LIKES, RATINGS))
-    columns = recommender.columns(pd.DataFrame({"user_id": asked}, dtype=object), Wanted(n=3))
+    table, wanted = pd.DataFrame({"user_id": asked}), Wanted(n=3, one_line_per_row=whole)
+    columns = recommender.columns(table.astype(object), wanted)
     of_table, of_lines = StringIO(), StringIO()
     predictions_to_json(table_of(columns), of_table)
     predictions_to_json(lines_of(columns), of_lines)
     assert of_lines.getvalue() == of_table.getvalue()
-    assert of_lines.getvalue().count("rank") == 3 * len(asked) - (known[1] in asked)
+    places = 3 * len(asked) - (known[1] in asked)
+    assert of_lines.getvalue().count("rank") == (len(asked) if whole else places)
 
 
 def test_user_ids_beside_a_null_stay_integers(popular):

@@ -44,7 +44,8 @@ def test_every_model_is_registered_with_signature_example_and_alias(registered):
         params = {param.name: param.default for param in info.signature.params}
         lists = {"exclude_items": [], "only_items": []}
         numbers = {"n": 10, "explain": 0, "diversify": 0}
-        assert params == {"exclude_seen": True, **lists, **numbers, "task": "lists"}
+        flags = {"exclude_seen": True, "one_line_per_row": False}
+        assert params == {**flags, **lists, **numbers, "task": "lists"}
         assert info.saved_input_example_info is not None
         nullable = [column.name for column in info.signature.outputs if not column.required]
         assert nullable == ["user_id"]

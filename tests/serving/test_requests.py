@@ -253,6 +253,7 @@ def test_params_that_are_missing_or_null_have_their_defaults():
         ({"n": True}, "n is True"),
         ({"explain": -1}, "explain is -1: send an integer of at least 0"),
         ({"explain": True}, "explain is True"),
+        ({"one_line_per_row": 1}, "one_line_per_row is 1: send true or false"),
         ({"diversify": 1.5}, "diversify is 1.5: send a number from 0 to 1"),
         ({"diversify": -0.1}, "diversify is -0.1"),
         ({"diversify": float("nan")}, "diversify is nan"),

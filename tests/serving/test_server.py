@@ -12,7 +12,7 @@ import pytest
 import served
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lists import assert_same_lists, assert_well_formed, evaluated_lists, first_of_lists
+from lists import assert_same_lists, assert_well_formed, by_place, evaluated_lists, first_of_lists
 
 from collaborative_autoencoders.serving.requests import Wanted
 
@@ -89,6 +89,15 @@ def test_one_request_may_have_rows_of_all_kinds(server, champion):
     sources = ["model"] * 5 + ["popularity"] * 2
     assert answer["source"].tolist()[::4] == sources
     assert answer["unknown_items"].tolist()[::4] == [0, 0, 0, 0, 0, 2, 0]
+
+
+def test_one_line_per_row_has_the_lists_of_one_line_per_place(server):
+    rows = [*KINDS.values()]
+    whole = server.ask(rows, n=4, explain=1, one_line_per_row=True).lines
+    assert [line["row"] for line in whole] == [*range(len(rows))]
+    assert by_place(whole) == server.ask(rows, n=4, explain=1).lines
+    unrated = server.ask([KNOWN], only_items=["film-99"], one_line_per_row=True).lines
+    assert (unrated[0]["user_id"], unrated[0]["item_id"]) == (KNOWN["user_id"], [])
 
 
 @pytest.mark.parametrize(
@@ -373,6 +382,7 @@ good_params = st.fixed_dictionaries(
         "explain": st.integers(0, 3),
         "diversify": st.floats(0, 1) | st.integers(0, 1),
         "exclude_seen": st.booleans(),
+        "one_line_per_row": st.booleans(),
         "exclude_items": st.lists(films, max_size=4),
         "only_items": st.lists(films, max_size=4),
     },
@@ -421,7 +431,11 @@ def test_no_random_request_has_status_500_or_stops_the_server(server):
         answer = server.post(body)
         assert answer.status < 500
         if answer.status == 200:
-            assert_well_formed(answer.lines, by_score=b"diversify" not in body)
+            lines = answer.lines
+            if lines and isinstance(lines[0]["rank"], list):
+                assert [line["row"] for line in lines] == [*range(len(lines))]
+                lines = by_place(lines)
+            assert_well_formed(lines, by_score=b"diversify" not in body)
         else:
             assert answer.message
 
@@ -440,10 +454,14 @@ def test_the_openapi_page_has_the_types_of_a_request_and_an_example_that_is_answ
     assert row["history"] == {"type": ["array", "null"], "items": {"type": "string"}}
     lines = server.send(body["example"]).lines
     answer = page["responses"]["200"]["content"]["application/json"]["schema"]
-    of_list, of_similar = answer["properties"]["predictions"]["items"]["anyOf"]
+    of_list, of_similar, *of_rows = answer["properties"]["predictions"]["items"]["anyOf"]
     assert [*of_list["properties"]] == [*lines[0]]
-    similar = server.ask([{"item_id": FILMS[0]}], task="similar_items", n=2).lines
-    assert [*of_similar["properties"]] == [*similar[0]]
+    similar = {"item_id": FILMS[0]}, {"task": "similar_items", "n": 2}
+    assert [*of_similar["properties"]] == [*server.ask([similar[0]], **similar[1]).lines[0]]
+    for schema, (asked, wanted) in zip(of_rows, [(KNOWN, {"explain": 1}), similar], strict=True):
+        line = server.ask([asked], **wanted, one_line_per_row=True).lines[0]
+        lists = {name for name, kind in schema["properties"].items() if kind["type"] == "array"}
+        assert lists == {name for name, cell in line.items() if isinstance(cell, list)}
 
 
 def test_concurrent_clients_each_have_their_own_answer(server):

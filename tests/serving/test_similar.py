@@ -79,6 +79,16 @@ def test_each_row_has_its_similar_items_with_titles_the_most_similar_first(knn):
     assert answer["similar_title"].tolist() == ["B", "C", "B"]
 
 
+def test_one_line_per_row_has_lists_also_an_empty_one(knn):
+    answer = ask(knn, [30, 40, 10], one_line_per_row=True)
+    assert answer["row"].tolist() == [0, 1, 2]
+    assert answer["title"].tolist() == ["C", "D", "A"]
+    assert answer["rank"].tolist() == [[1], [], [1, 2]]
+    assert answer["similar_item_id"].tolist() == [[20], [], [20, 30]]
+    assert answer["similar_title"].tolist() == [["B"], [], ["B", "C"]]
+    assert answer["similarity"].explode().dropna().tolist() == pytest.approx([0.7, 0.5, 0.2])
+
+
 def test_an_item_in_no_history_has_no_similar_items_and_is_one_of_none(knn):
     """The weights between A and D, .9, are not shown: nobody likes D."""
     assert ask(knn, [40]).empty

@@ -1,9 +1,11 @@
 """An answer to a request: its columns as a table, or as the lines of a server's JSON.
 
-Dimension key: R rows of a request, L lines of its answer.
+Dimension key: R rows of a request, K places of a list, P places that hold an item, L lines of the
+answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,28 @@ def lines_of(columns: Mapping[str, Column]) -> list[dict[str, Any]]:
     """
     cells = [np.asarray(column).tolist() for column in columns.values()]
     return [dict(zip(columns, line, strict=True)) for line in zip(*cells, strict=True)]
+
+
+def line_up(
+    in_list_RK: NDArray[np.bool_], one_line_per_row: bool
+) -> tuple[NDArray[np.int64], Callable[[Column], Column]]:
+    """Return the row of each line, shape (L,), and what makes a column of lines of one of places.
+
+    A line is a place that holds an item, or with `one_line_per_row` a row, whose cells are lists.
+    """
+    row_P = np.nonzero(in_list_RK)[0]
+    if not one_line_per_row:
+        return row_P, lambda column_P: column_P
+    ends = [0, *np.cumsum(in_list_RK.sum(axis=1)).tolist()]
+
+    def lists_of(column_P: Column) -> Column:
+        cells = np.asarray(column_P).tolist()
+        lists_R = np.empty(len(in_list_RK), dtype=object)
+        for row, (start, end) in enumerate(pairwise(ends)):
+            lists_R[row] = cells[start:end]
+        return lists_R
+
+    return np.arange(len(in_list_RK)), lists_of
 
 
 def of_one_type(ids: list[Any], kind: type, row_L: NDArray[np.int64]) -> Column:

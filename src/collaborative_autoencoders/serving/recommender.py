@@ -55,7 +55,7 @@ from collaborative_autoencoders.models.model import Fitted, Model
 from collaborative_autoencoders.models.similarity import Similarities, similarities_of, unit_vectors
 
 from . import stored
-from .answers import Column, of_one_type, table_of
+from .answers import Column, line_up, of_one_type, table_of
 from .limits import IN_PROCESS, Limits, passed
 from .reasons import reasons_for
 from .requests import BadRequest, IdLookup, Request, Taste, Wanted, excluded_items, read_request
@@ -250,6 +250,9 @@ class Recommender:
     ) -> dict[str, Column]:
         """Return the `n` best items for each row: one line per place, best first.
 
+        With `one_line_per_row` a line is a row, and its rank, item_id, title, score and reasons are
+        lists, empty if no item is available.
+
         Columns: row (from 0), user_id, rank (from 1), item_id, title, score, source,
         unknown_items, and with `explain` reasons: a list of item_id, title and weight per line (see
         `reasons.py`), empty in a list by popularity. `source` is `model`, or `popularity` for a
@@ -280,10 +283,23 @@ class Recommender:
             rows = slice(start, start + size)
             blocks.append(self._rank(request, rows, k, wanted, excluded_I, stop_if_gone))
         *lists, reason_RKN, weight_RKN = map(np.concatenate, zip(*blocks, strict=True))
-        columns = self._columns(request, *lists)
+        item_RK, score_RK, by_model_R = lists
+        in_list_RK = item_RK >= 0
+        row_L, of_places = line_up(in_list_RK, wanted.one_line_per_row)
+        item_P = item_RK[in_list_RK]
+        columns = {
+            ROW: row_L,
+            USER: of_one_type(request.user_ids, self.user_ids.kind, row_L),
+            RANK: of_places(np.nonzero(in_list_RK)[1] + 1),
+            ITEM: of_places(self.ids_I.take(item_P)),
+            TITLE: of_places(self.titles_I.take(item_P)),
+            SCORE: of_places(score_RK[in_list_RK]),
+            SOURCE: SOURCES.take(by_model_R.astype(np.intp)[row_L]),
+            UNKNOWN_ITEMS: request.unknown_R[row_L],
+        }
         if wanted.explain:
-            in_list_RK = lists[0] >= 0
-            columns[REASONS] = self._reasons(reason_RKN[in_list_RK], weight_RKN[in_list_RK])
+            reasons_P = self._reasons(reason_RKN[in_list_RK], weight_RKN[in_list_RK])
+            columns[REASONS] = of_places(reasons_P)
         return columns
 
     def _rank(
@@ -342,27 +358,6 @@ class Recommender:
         # removes ratings below the threshold, also of items that were liked before
         history_BI.eliminate_zeros()
         return history_BI
-
-    def _columns(
-        self,
-        request: Request,
-        item_RK: NDArray[np.int32],
-        score_RK: NDArray[np.float32],
-        by_model_R: NDArray[np.bool_],
-    ) -> dict[str, Column]:
-        in_list_RK = item_RK >= 0
-        row_L, place_L = np.nonzero(in_list_RK)
-        item_L = item_RK[in_list_RK]
-        return {
-            ROW: row_L,
-            USER: of_one_type(request.user_ids, self.user_ids.kind, row_L),
-            RANK: place_L + 1,
-            ITEM: self.ids_I.take(item_L),
-            TITLE: self.titles_I.take(item_L),
-            SCORE: score_RK[in_list_RK],
-            SOURCE: SOURCES.take(by_model_R.astype(np.intp)[row_L]),
-            UNKNOWN_ITEMS: request.unknown_R[row_L],
-        }
 
     def _reasons(self, item_LN: NDArray[np.int32], weight_LN: NDArray[np.float32]) -> Column:
         """Return the reasons of each line: item_id, title and weight, the largest first."""

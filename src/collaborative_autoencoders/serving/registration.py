@@ -151,6 +151,7 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
         ParamSpec("explain", "long", defaults.explain),
         ParamSpec("task", "string", defaults.task),
         ParamSpec("diversify", "double", defaults.diversify),
+        ParamSpec("one_line_per_row", "boolean", defaults.one_line_per_row),
     ]
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(AnyType(), name, required=False) for name in (USER, HISTORY, RATINGS, ITEM)

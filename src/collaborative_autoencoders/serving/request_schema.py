@@ -35,6 +35,8 @@ MEANING = {
     RATINGS: "one per item of the history; null or left out: the items are liked",
     ITEM: f"alone, with the param task {SIMILAR_ITEMS}: the item whose similar items are asked for",
 }
+OF_A_PLACE = (RANK, ITEM, TITLE, SCORE, REASONS)
+OF_A_SIMILAR_ITEM = (RANK, SIMILAR_ITEM, SIMILAR_TITLE, SIMILARITY)
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: "a row, column or param is not valid; the message names it and the fix",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is too large",
@@ -108,6 +110,13 @@ def similar_schema(recommender: Recommender) -> dict[str, Any]:
     return {"type": "object", "properties": types, "required": [*types]}
 
 
+def of_whole_row(line: dict[str, Any], of_a_place: Collection[str]) -> dict[str, Any]:
+    """Return the JSON Schema of a line with `one_line_per_row`, where these columns are lists."""
+    types = line["properties"]
+    lists = {name: {"type": "array", "items": types[name]} for name in of_a_place}
+    return line | {"properties": types | lists, "description": "with `one_line_per_row`"}
+
+
 def params_schema(recommender: Recommender, offered: Collection[str]) -> dict[str, Any]:
     """Return the JSON Schema of these params of a request, with their defaults."""
     defaults = Wanted()
@@ -120,6 +129,7 @@ def params_schema(recommender: Recommender, offered: Collection[str]) -> dict[st
         "explain": {"type": "integer", "minimum": 0, "default": defaults.explain},
         "task": {"type": "string", "enum": [*TASKS], "default": defaults.task},
         "diversify": {"type": "number", "minimum": 0, "maximum": 1, "default": defaults.diversify},
+        "one_line_per_row": {"type": "boolean", "default": defaults.one_line_per_row},
     }
     types = {name: about for name, about in types.items() if name in offered}
     return {"type": "object", "properties": types, "additionalProperties": False}
@@ -133,7 +143,9 @@ def operation(
     `offered` are the params in the signature of the version.
     """
     rows = {"type": "array", "items": row_schema(recommender)}
+    line = line_schema(recommender)
     similar = similar_schema(recommender) | {"description": f"with task {SIMILAR_ITEMS}"}
+    whole = of_whole_row(line, OF_A_PLACE), of_whole_row(similar, OF_A_SIMILAR_ITEM)
     example = {"dataframe_records": [{HISTORY: recommender.items[ITEM].head(2).tolist()}]}
     body = {
         "type": "object",
@@ -141,7 +153,7 @@ def operation(
         "required": ["dataframe_records"],
         "example": example | {"params": {"n": 3, "explain": 2}},
     }
-    lines = {"type": "array", "items": {"anyOf": [line_schema(recommender), similar]}}
+    lines = {"type": "array", "items": {"anyOf": [line, similar, *whole]}}
     answer = {"type": "object", "properties": {"predictions": lines}, "required": ["predictions"]}
     refusals = {str(status.value): {"description": what} for status, what in REFUSALS.items()}
     return {

@@ -53,6 +53,8 @@ class Wanted(NamedTuple):
     """What is asked for, one of `TASKS`: lists for users, or items that are similar to items."""
     diversify: float = 0.0
     """Weight of diversity against relevance, from 0 to 1; see `evaluation/diversify.py`."""
+    one_line_per_row: bool = False
+    """Whether the answer has one line per row, whose cells are lists, not one per place."""
 
 
 class IdLookup(NamedTuple):
@@ -338,8 +340,10 @@ def wanted_of(params: Mapping[str, Any], items: IdLookup) -> Wanted:
         value = getattr(wanted, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise BadRequest(f"{name} is {shortened(value)}: send an integer of at least {least}")
-    if not isinstance(wanted.exclude_seen, bool | np.bool_):
-        raise BadRequest(f"exclude_seen is {shortened(wanted.exclude_seen)}: send true or false")
+    for name in ("exclude_seen", "one_line_per_row"):
+        value = getattr(wanted, name)
+        if not isinstance(value, bool | np.bool_):
+            raise BadRequest(f"{name} is {shortened(value)}: send true or false")
     if wanted.task not in TASKS:
         raise BadRequest(f"task is {shortened(wanted.task)}: send {' or '.join(TASKS)}")
     weight = plain_number(wanted.diversify)

@@ -23,7 +23,7 @@ from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.models.registry import MODELS
 from collaborative_autoencoders.models.similarity import Similarities
 
-from .answers import Column
+from .answers import Column, line_up
 from .limits import IN_PROCESS, Limits, passed
 from .recommender import Recommender, stopping
 from .requests import (
@@ -49,7 +49,9 @@ def similar_columns(
     """Return the `n` most similar items for each row: one line per place, the most similar first.
 
     Columns: row (from 0), item_id, title, rank (from 1), similar_item_id, similar_title,
-    similarity, which is above 0. A list is shorter than `n` if fewer items are similar.
+    similarity, which is above 0. A list is shorter than `n` if fewer items are similar. With
+    `one_line_per_row` a line is a row, and its rank, similar_item_id, similar_title and similarity
+    are lists.
 
     Raises BadRequest if the model knows no similar items, if a row or param is not valid, or if the
     request or its answer passes a limit, and Stopped as soon as the client is gone.
@@ -74,7 +76,7 @@ def similar_columns(
         has_list_B = recommender.learned_I[item_B]
         blocks.append(most_similar(similarities, item_B, k, excluded_I, has_list_B))
     similar_RK, similarity_RK = map(np.concatenate, zip(*blocks, strict=True))
-    return columns_of(recommender, item_R, similar_RK, similarity_RK)
+    return columns_of(recommender, item_R, similar_RK, similarity_RK, wanted.one_line_per_row)
 
 
 def most_similar(
@@ -105,19 +107,20 @@ def columns_of(
     item_R: NDArray[np.int64],
     similar_RK: NDArray[np.int32],
     similarity_RK: NDArray[np.float32],
+    one_line_per_row: bool = False,
 ) -> dict[str, Column]:
     """Return the lines of an answer, by column."""
     in_list_RK = similar_RK >= 0
-    row_L, place_L = np.nonzero(in_list_RK)
-    item_L, similar_L = item_R[row_L], similar_RK[in_list_RK]
+    row_L, of_places = line_up(in_list_RK, one_line_per_row)
+    item_L, similar_P = item_R[row_L], similar_RK[in_list_RK]
     return {
         ROW: row_L,
         ITEM: recommender.ids_I.take(item_L),
         TITLE: recommender.titles_I.take(item_L),
-        RANK: place_L + 1,
-        SIMILAR_ITEM: recommender.ids_I.take(similar_L),
-        SIMILAR_TITLE: recommender.titles_I.take(similar_L),
-        SIMILARITY: similarity_RK[in_list_RK],
+        RANK: of_places(np.nonzero(in_list_RK)[1] + 1),
+        SIMILAR_ITEM: of_places(recommender.ids_I.take(similar_P)),
+        SIMILAR_TITLE: of_places(recommender.titles_I.take(similar_P)),
+        SIMILARITY: of_places(similarity_RK[in_list_RK]),
     }
 
 
