@@ -25,6 +25,11 @@ def test_shards_of_a_sample_have_whole_batches_of_its_users(name, test_users):
     listed = [shard.ranked_items["user_index"].nunique() for shard in shards]
     assert sum(listed) == len(users_of(sample)) == test_users
     assert set(listed[:-1]) <= {shards.size}
+    sent = shards.to_send()
+    assert sent.known.seen_UI.nnz < shards.known.seen_UI.nnz
+    for found, expected in zip(sent, shards, strict=True):
+        for table, same in zip(found, expected, strict=True):
+            pd.testing.assert_frame_equal(table, same, check_exact=True)
 
 
 @pytest.mark.parametrize("name", ["ease", "autorec_user"])
@@ -34,6 +39,7 @@ def test_shards_are_together_the_evaluation_of_all_users_and_end(name):
     inputs = model, world.known_to(model), world.test, count_owners(world.train), options_with()
     whole, shards = evaluate(*inputs), Shards(*inputs, users=7)
     assert shards.size == 6  # of whole batches
+    assert shards.to_send().known is shards.known
     assert len(shards) == 7
     tables = zip(*shards, strict=True)
     for found, expected in zip(tables, whole, strict=True):

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.part import fingerprint, join_views
-from collaborative_autoencoders.interactions.sparse import count_each, join
+from collaborative_autoencoders.interactions.sparse import count_each, join, rows_of
 from collaborative_autoencoders.models.model import Fitted, Model
 from collaborative_autoencoders.models.registry import run_of
 
@@ -41,6 +41,16 @@ class Known(NamedTuple):
     def of_users(self, users_B: NDArray[np.integer]) -> "Known":
         """Return these users' rows."""
         return self._replace(histories_UI=self.histories_UI[users_B], seen_UI=self.seen_UI[users_B])
+
+    def of_these(self, is_kept_U: NDArray[np.bool_]) -> "Known":
+        """Return the same users without what is known of some, of whom the rows are empty."""
+        if is_kept_U.all():
+            return self
+        rows = np.arange(self.histories_UI.shape[0])
+        rows = np.where(is_kept_U[: len(rows)], rows, -1)
+        return self._replace(
+            histories_UI=rows_of(self.histories_UI, rows), seen_UI=rows_of(self.seen_UI, rows)
+        )
 
     @property
     def by_model_U(self) -> NDArray[np.bool_]:

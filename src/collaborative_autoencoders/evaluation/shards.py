@@ -1,7 +1,7 @@
 """The evaluation of a model by shards of users, each of which is evaluated when it is asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -48,6 +48,15 @@ class Shards(Sequence[Evaluation]):
         counted_U[self.test.core_shape[0] :] = True
         first_P = np.flatnonzero(counted_U)[:: self.size]
         return np.concatenate([[0], first_P[1:], [len(counted_U)]])
+
+    def to_send(self) -> "Shards":
+        """Return shards with the same evaluations that have no more than these read.
+
+        That leaves out what is known of users without a list or a held-out rating, of a sample.
+        """
+        is_read_U = have_lists(self.test, self.options) | (np.diff(self.test.ratings.indptr) > 0)
+        test = Interactions(self.test.ratings, self.test.likes)
+        return replace(self, known=self.known.of_these(is_read_U), test=test)
 
     def __len__(self) -> int:
         """Return the number of shards."""

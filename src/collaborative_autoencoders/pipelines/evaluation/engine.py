@@ -1,13 +1,11 @@
 """What evaluates: this process, or the workers of a Spark cluster."""
 
-from dataclasses import replace
 from typing import Any
 
 from collaborative_autoencoders.evaluation.breakdown import OF_PANDAS, Reading
 from collaborative_autoencoders.evaluation.evaluate import evaluate, nothing_evaluated
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.shards import Shards
-from collaborative_autoencoders.interactions import Interactions
 
 Table = Any
 """A table of pandas or of Spark."""
@@ -18,10 +16,8 @@ def evaluate_all(shards: Shards) -> dict[str, Table]:
     if shards.options.engine == "spark":
         from collaborative_autoencoders import cluster
 
-        test = Interactions(shards.test.ratings, shards.test.likes)  # no more is sent to workers
-        return cluster.evaluate_on_workers(
-            replace(shards, test=test), nothing_evaluated(shards.options)
-        )
+        nothing = nothing_evaluated(shards.options)
+        return cluster.evaluate_on_workers(shards.to_send(), nothing)
     inputs = shards.model, shards.known, shards.test, shards.owners, shards.options
     return evaluate(*inputs)._asdict()
 
