@@ -1,12 +1,14 @@
 """Shards of users, whose evaluations are together that of all users."""
 
 import fits
+import numpy as np
 import pandas as pd
 import pytest
 from checkerboard import checkerboard
 from evaluation.small_world import options_with
 
 from collaborative_autoencoders.evaluation.evaluate import count_owners, evaluate
+from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.interactions.sample import sample_of, users_of
 
@@ -30,6 +32,13 @@ def test_shards_of_a_sample_have_whole_batches_of_its_users(name, test_users):
     for found, expected in zip(sent, shards, strict=True):
         for table, same in zip(found, expected, strict=True):
             pd.testing.assert_frame_equal(table, same, check_exact=True)
+
+
+def test_a_matrix_of_histories_that_is_also_of_seen_items_is_sent_once():
+    seen_UI = checkerboard().test.ratings
+    known = Known(seen_UI, seen_UI).of_these(np.arange(seen_UI.shape[0]) > 3)
+    assert known.seen_UI is known.histories_UI
+    assert known.seen_UI[4:].nnz == known.seen_UI.nnz == seen_UI[4:].nnz > 0
 
 
 @pytest.mark.parametrize("name", ["ease", "autorec_user"])

@@ -462,6 +462,11 @@ def test_the_openapi_page_has_the_types_of_a_request_and_an_example_that_is_answ
         line = server.ask([asked], **wanted, one_line_per_row=True).lines[0]
         lists = {name for name, kind in schema["properties"].items() if kind["type"] == "array"}
         assert lists == {name for name, cell in line.items() if isinstance(cell, list)}
+    described = [schema.get("description") for schema in of_rows]
+    assert described == [
+        "with `one_line_per_row`",
+        "with task similar_items, with `one_line_per_row`",
+    ]
 
 
 def test_concurrent_clients_each_have_their_own_answer(server):

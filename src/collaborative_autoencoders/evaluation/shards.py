@@ -50,9 +50,9 @@ class Shards(Sequence[Evaluation]):
         return np.concatenate([[0], first_P[1:], [len(counted_U)]])
 
     def to_send(self) -> "Shards":
-        """Return shards with the same evaluations that have no more than these read.
+        """Return shards with the same evaluations, without what they do not read.
 
-        That leaves out what is known of users without a list or a held-out rating, of a sample.
+        The rows of users without a list and without a held-out rating are empty.
         """
         is_read_U = have_lists(self.test, self.options) | (np.diff(self.test.ratings.indptr) > 0)
         test = Interactions(self.test.ratings, self.test.likes)

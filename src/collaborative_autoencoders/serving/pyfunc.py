@@ -42,9 +42,9 @@ class RecommenderModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame | list[dict[str, Any]]:
-        """Return one line per row and place; see `Recommender.columns` and `similar_columns`.
+        """Return one line per row and place, or per row.
 
-        A server gets no table.
+        See `Recommender.columns` and `similar_columns`. A server gets no table.
 
         Raises MlflowException, which a server returns as status 400, if the request is not valid.
         """

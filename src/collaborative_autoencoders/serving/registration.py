@@ -136,7 +136,8 @@ def signature_of(recommender: Recommender, example: pd.DataFrame) -> Any:
     requests that are right: `long` refuses null, `string` a column of nulls from pandas, and an
     array refuses the rows without one in a request of several kinds. The recommender checks the
     values itself, with a message per row; `row_schema` has the types. In an answer, `user_id` may
-    be null. Output columns are those of lists: an answer of similar items has others.
+    be null. Output columns are those of lists, one line per place: an answer of similar items has
+    others, and with `one_line_per_row` some are lists.
     """
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec

@@ -114,7 +114,8 @@ def of_whole_row(line: dict[str, Any], of_a_place: Collection[str]) -> dict[str,
     """Return the JSON Schema of a line with `one_line_per_row`, where these columns are lists."""
     types = line["properties"]
     lists = {name: {"type": "array", "items": types[name]} for name in of_a_place}
-    return line | {"properties": types | lists, "description": "with `one_line_per_row`"}
+    when = [*filter(None, [line.get("description")]), "with `one_line_per_row`"]
+    return line | {"properties": types | lists, "description": ", ".join(when)}
 
 
 def params_schema(recommender: Recommender, offered: Collection[str]) -> dict[str, Any]:
@@ -158,8 +159,8 @@ def operation(
     refusals = {str(status.value): {"description": what} for status, what in REFUSALS.items()}
     return {
         "summary": f"The best items for each row, by {recommender.fitted.name}",
-        "description": "One line per row and place, best first. With `diversify`, the model's "
-        "scores are not in the order of the places.",
+        "description": "One line per row and place, best first, or with `one_line_per_row` one per "
+        "row. With `diversify`, the model's scores are not in the order of the places.",
         "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
         "responses": refusals
         | {"200": {"description": "The lists", "content": {JSON: {"schema": answer}}}},

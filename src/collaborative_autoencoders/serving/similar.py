@@ -107,7 +107,7 @@ def columns_of(
     item_R: NDArray[np.int64],
     similar_RK: NDArray[np.int32],
     similarity_RK: NDArray[np.float32],
-    one_line_per_row: bool = False,
+    one_line_per_row: bool,
 ) -> dict[str, Column]:
     """Return the lines of an answer, by column."""
     in_list_RK = similar_RK >= 0
