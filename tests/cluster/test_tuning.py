@@ -31,6 +31,7 @@ def test_two_workers_run_each_trial_once_also_if_one_is_killed(
     one.mkdir(), two.mkdir()
     here = run_search(grid_in(one, workers=1))
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_experiment("search")  # a run of another test has set one of another store
     with mlflow.start_run() as parent:
         with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="Spark has ended"):
             patched.setattr(on_workers, "Share", killed_worker.KilledInItsSecondTrial)
