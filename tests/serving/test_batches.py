@@ -9,7 +9,7 @@ import pytest
 from checkerboard import checkerboard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lists import assert_same_lists, assert_well_formed
+from lists import assert_same_lists, assert_well_formed, by_place
 
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.models import MODELS
@@ -70,6 +70,7 @@ wanted = st.builds(
     some_ids,
     n_reasons,
     diversify=weights,
+    one_line_per_row=st.booleans(),
     task=st.just("lists"),
 )
 
@@ -97,10 +98,13 @@ def items_left(row, wanted):
 @settings(deadline=None, max_examples=80)
 @given(models, st.lists(rows, min_size=1, max_size=4), wanted)
 def test_a_list_has_n_of_the_items_left_without_duplicates_best_first(name, asked, wanted):
-    answer = recommender_of(name).answer(pd.DataFrame(asked), wanted)
-    assert_well_formed(answer.to_dict("records"), by_score=not wanted.diversify)
+    lines = recommender_of(name).answer(pd.DataFrame(asked), wanted).to_dict("records")
+    if wanted.one_line_per_row:
+        assert len(lines) == len(asked)
+        lines = by_place(lines)
+    assert_well_formed(lines, by_score=not wanted.diversify)
     for number, row in enumerate(asked):
-        items = answer.loc[answer["row"] == number, "item_id"]
+        items = [line["item_id"] for line in lines if line["row"] == number]
         left = items_left(row, wanted)
         assert set(items) <= left
         assert len(items) == min(wanted.n, len(left))
