@@ -250,15 +250,14 @@ class Recommender:
     ) -> dict[str, Column]:
         """Return the `n` best items for each row: one line per place, best first.
 
-        With `one_line_per_row` a line is a row, and its rank, item_id, title, score and reasons are
-        lists, empty if no item is available.
-
         Columns: row (from 0), user_id, rank (from 1), item_id, title, score, source,
         unknown_items, and with `explain` reasons: a list of item_id, title and weight per line (see
         `reasons.py`), empty in a list by popularity. `source` is `model`, or `popularity` for a
         user, known or not, without a history that the model can read; the score is then the number
         of users who like the item. A list is shorter than `n` if fewer items are available. With
         `diversify` its order is that of `evaluation/diversify.py`, and scores stay the model's.
+        With `one_line_per_row` a line is a row, and its rank, item_id, title, score and reasons are
+        lists, empty if no item is available.
 
         Raises BadRequest if a row or parameter is not valid, or if the request or its answer passes
         a limit, and Stopped as soon as the client is gone, which is asked before every batch.
