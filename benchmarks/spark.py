@@ -8,7 +8,7 @@ Each is a `kedro run` in a process of its own, on the same table of benchmarks/l
 `--env ml-32m` with pandas, and `--env spark`. It runs data engineering and, with `--models`, fits
 and evaluates these models, with `--params` on both and with `--ranks` on Spark. Printed are
 seconds, CPU seconds of all processes, the largest memory of each kind of process (Linux), the
-exponent of growth of the CPU seconds, whether the test parts are the same, byte by byte, and the
+exponent of growth of the CPU seconds, whether the test parts are the same to the bit, and the
 figures of the models. Targets: no worker, the Java process and its Python processes together, above
 1.5 GB, and an exponent of at most 1.1. Java takes some 450 MB beside its heap, which
 `--executor-memory` sets.
@@ -120,8 +120,14 @@ def family(root: int) -> list[tuple[int, str, float, float]]:
 
 def same_parts(project: Path) -> bool:
     """Return whether both environments have the same test part."""
-    files = [project / "data" / "05_model_input" / env / "test.npz" for env in ("ml-32m", "spark")]
-    return files[0].read_bytes() == files[1].read_bytes()
+    from collaborative_autoencoders.datasets.interactions import InteractionsDataset
+    from collaborative_autoencoders.datasets.sharded_part import ShardedPartDataset
+    from collaborative_autoencoders.interactions.part_bytes import part_to_bytes
+
+    data = project / "data" / "05_model_input"
+    one = InteractionsDataset(filepath=(data / "ml-32m" / "test.npz").as_posix()).load()
+    other = ShardedPartDataset(filepath=(data / "spark" / "test").as_posix()).load()
+    return part_to_bytes(one) == part_to_bytes(other)
 
 
 def figures(project: Path, env: str, model: str) -> dict[str, float]:
@@ -161,8 +167,9 @@ def main() -> None:
                 )
             costs[ratings] = measured["cpu"]
             workers = [gb for name, gb in measured["gb"].items() if name.startswith(EXECUTOR)]
-            fits &= same_parts(project) and max(workers, default=0) <= LARGEST_GB
-            print(f"  the same test part: {same_parts(project)}", flush=True)
+            is_same = same_parts(project)
+            fits &= is_same and max(workers, default=0) <= LARGEST_GB
+            print(f"  the same test part: {is_same}", flush=True)
             for model in given.models:
                 both = [figures(project, env, model) for env in ("ml-32m", "spark")]
                 print(f"  {model}: {both[0]}, on Spark {both[1]}", flush=True)

@@ -12,6 +12,9 @@ PART = "part"
 
 USER_INDEX = "user_index"
 ITEM_INDEX = "item_index"
+LIKED = "liked"
+ORDER = "order"
+FOLD_IN = "fold_in"
 RANK = "rank"
 SCORE = "score"
 

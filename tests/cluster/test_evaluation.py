@@ -1,7 +1,5 @@
 """Workers rank, predict and score as one machine does, to the last digit."""
 
-from dataclasses import replace
-
 import fits
 import numpy as np
 import pandas as pd
@@ -9,25 +7,24 @@ import pyarrow as pa
 import pytest
 from checkerboard import checkerboard, with_others
 from model_options import RUNNING
+from sharded import stored
 
 from collaborative_autoencoders import cluster
-from collaborative_autoencoders.evaluation import tallies
+from collaborative_autoencoders.evaluation import shards, tallies
 from collaborative_autoencoders.evaluation.beyond_accuracy import Histories
 from collaborative_autoencoders.evaluation.evaluate import (
     count_owners,
     have_lists,
-    nothing_evaluated,
 )
 from collaborative_autoencoders.evaluation.known import known_of
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.tallies import ListTally, PredictionTally
 from collaborative_autoencoders.interactions.part import fingerprint
-from collaborative_autoencoders.interactions.sparse import take_cells, user_of_cells
+from collaborative_autoencoders.interactions.part_rows import ShardedPart
 from collaborative_autoencoders.metrics.groups import POPULARITY_GROUPS, third_of_items
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.registry import model_class
-from collaborative_autoencoders.pipelines.evaluation import nodes
+from collaborative_autoencoders.pipelines.evaluation import engine, nodes
 
 pytestmark = pytest.mark.spark
 
@@ -54,11 +51,18 @@ def fitted_to_world(name: str) -> Fitted:
     return fitted._replace(parts=fingerprint(**WORLD.parts))
 
 
-def shards_of(fitted: Fitted) -> Shards:
-    """Return nine shards of 14 users, the last of which has no user of the core."""
-    known = known_of(fitted, **WORLD.parts)
-    owners = count_owners(WORLD.train)
-    return Shards(fitted.model, known, WORLD.test, owners, THERE, users=14)
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory) -> list[ShardedPart]:
+    """The parts of the world, in folders that workers read."""
+    folder = tmp_path_factory.mktemp("parts")
+    names = ("train", "validation", "test")
+    return [stored(part, folder / name) for name, part in zip(names, WORLD[:3], strict=True)]
+
+
+@pytest.fixture
+def nine_shards(monkeypatch):
+    """Let shards have 14 users, so that the last of nine has no user of the core."""
+    monkeypatch.setattr(shards, "USERS_PER_SHARD", 14)
 
 
 def in_order(table: object, like: pd.DataFrame) -> pd.DataFrame:
@@ -66,12 +70,13 @@ def in_order(table: object, like: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", ["popularity", "bias", "ease", "itemknn", "cdae", "autorec"])
-def test_lists_predictions_scores_and_figures_are_those_of_one_machine(spark, name):
+def test_lists_predictions_scores_and_figures_are_those_of_one_machine(
+    spark, parts, nine_shards, name
+):
     fitted = fitted_to_world(name)
-    one = nodes.evaluate_model(fitted, *WORLD[:3], HERE, RUNNING)
-    shards = shards_of(fitted)
-    assert len(shards) == 9
-    other = cluster.evaluate_on_workers(shards, nothing_evaluated(THERE))
+    one, other = (
+        nodes.evaluate_model(fitted, *parts, options, RUNNING) for options in (HERE, THERE)
+    )
     pd.testing.assert_frame_equal(other["user_scores"], one["user_scores"], check_exact=True)
     for table in ("ranked_items", "predicted_ratings"):
         found = in_order(other[table], one[table])
@@ -94,10 +99,10 @@ def test_lists_predictions_scores_and_figures_are_those_of_one_machine(spark, na
     assert broken[0] == broken[1]
 
 
-def test_a_sample_of_users_is_evaluated_as_on_one_machine(spark):
+def test_a_sample_of_users_is_evaluated_as_on_one_machine(spark, parts, nine_shards):
     fitted = fitted_to_world("autorec_user")
     one, other = (
-        nodes.evaluate_model(fitted, *WORLD[:3], options.model_copy(update=SAMPLE), RUNNING)
+        nodes.evaluate_model(fitted, *parts, options.model_copy(update=SAMPLE), RUNNING)
         for options in (HERE, THERE)
     )
     pd.testing.assert_frame_equal(other["user_scores"], one["user_scores"], check_exact=True)
@@ -112,18 +117,28 @@ def test_a_sample_of_users_is_evaluated_as_on_one_machine(spark):
     assert broken[0] == broken[1]
 
 
-def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark):
-    shards = shards_of(fitted_to_world("ease"))
-    histories_UI = shards.known.histories_UI
-    emptied_UI = take_cells(histories_UI, user_of_cells(histories_UI) <= 30)  # the third shard
-    nan_I = np.full(histories_UI.shape[1], np.nan)  # ranks the lists without a history
-    shards = replace(shards, known=shards.known._replace(histories_UI=emptied_UI, likes_I=nan_I))
-    with pytest.raises(ValueError) as one:
-        list(shards)
-    with pytest.raises(ValueError) as other:
-        cluster.evaluate_on_workers(shards, nothing_evaluated(THERE))
-    assert "user_index 31 as nan" in str(one.value)
-    assert str(one.value) == str(other.value)
+def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark, tmp_path, nine_shards):
+    is_late_U = np.arange(WORLD.train.shape[0]) > 30  # in the third shard and those after it
+    known = {name: part.without_users(is_late_U) for name, part in WORLD.parts.items()}
+    parts = {**known, "test": WORLD.test}
+    folders = {name: tmp_path / name for name in parts}
+    fitted = fitted_to_world("ease")._replace(parts=fingerprint(**known))
+    nan_I = np.full(WORLD.train.core_shape[1], np.nan)  # ranks the lists without a history
+    histories = known_of(fitted, **known)._replace(likes_I=nan_I)
+    read = {name: stored(part, folders[name]) for name, part in parts.items()}
+    said = []
+    for options in (HERE, THERE):
+        with pytest.raises(ValueError) as refused:
+            engine.evaluate_all(fitted, histories, read, options)
+        said.append(str(refused.value))
+    assert "user_index 31 as nan" in said[0]
+    assert said[0] == said[1]
+
+
+def test_a_part_that_workers_cannot_read_is_named_with_the_ways_out(spark):
+    fitted = fitted_to_world("popularity")
+    with pytest.raises(ValueError, match=r"read train, .* the one of conf/spark, or set evalua"):
+        nodes.evaluate_model(fitted, *WORLD[:3], THERE, RUNNING)
 
 
 def test_sums_of_pieces_and_what_they_refuse_are_those_of_one_machine(spark):

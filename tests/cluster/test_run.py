@@ -7,6 +7,9 @@ from kedro.io import DatasetError
 from projects import new_project, run
 
 from collaborative_autoencoders.datasets.fabricated import FabricatedDataset
+from collaborative_autoencoders.datasets.interactions import InteractionsDataset
+from collaborative_autoencoders.datasets.sharded_part import ShardedPartDataset
+from collaborative_autoencoders.interactions.part_bytes import part_to_bytes
 
 pytestmark = pytest.mark.spark
 
@@ -18,7 +21,7 @@ ratings:
 ENGINE = "evaluation:\n  engine: spark"
 TABLES = ("user_scores.parquet", "group_metrics.json", "breakdown.json")
 FILES = {
-    "05_model_input": ["train.npz", "validation.npz", "test.npz", "split_report.json"],
+    "05_model_input": ["split_report.json"],
     "03_primary": ["user_ids.parquet", "item_ids.parquet", "core_report.json"],
     "08_reporting": [
         *(f"{model}/{name}" for model in ("bias", "autorec") for name in TABLES),
@@ -47,6 +50,12 @@ def test_a_run_on_spark_writes_the_files_of_one_machine(tmp_path, spark):
         for name in names:
             one, other = (project / "data" / folder / env / name for env in ("one", "spark"))
             assert one.read_bytes() == other.read_bytes(), name
+    for part in ("train", "validation", "test"):
+        path = (project / "data/05_model_input/one" / f"{part}.npz").as_posix()
+        mine = InteractionsDataset(filepath=path).load()
+        folder = (project / "data/05_model_input/spark" / part).as_posix()
+        theirs = ShardedPartDataset(filepath=folder).load()
+        assert part_to_bytes(mine) == part_to_bytes(theirs)
 
     shutil.rmtree(raw)
     with pytest.raises(DatasetError, match=r"there is no .*data/01_raw/ratings\. Put the table"):

@@ -11,7 +11,15 @@ import pytest
 from collaborative_autoencoders import cluster
 from collaborative_autoencoders.cluster import dates
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
-from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting
+from collaborative_autoencoders.datasets.sharded_part import ShardedPartDataset
+from collaborative_autoencoders.interactions import (
+    Interactions,
+    cleaning,
+    core,
+    facts,
+    ids,
+    splitting,
+)
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.split_report import report_split
 
@@ -158,7 +166,7 @@ SPLITS = {
 }
 
 
-def is_split_alike(one: core.Kept, other: Any, kind: str, **of: Any) -> None:
+def is_split_alike(folder: Path, one: core.Kept, other: Any, kind: str, **of: Any) -> None:
     """Split on both engines, and compare what each part of a rating is, and all reports."""
     options = splitting.SplitOptions.model_validate(SPLIT | SPLITS[kind] | of)
     numbered, shape = ids.index_ids(one.core, one.others), ids.sizes_of(one.core)
@@ -166,11 +174,18 @@ def is_split_alike(one: core.Kept, other: Any, kind: str, **of: Any) -> None:
     theirs = cluster.split_interactions(other.core, numbered, options, 4, shape, other.others)
     assert all(part.ratings.nnz for part in mine)
     assert report_split(mine, options) == report_split(theirs, options)
-    for part in ("validation", "test"):
-        same = [
-            fingerprint(train=each.train, validation=getattr(each, part)) for each in (mine, theirs)
-        ]
+    read = [written(part, folder / name) for part, name in zip(theirs, mine._fields, strict=True)]
+    for part in (1, 2):
+        same = [fingerprint(train=each[0], validation=each[part]) for each in (mine, read)]
         assert same[0] == same[1]
+    assert [part.core_shape for part in read] == [part.core_shape for part in mine]
+
+
+def written(part: Any, folder: Path) -> Interactions:
+    """Let the workers write a part, and read it."""
+    entry = ShardedPartDataset(filepath=folder.as_posix())
+    entry.save(part)
+    return entry.load()
 
 
 @pytest.mark.parametrize("kind", SPLITS)
@@ -181,7 +196,7 @@ def test_every_row_is_in_the_same_part_at_the_same_place(spark, tmp_path, kind, 
         raw, names = raw.drop_duplicates(["u", "i"], ignore_index=True), {"part": "p"}
         raw = raw.assign(p=raw["p"].replace("dev", "train")) if "without" in kind else raw
     of = {"ratings": "core"} if kind == "users" else {}
-    is_split_alike(*Both(spark, tmp_path, raw, names, **of).kept(), kind)
+    is_split_alike(tmp_path / "parts", *Both(spark, tmp_path, raw, names, **of).kept(), kind)
 
 
 @pytest.fixture(scope="module")
@@ -202,9 +217,9 @@ def movielens(spark, tmp_path_factory) -> dict[str, tuple[core.Kept, Any]]:
 
 
 @pytest.mark.parametrize("kind", SPLITS)
-def test_movielens_100k_is_split_alike_in_every_way(movielens, kind):
+def test_movielens_100k_is_split_alike_in_every_way(movielens, tmp_path, kind):
     dates_of = {"test_from": "1998-03-20"} if kind == "date" else {}
-    is_split_alike(*movielens.get(kind.split()[0], movielens["hash"]), kind, **dates_of)
+    is_split_alike(tmp_path, *movielens.get(kind.split()[0], movielens["hash"]), kind, **dates_of)
 
 
 def broken(**changed: Any) -> pd.DataFrame:

@@ -16,7 +16,6 @@ from collaborative_autoencoders.evaluation.evaluate import (
 )
 from collaborative_autoencoders.evaluation.known import histories_for
 from collaborative_autoencoders.evaluation.lists import table_to_lists
-from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.table_claims import (
     check_predictions,
     check_scores_of_lists,
@@ -24,7 +23,6 @@ from collaborative_autoencoders.evaluation.table_claims import (
 )
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, part_to_bytes
-from collaborative_autoencoders.interactions.sample import sample_of
 from collaborative_autoencoders.interactions.unseen_users import without_users
 from collaborative_autoencoders.models import MODELS, models_for
 from collaborative_autoencoders.models.model import Catalogue, Fitted
@@ -55,22 +53,6 @@ def evaluated(fitted: Fitted, world: World) -> Evaluation:
 @pytest.fixture(scope="module")
 def results() -> dict[str, Evaluation]:
     return {model: evaluated(fitted_shortly(model, seen_by(model)), WORLD) for model in MODELS}
-
-
-@pytest.mark.parametrize("model", ["ease", "bias"])
-def test_shards_are_sent_without_what_they_do_not_read(model):
-    fitted, sample = fitted_shortly(model, seen_by(model)), sample_of(WORLD.test, 15)
-    known, owners = histories_for(fitted, **WORLD.parts), count_owners(WORLD.train)
-    options = OPTIONS.model_copy(update={"test_users": 15})
-    shards = Shards(fitted.model, known, sample, owners, options, users=7)
-    sent = shards.to_send()
-    is_read_U = np.diff(sample.ratings.indptr)[: known.seen_UI.shape[0]] > 0
-    assert np.array_equal(np.diff(sent.known.seen_UI.indptr) > 0, is_read_U)
-    is_one = known.seen_UI is known.histories_UI
-    assert (sent.known.seen_UI is sent.known.histories_UI) == is_one == (model == "bias")
-    for found, expected in zip(sent, shards, strict=True):
-        for table, same in zip(found, expected, strict=True):
-            pd.testing.assert_frame_equal(table, same, check_exact=True)
 
 
 @pytest.mark.parametrize("model", models_for("ranking"))

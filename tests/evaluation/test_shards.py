@@ -4,54 +4,62 @@ import fits
 import numpy as np
 import pandas as pd
 import pytest
-from checkerboard import checkerboard
+from checkerboard import World, checkerboard, with_others
 from evaluation.small_world import options_with
 
-from collaborative_autoencoders.evaluation.evaluate import count_owners, evaluate
-from collaborative_autoencoders.evaluation.known import Known
-from collaborative_autoencoders.evaluation.shards import Shards
+from collaborative_autoencoders.evaluation import shards
+from collaborative_autoencoders.evaluation.evaluate import Evaluation, count_owners, evaluate
+from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.shards import Shards, are_read
 from collaborative_autoencoders.interactions.sample import sample_of, users_of
+from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.models.registry import model_class
+
+MODELS = ["ease", "autorec_user", "bias", "sequential_ease"]
 
 
-@pytest.mark.parametrize("name", ["ease", "autorec_user"])
-@pytest.mark.parametrize("test_users", [15, 1])
-def test_shards_of_a_sample_have_whole_batches_of_its_users(name, test_users):
-    world = checkerboard()
-    model = fits.fit(name, world).model
+@pytest.fixture(autouse=True)
+def few_users(monkeypatch):
+    monkeypatch.setattr(shards, "USERS_PER_SHARD", 7)
+
+
+def evaluated(
+    name: str, world: World, test_users: int | None
+) -> tuple[Evaluation, Shards, list[Evaluation]]:
+    """Return the evaluation of all users, the shards, and the evaluation of each."""
+    sizes = world.train.shape_for(model_class(name).learns_from)
+    fitted = fits.fit(name, world._replace(catalogue=Catalogue(*sizes, 1, 5)))
     sample, options = sample_of(world.test, test_users), options_with(test_users=test_users)
-    inputs = model, world.known_to(model), sample, count_owners(world.train), options
-    whole, shards = evaluate(*inputs), Shards(*inputs, users=7)
-    for found, expected in zip(zip(*shards, strict=True), whole, strict=True):
-        joined = pd.concat(found, ignore_index=True)
+    known, owners = histories_for(fitted, **world.parts), count_owners(world.train)
+    whole = evaluate(fitted.model, known, sample, owners, options)
+    made = Shards.of(fitted, known, sample, owners, options)
+    is_read_U = are_read(sample, options)
+    shard_U = made.shard_of(np.arange(len(is_read_U)))
+    parts = {**world.parts, "test": world.test}
+
+    def with_rows_of(number: int) -> Evaluation:
+        drop_U = ~is_read_U | (shard_U != number)
+        own = {name: part.without_users(drop_U) for name, part in parts.items()}
+        return made.evaluate(number, **own)
+
+    return whole, made, [with_rows_of(number) for number in range(len(made))]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("test_users", [15, 1, None])
+def test_shards_with_their_own_rows_are_together_the_evaluation_of_all(name, test_users):
+    world = with_others(checkerboard())
+    whole, _, found = evaluated(name, world, test_users)
+    assert len(found) > 1 or test_users == 1
+    for tables, expected in zip(zip(*found, strict=True), whole, strict=True):
+        joined = pd.concat(tables, ignore_index=True)
         pd.testing.assert_frame_equal(joined, expected, check_exact=True)
-    listed = [shard.ranked_items["user_index"].nunique() for shard in shards]
-    assert sum(listed) == len(users_of(sample)) == test_users
-    assert set(listed[:-1]) <= {shards.size}
-    sent = shards.to_send()
-    assert sent.known.seen_UI.nnz < shards.known.seen_UI.nnz
-    for found, expected in zip(sent, shards, strict=True):
-        for table, same in zip(found, expected, strict=True):
-            pd.testing.assert_frame_equal(table, same, check_exact=True)
 
 
-def test_a_matrix_of_histories_that_is_also_of_seen_items_is_sent_once():
-    seen_UI = checkerboard().test.ratings
-    known = Known(seen_UI, seen_UI).of_these(np.arange(seen_UI.shape[0]) > 3)
-    assert known.seen_UI is known.histories_UI
-    assert known.seen_UI[4:].nnz == known.seen_UI.nnz == seen_UI[4:].nnz > 0
-
-
-@pytest.mark.parametrize("name", ["ease", "autorec_user"])
-def test_shards_are_together_the_evaluation_of_all_users_and_end(name):
+def test_a_shard_of_a_sample_has_whole_batches_of_its_users():
     world = checkerboard()
-    model = fits.fit(name, world).model
-    inputs = model, world.known_to(model), world.test, count_owners(world.train), options_with()
-    whole, shards = evaluate(*inputs), Shards(*inputs, users=7)
-    assert shards.size == 6  # of whole batches
-    assert shards.to_send().known is shards.known
-    assert len(shards) == 7
-    tables = zip(*shards, strict=True)
-    for found, expected in zip(tables, whole, strict=True):
-        pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), expected)
-    with pytest.raises(IndexError):
-        shards[7]
+    _, made, found = evaluated("ease", world, 15)
+    listed = [shard.ranked_items["user_index"].nunique() for shard in found]
+    assert sum(listed) == len(users_of(sample_of(world.test, 15))) == 15
+    assert set(listed[:-1]) == {6}  # three batches of two
+    assert len(made) == 3

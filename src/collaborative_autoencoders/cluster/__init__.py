@@ -9,7 +9,13 @@ compute. The ranks of a fit are workers too, and so is what solves for the colum
 from .batches import compute_on_workers, summarise
 from .cleaning import clean_ratings
 from .core import about_counts, keep_core, sizes_of
-from .evaluating import as_tables, evaluate_on_workers, recommended_at, sum_over
+from .evaluating import (
+    StoredParts,
+    as_tables,
+    evaluate_on_workers,
+    recommended_at,
+    sum_over,
+)
 from .facts import describe, source_of
 from .ids import index_ids
 from .pieces import call_on_workers, map_on_workers
@@ -18,6 +24,7 @@ from .splitting import split_interactions
 from .training import launch_on
 
 __all__ = [
+    "StoredParts",
     "about_counts",
     "as_tables",
     "call_on_workers",

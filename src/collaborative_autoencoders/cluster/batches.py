@@ -1,8 +1,7 @@
 """Batches that workers compute side by side, each as one machine computes it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from operator import getitem
 from typing import Any
 
 import pandas as pd
@@ -19,31 +18,19 @@ from .session import session_of_run
 PARTITIONS_PER_CORE = 4
 """So that a core that is done early has more to do. Each partition is one file of the table."""
 
-Rows = Callable[[Any, int], pd.DataFrame]
-
 
 def compute_on_workers(batches: Sequence[pd.DataFrame]) -> DataFrame:
     """Return the rows of all batches, in their order, as a table that is computed when it is used.
 
-    All batches have the columns and types of the first one, which is computed here. Raises
-    RuntimeError without a Spark session, before that.
-    """
-    session_of_run()
-    return rows_of_each(batches, getitem, columns_of(batches[0]))
-
-
-def rows_of_each(batches: Sequence[Any], rows_of: Rows, columns: StructType) -> DataFrame:
-    """Return `rows_of(batches, number)` of each number of a batch, in their order, as a table.
-
     A batch is computed by the worker that asks for it, so `batches`, with the model in it, is sent
-    to each process of a worker once. Raises RuntimeError without a Spark session.
+    to each process of a worker once. All batches have the columns and types of the first one, which
+    is computed here. Raises RuntimeError without a Spark session, before that.
     """
     session = session_of_run()
-    context = session.sparkContext
+    context, columns = session.sparkContext, columns_of(batches[0])
     partitions = min(len(batches), PARTITIONS_PER_CORE * context.defaultParallelism)
     numbers = session.range(0, len(batches), 1, partitions)
-    compute = partial(_compute, context.broadcast(batches), rows_of, columns)
-    return numbers.mapInArrow(compute, columns)
+    return numbers.mapInArrow(partial(_compute, context.broadcast(batches), columns), columns)
 
 
 def columns_of(table: pd.DataFrame) -> StructType:
@@ -52,11 +39,11 @@ def columns_of(table: pd.DataFrame) -> StructType:
 
 
 def _compute(
-    batches: Any, rows_of: Rows, columns: StructType, numbers: Iterable[pa.RecordBatch]
+    batches: Any, columns: StructType, numbers: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     for some in numbers:
         for number in some["id"].to_pylist():
-            yield from as_batches(rows_of(batches.value, number), columns)
+            yield from as_batches(batches.value[number], columns)
 
 
 def as_batches(table: pd.DataFrame, columns: StructType) -> list[pa.RecordBatch]:

@@ -1,25 +1,38 @@
 """Evaluation on workers: lists, predictions and scores of each shard of users."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial, reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from collaborative_autoencoders.columns import ITEM_INDEX, RANK, USER_INDEX
+from collaborative_autoencoders.columns import (
+    FOLD_IN,
+    ITEM_INDEX,
+    ORDER,
+    PART,
+    RANK,
+    USER_INDEX,
+)
 from collaborative_autoencoders.evaluation.evaluate import Evaluation
+from collaborative_autoencoders.evaluation.known import fitted_model
+from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.table_claims import outside_of
 from collaborative_autoencoders.evaluation.tallies import Sums, Tally, add
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.own_split import PARTS
+from collaborative_autoencoders.interactions.part_rows import REQUIRED, PartSize, part_of_rows
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 
-from .batches import as_batches, columns_of, rows_of_each
+from .batches import as_batches, columns_of
 from .session import session_of_run
 
 SHARD, NAME, CONTENT = "shard", "name", "content"
@@ -43,13 +56,28 @@ TALLIED = T.StructType(
 SCORES = "user_scores"
 
 
-def evaluate_on_workers(shards: Sequence[Evaluation], empty: Evaluation) -> dict[str, Any]:
+class StoredParts(NamedTuple):
+    """The parts of a split as workers read them."""
+
+    folders: Mapping[str, str]
+    """The folder of the Parquet files of train, validation and test."""
+    size: PartSize
+    """Without the number of rows."""
+    is_read_U: NDArray[np.bool_]
+    """Whether the rows of each user are read, shape (U,)."""
+
+
+def evaluate_on_workers(shards: Shards, stored: StoredParts, empty: Evaluation) -> dict[str, Any]:
     """Return the tables of an `Evaluation`: of Spark, but for the scores of users.
 
-    `empty` has their columns. Lists and predictions stay on the disks of the workers until they are
-    saved. Raises ValueError as the first shard that raises it.
+    Each process of a worker gets the model once, and of each shard the rows of its users. `empty`
+    has the columns of the tables. Lists and predictions stay on the disks of the workers until they
+    are saved. Raises ValueError as the first shard that raises it.
     """
-    packed = rows_of_each(shards, _pack, PACKED).persist(StorageLevel.DISK_ONLY)
+    sent = session_of_run().sparkContext.broadcast(shards)
+    rows = _rows_by_shard(shards, stored)
+    packed = rows.mapInArrow(partial(_evaluate, sent, stored.size), PACKED)
+    packed = packed.persist(StorageLevel.DISK_ONLY)
     small = packed.where(F.col(NAME).isin(SCORES, PROBLEM)).orderBy(SHARD).toArrow().to_pylist()
     for row in small:
         if row[NAME] == PROBLEM:
@@ -61,6 +89,61 @@ def evaluate_on_workers(shards: Sequence[Evaluation], empty: Evaluation) -> dict
         if name != SCORES
     }
     return {**tables, SCORES: pd.concat(scores, ignore_index=True)}
+
+
+def _rows_by_shard(shards: Shards, stored: StoredParts) -> DataFrame:
+    """Return the rows that are read, with part and shard; each shard is a partition.
+
+    It has one row more, of no part, so that a shard without rows is there too.
+    """
+    session = session_of_run()
+    users = np.flatnonzero(stored.is_read_U).astype(np.int32)
+    shard_of_users = pa.table({USER_INDEX: users, SHARD: shards.shard_of(users)})
+    shard_of = F.broadcast(session.createDataFrame(shard_of_users))
+    by_order = fitted_model(shards.fitted).learns_from == "order"
+    wanted = {*REQUIRED, FOLD_IN, *([ORDER] if by_order else [])}
+
+    def rows_of(part: str) -> DataFrame:
+        rows = session.read.parquet(stored.folders[part])
+        columns = [name for name in rows.columns if name in wanted]
+        return rows.select(F.lit(part).alias(PART), *columns).join(shard_of, USER_INDEX)
+
+    markers = session.range(len(shards)).select(F.col("id").cast("int").alias(SHARD))
+    tables = [*map(rows_of, stored.folders), markers]
+    rows = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), tables)
+    return rows.repartitionById(len(shards), SHARD)
+
+
+def _evaluate(
+    sent: Any, size: PartSize, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    given = list(batches)
+    if not given:
+        return
+    rows = pa.Table.from_batches(given)
+    del given
+    for number in sorted(rows[SHARD].unique().to_pylist()):
+        of_shard = rows.filter(pc.field(SHARD) == number)
+        parts = {name: _part_of(of_shard, name, size) for name in PARTS}
+        yield from as_batches(_pack(sent.value, number, parts), PACKED)
+
+
+def _part_of(rows: pa.Table, name: str, size: PartSize) -> Interactions:
+    """Return a part with its rows in a shard only."""
+    own = rows.filter(pc.field(PART) == name)
+    if FOLD_IN in own.column_names and own[FOLD_IN].null_count == len(own):
+        own = own.drop_columns(FOLD_IN)  # the other parts have such rows
+    by_cell = own.sort_by([(USER_INDEX, "ascending"), (ITEM_INDEX, "ascending")])
+    return part_of_rows([by_cell], size._replace(rows=len(own)))
+
+
+def _pack(shards: Shards, number: int, parts: Mapping[str, Interactions]) -> pd.DataFrame:
+    try:
+        found = shards.evaluate(number, **parts)._asdict()
+        tables = {name: table_to_bytes(table) for name, table in found.items()}
+    except ValueError as problem:
+        tables = {PROBLEM: str(problem).encode()}
+    return pd.DataFrame({SHARD: number, NAME: list(tables), CONTENT: list(tables.values())})
 
 
 def as_tables(evaluation: Evaluation) -> dict[str, Any]:
@@ -130,14 +213,6 @@ def _tally(tally: Any, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordB
             sums, problem = {PROBLEM: []}, str(error)
         made = {PIECE: number, NAME: list(sums), SUMS: list(sums.values()), PROBLEM: problem}
         yield from as_batches(pd.DataFrame(made), TALLIED)
-
-
-def _pack(shards: Sequence[Evaluation], number: int) -> pd.DataFrame:
-    try:
-        tables = {name: table_to_bytes(table) for name, table in shards[number]._asdict().items()}
-    except ValueError as problem:
-        tables = {PROBLEM: str(problem).encode()}
-    return pd.DataFrame({SHARD: number, NAME: list(tables), CONTENT: list(tables.values())})
 
 
 def _unpacked(packed: DataFrame, name: str, empty: pd.DataFrame) -> DataFrame:

@@ -2,10 +2,9 @@
 
 The part of a row follows from its user's rows, so the rules of `interactions` decide it shard by
 shard. What the whole table decides – dates, the parts of users, whether there are validation rows –
-is found first. The parts are put together on the driver, as 12 to 24 bytes a rating.
+is found first.
 """
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +16,8 @@ from pyspark.sql import types as T
 from collaborative_autoencoders.columns import (
     ITEM,
     ITEM_INDEX,
+    LIKED,
+    ORDER,
     PART,
     RATING,
     TIMESTAMP,
@@ -26,17 +27,13 @@ from collaborative_autoencoders.columns import (
 from collaborative_autoencoders.interactions.core import likes_in
 from collaborative_autoencoders.interactions.ids import Ids, index_ids, known_indices, stale
 from collaborative_autoencoders.interactions.own_split import PARTS, refuse_no_train
-from collaborative_autoencoders.interactions.part import Interactions
+from collaborative_autoencoders.interactions.part_rows import PartSize
 from collaborative_autoencoders.interactions.split_options import (
-    SHOWN,
-    TEST,
-    TRAIN,
     VALIDATION,
     SplitOptions,
 )
 from collaborative_autoencoders.interactions.splitting import (
     OTHERS_BY_USERS,
-    Split,
     Whole,
     as_numbers,
     check_columns,
@@ -47,9 +44,8 @@ from collaborative_autoencoders.interactions.user_split import parts_of_users
 
 from .dates import dates_of
 from .ids import with_indices
+from .parts import PartTable, parts_of
 from .shards import map_shards
-
-ORDER = "order"
 
 
 def split_interactions(
@@ -59,8 +55,8 @@ def split_interactions(
     like_threshold: float,
     core_shape: tuple[int, int],
     others: DataFrame,
-) -> Split:
-    """Return the three parts of the table, as `interactions.splitting.split_interactions` does.
+) -> list[PartTable]:
+    """Return the three parts, of the rows of `interactions.splitting.split_interactions`.
 
     Raises ValueError if a user or item of the table is not in `ids`, or if the table lacks a
     column that the kind of split needs.
@@ -78,30 +74,8 @@ def split_interactions(
         whole=_decide(table, ids, options),
     )
     split = map_shards(with_indices(table, ids), F.col(USER), rule, _columns_of(table))
-
-    def interactions_of(part: int) -> Interactions:
-        rows = split.where(F.col(PART) == part).drop(PART).toArrow()
-
-        def column(name: str) -> np.ndarray | None:
-            return rows[name].to_numpy() if name in rows.column_names else None
-
-        return Interactions.from_rows(
-            rows[USER_INDEX].to_numpy(),
-            rows[ITEM_INDEX].to_numpy(),
-            shape,
-            ratings=column(RATING),
-            times=column(TIMESTAMP),
-            like_threshold=like_threshold,
-            core_shape=core_shape,
-            order=column(ORDER),
-        )
-
-    def held_out(part: int) -> Interactions:
-        if options.kind != "users":
-            return interactions_of(part)
-        return replace(interactions_of(part), fold_in=interactions_of(part + SHOWN))
-
-    return Split(interactions_of(TRAIN), held_out(VALIDATION), held_out(TEST))
+    size = PartSize(*shape, *core_shape, rows=0)
+    return parts_of(split, size, by_users=options.kind == "users")
 
 
 def split_shard(
@@ -111,7 +85,7 @@ def split_shard(
     core_shape: tuple[int, int],
     whole: Whole,
 ) -> pd.DataFrame:
-    """Return the part of each row of some users, and its place among the user's likes by time.
+    """Return the part of each row of some users, whether it is a like, and its place among these.
 
     Raises ValueError if a user or item has no index.
     """
@@ -127,11 +101,11 @@ def split_shard(
         whole = whole._replace(part_U=whole.part_U[index_U])
     is_core_N = (rows[USER_INDEX] < core_shape[0]) & (rows[ITEM_INDEX] < core_shape[1])
     in_core_N = is_core_N.to_numpy(dtype=np.bool_)
+    liked_N = in_core_N & likes_in(rows, like_threshold)
     made = rows[[USER_INDEX, ITEM_INDEX]]
-    if RATING in rows:
-        made[RATING] = rows[RATING]
+    made[RATING] = rows.get(RATING, 1.0)
+    made[LIKED] = liked_N
     if TIMESTAMP in rows:
-        liked_N = in_core_N & likes_in(rows, like_threshold)
         made[TIMESTAMP] = as_numbers(rows[TIMESTAMP])
         made[ORDER] = order_of(rows, user_N, item_N, ids, options, liked_N)
     made[PART] = parts_of_rows(rows, user_N, item_N, ids, options, whole, in_core_N)
@@ -141,8 +115,7 @@ def split_shard(
 def _columns_of(table: DataFrame) -> T.StructType:
     """Return the columns of `split_shard`."""
     kinds: dict[str, T.DataType] = {USER_INDEX: T.IntegerType(), ITEM_INDEX: T.IntegerType()}
-    if RATING in table.columns:
-        kinds[RATING] = T.FloatType()
+    kinds |= {RATING: T.FloatType(), LIKED: T.BooleanType()}
     if TIMESTAMP in table.columns:
         is_whole = isinstance(table.schema[TIMESTAMP].dataType, T.LongType)
         kinds[TIMESTAMP] = T.LongType() if is_whole else T.DoubleType()

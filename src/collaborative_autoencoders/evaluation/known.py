@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.part import fingerprint, join_views
-from collaborative_autoencoders.interactions.sparse import count_each, join, rows_of
+from collaborative_autoencoders.interactions.sparse import count_each, join
 from collaborative_autoencoders.models.model import Fitted, Model
 from collaborative_autoencoders.models.registry import run_of
 
@@ -41,20 +41,6 @@ class Known(NamedTuple):
     def of_users(self, users_B: NDArray[np.integer]) -> "Known":
         """Return these users' rows."""
         return self._replace(histories_UI=self.histories_UI[users_B], seen_UI=self.seen_UI[users_B])
-
-    def of_these(self, is_kept_U: NDArray[np.bool_]) -> "Known":
-        """Return the same users, with empty rows for those who are not kept.
-
-        `is_kept_U` may have more users, those outside the core. A matrix that is both stays one.
-        """
-        is_kept_U = is_kept_U[: self.histories_UI.shape[0]]
-        if is_kept_U.all():
-            return self
-        rows = np.where(is_kept_U, np.arange(len(is_kept_U)), -1)
-        histories_UI = seen_UI = rows_of(self.histories_UI, rows)
-        if self.seen_UI is not self.histories_UI:
-            seen_UI = rows_of(self.seen_UI, rows)
-        return self._replace(histories_UI=histories_UI, seen_UI=seen_UI)
 
     @property
     def by_model_U(self) -> NDArray[np.bool_]:

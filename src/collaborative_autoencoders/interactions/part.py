@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array
 
+from .part_counts import PartCounts
 from .sparse import (
     INT32_MAX,
     cells_of,
@@ -192,6 +193,11 @@ class Interactions:
     def ratings_for(self, view: View) -> csr_array:
         """Return `seen_by(view).ratings`, without the memory of the other views."""
         return first_cells(self.ratings, self.shape_for(view))
+
+    def counted(self, *, with_times: bool = False) -> PartCounts:
+        """Return the number of ratings of each user and item, and their first and last times."""
+        fold_in = None if self.fold_in is None else self.fold_in.counted()
+        return PartCounts.of(self.ratings, self.times if with_times else None, fold_in)
 
     def of_users(self, users: NDArray[np.integer]) -> Self:
         """Return these users' rows, in this order.

@@ -8,6 +8,8 @@ core.
 Dimension key: N stored ratings.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -81,6 +83,14 @@ def part_from_bytes(content: bytes) -> Interactions:
     if layout.shape != () or layout.item() != LAYOUT:
         raise OlderLayout("another version of this project wrote the file, with another layout")
     refuse_other_names(arrays, REQUIRED | (arrays.keys() & {TIMES, ORDER, FOLD_IN, CORE}))
+    return part_of_arrays(arrays)
+
+
+def part_of_arrays(arrays: Mapping[str, NDArray]) -> Interactions:
+    """Return the part that these arrays describe.
+
+    Raises ValueError, with the reason, if they do not form one part.
+    """
     ratings_UI = checked_csr(arrays["ratings"], arrays)
     core_shape = _checked_core(arrays.get(CORE), ratings_UI.shape)
     liked_N, is_core_N = arrays["liked"], _in_core(ratings_UI, core_shape)
@@ -100,7 +110,7 @@ def part_from_bytes(content: bytes) -> Interactions:
         return part
     is_fold_in_N = arrays[FOLD_IN]
     if is_fold_in_N.dtype != np.bool_ or is_fold_in_N.shape != ratings_UI.data.shape:
-        raise ValueError("the npz does not store for each rating whether it is to be folded in")
+        raise ValueError("the file does not store for each rating whether it is to be folded in")
     return part.split_off(is_fold_in_N)
 
 
@@ -109,7 +119,7 @@ def _checked_core(core: NDArray | None, shape: tuple[int, int]) -> tuple[int, in
     if core is None:
         return shape
     if core.shape != (2,) or core.dtype.kind != "i" or not ((core >= 0) & (core <= shape)).all():
-        raise ValueError(f"the npz holds a core of {core.tolist()} in a part of {shape}")
+        raise ValueError(f"the file holds a core of {core.tolist()} in a part of {shape}")
     return int(core[0]), int(core[1])
 
 
@@ -129,9 +139,9 @@ def _checked_likes(
     ratings of the core.
     """
     if liked_N.dtype != np.bool_ or liked_N.shape != ratings_N.shape:
-        raise ValueError("the npz does not store for each rating whether it is a like")
+        raise ValueError("the file does not store for each rating whether it is a like")
     if (liked_N & ~in_core_N).any():
-        raise ValueError("the npz holds a like outside the core")
+        raise ValueError("the file holds a like outside the core")
     if liked_N.any() and not liked_N[in_core_N].all():
         like, other = ratings_N[liked_N].min(), ratings_N[in_core_N & ~liked_N].max()
         if like <= other:
@@ -142,19 +152,19 @@ def _checked_likes(
 def _checked_order(places_N: NDArray, likes_UI: csr_array) -> NDArray:
     """Return the places of the likes. Raises ValueError if they are not distinct whole numbers."""
     if places_N.dtype != np.float32 or places_N.shape != (likes_UI.nnz,):
-        raise ValueError("the npz does not hold one place per like")
+        raise ValueError("the file does not hold one place per like")
     if not (np.isfinite(places_N) & (places_N >= 1) & (places_N == np.floor(places_N))).all():
-        raise ValueError("the npz holds a place in the order of likes that is not 1, 2, 3, …")
+        raise ValueError("the file holds a place in the order of likes that is not 1, 2, 3, …")
     key_N = np.sort(user_of_cells(likes_UI) << 32 | places_N.astype(np.int64))
     if (key_N[1:] == key_N[:-1]).any():
-        raise ValueError("the npz holds two likes of a user at one place of their order")
+        raise ValueError("the file holds two likes of a user at one place of their order")
     return places_N
 
 
 def _checked_times(times_N: NDArray, n_ratings: int) -> NDArray:
     """Return the times. Raises ValueError if they are not one finite number per rating."""
     if times_N.shape != (n_ratings,):
-        raise ValueError("the npz does not hold one time per rating")
+        raise ValueError("the file does not hold one time per rating")
     if times_N.dtype not in (np.int64, np.float64) or not np.isfinite(times_N).all():
-        raise ValueError("the npz holds a time that is not a finite number")
+        raise ValueError("the file holds a time that is not a finite number")
     return times_N

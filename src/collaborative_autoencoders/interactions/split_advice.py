@@ -2,11 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from .split_options import Kind, SplitOptions
-from .split_report import SplitReport
-from .splitting import Split
+from .split_report import CountedSplit, SplitReport
 from .time_splits import BY_HASH
 
 TOO_FEW = "too few ratings to hold any out for the test part"
@@ -83,9 +80,9 @@ def about_untested(report: SplitReport, options: SplitOptions) -> str | None:
     )
 
 
-def about_no_test(split: Split, options: SplitOptions) -> str | None:
+def about_no_test(split: CountedSplit, options: SplitOptions) -> str | None:
     """Return what to change if the test part has no ratings; None if it has some."""
-    if split.test.ratings.nnz:
+    if split[2].counted().ratings:
         return None
     return (
         "the test part has no ratings, so no metric can be computed: "
@@ -93,12 +90,13 @@ def about_no_test(split: Split, options: SplitOptions) -> str | None:
     )
 
 
-def more_test_rows(split: Split, kind: Kind) -> str:
+def more_test_rows(split: CountedSplit, kind: Kind) -> str:
     """Return how to get a test part by this kind of split."""
     if kind != "date":
         return MORE_TEST_ROWS[kind]
-    times_N = np.concatenate([part.times.data for part in split if part.times is not None])
-    first, last = times_N.min(), times_N.max()
+    counts = [part.counted(with_times=True) for part in split]
+    first = min(part.first_U.min() for part in counts if part.first_U is not None)
+    last = max(part.last_U.max() for part in counts if part.last_U is not None)
     if first == last:
         return f"all rows have one time, and no date divides them. To split by hash, {BY_HASH}"
     return (

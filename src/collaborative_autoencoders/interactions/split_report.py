@@ -3,16 +3,28 @@
 Dimension key: U users, I items.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from .part import Interactions
-from .sparse import count_each, user_of_cells
+from .part_counts import PartCounts
 from .split_options import SplitOptions
-from .splitting import Split
+
+KINDS_BY_TIME = ("last", "time")
+"""Kinds of a split that ties in time decide."""
+
+
+class Counted(Protocol):
+    """A part whose ratings are counted, on one machine or by workers."""
+
+    def counted(self, *, with_times: bool = False) -> PartCounts:
+        """Return the counts of the part."""
+
+
+CountedSplit = Sequence[Counted]
+"""The train, the validation and the test part."""
 
 
 class SplitReport(NamedTuple):
@@ -84,76 +96,62 @@ class SplitReport(NamedTuple):
         )
 
 
-def report_split(split: Split, options: SplitOptions) -> SplitReport:
+def report_split(split: CountedSplit, options: SplitOptions) -> SplitReport:
     """Return the sizes of the parts and of what is new in the test part.
 
     A test user of a split by users is not new, because the fold-in ratings are a history.
     """
-    train, validation, test = split
-    users_U, items_I = _per_user(test.ratings), _per_item(test.ratings)
+    parts = [part.counted(with_times=options.kind in KINDS_BY_TIME) for part in split]
+    train, validation, test = parts
+    users_U, items_I = test.of_user_U, test.of_item_I
     known, shown = [train, validation, validation.fold_in], test.fold_in
     new_U, not_in_train_U = (
-        (users_U > 0) & ~_has_users(*parts, shown) for parts in (known, [train])
+        test.has_users & ~_has_users(*given, shown) for given in (known, [train])
     )
-    new_I, not_in_train_I = ((items_I > 0) & ~_has_items(*parts) for parts in (known, [train]))
-    users, short_users = count_short_users(split, options)
+    new_I, not_in_train_I = (test.has_items & ~_has_items(*given) for given in (known, [train]))
+    users, short_users = count_short_users(parts, options)
     return SplitReport(
-        train=train.ratings.nnz,
-        validation=validation.ratings.nnz,
-        test=test.ratings.nnz,
+        train=train.ratings,
+        validation=validation.ratings,
+        test=test.ratings,
         new_users=int(new_U.sum()),
         ratings_of_new_users=int(users_U[new_U].sum()),
         new_items=int(new_I.sum()),
         ratings_of_new_items=int(items_I[new_I].sum()),
         users_not_in_train=int(not_in_train_U.sum()),
         items_not_in_train=int(not_in_train_I.sum()),
-        shown=sum(part.fold_in.ratings.nnz for part in split if part.fold_in is not None),
+        shown=sum(part.fold_in.ratings for part in parts if part.fold_in is not None),
         users=users,
         short_users=short_users,
-        tied_users=count_tied_users(split, options),
+        tied_users=count_tied_users(parts, options),
     )
 
 
-def count_short_users(split: Split, options: SplitOptions) -> tuple[int, int]:
+def count_short_users(parts: Sequence[PartCounts], options: SplitOptions) -> tuple[int, int]:
     """Return the number of users of whom rows may be held out, and how many have none that are.
 
     Those are rows of the test part, and of the validation part if its users are others.
     """
-    parts, held_out = [part.whole for part in split], [split.test]
+    of_whom, held_out = parts, parts[2:]
     if options.kind == "users":
-        parts, held_out = parts[1:], [split.validation, split.test]
-    has_rows_U = _has_users(*parts)
+        of_whom, held_out = parts[1:], parts[1:]
+    has_rows_U = _has_users(*of_whom, *(part.fold_in for part in of_whom))
     return int(has_rows_U.sum()), int((has_rows_U & ~_has_users(*held_out)).sum())
 
 
-def count_tied_users(split: Split, options: SplitOptions) -> int:
+def count_tied_users(parts: Sequence[PartCounts], options: SplitOptions) -> int:
     """Return the number of users of whom ties in time decide which rows are test."""
-    times = [part.times for part in split]
-    if options.kind not in ("last", "time") or any(times_UI is None for times_UI in times):
+    lasts = [part.last_U for part in parts[:2] if part.last_U is not None]
+    if options.kind not in KINDS_BY_TIME or len(lasts) < 2:
         return 0
-    *known, test_UI = [times_UI for times_UI in times if times_UI is not None]
-    latest_U, earliest_U = (np.full(test_UI.shape[0], end) for end in (-np.inf, np.inf))
-    for known_UI in known:
-        np.maximum.at(latest_U, user_of_cells(known_UI), known_UI.data)
-    np.minimum.at(earliest_U, user_of_cells(test_UI), test_UI.data)
-    return int((latest_U == earliest_U).sum())
+    return int((np.maximum(*lasts) == parts[2].first_U).sum())
 
 
-def _has_users(*parts: Interactions | None) -> NDArray[np.bool_]:
+def _has_users(*parts: PartCounts | None) -> NDArray[np.bool_]:
     """Return whether each user has a rating in one of these parts."""
-    counts = [_per_user(part.ratings) > 0 for part in parts if part is not None]
-    return np.logical_or.reduce(counts)
+    return np.logical_or.reduce([part.has_users for part in parts if part is not None])
 
 
-def _has_items(*parts: Interactions | None) -> NDArray[np.bool_]:
+def _has_items(*parts: PartCounts | None) -> NDArray[np.bool_]:
     """Return whether each item has a rating in one of these parts."""
-    counts = [_per_item(part.ratings) > 0 for part in parts if part is not None]
-    return np.logical_or.reduce(counts)
-
-
-def _per_user(part_UI: csr_array) -> NDArray[np.integer]:
-    return np.diff(part_UI.indptr)
-
-
-def _per_item(part_UI: csr_array) -> NDArray[np.integer]:
-    return count_each(part_UI.indices, part_UI.shape[1])
+    return np.logical_or.reduce([part.has_items for part in parts if part is not None])

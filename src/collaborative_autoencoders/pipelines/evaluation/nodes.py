@@ -22,7 +22,6 @@ from collaborative_autoencoders.evaluation.leaderboard import (
     make_leaderboard,
 )
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.table_claims import (
     check_held_out,
     check_sizes,
@@ -65,9 +64,8 @@ def evaluate_model(
     fitted.model.catalogue.check(fitted.model.learns_from, **parts, test=test)
     known = known_of(fitted, **parts, fold_in=test.fold_in)
     log_sample(fitted.name, "evaluated", test, evaluation.test_users)
-    sample, options = to_evaluate(test, evaluation)
     with running_on(running):
-        return evaluate_all(Shards(fitted.model, known, sample, count_owners(train), options))
+        return evaluate_all(fitted, known, {**parts, "test": test}, evaluation)
 
 
 def average_scores(

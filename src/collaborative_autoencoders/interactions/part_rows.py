@@ -1,0 +1,127 @@
+"""A part of a split as rows of Parquet files, a rating a row: shards that workers write and read.
+
+The columns are `user_index`, `item_index`, `rating`, `liked` and, if known, `timestamp` and
+`order`, the place of a like among all likes of its user, 0 for any other row. In a split by users,
+`fold_in` says whether a rating is to be folded in.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from collaborative_autoencoders.columns import (
+    FOLD_IN,
+    ITEM_INDEX,
+    LIKED,
+    ORDER,
+    RATING,
+    TIMESTAMP,
+    USER_INDEX,
+)
+
+from . import part_bytes
+from .part import Interactions
+from .sparse import INT32_MAX
+
+REQUIRED = (USER_INDEX, ITEM_INDEX, RATING, LIKED)
+ARRAY_OF = {
+    ITEM_INDEX: "indices",
+    RATING: "ratings",
+    LIKED: "liked",
+    TIMESTAMP: part_bytes.TIMES,
+    ORDER: part_bytes.ORDER,
+    FOLD_IN: part_bytes.FOLD_IN,
+}
+"""The array of `part_bytes` that a column is."""
+
+SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
+"""Where Spark keeps, in each Parquet file, what is known of its columns."""
+
+
+class PartSize(NamedTuple):
+    """The numbers of a part that its rows do not say."""
+
+    users: int
+    items: int
+    core_users: int
+    core_items: int
+    rows: int
+
+    @classmethod
+    def in_file(cls, schema: pa.Schema) -> "PartSize":
+        """Return the numbers that a Parquet file of Spark has with the column `user_index`.
+
+        Raises ValueError if it has none.
+        """
+        try:
+            columns = json.loads((schema.metadata or {})[SPARK_SCHEMA])["fields"]
+            about = {each["name"]: each["metadata"] for each in columns}[USER_INDEX]
+            return cls(*(int(about[name]) for name in cls._fields))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError("it does not say how many users and items the part has") from error
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedPart(Interactions):
+    """A part whose rows also lie in a folder of Parquet files, which workers read."""
+
+    folder: str = ""
+
+
+def part_of_rows(shards: Iterable[pa.Table], size: PartSize) -> Interactions:
+    """Return the part with these rows, in order of user and item.
+
+    Raises ValueError, with the reason, if they are not all the rows of one part.
+    """
+    columns: dict[str, NDArray[Any]] = {}
+    count_U, n_rows, last_user = np.zeros(size.users, dtype=np.int64), 0, 0
+    for shard in shards:
+        user_N = _checked_users(shard, size, last_user)
+        end = n_rows + len(user_N)
+        if end > size.rows:
+            break
+        for name in (name for name in ARRAY_OF if name in shard.column_names):
+            values_N = shard[name].to_numpy()
+            whole_N = columns.setdefault(name, np.empty(size.rows, dtype=values_N.dtype))
+            whole_N[n_rows:end] = values_N
+        if len(user_N):
+            first, last_user = int(user_N[0]), int(user_N[-1])
+            count_U[first : last_user + 1] += np.bincount(user_N - first)
+        n_rows = end
+    if n_rows != size.rows:
+        raise ValueError(f"{size.rows:,} rows were written, and it has other files than these")
+    return part_bytes.part_of_arrays(_arrays_of(columns, count_U, size))
+
+
+def _checked_users(shard: pa.Table, size: PartSize, last_user: int) -> NDArray[np.integer]:
+    """Return the users of the rows. Raises ValueError if they are not in order, or too many."""
+    if missing := [name for name in REQUIRED if name not in shard.column_names]:
+        raise ValueError(f"it has no column {missing[0]}")
+    user_N: NDArray[np.integer] = shard[USER_INDEX].to_numpy()
+    if user_N.dtype.kind != "i" or (np.diff(user_N, prepend=last_user) < 0).any():
+        raise ValueError("its users are not integers in ascending order")
+    if len(user_N) and user_N[-1] >= size.users:
+        raise ValueError(f"it has user_index {user_N[-1]}, and the part has {size.users:,} users")
+    return user_N
+
+
+def _arrays_of(
+    columns: Mapping[str, NDArray[Any]], count_U: NDArray[np.int64], size: PartSize
+) -> dict[str, NDArray[Any]]:
+    shape = (size.users, size.items)
+    index_type = np.int32 if max(size.rows, *shape) <= INT32_MAX else np.int64
+    start_U = np.zeros(size.users + 1, dtype=index_type)
+    np.cumsum(count_U, out=start_U[1:])
+    arrays = {ARRAY_OF[name]: values_N for name, values_N in columns.items()}
+    arrays |= {"shape": np.array(shape), "indptr": start_U}
+    arrays["indices"] = arrays["indices"].astype(index_type, copy=False)
+    if part_bytes.ORDER in arrays:  # of likes alone
+        arrays[part_bytes.ORDER] = arrays[part_bytes.ORDER][arrays["liked"]]
+    if (size.core_users, size.core_items) != shape:
+        arrays[part_bytes.CORE] = np.array([size.core_users, size.core_items])
+    return arrays
