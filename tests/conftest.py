@@ -2,15 +2,18 @@
 
 import gc
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
+from omegaconf import OmegaConf
 from sqlalchemy import Engine, event
 
 NEEDS = {
@@ -44,6 +47,34 @@ def do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
     """
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
+
+
+make_config, MISSING = OmegaConf.create, object()
+
+
+@lru_cache(maxsize=256)
+def made_of(pickled: bytes) -> bytes:
+    """Return what OmegaConf makes of a dictionary, pickled as the dictionary is."""
+    return pickle.dumps(make_config(pickle.loads(pickled)))
+
+
+def make_once(obj: Any = MISSING, *place: Any, **options: Any) -> Any:
+    """Do what `OmegaConf.create` does; equal dictionaries are turned into nodes only once.
+
+    That takes a third of a small run, and most tests have the configuration of this repository.
+    Each call returns a config of its own, which the caller may change.
+    """
+    is_alone = not place and options.keys() <= {"max_yaml_expanded_nodes"}  # which is for text
+    try:
+        pickled = pickle.dumps(obj) if is_alone and type(obj) is dict else None
+    except (AttributeError, TypeError, pickle.PicklingError):
+        pickled = None
+    if pickled is None:
+        return make_config(*([] if obj is MISSING else [obj]), *place, **options)
+    return pickle.loads(made_of(pickled))
+
+
+OmegaConf.create = staticmethod(make_once)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
