@@ -34,9 +34,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in settings.py: before
 # As in settings.py, which is imported later: what is imported is never garbage.
 gc.set_threshold(50_000)
 
-# A deadline per example fails on a machine that does other work.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# A deadline per example fails on a machine that does other work. Every run draws new examples.
+settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=400)
+settings.load_profile("quick")
 
 
 @event.listens_for(Engine, "connect")
