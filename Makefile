@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run try test browser-test spark-test store-test check benchmark viz-site clean
+.PHONY: run try test slow-test browser-test spark-test store-test check benchmark viz-site clean
 
 run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 	$(BIN)/kedro run
@@ -13,8 +13,14 @@ run: $(VENV)/.installed  ## from raw ratings to the leaderboard
 try: $(VENV)/.installed  ## a page that shows what the champions recommend
 	$(BIN)/kedro try
 
-test: $(VENV)/.installed-dev  ## the whole test suite
-	env -u PYTHONDONTWRITEBYTECODE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+PYTEST = env -u PYTHONDONTWRITEBYTECODE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+ELSEWHERE = not spark and not browser and not store
+
+test: $(VENV)/.installed-dev  ## the tests, but for those of whole runs
+	$(PYTEST) -m "not slow and $(ELSEWHERE)"
+
+slow-test: $(VENV)/.installed-dev  ## whole runs, one after another: resumed, repeated, killed, updated, promoted
+	$(PYTEST) -m "slow and $(ELSEWHERE)"
 
 spark-test: $(VENV)/.installed-spark  ## the tests of Apache Spark, which need Java 17 or 21
 	$(BIN)/python -m pytest -m spark tests/cluster

@@ -10,6 +10,8 @@ import pytest
 from projects import empty_store, kedro_here, new_project
 from tracked import parents, statuses
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "conf/test/catalog_data_engineering.yml"
 OWN_RATINGS = """
 ratings:

@@ -177,6 +177,7 @@ def benchmark_of(project):
     return next(run for run in tracked.all_runs(project) if run.info.run_name == "benchmark")
 
 
+@pytest.mark.slow
 def test_the_page_has_the_published_value_and_the_mean_of_our_runs(published):
     project, page = published
     rows = re.search(r"\| CDAE \| \.4999 \| \*\*(\.\d{4})\*\* ± \.\d{4} \|", page)
@@ -186,6 +187,7 @@ def test_the_page_has_the_published_value_and_the_mean_of_our_runs(published):
     assert rows.group(1) == digits(sum(runs) / 2)
 
 
+@pytest.mark.slow
 def test_the_page_has_variants_targets_and_the_ablation(published):
     _, page = published
     assert "- *DAE*: `cdae` with `model.user_node: false`" in page
@@ -194,6 +196,7 @@ def test_the_page_has_variants_targets_and_the_ablation(published):
     assert "`model.corruption: 0`" in page
 
 
+@pytest.mark.slow
 def test_the_page_is_an_mlflow_run_with_its_means_and_figures(published):
     project, page = published
     run = benchmark_of(project)
@@ -208,6 +211,7 @@ def test_the_page_is_an_mlflow_run_with_its_means_and_figures(published):
     assert mean == pytest.approx(cdae["ndcg_at_10"].mean())
 
 
+@pytest.mark.slow
 def test_every_run_is_tagged_and_has_its_own_files(published):
     project, _ = published
     parents = [run for run in tracked.parents(project) if "job" in run.data.tags]
@@ -220,6 +224,7 @@ def test_every_run_is_tagged_and_has_its_own_files(published):
     assert all(list((project / "data/06_models" / job).glob("*.safetensors")) for job in jobs)
 
 
+@pytest.mark.slow
 def test_a_benchmark_that_is_continued_runs_nothing_twice(published):
     project, page = published
     before = len(tracked.all_runs(project))

@@ -19,6 +19,8 @@ from kedro.framework.startup import bootstrap_project
 from collaborative_autoencoders.models import models_for
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
+pytestmark = pytest.mark.slow
+
 FITS = ("autorec.fit_model", "autorec_user.fit_model")
 RATING = ("run", "--env", "test", "--pipelines", "rating", "--to-nodes", ",".join(FITS))
 ENDLESS = "autorec_user.fitting.epochs=1000000,autorec_user.fitting.patience=1000000"

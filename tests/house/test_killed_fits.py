@@ -9,6 +9,8 @@ from pathlib import Path
 import projects
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FIT = "cdae.fit_model"
 MODELS = Path("data/06_models/test")
 RESULTS = (MODELS / "cdae.safetensors", MODELS / "cdae.on_train.safetensors")

@@ -11,6 +11,8 @@ import pytest
 
 from collaborative_autoencoders.models import default_models
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:  # Jupyter takes 2 s, and every worker imports this file
     from nbformat import NotebookNode
 

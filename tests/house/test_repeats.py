@@ -12,6 +12,8 @@ from collaborative_autoencoders.datasets.fabricated import FabricatedDataset
 from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.tracking.provenance import COSTS
 
+pytestmark = pytest.mark.slow
+
 PARTS = ("train", "validation", "test")
 RAW = "data/01_raw/ratings.parquet"
 NOT_EXACT = {

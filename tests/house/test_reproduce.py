@@ -22,6 +22,8 @@ from collaborative_autoencoders.reproduce.comparison import compare_histories, d
 from collaborative_autoencoders.reproduce.logged_run import products_of, read_run
 from collaborative_autoencoders.tracking.provenance import processor, selection
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["data_facts", "autorec_user.metrics"]
 """The outputs of a run of one model, which takes seconds instead of half a minute."""
 

@@ -18,6 +18,8 @@ from collaborative_autoencoders.hooks.state import OtherState
 from collaborative_autoencoders.models import models_for
 from collaborative_autoencoders.state.running import Claim, Running
 
+pytestmark = pytest.mark.slow
+
 BOARD = "data/08_reporting/test/leaderboard.csv"
 DIFFERENCES = "data/08_reporting/test/differences.csv"
 METRICS = "data/08_reporting/test/cdae/metrics.json"

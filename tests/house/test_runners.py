@@ -13,6 +13,8 @@ from collaborative_autoencoders.hooks.workers import HooksForWorkers, RunNotes
 from collaborative_autoencoders.tracking.metric_names import plain_name
 from collaborative_autoencoders.tracking.provenance import COSTS
 
+pytestmark = pytest.mark.slow
+
 TWO_MODELS = ["bias.average_scores", "cdae.average_scores"]
 
 

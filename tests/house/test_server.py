@@ -7,6 +7,8 @@ from tracking_server import running_server
 
 from collaborative_autoencoders import config_loader
 
+pytestmark = pytest.mark.slow
+
 POPULARITY = {"registration": {"enabled": True}, "inference": {"model": "popularity"}}
 
 

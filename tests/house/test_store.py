@@ -11,6 +11,8 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.tracking.sqlite import sqlite_url
 
+pytestmark = pytest.mark.slow
+
 FINISHED = dict.fromkeys(["", *default_models()], "FINISHED")
 
 

@@ -20,6 +20,8 @@ from collaborative_autoencoders.datasets.fabricated import FabricatedDataset
 from collaborative_autoencoders.hooks.ties import OtherTies, run_with
 from collaborative_autoencoders.tracking.provenance import CHECKSUM
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("popularity", "itemknn")
 NEXT = "  what hangs on ties in time"
 TYPED = (

@@ -24,6 +24,8 @@ from collaborative_autoencoders.learning.validation import validation_of
 from collaborative_autoencoders.models.bytes import model_to_bytes
 from collaborative_autoencoders.models.cdae import CDAE
 
+pytestmark = pytest.mark.slow
+
 WORKER = """
 import os, signal, sys
 from collaborative_autoencoders.learning import group, shares

@@ -15,6 +15,8 @@ from collaborative_autoencoders.datasets.fabricated import fabricate_ratings
 from collaborative_autoencoders.hooks.own_data import with_own_titles
 from collaborative_autoencoders.models import models_for, networks
 
+pytestmark = pytest.mark.slow
+
 README = REPOSITORY / "README.md"
 QUICK = {
     **{network: {"fitting": {"epochs": 1}} for network in networks()},

@@ -12,6 +12,8 @@ import tracked
 
 from collaborative_autoencoders.serving.batches import read_users
 
+pytestmark = pytest.mark.slow
+
 LIST = ["user_id", "rank", "item_id", "title", "score", "source"]
 
 

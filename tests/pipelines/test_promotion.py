@@ -29,6 +29,8 @@ from collaborative_autoencoders.serving.fit_seeds import differ_only_in_seed, fi
 from collaborative_autoencoders.serving.promotion import Decision, PromotionOptions, apply_policy
 from collaborative_autoencoders.serving.rivals import fits_of
 
+pytestmark = pytest.mark.slow
+
 REGISTER = {"registration": {"enabled": True}}
 WEAK = {model: {"fitting": {"learning_rate": 1e-6, "epochs": 1}} for model in ("cdae", "autorec")}
 OPTIONS = {

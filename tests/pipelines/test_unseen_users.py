@@ -22,6 +22,8 @@ from collaborative_autoencoders.interactions.unseen_users import (
 from collaborative_autoencoders.models import default_models, models_for, networks
 from collaborative_autoencoders.models.bytes import model_from_bytes
 
+pytestmark = pytest.mark.slow
+
 PARTS = ("train", "validation")
 REPORTS = "data/08_reporting/test"
 FRACTION = {"unseen_users": {"fraction": 0.3}}

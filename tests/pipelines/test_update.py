@@ -21,6 +21,8 @@ from collaborative_autoencoders.models import networks
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.serving.continuing import find_warm_start
 
+pytestmark = pytest.mark.slow
+
 REGISTERED = ["autorec", "cdae"]
 PARAMS = {
     "registration": {"enabled": True, "models": "+".join(REGISTERED)},

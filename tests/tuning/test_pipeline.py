@@ -22,6 +22,8 @@ from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.tracking.metric_names import plain_metrics
 from collaborative_autoencoders.tuning import trial as trial_module
 
+pytestmark = pytest.mark.slow
+
 REPORTS = "data/08_reporting/test"
 PARENT = "mlflow.parentRunId"
 TO_START = 120
