@@ -135,6 +135,13 @@ def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark, tmp_pat
     assert said[0] == said[1]
 
 
+def test_rows_that_workers_do_not_find_are_missed(spark, tmp_path):
+    read = [stored(part, tmp_path / str(n)) for n, part in enumerate(WORLD[:3])]
+    (tmp_path / "0" / "part-00001.parquet").unlink()
+    with pytest.raises(ValueError, match=r"workers read \d+ rows of train in .*, and the driver"):
+        nodes.evaluate_model(fitted_to_world("popularity"), *read, THERE, RUNNING)
+
+
 def test_a_part_that_workers_cannot_read_is_named_with_the_ways_out(spark):
     fitted = fitted_to_world("popularity")
     with pytest.raises(ValueError, match=r"read train, .* the one of conf/spark, or set evalua"):

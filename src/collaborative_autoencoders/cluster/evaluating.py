@@ -61,6 +61,8 @@ class StoredParts(NamedTuple):
 
     folders: Mapping[str, str]
     """The folder of the Parquet files of train, validation and test."""
+    rows: Mapping[str, NDArray[np.int64]]
+    """The number of rows of each part in each shard, as the driver has read them."""
     size: PartSize
     """Without the number of rows."""
     is_read_U: NDArray[np.bool_]
@@ -76,7 +78,8 @@ def evaluate_on_workers(shards: Shards, stored: StoredParts, empty: Evaluation) 
     """
     sent = session_of_run().sparkContext.broadcast(shards)
     rows = _rows_by_shard(shards, stored)
-    packed = rows.mapInArrow(partial(_evaluate, sent, stored.size), PACKED)
+    alone = stored._replace(is_read_U=np.empty(0, dtype=np.bool_))
+    packed = rows.mapInArrow(partial(_evaluate, sent, alone), PACKED)
     packed = packed.persist(StorageLevel.DISK_ONLY)
     small = packed.where(F.col(NAME).isin(SCORES, PROBLEM)).orderBy(SHARD).toArrow().to_pylist()
     for row in small:
@@ -104,7 +107,8 @@ def _rows_by_shard(shards: Shards, stored: StoredParts) -> DataFrame:
     wanted = {*REQUIRED, FOLD_IN, *([ORDER] if by_order else [])}
 
     def rows_of(part: str) -> DataFrame:
-        rows = session.read.parquet(stored.folders[part])
+        files = session.read.option("pathGlobFilter", "*.parquet")
+        rows = files.parquet(stored.folders[part])
         columns = [name for name in rows.columns if name in wanted]
         return rows.select(F.lit(part).alias(PART), *columns).join(shard_of, USER_INDEX)
 
@@ -115,7 +119,7 @@ def _rows_by_shard(shards: Shards, stored: StoredParts) -> DataFrame:
 
 
 def _evaluate(
-    sent: Any, size: PartSize, batches: Iterable[pa.RecordBatch]
+    sent: Any, stored: StoredParts, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     given = list(batches)
     if not given:
@@ -124,21 +128,32 @@ def _evaluate(
     del given
     for number in sorted(rows[SHARD].unique().to_pylist()):
         of_shard = rows.filter(pc.field(SHARD) == number)
-        parts = {name: _part_of(of_shard, name, size) for name in PARTS}
-        yield from as_batches(_pack(sent.value, number, parts), PACKED)
+        yield from as_batches(_pack(sent.value, number, stored, of_shard), PACKED)
 
 
-def _part_of(rows: pa.Table, name: str, size: PartSize) -> Interactions:
-    """Return a part with its rows in a shard only."""
+def _part_of(rows: pa.Table, name: str, number: int, stored: StoredParts) -> Interactions:
+    """Return a part with its rows in a shard only.
+
+    Raises ValueError if they are not as many as the driver has read: a file was lost or replaced,
+    or a session skips damaged files.
+    """
     own = rows.filter(pc.field(PART) == name)
+    if len(own) != stored.rows[name][number]:
+        raise ValueError(
+            f"workers read {len(own):,} rows of {name} in {stored.folders[name]} for shard "
+            f"{number}, and the driver read {stored.rows[name][number]:,}: files are missing, "
+            "damaged or changed. Make the parts again: kedro run --env spark --from-nodes "
+            "data_engineering.split_ratings"
+        )
     if FOLD_IN in own.column_names and own[FOLD_IN].null_count == len(own):
         own = own.drop_columns(FOLD_IN)  # the other parts have such rows
     by_cell = own.sort_by([(USER_INDEX, "ascending"), (ITEM_INDEX, "ascending")])
-    return part_of_rows([by_cell], size._replace(rows=len(own)))
+    return part_of_rows([by_cell], stored.size._replace(rows=len(own)))
 
 
-def _pack(shards: Shards, number: int, parts: Mapping[str, Interactions]) -> pd.DataFrame:
+def _pack(shards: Shards, number: int, stored: StoredParts, rows: pa.Table) -> pd.DataFrame:
     try:
+        parts = {name: _part_of(rows, name, number, stored) for name in PARTS}
         found = shards.evaluate(number, **parts)._asdict()
         tables = {name: table_to_bytes(table) for name, table in found.items()}
     except ValueError as problem:

@@ -55,6 +55,15 @@ class InteractionsDataset(FileDataset[Interactions]):
                 raise DatasetError(f"There is no {self._filepath}. {self._fix}") from None
             raise
 
+    def save(self, data: Interactions) -> None:
+        """Save the part. Raises DatasetError if it is a table of Spark."""
+        if not isinstance(data, Interactions):
+            raise DatasetError(
+                f"{self._filepath}: {type(data).__name__} is a table of Spark. Let the entry be "
+                "the one of conf/spark, a folder that workers write"
+            )
+        super().save(data)
+
     def preview(self) -> JSONPreview:
         """Return users, items, ratings, likes, density and span of time for kedro-viz."""
         return JSONPreview(json.dumps(summary_of(self.load()) if self.exists() else {}))

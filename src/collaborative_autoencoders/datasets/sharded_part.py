@@ -30,8 +30,15 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
     """
 
     def __init__(self, *, filepath: str, **arguments: Any) -> None:
-        """Create the entry; `filepath` is the folder, as Spark and fsspec name it."""
+        """Create the entry; `filepath` is the folder, as Spark and fsspec name it.
+
+        Raises DatasetError for `versioned: true`.
+        """
         super().__init__(filepath=filepath, **arguments)
+        if self._version is not None:
+            raise DatasetError(
+                f"{filepath}: workers write one folder, without versions. Remove `versioned: true`"
+            )
         self._folder = filepath
 
     def load(self) -> ShardedPart:
@@ -41,11 +48,12 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
         """
         path = self._path_to_read()
         files = sorted(self._fs.glob(f"{path}/*.parquet"))
+        files = [file for file in files if file.rpartition("/")[2][0] not in "._"]  # as Spark
         try:
             if not files:
                 raise ValueError("it has no file")
             size = PartSize.in_file(self._schema(files[0]))
-            part = part_of_rows(self._tables(files), size)
+            part = part_of_rows(self._tables(files, size), size)
         except (ValueError, pa.ArrowException) as error:
             raise DatasetError(broken(path, "part of the split (Parquet)", error)) from error
         values = {field.name: getattr(part, field.name) for field in fields(part)}
@@ -56,7 +64,7 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
 
         Raises DatasetError if it is not a table of Spark.
         """
-        if not hasattr(data, "write"):
+        if not hasattr(data, "counted") or isinstance(data, Interactions):
             raise DatasetError(
                 f"{self._folder}: {type(data).__name__} is not a table of Spark. Let `ratings` be "
                 "one, or the entry a collaborative_autoencoders.datasets.interactions."
@@ -73,7 +81,10 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
         with self._place.open_to_read(file) as opened:
             return pq.read_schema(opened)
 
-    def _tables(self, files: list[str]) -> Iterator[pa.Table]:
+    def _tables(self, files: list[str], size: PartSize) -> Iterator[pa.Table]:
         for file in files:
             with self._place.open_to_read(file) as opened:
-                yield pq.ParquetFile(opened).read()
+                rows = pq.ParquetFile(opened).read()
+            if PartSize.in_file(rows.schema) != size:
+                raise ValueError(f"{file} is of another part")
+            yield rows.replace_schema_metadata()

@@ -60,6 +60,14 @@ class Shards:
         """Return the number of the shard of each user."""
         return (np.searchsorted(self.bounds, users, side="right") - 1).astype(np.int32)
 
+    def rows_of_each(self, part: Interactions, is_read_U: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return how many rows of users who are read a part has in each shard, shape (shards,)."""
+        counts = part.counted()
+        rows_U = counts.of_user_U + (0 if counts.fold_in is None else counts.fold_in.of_user_U)
+        users = np.flatnonzero(is_read_U)
+        counted = np.bincount(self.shard_of(users), rows_U[users], len(self))
+        return counted.astype(np.int64)
+
     def evaluate(
         self, number: int, *, train: Interactions, validation: Interactions, test: Interactions
     ) -> Evaluation:

@@ -199,7 +199,7 @@ class Interactions:
         fold_in = None if self.fold_in is None else self.fold_in.counted()
         return PartCounts.of(self.ratings, self.times if with_times else None, fold_in)
 
-    def of_users(self, users: NDArray[np.integer]) -> Self:
+    def of_users(self, users: NDArray[np.integer]) -> "Interactions":
         """Return these users' rows, in this order.
 
         Raises ValueError if a user outside the core comes before one of the core.
@@ -211,7 +211,7 @@ class Interactions:
         times = None if self.times is None else self.times[users]
         fold_in = None if self.fold_in is None else self.fold_in.of_users(users)
         order = None if self.order is None else self.order[of_core]
-        return type(self)(self.ratings[users], self.likes[of_core], times, fold_in, order)
+        return Interactions(self.ratings[users], self.likes[of_core], times, fold_in, order)
 
     def without_cells(self, cells_UI: csr_array) -> "Interactions":
         """Return the part without the cells that `cells_UI` stores; same shape.

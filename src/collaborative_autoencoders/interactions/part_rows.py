@@ -7,7 +7,7 @@ The columns are `user_index`, `item_index`, `rating`, `liked` and, if known, `ti
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,7 +70,7 @@ class PartSize(NamedTuple):
 class ShardedPart(Interactions):
     """A part whose rows also lie in a folder of Parquet files, which workers read."""
 
-    folder: str = ""
+    folder: str = field(kw_only=True)
 
 
 def part_of_rows(shards: Iterable[pa.Table], size: PartSize) -> Interactions:
@@ -80,7 +80,11 @@ def part_of_rows(shards: Iterable[pa.Table], size: PartSize) -> Interactions:
     """
     columns: dict[str, NDArray[Any]] = {}
     count_U, n_rows, last_user = np.zeros(size.users, dtype=np.int64), 0, 0
+    schema: pa.Schema | None = None
     for shard in shards:
+        schema = schema or shard.schema
+        if not shard.schema.equals(schema):  # else values of a missing column would be any
+            raise ValueError("its files differ in columns or types: they are of two parts")
         user_N = _checked_users(shard, size, last_user)
         end = n_rows + len(user_N)
         if end > size.rows:

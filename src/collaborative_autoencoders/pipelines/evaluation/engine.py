@@ -38,7 +38,9 @@ def evaluate_all(
     folders = {name: folder_of(name, part) for name, part in parts.items()}
     shards = Shards.of(fitted, known, test, owners, options)
     size = PartSize(*test.shape, *test.core_shape, rows=0)
-    stored = cluster.StoredParts(folders, size, are_read(test, options))
+    is_read_U = are_read(test, options)
+    rows = {name: shards.rows_of_each(part, is_read_U) for name, part in parts.items()}
+    stored = cluster.StoredParts(folders, rows, size, is_read_U)
     return cluster.evaluate_on_workers(shards, stored, nothing_evaluated(options))
 
 
