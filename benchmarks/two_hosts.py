@@ -68,6 +68,7 @@ def hosts() -> Iterator[None]:
         for host in HOSTS:
             subprocess.run(["ip", "netns", "del", host], check=False)
             (Path("/etc/netns") / host / "hosts").unlink(missing_ok=True)
+            (Path("/etc/netns") / host).rmdir()
         do("ip", "link", "del", BRIDGE)
 
 
@@ -170,22 +171,24 @@ def prepared(folder: Path) -> Path:
 
 def compared(project: Path, epochs: int) -> list[str]:
     """Run here and on the cluster; return the names of the metrics that differ."""
-    names = ["--namespaces", ",".join(["data_engineering", *MODELS])]
+    what = ["--namespaces", ",".join(["data_engineering", *MODELS])]
     params = [*ALIKE, f"cdae.fitting.epochs={epochs}"]
     for env, more in (("one", []), ("spark", ["running.ranks=2"])):
         started = time.perf_counter()
-        ended = kedro(project, env, names, [*params, *more], project / f"{env}.log").wait()
+        ended = kedro(project, env, what, [*params, *more], project / f"{env}.log").wait()
         print(f"{env}: {time.perf_counter() - started:.0f} s, ended with {ended}", flush=True)
         if ended:
             raise SystemExit((project / f"{env}.log").read_text())
-    differ = []
+    differ, n_metrics = [], 0
     for model in MODELS:
         one, other = (
             json.loads((project / f"data/08_reporting/{env}/{model}/metrics.json").read_text())
             for env in ("one", "spark")
         )
-        names_of_both = (one.keys() | other.keys()) - {"fit_seconds"}
-        differ += [f"{model}.{name}" for name in names_of_both if one.get(name) != other.get(name)]
+        names = (one.keys() | other.keys()) - {"fit_seconds"}
+        n_metrics += len(names)
+        differ += [f"{model}.{name}" for name in names if one.get(name) != other.get(name)]
+    print(f"{n_metrics} metrics compared", flush=True)
     return differ
 
 
@@ -196,7 +199,9 @@ def cut_and_continued(project: Path) -> str:
     log, again = project / "cut.log", project / "again.log"
     link = link_of("worker-two")
     fit = kedro(project, "spark", nodes, long, log)
-    seen_in(log, "Started distributed training")
+    if not seen_in(log, "Started distributed training"):
+        fit.kill()
+        return ""
     time.sleep(60)
     do("ip", "link", "set", link, "down")
     started = time.perf_counter()

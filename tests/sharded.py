@@ -14,21 +14,18 @@ from collaborative_autoencoders.interactions.part_rows import (
     PartSize,
     ShardedPart,
 )
-from collaborative_autoencoders.interactions.sparse import cells_of, user_of_cells, with_shape
+from collaborative_autoencoders.interactions.sparse import cells_of, user_of_cells
 
 
 def size_of(part: Interactions) -> PartSize:
-    return PartSize(*part.shape, *part.core_shape, rows=part.whole.ratings.nnz)
+    return PartSize(*part.shape, *part.core_shape)
 
 
 def rows_of(part: Interactions) -> pa.Table:
     """Return the rows of a part, in order of user and item."""
     whole = part.whole
     ratings_UI, cell_N = whole.ratings, cells_of(whole.ratings)
-    like_cells = cells_of(with_shape(whole.likes, whole.shape)) if whole.likes.nnz else []
-    if whole.core_shape[1] != whole.shape[1]:
-        likes_UI = whole.likes
-        like_cells = user_of_cells(likes_UI) * whole.shape[1] + likes_UI.indices
+    like_cells = user_of_cells(whole.likes) * whole.shape[1] + whole.likes.indices
     columns = {
         "user_index": user_of_cells(ratings_UI).astype(np.int32),
         "item_index": ratings_UI.indices.astype(np.int32),
@@ -48,7 +45,11 @@ def rows_of(part: Interactions) -> pa.Table:
 def write(part: Interactions, folder: Path, files: int = 3) -> None:
     """Write the files of a part, each of some users."""
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"name": "user_index", "type": "integer", "metadata": size_of(part)._asdict()}
+    about = {
+        "name": "user_index",
+        "type": "integer",
+        "metadata": size_of(part).with_rows(len(rows_of(part))),
+    }
     rows = rows_of(part).replace_schema_metadata({SPARK_SCHEMA: json.dumps({"fields": [about]})})
     shard_N = rows["user_index"].to_numpy() * files // part.shape[0]
     for number in range(files):

@@ -50,7 +50,7 @@ def test_the_rows_of_a_part_are_the_part(part, files):
     rows = rows_of(part)
     shard_N = rows["user_index"].to_numpy() * files // part.shape[0]
     shards = [rows.filter(pa.array(shard_N == number)) for number in range(files)]
-    found = part_of_rows(shards, size_of(part))
+    found = part_of_rows(shards, size_of(part), len(rows))
     assert (found.shape, found.core_shape) == (part.shape, part.core_shape)
     assert (found.fold_in is None) == (part.fold_in is None)
     same = [fingerprint(train=each, validation=each) for each in (found, part)]
@@ -73,4 +73,4 @@ def test_the_rows_of_a_part_are_the_part(part, files):
 def test_rows_of_no_part_are_refused(change, said):
     part = WORLD.train
     with np.errstate(divide="ignore"), pytest.raises(ValueError, match=said):
-        part_of_rows([change(rows_of(part))], size_of(part))
+        part_of_rows([change(rows_of(part))], size_of(part), len(rows_of(part)))

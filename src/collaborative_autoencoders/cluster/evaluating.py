@@ -64,7 +64,6 @@ class StoredParts(NamedTuple):
     rows: Mapping[str, NDArray[np.int64]]
     """The number of rows of each part in each shard, as the driver has read them."""
     size: PartSize
-    """Without the number of rows."""
     is_read_U: NDArray[np.bool_]
     """Whether the rows of each user are read, shape (U,)."""
 
@@ -95,7 +94,7 @@ def evaluate_on_workers(shards: Shards, stored: StoredParts, empty: Evaluation) 
 
 
 def _rows_by_shard(shards: Shards, stored: StoredParts) -> DataFrame:
-    """Return the rows that are read, with part and shard; each shard is a partition.
+    """Return the rows that are read, with part and shard; a shard is in one partition.
 
     It has one row more, of no part, so that a shard without rows is there too.
     """
@@ -126,7 +125,7 @@ def _evaluate(
         return
     rows = pa.Table.from_batches(given)
     del given
-    for number in sorted(rows[SHARD].unique().to_pylist()):
+    for number in sorted(rows[SHARD].unique().to_pylist()):  # one, unless Spark joins partitions
         of_shard = rows.filter(pc.field(SHARD) == number)
         yield from as_batches(_pack(sent.value, number, stored, of_shard), PACKED)
 
@@ -148,7 +147,7 @@ def _part_of(rows: pa.Table, name: str, number: int, stored: StoredParts) -> Int
     if FOLD_IN in own.column_names and own[FOLD_IN].null_count == len(own):
         own = own.drop_columns(FOLD_IN)  # the other parts have such rows
     by_cell = own.sort_by([(USER_INDEX, "ascending"), (ITEM_INDEX, "ascending")])
-    return part_of_rows([by_cell], stored.size._replace(rows=len(own)))
+    return part_of_rows([by_cell], stored.size, len(own))
 
 
 def _pack(shards: Shards, number: int, stored: StoredParts, rows: pa.Table) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The parts of a split as tables of Spark, which workers count and write as shards of users."""
+"""The parts of a split as tables of Spark, which workers count and write."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from collaborative_autoencoders.interactions.split_options import (
     TRAIN,
     VALIDATION,
 )
+from collaborative_autoencoders.interactions.splitting import Split
 
 ROWS_OF_A_FILE = 2**20
 COUNT, FIRST, LAST = "count", "first", "last"
@@ -36,29 +37,29 @@ class PartTable:
     """A part of a split, a rating a row, as `interactions.part_rows` describes it."""
 
     rows: DataFrame
+    n_rows: int
     size: PartSize
     counts: PartCounts
 
     def counted(self, *, with_times: bool = False) -> PartCounts:
-        """Return the counts of the part, as `Interactions.counted` does."""
-        del with_times  # they are found with the others
+        """Return the counts of the part, as `Interactions.counted`; times are always found."""
         return self.counts
 
     def write(self, folder: str) -> None:
-        """Write the rows as Parquet, a file per shard of users, in order of user and item."""
-        files = max(1, -(-self.size.rows // ROWS_OF_A_FILE))
+        """Write the rows as Parquet, a file for each range of users, in order of user and item."""
+        files = max(1, -(-self.n_rows // ROWS_OF_A_FILE))
         file = F.floor(F.col(USER_INDEX).cast("long") * files / max(self.size.users, 1))
         in_files = self.rows.repartitionById(files, file.cast("int"))
         in_order = in_files.sortWithinPartitions(USER_INDEX, ITEM_INDEX)
-        in_order.withMetadata(USER_INDEX, self.size._asdict()).write.parquet(
+        in_order.withMetadata(USER_INDEX, self.size.with_rows(self.n_rows)).write.parquet(
             folder, mode="overwrite"
         )
 
 
-def parts_of(split: DataFrame, size: PartSize, *, by_users: bool) -> list[PartTable]:
+def parts_of(split: DataFrame, size: PartSize, *, by_users: bool) -> Split[PartTable]:
     """Return the train, the validation and the test part of a split, given the part of each row.
 
-    `by_users` says that the last two have fold-in rows. The number of rows in `size` is not read.
+    `by_users` says that the last two have fold-in rows.
     """
     counts_of = _counted(split, size)
     tables = []
@@ -71,8 +72,8 @@ def parts_of(split: DataFrame, size: PartSize, *, by_users: bool) -> list[PartTa
             counts = counts._replace(fold_in=counts_of(part + SHOWN))
         rows = split.where(is_of_part).select("*", *marks).drop(PART)
         shown = counts.fold_in.ratings if counts.fold_in else 0
-        tables.append(PartTable(rows, size._replace(rows=counts.ratings + shown), counts))
-    return tables
+        tables.append(PartTable(rows, counts.ratings + shown, size, counts))
+    return Split(*tables)
 
 
 def _counted(split: DataFrame, size: PartSize) -> Callable[[int], PartCounts]:

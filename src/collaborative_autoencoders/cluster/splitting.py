@@ -34,6 +34,7 @@ from collaborative_autoencoders.interactions.split_options import (
 )
 from collaborative_autoencoders.interactions.splitting import (
     OTHERS_BY_USERS,
+    Split,
     Whole,
     as_numbers,
     check_columns,
@@ -55,7 +56,7 @@ def split_interactions(
     like_threshold: float,
     core_shape: tuple[int, int],
     others: DataFrame,
-) -> list[PartTable]:
+) -> Split[PartTable]:
     """Return the three parts, of the rows of `interactions.splitting.split_interactions`.
 
     Raises ValueError if a user or item of the table is not in `ids`, or if the table lacks a
@@ -74,7 +75,7 @@ def split_interactions(
         whole=_decide(table, ids, options),
     )
     split = map_shards(with_indices(table, ids), F.col(USER), rule, _columns_of(table))
-    size = PartSize(*shape, *core_shape, rows=0)
+    size = PartSize(*shape, *core_shape)
     return parts_of(split, size, by_users=options.kind == "users")
 
 

@@ -1,9 +1,9 @@
-"""Parts of the split as folders of Parquet files, a shard of users each, that workers write."""
+"""Parts of the split as folders of Parquet files, each of a range of users, that workers write."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,11 +13,17 @@ from collaborative_autoencoders.datasets.file_dataset import OneFileDataset, bro
 from collaborative_autoencoders.datasets.interactions import summary_of
 from collaborative_autoencoders.datasets.previews import JSONPreview
 from collaborative_autoencoders.interactions import Interactions
-from collaborative_autoencoders.interactions.part_rows import PartSize, ShardedPart, part_of_rows
+from collaborative_autoencoders.interactions.part_counts import Counted
+from collaborative_autoencoders.interactions.part_rows import (
+    ShardedPart,
+    part_of_rows,
+    said_in_file,
+)
 
 
-class Written(Protocol):
-    """A part that workers write, such as `cluster.PartTable`."""
+@runtime_checkable
+class Written(Counted, Protocol):
+    """A part that workers count and write, such as `cluster.PartTable`."""
 
     def write(self, folder: str) -> None:
         """Write the rows as Parquet files, sorted by user and item, in the order of their names."""
@@ -52,8 +58,8 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
         try:
             if not files:
                 raise ValueError("it has no file")
-            size = PartSize.in_file(self._schema(files[0]))
-            part = part_of_rows(self._tables(files, size), size)
+            size, rows = said_in_file(self._schema(files[0]))
+            part = part_of_rows(self._tables(files), size, rows)
         except (ValueError, pa.ArrowException) as error:
             raise DatasetError(broken(path, "part of the split (Parquet)", error)) from error
         values = {field.name: getattr(part, field.name) for field in fields(part)}
@@ -64,7 +70,7 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
 
         Raises DatasetError if it is not a table of Spark.
         """
-        if not hasattr(data, "counted") or isinstance(data, Interactions):
+        if not isinstance(data, Written):
             raise DatasetError(
                 f"{self._folder}: {type(data).__name__} is not a table of Spark. Let `ratings` be "
                 "one, or the entry a collaborative_autoencoders.datasets.interactions."
@@ -81,10 +87,12 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
         with self._place.open_to_read(file) as opened:
             return pq.read_schema(opened)
 
-    def _tables(self, files: list[str], size: PartSize) -> Iterator[pa.Table]:
+    def _tables(self, files: list[str]) -> Iterator[pa.Table]:
+        """Yield the rows of each file. Raises ValueError if they are not of one part."""
+        said = said_in_file(self._schema(files[0]))
         for file in files:
             with self._place.open_to_read(file) as opened:
                 rows = pq.ParquetFile(opened).read()
-            if PartSize.in_file(rows.schema) != size:
+            if said_in_file(rows.schema) != said:
                 raise ValueError(f"{file} is of another part")
             yield rows.replace_schema_metadata()

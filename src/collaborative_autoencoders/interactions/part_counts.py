@@ -3,7 +3,7 @@
 Dimension key: U users, I items.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,13 @@ class PartCounts(NamedTuple):
     def has_items(self) -> NDArray[np.bool_]:
         """Whether each item has a rating, shape (I,)."""
         return self.of_item_I > 0
+
+
+class Counted(Protocol):
+    """A part whose ratings are counted, on one machine or by workers."""
+
+    def counted(self, *, with_times: bool = False) -> PartCounts:
+        """Return the counts of the part; with times if they are asked for and known."""
 
 
 def no_times(n_users: int, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:

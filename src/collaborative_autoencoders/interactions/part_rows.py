@@ -1,4 +1,4 @@
-"""A part of a split as rows of Parquet files, a rating a row: shards that workers write and read.
+"""A part of a split as rows of Parquet files, a rating a row, which workers write and read.
 
 The columns are `user_index`, `item_index`, `rating`, `liked` and, if known, `timestamp` and
 `order`, the place of a like among all likes of its user, 0 for any other row. In a split by users,
@@ -39,31 +39,35 @@ ARRAY_OF = {
 }
 """The array of `part_bytes` that a column is."""
 
+ROWS = "rows"
 SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 """Where Spark keeps, in each Parquet file, what is known of its columns."""
 
 
 class PartSize(NamedTuple):
-    """The numbers of a part that its rows do not say."""
+    """The numbers of users and items, which the rows of a part do not say."""
 
     users: int
     items: int
     core_users: int
     core_items: int
-    rows: int
 
-    @classmethod
-    def in_file(cls, schema: pa.Schema) -> "PartSize":
-        """Return the numbers that a Parquet file of Spark has with the column `user_index`.
+    def with_rows(self, rows: int) -> dict[str, int]:
+        """Return what each file of a part says of the whole part, with the column `user_index`."""
+        return self._asdict() | {ROWS: rows}
 
-        Raises ValueError if it has none.
-        """
-        try:
-            columns = json.loads((schema.metadata or {})[SPARK_SCHEMA])["fields"]
-            about = {each["name"]: each["metadata"] for each in columns}[USER_INDEX]
-            return cls(*(int(about[name]) for name in cls._fields))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError("it does not say how many users and items the part has") from error
+
+def said_in_file(schema: pa.Schema) -> tuple[PartSize, int]:
+    """Return the size of the whole part, and its number of rows, from a Parquet file of Spark.
+
+    Raises ValueError if the file does not say them.
+    """
+    try:
+        columns = json.loads((schema.metadata or {})[SPARK_SCHEMA])["fields"]
+        about = {each["name"]: each["metadata"] for each in columns}[USER_INDEX]
+        return PartSize(*(int(about[name]) for name in PartSize._fields)), int(about[ROWS])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError("it does not say how many users and items the part has") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,40 +77,40 @@ class ShardedPart(Interactions):
     folder: str = field(kw_only=True)
 
 
-def part_of_rows(shards: Iterable[pa.Table], size: PartSize) -> Interactions:
-    """Return the part with these rows, in order of user and item.
+def part_of_rows(tables: Iterable[pa.Table], size: PartSize, rows: int) -> Interactions:
+    """Return the part with the rows of these tables, in order of user and item, `rows` in all.
 
     Raises ValueError, with the reason, if they are not all the rows of one part.
     """
     columns: dict[str, NDArray[Any]] = {}
     count_U, n_rows, last_user = np.zeros(size.users, dtype=np.int64), 0, 0
     schema: pa.Schema | None = None
-    for shard in shards:
-        schema = schema or shard.schema
-        if not shard.schema.equals(schema):  # else values of a missing column would be any
+    for table in tables:
+        schema = schema or table.schema
+        if not table.schema.equals(schema):  # else values of a missing column would be any
             raise ValueError("its files differ in columns or types: they are of two parts")
-        user_N = _checked_users(shard, size, last_user)
+        user_N = _checked_users(table, size, last_user)
         end = n_rows + len(user_N)
-        if end > size.rows:
+        if end > rows:
             break
-        for name in (name for name in ARRAY_OF if name in shard.column_names):
-            values_N = shard[name].to_numpy()
-            whole_N = columns.setdefault(name, np.empty(size.rows, dtype=values_N.dtype))
+        for name in (name for name in ARRAY_OF if name in table.column_names):
+            values_N = table[name].to_numpy()
+            whole_N = columns.setdefault(name, np.empty(rows, dtype=values_N.dtype))
             whole_N[n_rows:end] = values_N
         if len(user_N):
             first, last_user = int(user_N[0]), int(user_N[-1])
             count_U[first : last_user + 1] += np.bincount(user_N - first)
         n_rows = end
-    if n_rows != size.rows:
-        raise ValueError(f"{size.rows:,} rows were written, and it has other files than these")
+    if n_rows != rows:
+        raise ValueError(f"{rows:,} rows were written, and it has other files than these")
     return part_bytes.part_of_arrays(_arrays_of(columns, count_U, size))
 
 
-def _checked_users(shard: pa.Table, size: PartSize, last_user: int) -> NDArray[np.integer]:
+def _checked_users(table: pa.Table, size: PartSize, last_user: int) -> NDArray[np.integer]:
     """Return the users of the rows. Raises ValueError if they are not in order, or too many."""
-    if missing := [name for name in REQUIRED if name not in shard.column_names]:
+    if missing := [name for name in REQUIRED if name not in table.column_names]:
         raise ValueError(f"it has no column {missing[0]}")
-    user_N: NDArray[np.integer] = shard[USER_INDEX].to_numpy()
+    user_N: NDArray[np.integer] = table[USER_INDEX].to_numpy()
     if user_N.dtype.kind != "i" or (np.diff(user_N, prepend=last_user) < 0).any():
         raise ValueError("its users are not integers in ascending order")
     if len(user_N) and user_N[-1] >= size.users:
@@ -118,7 +122,7 @@ def _arrays_of(
     columns: Mapping[str, NDArray[Any]], count_U: NDArray[np.int64], size: PartSize
 ) -> dict[str, NDArray[Any]]:
     shape = (size.users, size.items)
-    index_type = np.int32 if max(size.rows, *shape) <= INT32_MAX else np.int64
+    index_type = np.int32 if max(int(count_U.sum()), *shape) <= INT32_MAX else np.int64
     start_U = np.zeros(size.users + 1, dtype=index_type)
     np.cumsum(count_U, out=start_U[1:])
     arrays = {ARRAY_OF[name]: values_N for name, values_N in columns.items()}

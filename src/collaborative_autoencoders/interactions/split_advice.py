@@ -1,9 +1,10 @@
 """What to change in a split: a part has no ratings, or the test part has those of few users."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .split_options import Kind, SplitOptions
-from .split_report import CountedSplit, SplitReport
+from .split_report import SplitReport
+from .splitting import Split
 from .time_splits import BY_HASH
 
 TOO_FEW = "too few ratings to hold any out for the test part"
@@ -80,9 +81,9 @@ def about_untested(report: SplitReport, options: SplitOptions) -> str | None:
     )
 
 
-def about_no_test(split: CountedSplit, options: SplitOptions) -> str | None:
+def about_no_test(split: Split[Any], options: SplitOptions) -> str | None:
     """Return what to change if the test part has no ratings; None if it has some."""
-    if split[2].counted().ratings:
+    if split.test.counted().ratings:
         return None
     return (
         "the test part has no ratings, so no metric can be computed: "
@@ -90,7 +91,7 @@ def about_no_test(split: CountedSplit, options: SplitOptions) -> str | None:
     )
 
 
-def more_test_rows(split: CountedSplit, kind: Kind) -> str:
+def more_test_rows(split: Split[Any], kind: Kind) -> str:
     """Return how to get a test part by this kind of split."""
     if kind != "date":
         return MORE_TEST_ROWS[kind]

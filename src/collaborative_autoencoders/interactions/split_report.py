@@ -4,27 +4,17 @@ Dimension key: U users, I items.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .part_counts import PartCounts
 from .split_options import SplitOptions
+from .splitting import Split
 
 KINDS_BY_TIME = ("last", "time")
 """Kinds of a split that ties in time decide."""
-
-
-class Counted(Protocol):
-    """A part whose ratings are counted, on one machine or by workers."""
-
-    def counted(self, *, with_times: bool = False) -> PartCounts:
-        """Return the counts of the part."""
-
-
-CountedSplit = Sequence[Counted]
-"""The train, the validation and the test part."""
 
 
 class SplitReport(NamedTuple):
@@ -96,7 +86,7 @@ class SplitReport(NamedTuple):
         )
 
 
-def report_split(split: CountedSplit, options: SplitOptions) -> SplitReport:
+def report_split(split: Split[Any], options: SplitOptions) -> SplitReport:
     """Return the sizes of the parts and of what is new in the test part.
 
     A test user of a split by users is not new, because the fold-in ratings are a history.

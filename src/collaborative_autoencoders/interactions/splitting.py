@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from .core import likes_in
 from .ids import Ids, known_indices
 from .own_split import own_parts, refuse_no_parts, refuse_no_train
 from .part import Interactions
+from .part_counts import Counted
 from .row_hash import Digests, hash_rows
 from .sparse import INT32_MAX
 from .split_options import SHOWN, TEST, TRAIN, VALIDATION, SplitOptions, parts_in_order, sizes_of
@@ -31,12 +32,15 @@ OTHERS_BY_USERS = (
 )
 
 
-class Split(NamedTuple):
+Part = TypeVar("Part", bound=Counted)
+
+
+class Split(NamedTuple, Generic[Part]):
     """Three disjoint parts whose union, with their fold-in ratings, is the table."""
 
-    train: Interactions
-    validation: Interactions
-    test: Interactions
+    train: Part
+    validation: Part
+    test: Part
 
 
 @kept_memory()
@@ -47,7 +51,7 @@ def split_interactions(
     like_threshold: float,
     core_shape: tuple[int, int] | None = None,
     others: pd.DataFrame | None = None,
-) -> Split:
+) -> Split[Interactions]:
     """Return the three parts of the table, each of shape (users, items).
 
     `core_shape` is the number of users and items in the core, which come first; None means all.

@@ -1,6 +1,6 @@
 """Which rules a table is worked on by: those of one machine, or those of a Spark cluster."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting
@@ -19,7 +19,7 @@ class Rules(NamedTuple):
     index_ids: Callable[..., ids.Ids]
     sizes_of: Callable[..., tuple[int, int]]
     describe: Callable[..., facts.DataFacts]
-    split_interactions: Callable[..., Sequence[Any]]
+    split_interactions: Callable[..., splitting.Split[Any]]
 
 
 def rules_for(table: object) -> Rules:

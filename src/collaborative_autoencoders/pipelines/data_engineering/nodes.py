@@ -24,8 +24,6 @@ from .engine import Table, rules_for
 
 logger = logging.getLogger(__name__)
 
-PARTS = splitting.Split._fields
-
 
 def clean_ratings(ratings: Table, options: clean.CleaningOptions) -> dict[str, Any]:
     """Rename columns, convert their types and remove duplicates; describe the source."""
@@ -162,7 +160,7 @@ def split_ratings(
     untested = split_advice.about_untested(report, split_options)
     for line in filter(None, (no_test, report.about_new, untested, report.about_ties)):
         logger.warning("%s", line)
-    return {**dict(zip(PARTS, split, strict=True)), "split_report": report._asdict()}
+    return {**split._asdict(), "split_report": report._asdict()}
 
 
 def split_joined(

@@ -37,7 +37,7 @@ def evaluate_all(
 
     folders = {name: folder_of(name, part) for name, part in parts.items()}
     shards = Shards.of(fitted, known, test, owners, options)
-    size = PartSize(*test.shape, *test.core_shape, rows=0)
+    size = PartSize(*test.shape, *test.core_shape)
     is_read_U = are_read(test, options)
     rows = {name: shards.rows_of_each(part, is_read_U) for name, part in parts.items()}
     stored = cluster.StoredParts(folders, rows, size, is_read_U)
