@@ -1,5 +1,8 @@
 """Workers rank, predict and score as one machine does, to the last digit."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import fits
 import numpy as np
 import pandas as pd
@@ -7,7 +10,7 @@ import pyarrow as pa
 import pytest
 from checkerboard import checkerboard, with_others
 from model_options import RUNNING
-from sharded import stored
+from sharded import stored, write
 
 from collaborative_autoencoders import cluster
 from collaborative_autoencoders.evaluation import shards, tallies
@@ -135,10 +138,21 @@ def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark, tmp_pat
     assert said[0] == said[1]
 
 
-def test_rows_that_workers_do_not_find_are_missed(spark, tmp_path):
+def lose_a_file(folder: Path) -> None:
+    (folder / "part-00001.parquet").unlink()
+
+
+def replace_a_rating(folder: Path) -> None:
+    other_UI = WORLD.train.ratings.copy()
+    other_UI.data[0] += 0.5
+    write(replace(WORLD.train, ratings=other_UI), folder)
+
+
+@pytest.mark.parametrize("damage", [lose_a_file, replace_a_rating])
+def test_rows_that_the_driver_has_not_read_are_refused(spark, tmp_path, damage):
     read = [stored(part, tmp_path / str(n)) for n, part in enumerate(WORLD[:3])]
-    (tmp_path / "0" / "part-00001.parquet").unlink()
-    with pytest.raises(ValueError, match=r"workers read \d+ rows of train in .*, and the driver"):
+    damage(tmp_path / "0")
+    with pytest.raises(ValueError, match=r"read other rows of train in .* Make the parts again"):
         nodes.evaluate_model(fitted_to_world("popularity"), *read, THERE, RUNNING)
 
 

@@ -23,13 +23,17 @@ from collaborative_autoencoders.columns import (
     USER_INDEX,
 )
 from collaborative_autoencoders.evaluation.evaluate import Evaluation
-from collaborative_autoencoders.evaluation.known import fitted_model
 from collaborative_autoencoders.evaluation.shards import Shards
 from collaborative_autoencoders.evaluation.table_claims import outside_of
 from collaborative_autoencoders.evaluation.tallies import Sums, Tally, add
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.own_split import PARTS
-from collaborative_autoencoders.interactions.part_rows import REQUIRED, PartSize, part_of_rows
+from collaborative_autoencoders.interactions.part_rows import (
+    REQUIRED,
+    PartSize,
+    digest_of_rows,
+    part_of_rows,
+)
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
 
 from .batches import as_batches, columns_of
@@ -61,8 +65,8 @@ class StoredParts(NamedTuple):
 
     folders: Mapping[str, str]
     """The folder of the Parquet files of train, validation and test."""
-    rows: Mapping[str, NDArray[np.int64]]
-    """The number of rows of each part in each shard, as the driver has read them."""
+    digests: Mapping[str, list[str]]
+    """The digest of the rows of each part in each shard, as the driver has read them."""
     size: PartSize
     is_read_U: NDArray[np.bool_]
     """Whether the rows of each user are read, shape (U,)."""
@@ -102,8 +106,7 @@ def _rows_by_shard(shards: Shards, stored: StoredParts) -> DataFrame:
     users = np.flatnonzero(stored.is_read_U).astype(np.int32)
     shard_of_users = pa.table({USER_INDEX: users, SHARD: shards.shard_of(users)})
     shard_of = F.broadcast(session.createDataFrame(shard_of_users))
-    by_order = fitted_model(shards.fitted).learns_from == "order"
-    wanted = {*REQUIRED, FOLD_IN, *([ORDER] if by_order else [])}
+    wanted = {*REQUIRED, FOLD_IN, *([ORDER] if shards.reads_order else [])}
 
     def rows_of(part: str) -> DataFrame:
         files = session.read.option("pathGlobFilter", "*.parquet")
@@ -130,29 +133,32 @@ def _evaluate(
         yield from as_batches(_pack(sent.value, number, stored, of_shard), PACKED)
 
 
-def _part_of(rows: pa.Table, name: str, number: int, stored: StoredParts) -> Interactions:
+def _part_of(
+    rows: pa.Table, name: str, number: int, shards: Shards, stored: StoredParts
+) -> Interactions:
     """Return a part with its rows in a shard only.
 
-    Raises ValueError if they are not as many as the driver has read: a file was lost or replaced,
+    Raises ValueError if they are not those that the driver has read: a file was lost or replaced,
     or a session skips damaged files.
     """
     own = rows.filter(pc.field(PART) == name)
-    if len(own) != stored.rows[name][number]:
-        raise ValueError(
-            f"workers read {len(own):,} rows of {name} in {stored.folders[name]} for shard "
-            f"{number}, and the driver read {stored.rows[name][number]:,}: files are missing, "
-            "damaged or changed. Make the parts again: kedro run --env spark --from-nodes "
-            "data_engineering.split_ratings"
-        )
     if FOLD_IN in own.column_names and own[FOLD_IN].null_count == len(own):
         own = own.drop_columns(FOLD_IN)  # the other parts have such rows
     by_cell = own.sort_by([(USER_INDEX, "ascending"), (ITEM_INDEX, "ascending")])
-    return part_of_rows([by_cell], stored.size, len(own))
+    part = part_of_rows([by_cell], stored.size, len(own))
+    users_U = np.arange(stored.size.users)
+    if digest_of_rows(part, users_U, with_order=shards.reads_order) != stored.digests[name][number]:
+        raise ValueError(
+            f"workers have read other rows of {name} in {stored.folders[name]} than the driver "
+            f"({len(own):,} in shard {number}): files are missing, damaged or replaced. Make the "
+            "parts again: kedro run --env spark --from-nodes data_engineering.split_ratings"
+        )
+    return part
 
 
 def _pack(shards: Shards, number: int, stored: StoredParts, rows: pa.Table) -> pd.DataFrame:
     try:
-        parts = {name: _part_of(rows, name, number, stored) for name in PARTS}
+        parts = {name: _part_of(rows, name, number, shards, stored) for name in PARTS}
         found = shards.evaluate(number, **parts)._asdict()
         tables = {name: table_to_bytes(table) for name, table in found.items()}
     except ValueError as problem:

@@ -1,12 +1,14 @@
 """The evaluation of a model by shards of users, each with the rows of its users alone."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.part_rows import digest_of_rows
 from collaborative_autoencoders.metrics.table import Owners
 from collaborative_autoencoders.models.model import Fitted
 
@@ -60,13 +62,18 @@ class Shards:
         """Return the number of the shard of each user."""
         return (np.searchsorted(self.bounds, users, side="right") - 1).astype(np.int32)
 
-    def rows_of_each(self, part: Interactions, is_read_U: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return how many rows of users who are read a part has in each shard, shape (shards,)."""
-        counts = part.counted()
-        rows_U = counts.of_user_U + (0 if counts.fold_in is None else counts.fold_in.of_user_U)
-        users = np.flatnonzero(is_read_U)
-        counted = np.bincount(self.shard_of(users), rows_U[users], len(self))
-        return counted.astype(np.int64)
+    @property
+    def reads_order(self) -> bool:
+        """Whether the model learns from the order of likes."""
+        return fitted_model(self.fitted).learns_from == "order"
+
+    def digests(self, part: Interactions, is_read_U: NDArray[np.bool_]) -> list[str]:
+        """Return the digest of the rows of a part in each shard, those of users who are read."""
+        found = []
+        for first, end in pairwise(self.bounds):
+            users = first + np.flatnonzero(is_read_U[first:end])
+            found.append(digest_of_rows(part.of_users(users), users, with_order=self.reads_order))
+        return found
 
     def evaluate(
         self, number: int, *, train: Interactions, validation: Interactions, test: Interactions

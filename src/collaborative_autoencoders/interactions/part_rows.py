@@ -5,6 +5,7 @@ The columns are `user_index`, `item_index`, `rating`, `liked` and, if known, `ti
 `fold_in` says whether a rating is to be folded in.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from collaborative_autoencoders.columns import (
 
 from . import part_bytes
 from .part import Interactions
-from .sparse import INT32_MAX
+from .sparse import INT32_MAX, user_of_cells
 
 REQUIRED = (USER_INDEX, ITEM_INDEX, RATING, LIKED)
 ARRAY_OF = {
@@ -104,6 +105,28 @@ def part_of_rows(tables: Iterable[pa.Table], size: PartSize, rows: int) -> Inter
     if n_rows != rows:
         raise ValueError(f"{rows:,} rows were written, and it has other files than these")
     return part_bytes.part_of_arrays(_arrays_of(columns, count_U, size))
+
+
+def digest_of_rows(part: Interactions, users_U: NDArray[np.integer], *, with_order: bool) -> str:
+    """Return the BLAKE2b hash of the rows of a part, in which row n is the user `users_U[n]`.
+
+    Rows without ratings change nothing, nor do times. `with_order` says whether the order of likes
+    is hashed.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for each in (part, part.fold_in):
+        views = () if each is None else (each.ratings, each.likes, each.order)
+        for name, view_UI in zip((RATING, LIKED, ORDER), views, strict=False):
+            if view_UI is None or view_UI.nnz == 0 or (name == ORDER and not with_order):
+                continue
+            digest.update(f"{name} {each is part.fold_in}".encode())
+            index = (users_U[user_of_cells(view_UI)], view_UI.indices)
+            for array in (
+                *(numbers.astype(np.int64, copy=False) for numbers in index),
+                view_UI.data,
+            ):
+                digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _checked_users(table: pa.Table, size: PartSize, last_user: int) -> NDArray[np.integer]:

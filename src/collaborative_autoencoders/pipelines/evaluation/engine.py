@@ -39,8 +39,8 @@ def evaluate_all(
     shards = Shards.of(fitted, known, test, owners, options)
     size = PartSize(*test.shape, *test.core_shape)
     is_read_U = are_read(test, options)
-    rows = {name: shards.rows_of_each(part, is_read_U) for name, part in parts.items()}
-    stored = cluster.StoredParts(folders, rows, size, is_read_U)
+    digests = {name: shards.digests(part, is_read_U) for name, part in parts.items()}
+    stored = cluster.StoredParts(folders, digests, size, is_read_U)
     return cluster.evaluate_on_workers(shards, stored, nothing_evaluated(options))
 
 
