@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from checkerboard import checkerboard, with_others
+from checkerboard import World, checkerboard, with_others
 from model_options import RUNNING
 from sharded import stored, write
 
@@ -47,11 +47,22 @@ HERE, THERE = (
 )
 
 
-def fitted_to_world(name: str) -> Fitted:
+def fitted_to_world(name: str, world: World = WORLD) -> Fitted:
     """Return a model, fitted on what it knows of the world."""
-    users, items = WORLD.train.seen_by(model_class(name).learns_from).shape
-    fitted = fits.fit(name, WORLD._replace(catalogue=Catalogue(users, items, 1, 5)))
-    return fitted._replace(parts=fingerprint(**WORLD.parts))
+    users, items = world.train.seen_by(model_class(name).learns_from).shape
+    fitted = fits.fit(name, world._replace(catalogue=Catalogue(users, items, 1, 5)))
+    return fitted._replace(parts=fingerprint(**world.parts))
+
+
+def split_by_users(world: World) -> World:
+    """The world with every fourth user in test alone, half of the ratings to fold in."""
+    is_test_U = np.arange(world.train.shape[0]) % 4 == 1
+    held = world.train.without_users(~is_test_U)
+    starts = held.ratings.indptr[:-1][np.diff(held.ratings.indptr) > 0]
+    is_fold_in_N = np.arange(held.ratings.nnz) % 2 == 0
+    is_fold_in_N[starts] = True
+    known = {name: part.without_users(is_test_U) for name, part in world.parts.items()}
+    return world._replace(**known, test=held.split_off(is_fold_in_N))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +83,9 @@ def in_order(table: object, like: pd.DataFrame) -> pd.DataFrame:
     return table.toArrow().to_pandas().sort_values(like.columns.tolist()[:2], ignore_index=True)
 
 
-@pytest.mark.parametrize("name", ["popularity", "bias", "ease", "itemknn", "cdae", "autorec"])
+@pytest.mark.parametrize(
+    "name", ["popularity", "bias", "ease", "itemknn", "sequential_ease", "cdae", "autorec"]
+)
 def test_lists_predictions_scores_and_figures_are_those_of_one_machine(
     spark, parts, nine_shards, name
 ):
@@ -118,6 +131,23 @@ def test_a_sample_of_users_is_evaluated_as_on_one_machine(spark, parts, nine_sha
         for made, options in ((one, HERE), (other, THERE))
     ]
     assert broken[0] == broken[1]
+
+
+@pytest.mark.parametrize("name", ["cdae", "autorec", "sequential_ease"])
+def test_users_whom_no_fit_has_seen_are_evaluated_as_on_one_machine(
+    spark, tmp_path, nine_shards, name
+):
+    world = split_by_users(WORLD)
+    fitted = fitted_to_world(name, world)
+    parts = [stored(part, tmp_path / str(number)) for number, part in enumerate(world[:3])]
+    one, other = (
+        nodes.evaluate_model(fitted, *parts, options, RUNNING) for options in (HERE, THERE)
+    )
+    assert len(one["user_scores"]) > 10
+    pd.testing.assert_frame_equal(other["user_scores"], one["user_scores"], check_exact=True)
+    for table in ("ranked_items", "predicted_ratings"):
+        found = in_order(other[table], one[table])
+        pd.testing.assert_frame_equal(found, one[table], check_exact=True)
 
 
 def test_a_score_that_is_no_number_is_refused_with_the_same_words(spark, tmp_path, nine_shards):

@@ -100,13 +100,13 @@ def test_matrices_of_two_shapes_are_not_joined():
 
 
 def test_an_update_prefers_the_newer_value_and_keeps_zeros():
-    older = make_matrix({(0, 0): 5, (0, 2): 3, (1, 1): 0})
-    newer = make_matrix({(0, 2): 1, (1, 2): 4})
+    older = make_matrix({(0, 0): 5, (0, 2): 3, (0, 3): 2, (1, 1): 0})
+    newer = make_matrix({(0, 2): 1, (0, 3): 0, (1, 2): 4})
 
     both = update(older, newer_UI=newer)
 
     assert both.toarray()[:2].tolist() == [[5, 0, 1, 0], [0, 0, 4, 0]]
-    assert both.nnz == 3 + 2 - 1  # the 0 is stored, the shared cell once
+    assert both.nnz == 4 + 3 - 2  # zeros are stored, the shared cells once
     assert update(older, newer_UI=make_matrix({})) is older
 
 

@@ -109,20 +109,26 @@ def join(first_UI: csr_array, second_UI: csr_array) -> csr_array:
 
     Raises ValueError if they share a cell or differ in shape.
     """
-    # not scipy's `+`, which drops explicit zeros: a rating of 0 is observed
     if first_UI.shape != second_UI.shape:
         raise ValueError(
             f"the parts differ in shape, {first_UI.shape} and {second_UI.shape}: the files are "
             "stale. Create them again with `kedro run --pipelines data_engineering`."
         )
-    # the cells by number, from 1: their sum is the union in order, in one pass
+    union_UI = _union(first_UI, second_UI)
+    if union_UI.nnz < first_UI.nnz + second_UI.nnz:
+        raise ValueError("duplicate pair of user and item: clean the ratings first")
+    return union_UI
+
+
+def _union(first_UI: csr_array, second_UI: csr_array) -> csr_array:
+    """Return the union of two matrices of one shape. Shared cells take the second value."""
+    # not scipy's `+`, which drops explicit zeros: a rating of 0 is observed. The cells are numbered
+    # from 1, so the greater number of each is that of the second, in order and in one pass
     n, n_first = first_UI.nnz + second_UI.nnz, first_UI.nnz
     number_N = np.arange(1, n + 1, dtype=np.int32 if n <= INT32_MAX else np.int64)
     first: Any = (number_N[:n_first], first_UI.indices, first_UI.indptr)
     second: Any = (number_N[n_first:], second_UI.indices, second_UI.indptr)
-    union_UI = csr_array(first, first_UI.shape) + csr_array(second, first_UI.shape)
-    if union_UI.nnz < n:
-        raise ValueError("duplicate pair of user and item: clean the ratings first")
+    union_UI = csr_array(first, first_UI.shape).maximum(csr_array(second, first_UI.shape))
     union_UI.sort_indices()  # nothing to do if both are sorted
     union_UI.data -= 1
     values_N = np.concatenate([first_UI.data, second_UI.data])[union_UI.data]
@@ -140,13 +146,7 @@ def update(older_UI: csr_array, *, newer_UI: csr_array) -> csr_array:
         return older_UI
     if older_UI.nnz == 0 and older_UI.dtype == newer_UI.dtype:
         return newer_UI
-    older, newer = older_UI.tocoo(), newer_UI.tocoo()
-    return last_of_each(
-        np.concatenate([older.row, newer.row]),
-        np.concatenate([older.col, newer.col]),
-        np.concatenate([older.data, newer.data]),
-        older_UI.shape,
-    )
+    return _union(older_UI, newer_UI)
 
 
 def last_of_each(

@@ -57,7 +57,7 @@ class Catalogue:
         user = users.index_of.get(id_of(typed, users.kind))
         if user is None:
             return {"known": False, "n_ratings": 0, "ratings": []}
-        row_1I = self.recommender.rated_UI[[user]]  # with the test part, as lists exclude it
+        row_1I = self.recommender.rated_by(np.array([user]))
         item_N, rating_N = row_1I.indices, row_1I.data
         best_N = np.lexsort((-self.recommender.likes_I[item_N], -rating_N))[:SHOWN_RATINGS]
         is_rated = self.recommender.data["rated"]

@@ -5,7 +5,7 @@ Dimension key: R rows of a request, B rows of one batch, U users, I items, K pla
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +125,12 @@ class Recommender:
     def save(self, folder: Path) -> None:
         """Write the recommender into the folder: one file per part."""
         files = {
-            MODEL_FILE: model_to_bytes(self.fitted),
-            USERS_FILE: table_to_bytes(self.users),
-            ITEMS_FILE: table_to_bytes(self.items),
-            HISTORY_FILE: matrix_to_bytes(self.history_UI),
-            SEEN_FILE: matrix_to_bytes(self.seen_UI),
-            HELD_OUT_FILE: matrix_to_bytes(self.held_out_UI),
+            MODEL_FILE: partial(model_to_bytes, self.fitted),
+            USERS_FILE: partial(table_to_bytes, self.users),
+            ITEMS_FILE: partial(table_to_bytes, self.items),
+            HISTORY_FILE: partial(matrix_to_bytes, self.history_UI),
+            SEEN_FILE: partial(matrix_to_bytes, self.seen_UI),
+            HELD_OUT_FILE: partial(matrix_to_bytes, self.held_out_UI),
         }
         stored.write_folder(folder, files, self.like_threshold, self.data)
 
@@ -164,11 +164,6 @@ class Recommender:
     def model(self) -> Model:
         """The fitted model."""
         return fitted_model(self.fitted)
-
-    @cached_property
-    def rated_UI(self) -> csr_array:
-        """Every rating of each user in any part, shape (U, I), whose items are not recommended."""
-        return update(self.seen_UI, newer_UI=self.held_out_UI)
 
     @cached_property
     def likes_I(self) -> NDArray[np.float32]:
@@ -318,7 +313,7 @@ class Recommender:
         users_B, newer_BI = part.users_R, part.history_RI
         history_BI = self._history(part)
         if wanted.exclude_seen:
-            seen_BI = updated_rows(self.rated_UI, users_B, newer_BI)
+            seen_BI = update(self.rated_by(users_B), newer_UI=newer_BI)
         else:
             seen_BI = rows_of(newer_BI, np.full_like(users_B, -1))
         if not self.model.reads_histories:
@@ -340,6 +335,13 @@ class Recommender:
                 self.model, history_1I, user, item_BK[row], wanted.explain, stop_if_gone
             )
         return item_BK, score_BK, known.by_model_U, reason_BKN, weight_BKN
+
+    def rated_by(self, users_B: NDArray[np.int64]) -> csr_array:
+        """Return every rating of these users in any part, shape (B, I).
+
+        Their items are not recommended. The row is empty where a user is −1.
+        """
+        return updated_rows(self.seen_UI, users_B, rows_of(self.held_out_UI, users_B))
 
     def _history(self, part: Request) -> csr_array:
         """Return what the model reads: the stored histories, updated with the newer ratings."""

@@ -51,17 +51,23 @@ class About(Options):
 
 
 def write_folder(
-    folder: Path, files: Mapping[str, bytes], like_threshold: float | None, data: dict[str, Any]
+    folder: Path,
+    files: Mapping[str, Callable[[], bytes]],
+    like_threshold: float | None,
+    data: dict[str, Any],
 ) -> None:
-    """Write the files, and about.json with their checksums."""
-    for name, content in files.items():
+    """Write the files, each made when it is written, and about.json with their checksums."""
+    checksums = {}
+    for name, make in files.items():
+        content = make()
         (folder / name).write_bytes(content)
+        checksums[name] = check_checksum(content)
     about = {
         "format": FORMAT,
         "checksum": PLACEHOLDER,
         "like_threshold": like_threshold,
         "data": data,
-        "files": {name: check_checksum(content) for name, content in files.items()},
+        "files": checksums,
     }
     (folder / ABOUT).write_bytes(with_checksum(io.BytesIO(json.dumps(about, indent=2).encode())))
 
