@@ -5,9 +5,9 @@
         [--models popularity itemknn cdae] [--params cdae.fitting.epochs=4] [--ranks 2]
 
 Each is a `kedro run` in a process of its own, on the same table of benchmarks/large_table.py:
-`--env ml-32m` with pandas, and `--env spark`. It runs data engineering and, with `--models`, fits
-and evaluates these models, with `--params` on both and with `--ranks` on Spark. Printed are
-seconds, CPU seconds of all processes, the largest memory of each kind of process (Linux), the
+`--env ml-32m` with pandas, and `--env spark`. It runs data engineering and, with `--models`, fits,
+evaluates and registers these models, with `--params` on both and with `--ranks` on Spark. Printed
+are seconds, CPU seconds of all processes, the largest memory of each kind of process (Linux), the
 exponent of growth of the CPU seconds, whether the test parts are the same to the bit, and the
 figures of the models. Targets: no worker, the Java process and its Python processes together, above
 1.5 GB, and an exponent of at most 1.1. Java takes some 450 MB beside its heap, which
@@ -36,6 +36,8 @@ ratings:
   filepath: data/01_raw/ratings/ratings.parquet
 """
 PARAMETERS = """
+registration:
+  enabled: true
 cleaning:
   columns: {user_id: userId, item_id: movieId}
 """

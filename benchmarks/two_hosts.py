@@ -211,7 +211,7 @@ def cut_and_continued(project: Path) -> str:
         fit.kill()
         do("ip", "link", "set", link, "up")
     seconds = time.perf_counter() - started
-    said = re.search(r"RuntimeError: (cdae: rank \d of 2 was lost\..*)", log.read_text())
+    said = re.search(r"RuntimeError: (cdae: rank [\d or]+ of 2 was lost\..*)", log.read_text())
     if said is None:
         return ""
     epoch = re.search(r"have kept epoch (\d+)", said[1])

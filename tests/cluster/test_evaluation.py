@@ -13,6 +13,7 @@ from model_options import RUNNING
 from sharded import stored, write
 
 from collaborative_autoencoders import cluster
+from collaborative_autoencoders.cluster import batches, evaluating
 from collaborative_autoencoders.evaluation import shards, tallies
 from collaborative_autoencoders.evaluation.beyond_accuracy import Histories
 from collaborative_autoencoders.evaluation.evaluate import (
@@ -184,6 +185,13 @@ def test_rows_that_the_driver_has_not_read_are_refused(spark, tmp_path, damage):
     damage(tmp_path / "0")
     with pytest.raises(ValueError, match=r"read other rows of train in .* Make the parts again"):
         nodes.evaluate_model(fitted_to_world("popularity"), *read, THERE, RUNNING)
+
+
+def test_a_shard_that_is_lost_and_computed_again_may_not_end_without_lists():
+    problem = pa.RecordBatch.from_pydict({"name": ["problem"], "content": [b"files are missing"]})
+    columns = batches.columns_of(pd.DataFrame({"rank": [1]}))
+    with pytest.raises(ValueError, match="files are missing"):
+        list(evaluating._unpack(columns, [problem]))
 
 
 def test_a_part_that_workers_cannot_read_is_named_with_the_ways_out(spark):

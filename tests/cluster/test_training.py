@@ -110,7 +110,7 @@ def test_what_waits_for_a_rank_imports_no_models(tmp_path):
 
 @pytest.mark.usefixtures("spark")
 def test_more_ranks_than_cores_are_refused():
-    with pytest.raises(ValueError, match="running.ranks: 3 run at once, .* has 2 cores"):
+    with pytest.raises(ValueError, match="running.ranks: 3 run at once, .* has cores for 2 tasks"):
         cluster.launch_on(3, "cpu")
 
 

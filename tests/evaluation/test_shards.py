@@ -43,8 +43,8 @@ def evaluated(
     parts = {**world.parts, "test": world.test}
 
     def with_rows_of(number: int) -> Evaluation:
-        drop_U = ~is_read_U | (shard_U != number)
-        own = {name: part.without_users(drop_U) for name, part in parts.items()}
+        own_U = np.flatnonzero(shard_U == number)
+        own = {name: part.without_users(~is_read_U).of_users(own_U) for name, part in parts.items()}
         return made.evaluate(number, **own)
 
     return whole, made, [with_rows_of(number) for number in range(len(made))]
@@ -91,11 +91,11 @@ def test_the_digest_of_a_shard_says_whether_rows_are_those_of_its_users(name):
     test = world.test.split_off(is_first_N)
     _, made, _ = evaluated(name, world._replace(test=test), 15)
     is_read_U = are_read(sample_of(test, 15), options_with(test_users=15))
-    users = np.arange(len(is_read_U))
+    users = np.arange(*made.bounds[1:3])
     for part in (world.train, test):
         expected = made.digests(part, is_read_U)
         assert len({*expected}) == len(made) > 1
-        own = only(part, is_read_U & (made.shard_of(users) == 1))
+        own = only(part, is_read_U).of_users(users)
         assert digest_of_rows(own, users, with_order=made.reads_order) == expected[1]
         others = [changed(own, "ratings"), changed(own, "order")]
         if own.fold_in is not None:

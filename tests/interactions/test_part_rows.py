@@ -57,6 +57,19 @@ def test_the_rows_of_a_part_are_the_part(part, files):
     assert same[0] == same[1]
 
 
+@given(parts(), st.data())
+def test_the_rows_of_some_users_are_the_part_of_these_users(part, data):
+    first = data.draw(st.integers(0, part.shape[0]))
+    end = data.draw(st.integers(first, part.shape[0]))
+    user_N = rows_of(part)["user_index"].to_numpy()
+    rows = rows_of(part).filter(pa.array((first <= user_N) & (user_N < end)))
+    found = part_of_rows([rows], size_of(part).of_users(first, end), len(rows), first)
+    expected = part.of_users(np.arange(first, end))
+    assert (found.shape, found.core_shape) == (expected.shape, expected.core_shape)
+    same = [fingerprint(train=each, validation=each) for each in (found, expected)]
+    assert same[0] == same[1]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

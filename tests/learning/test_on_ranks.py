@@ -16,6 +16,7 @@ import torch
 from checkerboard import World, checkerboard, with_others
 from model_options import RUNNING, options_of
 
+from collaborative_autoencoders.learning import on_ranks
 from collaborative_autoencoders.learning.checkpoints import FOLDER
 from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
 from collaborative_autoencoders.learning.on_ranks import OnRanks
@@ -175,6 +176,16 @@ def pairs(two: Outcome, one: Outcome) -> Any:
 def test_one_of_those_fits_stops_early():
     outcome = outcome_of("cdae", **EARLY, **ADAPTED)
     assert outcome.best_epoch < len(outcome.history) < EARLY["fitting__epochs"]
+
+
+def test_ranks_that_cannot_be_reached_are_named_together(folder, monkeypatch):
+    ranks = OnRanks(lambda function, text: None, TWO)
+    epochs = iter([5, 10, 0, 0])
+    monkeypatch.setattr(on_ranks, "epochs_in", lambda path: next(epochs))
+    said = ranks._about_lost([0, 1], folder, "cdae", "42.train")
+    assert "rank 0 or 1 of 2 was lost" in said
+    assert "have kept the epochs [5, 10]" in said
+    assert "no checkpoint yet" in ranks._about_lost([1], folder, "cdae", "42.train")
 
 
 def test_a_fit_that_has_lost_a_rank_says_so_and_goes_on_to_the_same_bits(workers, folder):

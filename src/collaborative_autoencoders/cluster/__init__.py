@@ -21,7 +21,7 @@ from .ids import index_ids
 from .pieces import call_on_workers, map_on_workers
 from .session import refuse_more_than_cores, refuse_own_file
 from .splitting import split_interactions
-from .training import launch_on
+from .training import device_of_ranks, launch_on
 
 __all__ = [
     "StoredParts",
@@ -31,6 +31,7 @@ __all__ = [
     "clean_ratings",
     "compute_on_workers",
     "describe",
+    "device_of_ranks",
     "evaluate_on_workers",
     "index_ids",
     "keep_core",

@@ -2,7 +2,7 @@
 
 A round of the core counts likes per user and per item. The likes lie sharded by user, so the first
 count moves no row; of the second, only counts move, so an item of very many likes is one number
-from each worker, like any other. What is removed is joined, never collected.
+from each worker, like any other. The items that are removed are sent to every worker and joined.
 """
 
 from functools import reduce

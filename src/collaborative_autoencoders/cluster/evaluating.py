@@ -136,7 +136,7 @@ def _evaluate(
 def _part_of(
     rows: pa.Table, name: str, number: int, shards: Shards, stored: StoredParts
 ) -> Interactions:
-    """Return a part with its rows in a shard only.
+    """Return a part of the users of a shard.
 
     Raises ValueError if they are not those that the driver has read: a file was lost or replaced,
     or a session skips damaged files.
@@ -144,9 +144,10 @@ def _part_of(
     own = rows.filter(pc.field(PART) == name)
     if FOLD_IN in own.column_names and own[FOLD_IN].null_count == len(own):
         own = own.drop_columns(FOLD_IN)  # the other parts have such rows
+    first, end = shards.bounds[number : number + 2].tolist()
     by_cell = own.sort_by([(USER_INDEX, "ascending"), (ITEM_INDEX, "ascending")])
-    part = part_of_rows([by_cell], stored.size, len(own))
-    users_U = np.arange(stored.size.users)
+    part = part_of_rows([by_cell], stored.size.of_users(first, end), len(own), first)
+    users_U = np.arange(first, end)
     if digest_of_rows(part, users_U, with_order=shards.reads_order) != stored.digests[name][number]:
         raise ValueError(
             f"workers have read other rows of {name} in {stored.folders[name]} than the driver "
@@ -237,11 +238,13 @@ def _tally(tally: Any, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordB
 
 def _unpacked(packed: DataFrame, name: str, empty: pd.DataFrame) -> DataFrame:
     columns = columns_of(empty)
-    contents = packed.where(F.col(NAME) == name).select(CONTENT)
+    contents = packed.where(F.col(NAME).isin(name, PROBLEM)).select(NAME, CONTENT)
     return contents.mapInArrow(partial(_unpack, columns), columns)
 
 
 def _unpack(columns: T.StructType, contents: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for some in contents:
-        for content in some[CONTENT].to_pylist():
-            yield from as_batches(table_from_bytes(content), columns)
+        for row in some.to_pylist():
+            if row[NAME] == PROBLEM:  # of a shard that was lost and is computed again
+                raise ValueError(row[CONTENT].decode())
+            yield from as_batches(table_from_bytes(row[CONTENT]), columns)

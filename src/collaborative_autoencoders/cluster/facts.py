@@ -23,11 +23,15 @@ from .core import size_of
 
 
 def source_of(raw: DataFrame, clean: DataFrame) -> Source:
-    """Return the source: the name of the file or folder, and the checksum of the clean table."""
-    files = raw.inputFiles()
-    return Source(
-        PurePath(commonpath(files)).stem if files else "own data", checksum_of(clean), None
-    )
+    """Return the source: the name of the file or folder, and the checksum of the clean table.
+
+    One file that Spark has named has the name of its folder.
+    """
+    files, name = raw.inputFiles(), "own data"
+    if files:
+        path = PurePath(commonpath(files))
+        name = (path.parent if path.name.startswith("part-") else path).stem
+    return Source(name, checksum_of(clean), None)
 
 
 def checksum_of(clean: DataFrame) -> str:

@@ -3,7 +3,7 @@
 import logging
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -14,6 +14,13 @@ BEFORE, LONG = "_before", T.LongType()
 logger = logging.getLogger(__name__)
 
 PIECE = [FILE, START, PARTITION]
+PIECES = "spark.sql.files.minPartitionNum"
+"""The property that sets the size of pieces. Its default is the number of cores at the time."""
+
+OTHER_PIECES = (
+    "the files of `ratings` changed, or were cut into other pieces, while their rows were counted: "
+    "run again"
+)
 
 
 def numbered(table: DataFrame, *columns: Column) -> DataFrame:
@@ -24,8 +31,9 @@ def numbered(table: DataFrame, *columns: Column) -> DataFrame:
         b.parquet, from byte 0      rows 6
 
     A table that is not read from files is numbered in the order of its partitions, which need not
-    be the same in another run.
+    be the same in another run. A row of a piece that was not counted is an error of Spark.
     """
+    _fix_pieces(table.sparkSession)
     placed = _placed(table, *columns)
     pieces = placed.groupBy(*PIECE).agg(F.count("*").alias("rows"), F.min(PLACE).alias("first"))
     before, starts = 0, []
@@ -34,9 +42,15 @@ def numbered(table: DataFrame, *columns: Column) -> DataFrame:
         before += rows
     columns_of = T.StructType([*pieces.schema.fields[: len(PIECE)], T.StructField(BEFORE, LONG)])
     known = table.sparkSession.createDataFrame(starts, columns_of)
-    row = F.col(PLACE) + F.col(BEFORE) + 1
-    joined = placed.join(F.broadcast(known), on=PIECE).withColumn(ROW, row)
-    return joined.drop(*PIECE, PLACE, BEFORE)
+    before_piece = F.coalesce(F.col(BEFORE), F.raise_error(F.lit(OTHER_PIECES)))
+    joined = placed.join(F.broadcast(known), on=PIECE, how="left")
+    return joined.withColumn(ROW, F.col(PLACE) + before_piece + 1).drop(*PIECE, PLACE, BEFORE)
+
+
+def _fix_pieces(session: SparkSession) -> None:
+    """Let Spark cut files into the same pieces in every pass, whatever joins or leaves it."""
+    if session.conf.get(PIECES, None) is None:
+        session.conf.set(PIECES, session.sparkContext.defaultParallelism)
 
 
 def _placed(table: DataFrame, *columns: Column) -> DataFrame:

@@ -5,15 +5,21 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from time import monotonic, sleep
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 ZONE = "spark.sql.session.timeZone"
+TASK_CPUS = "spark.task.cpus"
+SECONDS_TO_START = 30
+"""How long workers of a cluster are waited for, as Spark itself waits for them."""
 
 
 def start_session(properties: Mapping[str, object]) -> SparkSession:
     """Return a session with these properties, whose times are UTC.
+
+    Of one that exists already, only the properties of SQL can be set.
 
     Workers of this machine use the interpreter of this process. A session that this starts is
     stopped when the process ends: workers would be started again otherwise while the master ends.
@@ -55,16 +61,32 @@ def session_of_run() -> SparkSession:
 
 
 def refuse_more_than_cores(key: str, wanted: int) -> None:
-    """Raise ValueError if the session has fewer cores than processes that run at once.
+    """Raise ValueError if the session has not the cores for processes that run at once.
 
     `key` is the option that wants them. Raises RuntimeError without a session.
     """
-    cores = session_of_run().sparkContext.defaultParallelism
-    if wanted > cores:
+    slots = _slots_for(wanted)
+    if wanted > slots:
         raise ValueError(
-            f"{key}: {wanted} run at once, and the session has {cores} cores: set {key} to at most "
-            f"{cores}, or spark.master in spark.yml to more"
+            f"{key}: {wanted} run at once, and the session has cores for {slots} tasks "
+            f"({TASK_CPUS} is {_cpus_of_task()}): set {key} to at most {slots}, or spark.master in "
+            "spark.yml to more"
         )
+
+
+def _slots_for(wanted: int) -> int:
+    """Return how many tasks run at once; workers that are still starting are waited for."""
+    context = session_of_run().sparkContext
+    deadline = monotonic() + (0 if context.master.startswith("local[") else SECONDS_TO_START)
+    while True:
+        slots = context.defaultParallelism // _cpus_of_task()
+        if slots >= wanted or monotonic() >= deadline:
+            return slots
+        sleep(1)
+
+
+def _cpus_of_task() -> int:
+    return int(session_of_run().sparkContext.getConf().get(TASK_CPUS, "1") or 1)
 
 
 def refuse_own_file(key: str, uri: str) -> None:

@@ -34,15 +34,23 @@ class ByProcessors(TorchDistributor):
         return self._run(train_object, start, *args)
 
 
+def device_of_ranks(device: str) -> str:
+    """Return the device of all ranks: cards if the session has them for its tasks, else CPUs.
+
+    `device` is `running.device`, which may exclude cards. Raises RuntimeError without a session.
+    """
+    has_cards = float(session_of_run().conf.get(CARDS, "0") or 0) >= 1
+    return "cuda" if has_cards and device != "cpu" else "cpu"
+
+
 def launch_on(ranks: int, device: str) -> Callable[[Callable[[str], None], str], None]:
     """Return what calls a function of one text in so many processes of workers, all at once.
 
-    They have cards if the session has them for its tasks and `device` allows it. An error of one
-    ends all, and is raised. Raises ValueError if there are fewer cores, RuntimeError without a
-    session.
+    `device` is what `device_of_ranks` returns. An error of one ends all, and is raised. Raises
+    ValueError if there are not the cores for them, RuntimeError without a session.
     """
     refuse_more_than_cores("running.ranks", ranks)
-    by_cards = device != "cpu" and float(session_of_run().conf.get(CARDS, "0") or 0) >= 1
+    by_cards = device == "cuda"
 
     def launch(function: Callable[[str], None], argument: str) -> None:
         distributor = TorchDistributor if by_cards else ByProcessors

@@ -15,6 +15,7 @@ from collaborative_autoencoders.datasets.previews import JSONPreview
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part_counts import Counted
 from collaborative_autoencoders.interactions.part_rows import (
+    PartSize,
     ShardedPart,
     part_of_rows,
     said_in_file,
@@ -59,7 +60,7 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
             if not files:
                 raise ValueError("it has no file")
             size, rows = said_in_file(self._schema(files[0]))
-            part = part_of_rows(self._tables(files), size, rows)
+            part = part_of_rows(self._tables(files, (size, rows)), size, rows)
         except (ValueError, pa.ArrowException) as error:
             raise DatasetError(broken(path, "part of the split (Parquet)", error)) from error
         values = {field.name: getattr(part, field.name) for field in fields(part)}
@@ -87,9 +88,8 @@ class ShardedPartDataset(OneFileDataset[Written, Interactions]):
         with self._place.open_to_read(file) as opened:
             return pq.read_schema(opened)
 
-    def _tables(self, files: list[str]) -> Iterator[pa.Table]:
-        """Yield the rows of each file. Raises ValueError if they are not of one part."""
-        said = said_in_file(self._schema(files[0]))
+    def _tables(self, files: list[str], said: tuple[PartSize, int]) -> Iterator[pa.Table]:
+        """Yield the rows of each file. Raises ValueError if one does not say this of its part."""
         for file in files:
             with self._place.open_to_read(file) as opened:
                 rows = pq.ParquetFile(opened).read()

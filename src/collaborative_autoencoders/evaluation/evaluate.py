@@ -58,13 +58,15 @@ def evaluate(
     owners: Owners,
     options: EvaluationOptions,
     users: NDArray[np.integer] | None = None,
+    first: int = 0,
 ) -> Evaluation:
     """Rank the longest list for each user, predict the held-out ratings, and score both.
 
     Lists are of the items of the core, for its users; ratings are predicted for all. Of a sample
-    (`to_evaluate`), users without held-out ratings have no list. `users` are indices, those of
-    the core first; None means all users. `owners` is what `count_owners` returns. Ranking reads
-    `known` only. Prediction also reads which ratings the test part has, but not their values.
+    (`to_evaluate`), users without held-out ratings have no list. `known` and `test` have one row
+    per user, from the user `first` on. `users` are rows, those of the core first; None means all.
+    `owners` is what `count_owners` returns. Ranking reads `known` only. Prediction also reads which
+    ratings the test part has, but not their values.
 
     Raises ValueError if users of the core do not come first, a score or prediction is not finite,
     or a list is not valid.
@@ -76,15 +78,15 @@ def evaluate(
         raise ValueError("the users of the core do not come first")
     has_list_U = have_lists(test, options)[users_U]
     users_L = users_U[has_list_U]
-    lists = rank_items(model, known, max(options.k), options.batch_size, users_L, n_items)
-    check_lists(*lists, known.seen_UI[users_L], users_L)
+    lists = rank_items(model, known, max(options.k), options.batch_size, users_L, n_items, first)
+    check_lists(*lists, known.seen_UI[users_L], first + users_L)
     item_UK = np.full((len(users_U), max(options.k)), NO_ITEM, dtype=lists[0].dtype)
     item_UK[has_list_U] = lists[0]
     by_popularity_U = np.zeros(len(users_U), dtype=np.bool_)
     by_popularity_U[has_list_U] = ~known.by_model_U[users_L]
     relevant_UI = with_shape(test.likes[users_C], (len(users_U), n_items))
     scores = score_lists(item_UK, relevant_UI, owners, options.k)
-    scores.insert(0, USER_INDEX, users_U)
+    scores.insert(0, USER_INDEX, first + users_U)
     scores.insert(2, LIST_BY_POPULARITY, by_popularity_U)
     predicted = predictions_to_table(_EMPTY, _EMPTY, users_U)
     if isinstance(model, RatingModel):
@@ -93,11 +95,12 @@ def evaluate(
             histories_UI=known.histories_UI,
             wanted_UI=test.ratings,
             users=users_U,
+            first=first,
         )
         actual_UI = test.ratings[users_U]
-        predicted = predictions_to_table(predicted_UI, actual_UI, users_U)
+        predicted = predictions_to_table(predicted_UI, actual_UI, first + users_U)
         scores = scores.join(sum_errors(predicted_UI, actual_UI))
-    return Evaluation(lists_to_table(*lists, users_L), predicted, scores)
+    return Evaluation(lists_to_table(*lists, first + users_L), predicted, scores)
 
 
 def to_evaluate(

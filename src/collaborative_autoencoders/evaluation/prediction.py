@@ -27,13 +27,14 @@ def predict_ratings(
     histories_UI: csr_array,
     wanted_UI: csr_array,
     users: NDArray[np.integer] | None = None,
+    first: int = 0,
 ) -> csr_array:
     """Return the predicted rating at every cell that `wanted_UI` stores for `users`.
 
-    Both matrices have one row per user. The result has the rows of `users` (None: all users), the
-    stored cells of `wanted_UI` and float32 values. The values in `wanted_UI` are not read. Users
-    without a stored cell are skipped. The size of a batch of users follows the number of ratings,
-    not the size of the catalogue.
+    Both matrices have one row per user, from the user `first` on. The result has the rows `users`
+    (None: all), the stored cells of `wanted_UI` and float32 values. The values in `wanted_UI` are
+    not read. Users without a stored cell are skipped. The size of a batch of users follows the
+    number of ratings, not the size of the catalogue.
 
     Raises ValueError, with user and item, if a prediction is not finite.
     """
@@ -47,8 +48,10 @@ def predict_ratings(
         rows_B = rows_U[batch]
         users_B = users_U[rows_B]
         cells = slice(wanted_UI.indptr[rows_B[0]], wanted_UI.indptr[rows_B[-1] + 1])
-        predicted_N[cells] = predict_at(model, histories_UI[users_B], users_B, wanted_UI[rows_B])
-    _refuse_not_finite(predicted_N, wanted_UI, users_U)
+        predicted_N[cells] = predict_at(
+            model, histories_UI[users_B], first + users_B, wanted_UI[rows_B]
+        )
+    _refuse_not_finite(predicted_N, wanted_UI, first + users_U)
     structure = (wanted_UI.indices.copy(), wanted_UI.indptr.copy())
     return csr_array((predicted_N, *structure), shape=wanted_UI.shape)
 

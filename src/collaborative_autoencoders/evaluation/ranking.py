@@ -30,12 +30,13 @@ def rank_items(
     batch_size: int,
     users: NDArray[np.integer] | None = None,
     n_listed: int | None = None,
+    first: int = 0,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the `k` best unseen items of each user, best first, and their scores, shape (U, K).
 
-    `known` has one row per user. `users` are the indices to rank; None means all users. The lists
-    are of the first `n_listed` items, those of the core; None means all. Items whose number of
-    likes in `known` is −inf are in no list. Ties go to the lower item.
+    `known` has one row per user, from the user `first` on. `users` are the rows to rank; None means
+    all. The lists are of the first `n_listed` items, those of the core; None means all. Items whose
+    number of likes in `known` is −inf are in no list. Ties go to the lower item.
     A list with fewer than `k` unseen items is padded with item −1 and score −inf.
     The model scores `batch_size` users at once, or fewer in a large catalogue, in each of the
     threads that products may use.
@@ -58,7 +59,7 @@ def rank_items(
         rows = slice(start, start + batch_size)
         users_B = users_U[rows]
         item_UK[rows], score_UK[rows] = rank_batch(
-            model, known.of_users(users_B), users_B, k, excluded_I
+            model, known.of_users(users_B), first + users_B, k, excluded_I
         )
 
     for _ in map_in_threads(rank, range(0, len(users_U), batch_size)):

@@ -78,14 +78,16 @@ class Shards:
     def evaluate(
         self, number: int, *, train: Interactions, validation: Interactions, test: Interactions
     ) -> Evaluation:
-        """Return the evaluation of one shard, given the rows of those of its users who are read."""
+        """Return the evaluation of one shard, given the parts of its users.
+
+        Users who are not read have no rating there.
+        """
         known = histories_for(
             self.fitted, train=train, validation=validation, fold_in=test.fold_in
         )._replace(likes_I=self.likes_I)
-        users_U = np.arange(*self.bounds[number : number + 2])
-        held_out = replace(test, fold_in=None)
+        held_out, first = replace(test, fold_in=None), int(self.bounds[number])
         return evaluate(
-            fitted_model(self.fitted), known, held_out, self.owners, self.options, users_U
+            fitted_model(self.fitted), known, held_out, self.owners, self.options, first=first
         )
 
 

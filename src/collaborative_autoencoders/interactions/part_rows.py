@@ -53,6 +53,11 @@ class PartSize(NamedTuple):
     core_users: int
     core_items: int
 
+    def of_users(self, first: int, end: int) -> "PartSize":
+        """Return the size of the part of the users from `first` to `end` − 1."""
+        in_core = min(max(self.core_users - first, 0), end - first)
+        return self._replace(users=end - first, core_users=in_core)
+
     def with_rows(self, rows: int) -> dict[str, int]:
         """Return what each file of a part says of the whole part, with the column `user_index`."""
         return self._asdict() | {ROWS: rows}
@@ -78,8 +83,12 @@ class ShardedPart(Interactions):
     folder: str = field(kw_only=True)
 
 
-def part_of_rows(tables: Iterable[pa.Table], size: PartSize, rows: int) -> Interactions:
+def part_of_rows(
+    tables: Iterable[pa.Table], size: PartSize, rows: int, first_user: int = 0
+) -> Interactions:
     """Return the part with the rows of these tables, in order of user and item, `rows` in all.
+
+    Its first row is that of the user `first_user`.
 
     Raises ValueError, with the reason, if they are not all the rows of one part.
     """
@@ -90,7 +99,7 @@ def part_of_rows(tables: Iterable[pa.Table], size: PartSize, rows: int) -> Inter
         schema = schema or table.schema
         if not table.schema.equals(schema):  # else values of a missing column would be any
             raise ValueError("its files differ in columns or types: they are of two parts")
-        user_N = _checked_users(table, size, last_user)
+        user_N = _checked_users(table, size, last_user, first_user)
         end = n_rows + len(user_N)
         if end > rows:
             break
@@ -129,11 +138,18 @@ def digest_of_rows(part: Interactions, users_U: NDArray[np.integer], *, with_ord
     return digest.hexdigest()
 
 
-def _checked_users(table: pa.Table, size: PartSize, last_user: int) -> NDArray[np.integer]:
-    """Return the users of the rows. Raises ValueError if they are not in order, or too many."""
+def _checked_users(
+    table: pa.Table, size: PartSize, last_user: int, first_user: int
+) -> NDArray[np.integer]:
+    """Return the users of the rows, counted from the first one of the part.
+
+    Raises ValueError if they are not in order, or too many.
+    """
     if missing := [name for name in REQUIRED if name not in table.column_names]:
         raise ValueError(f"it has no column {missing[0]}")
     user_N: NDArray[np.integer] = table[USER_INDEX].to_numpy()
+    if user_N.dtype.kind == "i":
+        user_N = user_N - first_user
     if user_N.dtype.kind != "i" or (np.diff(user_N, prepend=last_user) < 0).any():
         raise ValueError("its users are not integers in ascending order")
     if len(user_N) and user_N[-1] >= size.users:

@@ -83,8 +83,8 @@ class OnRanks:
             give(whole, files, self.running.ranks)
             self._launch(files, title, phase)
             return self._collect(files, network)
-        finally:
-            shutil.rmtree(files)
+        finally:  # a rank that ends late may still write: that must not hide why another was lost
+            shutil.rmtree(files, ignore_errors=True)
 
     def _folder(self, title: str) -> Path:
         """Return the folder that all ranks see. Raises ValueError if there is none."""
@@ -123,20 +123,29 @@ class OnRanks:
             ]
             if not lost:
                 raise
-            raise RuntimeError(self._about_lost(lost[0], files.parent, title, phase)) from error
+            raise RuntimeError(self._about_lost(lost, files.parent, title, phase)) from error
 
-    def _about_lost(self, rank: int, folder: Path, title: str, phase: str) -> str:
+    def _about_lost(self, ranks: list[int], folder: Path, title: str, phase: str) -> str:
+        """Return what to say of a fit after which these ranks have left nothing, not even an error.
+
+        Of a host that cannot be reached, the others may hear too late to leave one.
+        """
         size = self.running.ranks
         kept = [checkpoint_of(folder, phase, rank, size) for rank in range(size)]
         epochs = {epochs_in(path) for path in kept}
         lost = (
-            f"{title}: rank {rank} of {size} was lost. Its process has ended without an error of "
-            "its own, as one that is killed or has no memory left."
+            f"{title}: rank {' or '.join(map(str, ranks))} of {size} was lost. Its process has "
+            "ended without an error of its own, as one that is killed or has no memory left."
         )
-        if len(epochs) > 1 or 0 in epochs:
+        if epochs == {0}:
             return (
                 f"{lost} The fit has no checkpoint yet, so the same command begins it again. With "
                 "a lower running.checkpoint_seconds it has one earlier"
+            )
+        if len(epochs) > 1:
+            return (
+                f"{lost} The ranks have kept the epochs {sorted(epochs)}, of which none is that of "
+                "all, so the same command begins the fit again"
             )
         return (
             f"{lost} All ranks have kept epoch {epochs.pop()} in {folder}: go on from there with "

@@ -29,7 +29,9 @@ def ranks_for(options: TrainingOptions, running: RunningOptions) -> "OnRanks | N
     from collaborative_autoencoders import cluster
     from collaborative_autoencoders.learning.on_ranks import OnRanks
 
-    return OnRanks(cluster.launch_on(running.ranks, running.device), running)
+    device = cluster.device_of_ranks(running.device)  # one for all, whatever a host may have
+    on_device = running.model_copy(update={"device": device})
+    return OnRanks(cluster.launch_on(running.ranks, device), on_device)
 
 
 def computed_by(running: RunningOptions) -> AbstractContextManager[None]:
