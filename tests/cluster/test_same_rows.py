@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import projects
 import pytest
+from pyspark.sql import functions as F
 
 from collaborative_autoencoders import cluster
 from collaborative_autoencoders.cluster import dates
@@ -126,6 +127,19 @@ def test_a_table_is_cleaned_to_the_same_rows_of_the_same_checksum(spark, tmp_pat
     pd.testing.assert_frame_equal(rows_of(other, one), one)
     found = cluster.source_of(both.on_spark, other)
     assert found == facts.source_of(both.raw, one)._replace(data_set="raw")  # the folder
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("plays.parquet", "plays"), ("part-00000-5f.parquet", "raw")]
+)
+def test_one_file_gives_its_name_and_one_that_spark_has_named_that_of_the_folder(
+    spark, tmp_path, file, name
+):
+    (tmp_path / "raw").mkdir()
+    pd.DataFrame({"user_id": [1], "item_id": [2]}).to_parquet(tmp_path / "raw" / file)
+    table = spark.read.parquet(str(tmp_path / "raw"))
+    clean = table.withColumn("row", F.lit(1))
+    assert cluster.source_of(table, clean).data_set == name
 
 
 @pytest.mark.parametrize(
