@@ -138,9 +138,8 @@ def main() -> None:
         with hosts(), cluster(folder):
             differ = compared(project, given.epochs)
             print(f"metrics that differ from one machine: {differ or 'none'}", flush=True)
-            goes_on = cut_and_continued(project)
-            print(f"a host without its cable: {goes_on}", flush=True)
-    sys.exit(1 if differ or not goes_on else 0)
+            print(f"a host without its cable: {cut_and_continued(project)}", flush=True)
+    sys.exit(1 if differ else 0)
 
 
 def prepared(folder: Path) -> Path:
@@ -193,7 +192,10 @@ def compared(project: Path, epochs: int) -> list[str]:
 
 
 def cut_and_continued(project: Path) -> str:
-    """Cut a host off in a fit, and go on with it; return what was seen, "" if it was not so."""
+    """Cut a host off in a fit, and go on with it; return what was seen.
+
+    Ends with the log of the run if it was not so.
+    """
     nodes = ["--nodes", "cdae.fit_model"]
     long = [*ALIKE, "running.ranks=2", "cdae.fitting.epochs=3000", "running.checkpoint_seconds=2"]
     log, again = project / "cut.log", project / "again.log"
@@ -201,7 +203,7 @@ def cut_and_continued(project: Path) -> str:
     fit = kedro(project, "spark", nodes, long, log)
     if not seen_in(log, "Started distributed training"):
         fit.kill()
-        return ""
+        raise SystemExit(log.read_text())
     time.sleep(60)
     do("ip", "link", "set", link, "down")
     started = time.perf_counter()
@@ -212,17 +214,17 @@ def cut_and_continued(project: Path) -> str:
         do("ip", "link", "set", link, "up")
     seconds = time.perf_counter() - started
     said = re.search(r"RuntimeError: (cdae: rank [\d or]+ of 2 was lost\..*)", log.read_text())
-    if said is None:
-        return ""
-    epoch = re.search(r"have kept epoch (\d+)", said[1])
-    if epoch is None:
-        return ""
+    epoch = re.search(r"have kept epoch (\d+)", said[1]) if said else None
+    if said is None or epoch is None:
+        raise SystemExit(log.read_text())
     fit = kedro(project, "spark", [*nodes, "--only-missing-outputs"], long, again)
     seen = f"goes on after epoch {epoch[1]} of 3000"
     goes_on = seen_in(again, seen)
     fit.kill()
     fit.wait()
-    return f"{said[1]} ({seconds:.0f} s after the cut; then: {seen})" if goes_on else ""
+    if not goes_on:
+        raise SystemExit(again.read_text())
+    return f"{said[1]} ({seconds:.0f} s after the cut; then: {seen})"
 
 
 def seen_in(log: Path, text: str) -> bool:
