@@ -22,6 +22,16 @@ def load(file: Path) -> pd.DataFrame:
     return ratings
 
 
+def test_a_pattern_of_files_that_spark_reads_is_no_missing_file(tmp_path):
+    catalog = DataCatalog({"ratings": ParquetDataset(filepath=f"{tmp_path}/*.parquet")})
+    hook = OwnDataHook()
+    hook.after_catalog_created(catalog)
+    with pytest.raises(DatasetError, match="there is no"):
+        hook.before_dataset_loaded("ratings")
+    (tmp_path / "part-0.parquet").write_bytes(b"PAR1")
+    hook.before_dataset_loaded("ratings")
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_missing_file_is_named_with_the_fix(tmp_path, ending):
     file = tmp_path / f"plays.{ending}"

@@ -19,6 +19,7 @@ from collaborative_autoencoders.interactions.column_names import Name
 from collaborative_autoencoders.interactions.duplicates import one_row_per_pair
 from collaborative_autoencoders.interactions.rows import NAMES
 
+from .own_csv import quoted
 from .row_numbers import numbered
 from .shards import map_shards
 
@@ -32,11 +33,11 @@ def clean_ratings(table: DataFrame, options: CleaningOptions) -> DataFrame:
     Columns: as those of `interactions.cleaning.clean_ratings`; part is text. Raises ValueError as
     that function does, and if a column has a type that a Spark table would have to be read for.
     """
-    names = options.columns.named
+    names: dict[str, Name] = {ours: str(theirs) for ours, theirs in options.columns.named.items()}
     check_columns(table.columns, names)
     if table.isEmpty():
         raise ValueError(NO_ROWS.format(RATINGS_TABLE))
-    raw = [F.col(f"`{theirs}`").alias(ours) for ours, theirs in names.items()]
+    raw = [F.col(quoted(str(theirs))).alias(ours) for ours, theirs in names.items()]
     ratings = numbered(table, *raw)
     columns = T.StructType(
         [T.StructField(field.name, _type_of(field, names)) for field in ratings.schema]
@@ -82,5 +83,6 @@ def _cast(field: T.StructField, names: dict[str, Name], to: str) -> str:
     name, kind = names[field.name], field.dataType.simpleString()
     return (
         f"The column {name!r} of the table `ratings` is {kind} in Spark. Cast it to {to} where the "
-        "table is made, or give `load_args: {schema: …}` in its catalog entry."
+        "table is made, or give `load_args: {schema: …}` in its catalog entry. Dates in a CSV file "
+        "such as 31.12.2019 are read with `load_args: {timestampFormat: dd.MM.yyyy}`."
     )

@@ -61,10 +61,11 @@ def _placed(table: DataFrame, *columns: Column) -> DataFrame:
     ]
     file, start = F.col("_metadata.file_path"), F.col("_metadata.file_block_start")
     try:
-        return table.select(*columns, file.alias(FILE), start.alias(START), *of_rows)
+        table.select(file)
     except AnalysisException:
         logger.warning(
             "the table `ratings` is not read from files, so its rows have no order: set "
             "split.ties: hash and cleaning.duplicates: refuse, or two runs may differ"
         )
-        return table.select(*columns, F.lit("").alias(FILE), F.lit(0).alias(START), *of_rows)
+        file, start = F.lit(""), F.lit(0)
+    return table.select(*columns, file.alias(FILE), start.alias(START), *of_rows)

@@ -13,6 +13,25 @@ from collaborative_autoencoders.tracking.masking import mask
 
 PACKAGE = Path(__file__).parents[1]
 ALL_FRAMES = "KEDRO_ALL_FRAMES"
+FIXES_OF_SPARK = {
+    "PARQUET_TYPE_ILLEGAL": (
+        "Spark does not read times in nanoseconds, as pandas writes them. Write the file again: "
+        "`table.to_parquet(path, coerce_timestamps='us', allow_truncated_timestamps=True)`"
+    ),
+    "PARQUET_COLUMN_DATA_TYPE_MISMATCH": (
+        "The files of the folder have different types in one column. Write them with one type, "
+        "or read them with pandas: `partitions.PartitionedDataset` on one machine"
+    ),
+    "MALFORMED_RECORD_IN_PARSING": (
+        "A row of a CSV file has more or fewer values than the header. Correct it, or quote a "
+        "value that has the separator in it"
+    ),
+    "CSV header does not conform to the schema": (
+        "The files of the folder have different columns, or in another order. Write all with the "
+        "columns of the first"
+    ),
+}
+"""What to do about errors of Spark that name none, by a part of their text."""
 
 
 class ErrorsHook:
@@ -43,4 +62,5 @@ def show_error(
         place = Path(frame.filename).relative_to(PACKAGE.parent).as_posix()
         print(f"  {place}:{frame.lineno} in {frame.name}", file=sys.stderr)
     text = "".join(traceback.format_exception_only(kind, error))
+    text += "".join(f"{fix}.\n" for said, fix in FIXES_OF_SPARK.items() if said in text)
     print(mask(text.removeprefix(f"{kind.__module__}.")), end="", file=sys.stderr)

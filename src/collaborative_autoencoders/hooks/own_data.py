@@ -14,6 +14,7 @@ from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 
 RATINGS = ("ratings", "newer_ratings")
 RAW = (*RATINGS, "items")
+SPARK_CSV = "collaborative_autoencoders.cluster.own_csv.OwnSparkCSVDataset"
 
 
 class OwnDataHook:
@@ -53,7 +54,8 @@ class OwnDataHook:
         if file is None:
             return
         fix = f"Put the table there, or name another file in the catalog entry `{dataset_name}`."
-        if not file.exists():
+        is_pattern = any(file.parent.glob(file.name))  # by which Spark reads several files
+        if not file.exists() and not is_pattern:
             raise DatasetError(f"{dataset_name}: there is no {file}. {fix}")
         if file.is_file() and not file.stat().st_size:
             raise DatasetError(f"{dataset_name}: {file} is empty. {fix}")
@@ -126,9 +128,12 @@ def own_entry(
 
     `others` are the names of its ratings and parts.
 
-    None for a dataset that is not of pandas, or whose format this project does not know.
+    None for a dataset that is neither of pandas nor CSV files of Spark, or whose format this
+    project does not know.
     """
     words = str(entry["type"]).split(".")
+    if words[-1] in ("SparkDataset", "SparkDatasetV2") and entry.get("file_format") == "csv":
+        return entry | {"type": SPARK_CSV, "ids": ids, "numbers": list(others)}
     if "pandas" not in words and "partitions" not in words:
         return None  # the class is not imported, which may take long
     from collaborative_autoencoders.datasets.joined_parts import JoinedPartsDataset

@@ -1,0 +1,182 @@
+"""CSV files of ratings as a table of Spark, whose ids are those that the files have."""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from kedro_datasets.spark import SparkDatasetV2
+from pandas._libs.parsers import STR_NA_VALUES
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from collaborative_autoencoders.interactions.text_ids import INTEGER, MOST, NEARLY_ALL
+
+logger = logging.getLogger(__name__)
+
+STRICT = {
+    "header": True,
+    "enforceSchema": False,  # columns in another order in one of the files are an error
+    "mode": "FAILFAST",  # and so is a row of more or fewer values, whichever columns are read
+    "columnPruning": False,
+    "escape": '"',  # a quote in quotes is doubled, as pandas and spreadsheets write it
+}
+OF_PANDAS = ("dtype", "keep_default_na", "decimal", "thousands")
+NO_CHARACTER = "\ufffd"
+"""What a reader puts where bytes are not of its encoding."""
+
+HEADERS = re.compile(r"Header: (?P<other>.*)\s+Schema: (?P<first>.*)[\s\S]*?CSV file: (?P<file>.*)")
+ROW = re.compile(r"Malformed CSV record: (?P<row>.*?)(?: SQLSTATE.*)?\n")
+FILE = re.compile(r"while reading file (?P<file>\S+?)\.?\s")
+
+
+class OwnSparkCSVDataset(SparkDatasetV2):
+    """Reads CSV files by Spark, without a guess at ids.
+
+    Spark's `inferSchema` makes numbers of the ids 007, 1e2 and 12D, and a file whose columns are in
+    another order is read by their places. Here ids are text, and integers only if the text of every
+    one is restored exactly; the other columns are inferred. Of pandas' arguments it takes those
+    that errors name: `header: null`, `dtype` of ids, `keep_default_na`, `decimal` and `thousands`.
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: Sequence[Any],
+        numbers: Sequence[Any] = (),
+        load_args: dict[str, Any] | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Create the entry; `ids` and `numbers` are names of columns. The rest is Spark's.
+
+        A `schema` in `load_args` declares the types of all columns.
+        """
+        given: dict[str, Any] = STRICT | (load_args or {}) | {"inferSchema": True}
+        self._of_pandas = {name: given.pop(name) for name in OF_PANDAS if name in given}
+        self._is_named = given["header"] is not None
+        super().__init__(load_args=given | {"header": bool(given["header"])}, **arguments)
+        self._ids, self._numbers = list(map(str, ids)), list(map(str, numbers))
+        self._is_declared = self._schema is not None
+
+    def _load(self) -> DataFrame:
+        """Return the table.
+
+        Raises ValueError, with a fix, if ids are not what they seem, a header differs from that of
+        the first file, or a row has more or fewer values. With a `schema`, the last two are errors
+        of the node that first reads the rows.
+        """
+        if self._is_declared:
+            return self._named(super()._load())
+        self._schema: Any = None
+        self._schema = self._with_text(super()._load().schema)
+        table = self._named(super()._load())
+        try:
+            for name in self._ids:
+                if name in table.columns:
+                    table = self._with_ids(table, name)
+        except (Py4JJavaError, PySparkException) as error:
+            if (reason := about_files(str(error))) is None:
+                raise
+            raise ValueError(reason) from None
+        for name in self._numbers:
+            if name in table.columns and table.schema[name].dataType == T.StringType():
+                table = table.withColumn(name, self._written_with_point(F.col(quoted(name))))
+        return table
+
+    def _names(self, schema: T.StructType) -> list[str]:
+        """Return the names of columns; without a header they are numbers, as those of pandas."""
+        return [str(n) if not self._is_named else name for n, name in enumerate(schema.names)]
+
+    def _named(self, table: DataFrame) -> DataFrame:
+        return table.toDF(*self._names(table.schema))
+
+    def _with_text(self, schema: T.StructType) -> T.StructType:
+        """Return an inferred schema, with ids as text."""
+        fields = zip(self._names(schema), schema.fields, strict=True)
+        return T.StructType(
+            [
+                T.StructField(field.name, T.StringType()) if name in self._ids else field
+                for name, field in fields
+            ]
+        )
+
+    def _with_ids(self, table: DataFrame, name: str) -> DataFrame:
+        text = F.col(quoted(name))
+        if self._of_pandas.get("keep_default_na", True):
+            table = table.withColumn(name, F.when(~text.isin(sorted(STR_NA_VALUES)), text))
+        declared: Any = self._of_pandas.get("dtype") or {}
+        if isinstance(declared, str) or name in map(str, declared):
+            return table
+        return ids_of_text(table, name)
+
+    def _written_with_point(self, number: Column) -> Column:
+        """Return numbers such as 1.234,5 as 1234.5, given `decimal` and `thousands`."""
+        for key, mark in (("thousands", ""), ("decimal", ".")):
+            if key in self._of_pandas:
+                number = F.replace(number, F.lit(self._of_pandas[key]), F.lit(mark))
+        return number
+
+
+def ids_of_text(table: DataFrame, name: str) -> DataFrame:
+    """Return the table with the ids as integers if text -> integer -> text restores every one.
+
+    Otherwise they stay text, as by `interactions.text_ids.ids_of_text`. Raises ValueError if
+    nearly all are integers and the others are no digits at all, such as a row of totals, or if the
+    text was read in another encoding than it has.
+    """
+    text = F.col(quoted(name))
+    is_integer = text.rlike(rf"\A{INTEGER}\z") & text.try_cast("bigint").isNotNull()
+    is_odd = ~is_integer & ~text.rlike(r"\A[0-9]+\z")
+    ids = table.select(text).where(text.isNotNull()).distinct()
+    of_ids = {"all": F.count("*"), "integers": F.count_if(is_integer), "odd": F.count_if(is_odd)}
+    examples = {"first_odd": is_odd, "other": ~is_integer, "unread": text.contains(NO_CHARACTER)}
+    of_ids |= {which: F.min(F.when(marked, text)) for which, marked in examples.items()}
+    of_ids["last_odd"] = F.max(F.when(is_odd, text))
+    found = ids.agg(*(value.alias(which) for which, value in of_ids.items())).collect()[0]
+    n_ids, n_others = f"{found['all']:,}", f"{found['all'] - found['integers']:,}"
+    if found["unread"] is not None:
+        raise ValueError(
+            f"{name}: the id {found['unread']!r} has a character that could not be read: the text "
+            "is not UTF-8. Name its encoding in the catalog entry: "
+            "`load_args: {encoding: ISO-8859-1}`"
+        )
+    if found["all"] == found["integers"]:
+        return table.withColumn(name, text.cast("bigint"))
+    if 0 < found["odd"] <= (1 - NEARLY_ALL) * found["all"]:
+        shown = " and ".join(map(repr, sorted({found["first_odd"], found["last_odd"]})))
+        raise ValueError(
+            f"{name}: nearly all ids are integers, but not {shown} ({found['odd']:,} of {n_ids} "
+            "ids). Correct or drop their rows. If they are ids, declare all ids as text: "
+            f"`load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
+        )
+    if found["integers"] >= MOST * found["all"]:
+        logger.warning(
+            "%s: %s of %s ids are not written as an integer is, such as %r. All ids are text as in "
+            "the file.",
+            *(name, n_others, n_ids, found["other"]),
+        )
+    return table
+
+
+def about_files(said: str) -> str | None:
+    """Return why Spark cannot read CSV files, and a fix, given what it says; None if unknown."""
+    file = FILE.search(said)
+    if header := HEADERS.search(said):
+        return (
+            f"{header['file']} has the columns {header['other']}, and the first file "
+            f"{header['first']}. Write all files with the same columns in the same order"
+        )
+    if row := ROW.search(said):
+        return (
+            f"{file['file'] if file else 'a file'}: the row {row['row']!r} has more or fewer "
+            "values than the header. Correct it, or quote a value that has the separator in it"
+        )
+    return None
+
+
+def quoted(name: str) -> str:
+    """Return the name of a column for Spark, which reads dots and blanks in it otherwise."""
+    return f"`{name.replace('`', '``')}`"
