@@ -197,14 +197,20 @@ def cut_and_continued(project: Path) -> str:
     Ends with the log of the run if it was not so.
     """
     nodes = ["--nodes", "cdae.fit_model"]
-    long = [*ALIKE, "running.ranks=2", "cdae.fitting.epochs=3000", "running.checkpoint_seconds=2"]
+    long = [*ALIKE, "running.ranks=2", "cdae.fitting.epochs=3000", "cdae.fitting.patience=3000"]
+    long.append("running.checkpoint_seconds=2")
     log, again = project / "cut.log", project / "again.log"
     link = link_of("worker-two")
     fit = kedro(project, "spark", nodes, long, log)
     if not seen_in(log, "Started distributed training"):
         fit.kill()
         raise SystemExit(log.read_text())
-    time.sleep(60)
+    deadline = time.monotonic() + TO_START
+    while len([*project.glob("data/06_models/spark/.*.fit/*.rank_*_of_2.safetensors")]) < 2:
+        if time.monotonic() > deadline:
+            fit.kill()
+            raise SystemExit(log.read_text())
+        time.sleep(1)
     do("ip", "link", "set", link, "down")
     started = time.perf_counter()
     try:
