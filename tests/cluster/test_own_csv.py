@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 from pyspark.sql import functions as F
 
 from collaborative_autoencoders.cluster.own_csv import OwnSparkCSVDataset
@@ -56,7 +56,7 @@ def test_ids_are_those_that_pandas_reads(tmp_path, kind):
     found = [row.user for row in table.orderBy("timestamp").collect()]
     assert found == expected["user"].tolist()
     assert [type(user) for user in found] == [type(user) for user in expected["user"].tolist()]
-    assert dict(table.dtypes) == dict(table.dtypes) | {"item": "bigint", "rating": "double"}
+    assert dict(table.dtypes) == dict(table.dtypes) | {"item": "bigint", "timestamp": "int"}
 
 
 def test_rows_have_the_numbers_of_their_files(tmp_path):
@@ -108,10 +108,12 @@ def test_ids_that_pandas_reads_as_null_are_null_unless_they_are_said_to_be_text(
 
 
 def test_arguments_of_pandas_that_errors_name_are_taken(tmp_path):
-    folder = write(tmp_path / "raw", "1;2;1.004,5;1", header=HEADER.replace(",", ";"))
+    header = HEADER.replace(",", ";")
+    folder = write(tmp_path / "raw", "1;2;1.004,5;1", "1;3;1.004;1", header=header)
     given = {"sep": ";", "decimal": ",", "thousands": ".", "dtype": {"user": "str"}}
-    (row,) = entry(folder, **given).load().collect()
-    assert (row.user, row.item, row.rating) == ("1", 2, "1004.5")
+    first, second = entry(folder, **given).load().orderBy("item").collect()
+    assert (first.user, first.item, first.rating) == ("1", 2, "1004.5")
+    assert second.rating == "1004"
     bare = entry(write(tmp_path / "bare", "7,8,4,1", header="1,2,3,4"), header=None).load()
     assert bare.columns == ["0", "1", "2", "3"]
 
@@ -121,3 +123,45 @@ def test_a_schema_declares_the_types(tmp_path):
     schema = "user string, item string, rating double, timestamp bigint"
     (row,) = entry(folder, schema=schema).load().collect()
     assert (row.user, row.item) == ("1", "2")
+    (folder / "a.csv").write_bytes(f"{HEADER}\nMüller,2,4,1\n".encode("latin-1"))
+    with pytest.raises(DatasetError, match="not UTF-8"):
+        entry(folder, schema=schema).load()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"na_values": ["-"]}, "na_values is an argument of pandas.*`nullValue`"),
+        ({"dtype": {"user": "int64"}}, "dtype: int64: only str"),
+        ({"schema": "user string", "decimal": ","}, "decimal has no effect beside schema"),
+    ],
+)
+def test_arguments_that_spark_would_ignore_are_refused(tmp_path, given, said):
+    with pytest.raises(DatasetError, match=said):
+        entry(tmp_path, **given)
+
+
+@pytest.mark.parametrize(
+    "header", [",user,item,rating,timestamp", "User,user,item,rating,timestamp"]
+)
+def test_columns_without_a_name_of_their_own_are_said_so(tmp_path, header):
+    folder = write(tmp_path / "raw", "0,1,2,4,1", header=header)
+    with pytest.raises(DatasetError, match=r"one has no name or two have one.*enforceSchema: true"):
+        entry(folder).load()
+
+
+def test_quotes_are_those_of_the_entry_and_an_open_one_is_refused(tmp_path):
+    folder = write(tmp_path / "raw", "'a''b',1,4,1")
+    assert entry(folder, quote="'").load().collect()[0].user == "a'b"
+    folder = write(tmp_path / "open", '"anna,2,4,1', "b,3,4,1", 'c",3,4,1')
+    with pytest.raises(DatasetError, match="holds a line break, as where a quote is opened"):
+        entry(folder, multiLine=True).load()
+
+
+def test_the_catalog_is_written_and_read_again(tmp_path):
+    given = {"type": "spark.SparkDatasetV2", "filepath": tmp_path.as_posix(), "file_format": "CSV"}
+    catalog = DataCatalog.from_config({"ratings": own_entry(given, **COLUMNS)})
+    catalog["ratings"]
+    entries, *_ = catalog.to_config()
+    assert entries["ratings"]["filepath"] == tmp_path.as_posix()
+    DataCatalog.from_config(entries)["ratings"]

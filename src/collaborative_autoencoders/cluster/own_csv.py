@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from kedro.io import DatasetError, Version
 from kedro_datasets.spark import SparkDatasetV2
 from pandas._libs.parsers import STR_NA_VALUES
 from py4j.protocol import Py4JJavaError
@@ -22,9 +23,24 @@ STRICT = {
     "enforceSchema": False,  # columns in another order in one of the files are an error
     "mode": "FAILFAST",  # and so is a row of more or fewer values, whichever columns are read
     "columnPruning": False,
-    "escape": '"',  # a quote in quotes is doubled, as pandas and spreadsheets write it
 }
 OF_PANDAS = ("dtype", "keep_default_na", "decimal", "thousands")
+"""The arguments of pandas that mean the same here."""
+
+BY_SPARK = {
+    "na_values": "nullValue",
+    "parse_dates": "timestampFormat",
+    "date_format": "timestampFormat",
+    "quotechar": "quote",
+    "quoting": "quote",
+    "usecols": "schema",
+    "names": "schema",
+    "skiprows": "comment",
+    "index_col": "schema",
+}
+"""What Spark has instead of other arguments of pandas, which it would ignore."""
+
+TEXT = ("str", "string", "object")
 NO_CHARACTER = "\ufffd"
 """What a reader puts where bytes are not of its encoding."""
 
@@ -34,48 +50,65 @@ FILE = re.compile(r"while reading file (?P<file>\S+?)\.?\s")
 
 
 class OwnSparkCSVDataset(SparkDatasetV2):
-    """Reads CSV files by Spark, without a guess at ids.
+    """Reads CSV files by Spark, without a guess at ids and ratings.
 
     Spark's `inferSchema` makes numbers of the ids 007, 1e2 and 12D, and a file whose columns are in
     another order is read by their places. Here ids are text, and integers only if the text of every
-    one is restored exactly; the other columns are inferred. Of pandas' arguments it takes those
-    that errors name: `header: null`, `dtype` of ids, `keep_default_na`, `decimal` and `thousands`.
+    one is restored exactly; ratings are text, which is converted when they are checked; the other
+    columns are inferred. Of pandas' arguments it takes those that errors name: `header: null`,
+    `dtype: str` of ids, `keep_default_na`, `decimal` and `thousands`.
     """
 
     def __init__(
         self,
         *,
+        filepath: str,
         ids: Sequence[Any],
         numbers: Sequence[Any] = (),
+        file_format: str = "csv",
         load_args: dict[str, Any] | None = None,
-        **arguments: Any,
+        save_args: dict[str, Any] | None = None,
+        version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         """Create the entry; `ids` and `numbers` are names of columns. The rest is Spark's.
 
-        A `schema` in `load_args` declares the types of all columns.
+        A `schema` in `load_args` declares the types of all columns. Raises DatasetError for an
+        argument of pandas that Spark would ignore.
         """
-        given: dict[str, Any] = STRICT | (load_args or {}) | {"inferSchema": True}
-        self._of_pandas = {name: given.pop(name) for name in OF_PANDAS if name in given}
+        given: dict[str, Any] = STRICT | (load_args or {})
+        of_pandas = {name: given.pop(name) for name in OF_PANDAS if name in given}
+        _refuse_others(given, of_pandas)
+        self._of_pandas = of_pandas
         self._is_named = given["header"] is not None
-        super().__init__(load_args=given | {"header": bool(given["header"])}, **arguments)
+        given["header"] = str(given["header"]).lower() == "true"
+        given = {"escape": given.get("quote", '"')} | given | {"inferSchema": True}
+        super().__init__(
+            filepath=filepath,
+            file_format=file_format,
+            load_args=given,
+            save_args=save_args,
+            version=version,
+            credentials=credentials,
+            metadata=metadata,
+        )
         self._ids, self._numbers = list(map(str, ids)), list(map(str, numbers))
-        self._is_declared = self._schema is not None
+        self._declared = self._schema
 
     def _load(self) -> DataFrame:
         """Return the table.
 
         Raises ValueError, with a fix, if ids are not what they seem, a header differs from that of
-        the first file, or a row has more or fewer values. With a `schema`, the last two are errors
-        of the node that first reads the rows.
+        the first file, or a row has more or fewer values.
         """
-        if self._is_declared:
-            return self._named(super()._load())
-        self._schema: Any = None
-        self._schema = self._with_text(super()._load().schema)
+        self._schema: Any = self._declared
+        if self._declared is None:
+            self._schema = self._with_text(super()._load().schema)
         table = self._named(super()._load())
         try:
             for name in self._ids:
-                if name in table.columns:
+                if name in table.columns and table.schema[name].dataType == T.StringType():
                     table = self._with_ids(table, name)
         except (Py4JJavaError, PySparkException) as error:
             if (reason := about_files(str(error))) is None:
@@ -94,11 +127,12 @@ class OwnSparkCSVDataset(SparkDatasetV2):
         return table.toDF(*self._names(table.schema))
 
     def _with_text(self, schema: T.StructType) -> T.StructType:
-        """Return an inferred schema, with ids as text."""
+        """Return an inferred schema, with ids and ratings as text."""
+        texts = {*self._ids, *self._numbers}
         fields = zip(self._names(schema), schema.fields, strict=True)
         return T.StructType(
             [
-                T.StructField(field.name, T.StringType()) if name in self._ids else field
+                T.StructField(field.name, T.StringType()) if name in texts else field
                 for name, field in fields
             ]
         )
@@ -107,10 +141,9 @@ class OwnSparkCSVDataset(SparkDatasetV2):
         text = F.col(quoted(name))
         if self._of_pandas.get("keep_default_na", True):
             table = table.withColumn(name, F.when(~text.isin(sorted(STR_NA_VALUES)), text))
-        declared: Any = self._of_pandas.get("dtype") or {}
-        if isinstance(declared, str) or name in map(str, declared):
-            return table
-        return ids_of_text(table, name)
+        dtype: Any = self._of_pandas.get("dtype") or {}
+        is_text = dtype in TEXT if isinstance(dtype, str) else name in map(str, dtype)
+        return ids_of_text(table, name, is_declared=is_text or self._declared is not None)
 
     def _written_with_point(self, number: Column) -> Column:
         """Return numbers such as 1.234,5 as 1234.5, given `decimal` and `thousands`."""
@@ -120,12 +153,31 @@ class OwnSparkCSVDataset(SparkDatasetV2):
         return number
 
 
-def ids_of_text(table: DataFrame, name: str) -> DataFrame:
+def _refuse_others(given: dict[str, Any], of_pandas: dict[str, Any]) -> None:
+    """Raise DatasetError for arguments of pandas that would be ignored."""
+    for name in BY_SPARK.keys() & given.keys():
+        raise DatasetError(
+            f"load_args: {name} is an argument of pandas, which Spark does not know: see "
+            f"`{BY_SPARK[name]}` among the options of Spark's CSV files"
+        )
+    declares = {"dtype", "decimal", "thousands"} & of_pandas.keys()
+    if "schema" in given and declares:
+        raise DatasetError(f"load_args: {min(declares)} has no effect beside schema: remove one")
+    dtype = of_pandas.get("dtype") or {}
+    for kind in [dtype] if isinstance(dtype, str) else dtype.values():
+        if kind not in TEXT:
+            raise DatasetError(
+                f"load_args: dtype: {kind}: only str has an effect for Spark's tables"
+            )
+
+
+def ids_of_text(table: DataFrame, name: str, *, is_declared: bool) -> DataFrame:
     """Return the table with the ids as integers if text -> integer -> text restores every one.
 
-    Otherwise they stay text, as by `interactions.text_ids.ids_of_text`. Raises ValueError if
-    nearly all are integers and the others are no digits at all, such as a row of totals, or if the
-    text was read in another encoding than it has.
+    Otherwise, and if they are declared as text, they stay text, as by
+    `interactions.text_ids.ids_of_text`. Raises ValueError if nearly all are integers and the others
+    are no digits at all, such as a row of totals, if an id holds a line break, or if the text was
+    read in another encoding than it has.
     """
     text = F.col(quoted(name))
     is_integer = text.rlike(rf"\A{INTEGER}\z") & text.try_cast("bigint").isNotNull()
@@ -133,6 +185,7 @@ def ids_of_text(table: DataFrame, name: str) -> DataFrame:
     ids = table.select(text).where(text.isNotNull()).distinct()
     of_ids = {"all": F.count("*"), "integers": F.count_if(is_integer), "odd": F.count_if(is_odd)}
     examples = {"first_odd": is_odd, "other": ~is_integer, "unread": text.contains(NO_CHARACTER)}
+    examples["broken"] = text.rlike(r"[\n\r]")
     of_ids |= {which: F.min(F.when(marked, text)) for which, marked in examples.items()}
     of_ids["last_odd"] = F.max(F.when(is_odd, text))
     found = ids.agg(*(value.alias(which) for which, value in of_ids.items())).collect()[0]
@@ -143,6 +196,14 @@ def ids_of_text(table: DataFrame, name: str) -> DataFrame:
             "is not UTF-8. Name its encoding in the catalog entry: "
             "`load_args: {encoding: ISO-8859-1}`"
         )
+    if found["broken"] is not None and not is_declared:
+        raise ValueError(
+            f"{name}: the id {found['broken'][:60]!r} holds a line break, as where a quote is "
+            "opened and not closed: later rows are in it. Correct the quote. If it is an id, "
+            f"declare all as text: `load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
+        )
+    if is_declared:
+        return table
     if found["all"] == found["integers"]:
         return table.withColumn(name, text.cast("bigint"))
     if 0 < found["odd"] <= (1 - NEARLY_ALL) * found["all"]:
@@ -165,6 +226,13 @@ def about_files(said: str) -> str | None:
     """Return why Spark cannot read CSV files, and a fix, given what it says; None if unknown."""
     file = FILE.search(said)
     if header := HEADERS.search(said):
+        names = [name.strip().casefold() for name in header["other"].split(",")]
+        if "" in names or len({*names}) < len(names):
+            return (
+                f"{header['file']}: of its columns {header['other']}, one has no name or two have "
+                "one. Name each, or let Spark take columns by their places: "
+                "`load_args: {enforceSchema: true}`"
+            )
         return (
             f"{header['file']} has the columns {header['other']}, and the first file "
             f"{header['first']}. Write all files with the same columns in the same order"

@@ -18,8 +18,7 @@ PIECES = "spark.sql.files.minPartitionNum"
 """The property that sets the size of pieces. Its default is the number of cores at the time."""
 
 OTHER_PIECES = (
-    "the files of `ratings` changed, or were cut into other pieces, while their rows were counted: "
-    "run again"
+    "the files of `ratings` were cut into other pieces while their rows were counted: run again"
 )
 
 
@@ -48,7 +47,10 @@ def numbered(table: DataFrame, *columns: Column) -> DataFrame:
 
 
 def _fix_pieces(session: SparkSession) -> None:
-    """Let Spark cut files into the same pieces in every pass, whatever joins or leaves it."""
+    """Let Spark cut files into the same pieces in every pass, whatever joins or leaves it.
+
+    The session keeps the number of cores of now, so pieces of a cluster that grows stay as large.
+    """
     if session.conf.get(PIECES, None) is None:
         session.conf.set(PIECES, session.sparkContext.defaultParallelism)
 

@@ -77,7 +77,8 @@ def refuse_more_than_cores(key: str, wanted: int) -> None:
 def _slots_for(wanted: int) -> int:
     """Return how many tasks run at once; workers that are still starting are waited for."""
     context = session_of_run().sparkContext
-    deadline = monotonic() + (0 if context.master.startswith("local[") else SECONDS_TO_START)
+    is_here = context.master == "local" or context.master.startswith("local[")
+    deadline = monotonic() + (0 if is_here else SECONDS_TO_START)
     while True:
         slots = context.defaultParallelism // _cpus_of_task()
         if slots >= wanted or monotonic() >= deadline:

@@ -54,7 +54,7 @@ class OwnDataHook:
         if file is None:
             return
         fix = f"Put the table there, or name another file in the catalog entry `{dataset_name}`."
-        is_pattern = any(file.parent.glob(file.name))  # by which Spark reads several files
+        is_pattern = any(mark in str(file) for mark in "*?[{")  # of several files, for Spark
         if not file.exists() and not is_pattern:
             raise DatasetError(f"{dataset_name}: there is no {file}. {fix}")
         if file.is_file() and not file.stat().st_size:
@@ -132,7 +132,8 @@ def own_entry(
     project does not know.
     """
     words = str(entry["type"]).split(".")
-    if words[-1] in ("SparkDataset", "SparkDatasetV2") and entry.get("file_format") == "csv":
+    is_csv = str(entry.get("file_format")).lower() == "csv"
+    if is_csv and words[-1] in ("SparkDataset", "SparkDatasetV2"):
         return entry | {"type": SPARK_CSV, "ids": ids, "numbers": list(others)}
     if "pandas" not in words and "partitions" not in words:
         return None  # the class is not imported, which may take long

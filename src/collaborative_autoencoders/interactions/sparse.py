@@ -121,7 +121,10 @@ def join(first_UI: csr_array, second_UI: csr_array) -> csr_array:
 
 
 def _union(first_UI: csr_array, second_UI: csr_array) -> csr_array:
-    """Return the union of two matrices of one shape. Shared cells take the second value."""
+    """Return the union of two matrices of one shape. Shared cells take the second value.
+
+    Each has a cell at most once.
+    """
     # not scipy's `+`, which drops explicit zeros: a rating of 0 is observed. The cells are numbered
     # from 1, so the greater number of each is that of the second, in order and in one pass
     n, n_first = first_UI.nnz + second_UI.nnz, first_UI.nnz
