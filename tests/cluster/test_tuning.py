@@ -53,7 +53,7 @@ def test_two_workers_run_each_trial_once_also_if_one_is_killed(
 
 
 def test_more_workers_than_cores_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"tuning\.workers: 3 run at once, .* has cores for 2 tasks"):
+    with pytest.raises(ValueError, match=r"tuning\.workers: 3 run at once, .* cores for 2 tasks"):
         run_search(grid_in(tmp_path, workers=3))
 
 
