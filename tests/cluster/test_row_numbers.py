@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from pyspark.errors import PySparkException
 
-from collaborative_autoencoders.cluster.row_numbers import PIECES, numbered
+from collaborative_autoencoders.cluster.row_numbers import MIN_PARTITIONS, numbered
 
 pytestmark = pytest.mark.spark
 
 CORES = "spark.sql.leafNodeDefaultParallelism"
-PIECES_OF_ANY_SIZE = "spark.sql.files.openCostInBytes"
+SMALLEST_PIECE = "spark.sql.files.openCostInBytes"
 N = 20_000
 
 
@@ -18,10 +18,10 @@ def table(spark, tmp_path):
     """A table of one file, which Spark cuts into as many pieces as it has cores."""
     lines = "\n".join(map(str, range(1, N + 1)))
     (tmp_path / "ratings.csv").write_text(f"place\n{lines}\n")
-    spark.conf.set(PIECES_OF_ANY_SIZE, 1)
-    spark.conf.unset(PIECES)
+    spark.conf.set(SMALLEST_PIECE, 1)
+    spark.conf.unset(MIN_PARTITIONS)
     yield spark.read.csv(str(tmp_path), header=True, schema="place int")
-    for name in (PIECES_OF_ANY_SIZE, PIECES, CORES):
+    for name in (SMALLEST_PIECE, MIN_PARTITIONS, CORES):
         spark.conf.unset(name)
 
 
@@ -36,6 +36,6 @@ def test_rows_are_numbered_in_order_if_cores_join_or_leave(spark, table, cores):
 
 def test_rows_of_other_pieces_than_were_counted_are_an_error(spark, table):
     rows = numbered(table, table["place"])
-    spark.conf.set(PIECES, 16)
+    spark.conf.set(MIN_PARTITIONS, 16)
     with pytest.raises(PySparkException, match="cut into other pieces"):
         rows.toArrow()

@@ -10,7 +10,7 @@ from kedro_datasets.spark import SparkDatasetV2
 from pandas._libs.parsers import STR_NA_VALUES
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -179,39 +179,30 @@ def ids_of_text(table: DataFrame, name: str, *, is_declared: bool) -> DataFrame:
     are no digits at all, such as a row of totals, if an id holds a line break, or if the text was
     read in another encoding than it has.
     """
-    text = F.col(quoted(name))
-    is_integer = text.rlike(rf"\A{INTEGER}\z") & text.try_cast("bigint").isNotNull()
-    is_odd = ~is_integer & ~text.rlike(r"\A[0-9]+\z")
-    ids = table.select(text).where(text.isNotNull()).distinct()
-    of_ids = {"all": F.count("*"), "integers": F.count_if(is_integer), "odd": F.count_if(is_odd)}
-    examples = {"first_odd": is_odd, "other": ~is_integer, "unread": text.contains(NO_CHARACTER)}
-    examples["broken"] = text.rlike(r"[\n\r]")
-    of_ids |= {which: F.min(F.when(marked, text)) for which, marked in examples.items()}
-    of_ids["last_odd"] = F.max(F.when(is_odd, text))
-    found = ids.agg(*(value.alias(which) for which, value in of_ids.items())).collect()[0]
+    found = _found_in_ids(table, name)
     n_ids, n_others = f"{found['all']:,}", f"{found['all'] - found['integers']:,}"
+    as_text = f"declare all as text: `load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
     if found["unread"] is not None:
         raise ValueError(
             f"{name}: the id {found['unread']!r} has a character that could not be read: the text "
             "is not UTF-8. Name its encoding in the catalog entry: "
             "`load_args: {encoding: ISO-8859-1}`"
         )
-    if found["broken"] is not None and not is_declared:
-        raise ValueError(
-            f"{name}: the id {found['broken'][:60]!r} holds a line break, as where a quote is "
-            "opened and not closed: later rows are in it. Correct the quote. If it is an id, "
-            f"declare all as text: `load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
-        )
     if is_declared:
         return table
     if found["all"] == found["integers"]:
-        return table.withColumn(name, text.cast("bigint"))
+        return table.withColumn(name, F.col(quoted(name)).cast("bigint"))
+    if found["broken"] is not None:
+        raise ValueError(
+            f"{name}: the id {found['broken'][:60]!r} holds a line break, as where a quote is "
+            "opened and not closed: later rows are in it. Correct the quote. If it is an id, "
+            f"{as_text}"
+        )
     if 0 < found["odd"] <= (1 - NEARLY_ALL) * found["all"]:
         shown = " and ".join(map(repr, sorted({found["first_odd"], found["last_odd"]})))
         raise ValueError(
             f"{name}: nearly all ids are integers, but not {shown} ({found['odd']:,} of {n_ids} "
-            "ids). Correct or drop their rows. If they are ids, declare all ids as text: "
-            f"`load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
+            f"ids). Correct or drop their rows. If they are ids, {as_text}"
         )
     if found["integers"] >= MOST * found["all"]:
         logger.warning(
@@ -220,6 +211,24 @@ def ids_of_text(table: DataFrame, name: str, *, is_declared: bool) -> DataFrame:
             *(name, n_others, n_ids, found["other"]),
         )
     return table
+
+
+def _found_in_ids(table: DataFrame, name: str) -> Row:
+    """Return how many different ids are integers, or odd, and examples of what may be wrong."""
+    text = F.col(quoted(name))
+    is_integer = text.rlike(rf"\A{INTEGER}\z") & text.try_cast("bigint").isNotNull()
+    is_odd = ~is_integer & ~text.rlike(r"\A[0-9]+\z")
+    counts = {"all": F.count("*"), "integers": F.count_if(is_integer), "odd": F.count_if(is_odd)}
+    examples = {
+        "first_odd": is_odd,
+        "other": ~is_integer,
+        "unread": text.contains(NO_CHARACTER),
+        "broken": text.rlike(r"[\n\r]"),
+    }
+    counts |= {which: F.min(F.when(marked, text)) for which, marked in examples.items()}
+    counts["last_odd"] = F.max(F.when(is_odd, text))
+    ids = table.select(text).where(text.isNotNull()).distinct()
+    return ids.agg(*(value.alias(which) for which, value in counts.items())).collect()[0]
 
 
 def about_files(said: str) -> str | None:

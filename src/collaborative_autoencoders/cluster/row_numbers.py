@@ -14,7 +14,7 @@ BEFORE, LONG = "_before", T.LongType()
 logger = logging.getLogger(__name__)
 
 PIECE = [FILE, START, PARTITION]
-PIECES = "spark.sql.files.minPartitionNum"
+MIN_PARTITIONS = "spark.sql.files.minPartitionNum"
 """The property that sets the size of pieces. Its default is the number of cores at the time."""
 
 OTHER_PIECES = (
@@ -51,8 +51,8 @@ def _fix_pieces(session: SparkSession) -> None:
 
     The session keeps the number of cores of now, so pieces of a cluster that grows stay as large.
     """
-    if session.conf.get(PIECES, None) is None:
-        session.conf.set(PIECES, session.sparkContext.defaultParallelism)
+    if session.conf.get(MIN_PARTITIONS, None) is None:
+        session.conf.set(MIN_PARTITIONS, session.sparkContext.defaultParallelism)
 
 
 def _placed(table: DataFrame, *columns: Column) -> DataFrame:

@@ -129,12 +129,9 @@ def digest_of_rows(part: Interactions, users_U: NDArray[np.integer], *, with_ord
             if view_UI is None or view_UI.nnz == 0 or (name == ORDER and not with_order):
                 continue
             digest.update(f"{name} {each is part.fold_in}".encode())
-            index = (users_U[user_of_cells(view_UI)], view_UI.indices)
-            for array in (
-                *(numbers.astype(np.int64, copy=False) for numbers in index),
-                view_UI.data,
-            ):
-                digest.update(np.ascontiguousarray(array).data)
+            for index_N in (users_U[user_of_cells(view_UI)], view_UI.indices):
+                digest.update(index_N.astype(np.int64).data)
+            digest.update(np.ascontiguousarray(view_UI.data).data)
     return digest.hexdigest()
 
 

@@ -62,6 +62,7 @@ def write_folder(
         content = make()
         (folder / name).write_bytes(content)
         checksums[name] = check_checksum(content)
+        del content  # before the next is made
     about = {
         "format": FORMAT,
         "checksum": PLACEHOLDER,
