@@ -1,6 +1,6 @@
 """Losses of a batch of likes: summed over the items of a user, averaged over the users.
 
-Dimension key: B users of the batch, I items, N likes.
+Dimension key: B users of the batch, I items, J some of them, N likes, H hidden units, Z = H + 1.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batch import Batch
+
+ITEMS_AT_ONCE = 1024
+"""Number of items whose gradients are summed in the processor's cache, before they are copied."""
 
 Pointwise = Callable[[Tensor, float], Tensor]
 
@@ -163,9 +166,12 @@ class SquareByGram(torch.autograd.Function):
         factored_BZ = hidden_BZ * gradient_B[:, None]
         hidden_grad_BZ = (slope_BZ + ctx.correction.times(decoder_IZ)) * gradient_B[:, None]
         by_item = ctx.correction.transposed(len(decoder_IZ))
-        decoder_grad_IZ = weighted_IZ @ (hidden_BZ.T @ factored_BZ)
-        decoder_grad_IZ += by_item.times(factored_BZ)
-        decoder_grad_ZI = decoder_grad_IZ.T
+        gram_ZZ = hidden_BZ.T @ factored_BZ
+        decoder_grad_ZI = decoder_IZ.new_empty(decoder_IZ.shape[::-1])
+        for items, of_items in by_item.pieces(ITEMS_AT_ONCE):
+            gradient_JZ = weighted_IZ[items] @ gram_ZZ
+            gradient_JZ += of_items.times(factored_BZ)
+            decoder_grad_ZI[:, items] = gradient_JZ.T
         return (
             hidden_grad_BZ[:, :-1],
             decoder_grad_ZI[:-1],
