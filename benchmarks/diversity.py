@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, TIMESTAMP, TITLE, USER
 from collaborative_autoencoders.datasets.movielens import MovieLensDataset
-from collaborative_autoencoders.evaluation.evaluate import count_owners, score_lists
-from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.evaluate import score_lists
+from collaborative_autoencoders.evaluation.known import count_owners, histories_for
 from collaborative_autoencoders.interactions import Interactions, core, ids, splitting, titles
 from collaborative_autoencoders.interactions.lookup import Lookup
 from collaborative_autoencoders.learning.fit_model import fit_model

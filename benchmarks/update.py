@@ -25,7 +25,7 @@ from kedro.framework.startup import bootstrap_project
 
 from collaborative_autoencoders.columns import ITEM, USER
 from collaborative_autoencoders.interactions import cleaning, core, facts, ids, joining, splitting
-from collaborative_autoencoders.interactions.lookup import core_shape_of
+from collaborative_autoencoders.interactions.core_shape import core_shape_of
 from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
 from collaborative_autoencoders.learning.options import RunningOptions, options_of_block
 from collaborative_autoencoders.learning.validation import validation_of

@@ -16,11 +16,8 @@ from collaborative_autoencoders import cluster
 from collaborative_autoencoders.cluster import batches, evaluating
 from collaborative_autoencoders.evaluation import shards, tallies
 from collaborative_autoencoders.evaluation.beyond_accuracy import Histories
-from collaborative_autoencoders.evaluation.evaluate import (
-    count_owners,
-    have_lists,
-)
-from collaborative_autoencoders.evaluation.known import known_of
+from collaborative_autoencoders.evaluation.evaluate import have_lists
+from collaborative_autoencoders.evaluation.known import count_owners, known_of
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.tallies import ListTally, PredictionTally
 from collaborative_autoencoders.interactions.part import fingerprint

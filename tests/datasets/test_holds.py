@@ -14,7 +14,7 @@ from collaborative_autoencoders.datasets.holds import HOLDS
 from collaborative_autoencoders.datasets.json_file import JsonFileDataset
 from collaborative_autoencoders.datasets.table import TableDataset
 from collaborative_autoencoders.evaluation import averages, claims, table_claims
-from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.evaluation.known import count_owners
 from collaborative_autoencoders.evaluation.lists import table_to_lists
 from collaborative_autoencoders.evaluation.table_claims import (
     check_predictions,

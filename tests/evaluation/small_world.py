@@ -8,8 +8,8 @@ import numpy as np
 from model_options import RUNNING
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.evaluation.evaluate import count_owners, evaluate
-from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.evaluate import evaluate
+from collaborative_autoencoders.evaluation.known import count_owners, histories_for
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part import fingerprint

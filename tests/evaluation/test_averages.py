@@ -12,7 +12,7 @@ from collaborative_autoencoders.evaluation.averages import (
     describe_lists,
     mean_of_users,
 )
-from collaborative_autoencoders.evaluation.evaluate import count_owners
+from collaborative_autoencoders.evaluation.known import count_owners
 from collaborative_autoencoders.evaluation.tallies import recommended_at
 from collaborative_autoencoders.metrics.table import measure
 

@@ -15,12 +15,11 @@ from collaborative_autoencoders.evaluation.breakdown import (
     by_concentration,
 )
 from collaborative_autoencoders.evaluation.evaluate import (
-    count_owners,
     evaluate,
     have_lists,
     nothing_evaluated,
 )
-from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.known import count_owners, histories_for
 from collaborative_autoencoders.evaluation.tallies import (
     GROUPS,
     ListTally,

@@ -23,11 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collaborative_autoencoders.evaluation.evaluate import (
-    count_owners,
     evaluate,
     nothing_evaluated,
 )
-from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.known import count_owners, histories_for
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.models.model import Fitted
 

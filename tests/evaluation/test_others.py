@@ -11,10 +11,9 @@ from collaborative_autoencoders.evaluation.breakdown import break_down
 from collaborative_autoencoders.evaluation.evaluate import (
     N_RATINGS,
     Evaluation,
-    count_owners,
     evaluate,
 )
-from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.known import count_owners, histories_for
 from collaborative_autoencoders.evaluation.lists import table_to_lists
 from collaborative_autoencoders.evaluation.table_claims import (
     check_predictions,

@@ -10,8 +10,8 @@ from checkerboard import World, checkerboard, with_others
 from evaluation.small_world import options_with
 
 from collaborative_autoencoders.evaluation import shards
-from collaborative_autoencoders.evaluation.evaluate import Evaluation, count_owners, evaluate
-from collaborative_autoencoders.evaluation.known import histories_for
+from collaborative_autoencoders.evaluation.evaluate import Evaluation, evaluate
+from collaborative_autoencoders.evaluation.known import count_owners, histories_for
 from collaborative_autoencoders.evaluation.shards import Shards, are_read
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part_rows import digest_of_rows

@@ -75,9 +75,9 @@ def test_a_forbidden_import_is_refused_by_its_contract(copy, contract):
 HEAVY = ["torch", "mlflow", "plotly"]
 
 
-def heavy_after(code: str, tmp_path: Path) -> list[str]:
+def heavy_after(code: str, tmp_path: Path, heavy: list[str] = HEAVY) -> list[str]:
     """Return the heavy packages that a new process imports when it runs the code."""
-    show = f"import sys; print(*(name for name in {HEAVY} if name in sys.modules))"
+    show = f"import sys; print(*(name for name in {heavy} if name in sys.modules))"
     done = python(f"{code}\n{show}", tmp_path, projects.SOURCES)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -86,6 +86,11 @@ def heavy_after(code: str, tmp_path: Path) -> list[str]:
 def test_pipelines_are_made_without_torch_mlflow_or_plotly(tmp_path):
     code = f"from {PACKAGE}.pipeline_registry import register_pipelines; register_pipelines()"
     assert heavy_after(code, tmp_path) == []
+
+
+def test_a_rank_of_several_has_torch_and_no_pandas(tmp_path):
+    code = f"from {PACKAGE}.learning import shares"
+    assert heavy_after(code, tmp_path, ["torch", "pandas", "pyarrow", "mlflow"]) == ["torch"]
 
 
 def test_a_heavy_import_would_be_found(tmp_path):

@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions.sparse import user_of_cells
+from collaborative_autoencoders.learning.best_epoch import BestEpoch, BestOnDisk
 from collaborative_autoencoders.learning.fit import (
     OPTIMIZERS,
-    BestEpoch,
     FitState,
     fit,
     learn,
@@ -275,9 +275,14 @@ def test_a_fit_does_not_import_the_compiler():
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_the_first_of_the_best_epochs_is_kept_and_fitting_stops_after_patience():
+@pytest.mark.parametrize("is_on_disk", [False, True])
+def test_the_first_of_the_best_epochs_is_kept_and_fitting_stops_after_patience(
+    tmp_path, is_on_disk
+):
     network = CDAE(options_of("cdae").model, WORLD.catalogue)
-    best = BestEpoch(higher_is_better=True, patience=2)
+    on_disk = partial(BestOnDisk, path=tmp_path / "best.safetensors")
+    best = (on_disk if is_on_disk else BestEpoch)(higher_is_better=True, patience=2)
+    assert not best.weights
     for epoch, (validation, bias) in enumerate([(0.1, 1.0), (0.3, 2.0), (0.3, 3.0), (0.2, 4.0)], 1):
         with torch.no_grad():
             network.hidden_bias_H.fill_(bias)
@@ -285,6 +290,9 @@ def test_the_first_of_the_best_epochs_is_kept_and_fitting_stops_after_patience()
         assert best.is_enough(epoch) == (epoch == 4)
     assert best.epoch == 2
     assert (best.weights["hidden_bias_H"] == 2.0).all()
+    assert best.weights.keys() == network.state_dict().keys()
+    best.weights = {"hidden_bias_H": torch.tensor([5.0])}  # as those of a checkpoint
+    assert best.weights == {"hidden_bias_H": torch.tensor([5.0])}
 
 
 def test_fit_ends_with_the_weights_it_had_in_its_best_epoch():

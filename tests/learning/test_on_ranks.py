@@ -16,7 +16,7 @@ import torch
 from checkerboard import World, checkerboard, with_others
 from model_options import RUNNING, options_of
 
-from collaborative_autoencoders.learning import on_ranks
+from collaborative_autoencoders.learning import group, on_ranks
 from collaborative_autoencoders.learning.checkpoints import FOLDER
 from collaborative_autoencoders.learning.fit_model import Outcome, fit_model
 from collaborative_autoencoders.learning.on_ranks import OnRanks
@@ -24,6 +24,7 @@ from collaborative_autoencoders.learning.shares import Share, give, take, tensor
 from collaborative_autoencoders.learning.validation import validation_of
 from collaborative_autoencoders.models.bytes import model_to_bytes
 from collaborative_autoencoders.models.cdae import CDAE
+from collaborative_autoencoders.models.network import Penalised
 
 pytestmark = pytest.mark.slow
 
@@ -58,16 +59,17 @@ ADAPTED = {f"model__{name}_penalty": "auto" for name in ("encoder", "user", "dec
 
 
 class Workers:
-    """Two processes, begun when they are asked for."""
+    """Processes of ranks, begun when they are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.processes: list[subprocess.Popen[str]] = []
-        self.dies_after = {0: 0, 1: 0}
+        self.dies_after = dict.fromkeys(range(size), 0)
         self.said: list[str] = []
 
     def launch(self, function: Any, folder: str) -> None:
         if not self.processes:
-            self.processes = [self._begin(rank) for rank in range(2)]
+            self.processes = [self._begin(rank) for rank in range(self.size)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -75,7 +77,7 @@ class Workers:
             process.stdin.write(f"{port} {self.dies_after[rank]} {folder}\n")
             process.stdin.flush()
         ends = [self._end(process) for process in self.processes]
-        if ends != ["done", "done"]:
+        if ends != ["done"] * self.size:
             raise RuntimeError(f"the processes ended so: {ends}")
 
     def close(self) -> None:
@@ -85,7 +87,7 @@ class Workers:
         self.processes = []
 
     def _begin(self, rank: int) -> "subprocess.Popen[str]":
-        group = {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+        group = {"RANK": str(rank), "WORLD_SIZE": str(self.size), "MASTER_ADDR": "127.0.0.1"}
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         environment = os.environ | group | {"PYTHONPATH": os.pathsep.join(sys.path)}
         return subprocess.Popen([sys.executable, "-c", WORKER], env=environment, **streams)
@@ -100,7 +102,14 @@ class Workers:
 
 @pytest.fixture(scope="module")
 def workers():
-    workers = Workers()
+    workers = Workers(2)
+    yield workers
+    workers.close()
+
+
+@pytest.fixture(scope="module")
+def three_workers():
+    workers = Workers(3)
     yield workers
     workers.close()
 
@@ -131,9 +140,12 @@ WORLDS = {
 
 
 def outcome_of(name: str, world: str = "plain", ranks: OnRanks | None = None, **changes) -> Outcome:
-    options, running = options_of(name, **SHORT | changes), RUNNING if ranks is None else TWO
+    options, running = (
+        options_of(name, **SHORT | changes),
+        RUNNING if ranks is None else ranks.running,
+    )
     catalogue, parts = WORLDS[world].catalogue, WORLDS[world].parts
-    if options.name != "autorec_user":
+    if not options.name.startswith("autorec"):
         users, items = parts["train"].core_shape
         catalogue = catalogue._replace(users=users, items=items)
     return fit_model(options, True, running, catalogue, **parts, ranks=ranks)
@@ -152,11 +164,34 @@ def curves(outcome: Outcome, *fields: str) -> np.ndarray:
         ("cdae", "with unseen users", {"fitting__epochs": 2}),
         ("vae", "plain", {"model__user_node": False, "fitting__average_last": 0.5}),
         ("autorec_user", "with others", FEW_ROWS | {"model__hidden_dropout": 0.2}),
+        ("autorec", "with others", FEW_ROWS | {"model__hidden_dropout": 0.2}),
+        ("autorec", "with unseen users", {"model__target": "minus_biases"}),
     ],
 )
 def test_two_ranks_have_the_curves_and_the_model_of_one(workers, name, world, changes):
     ranks = OnRanks(workers.launch, TWO)
     one, two = outcome_of(name, world, **changes), outcome_of(name, world, ranks, **changes)
+    assert_the_same(two, one)
+    assert len(ranks.peak_gb) == 2 and min(ranks.peak_gb) > 0.01
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [  # two hidden units: one of three ranks steps none of their weights
+        ("cdae", ADAPTED | {"fitting__optimizer": "sgd", "model__hidden_size": 2}),
+        ("autorec", {"fitting__validation_metric": "rmse", "fitting__average_last": 0.5}),
+    ],
+)
+def test_three_ranks_have_the_curves_and_the_model_of_one(three_workers, name, changes):
+    ranks = OnRanks(three_workers.launch, TWO.model_copy(update={"ranks": 3}))
+    one, three = outcome_of(name, **changes), outcome_of(name, "plain", ranks, **changes)
+    assert_the_same(three, one)
+    assert len(ranks.peak_gb) == 3
+
+
+def assert_the_same(two: Outcome, one: Outcome) -> None:
+    """Check that two fits have the same curves, and weights that differ in the last digits."""
     assert curves(two, "epoch", "learning_rate").tolist() == (
         curves(one, "epoch", "learning_rate").tolist()
     )
@@ -166,11 +201,26 @@ def test_two_ranks_have_the_curves_and_the_model_of_one(workers, name, world, ch
     for state, wanted in ((each.model.state() for each in pair) for pair in pairs(two, one)):
         for tensor in wanted:
             assert np.allclose(state[tensor], wanted[tensor], rtol=1e-3, atol=1e-4), tensor
-    assert len(ranks.peak_gb) == 2 and min(ranks.peak_gb) > 0.01
 
 
 def pairs(two: Outcome, one: Outcome) -> Any:
     return (two.fitted, one.fitted), (two.on_train, one.on_train)
+
+
+def test_the_penalty_of_a_part_of_the_weights_has_the_factors_of_its_rows(monkeypatch):
+    monkeypatch.setattr(group.dist, "get_rank", lambda: 1)
+    monkeypatch.setattr(group.dist, "get_world_size", lambda: 2)
+    wide, long = (torch.nn.Parameter(torch.zeros(shape)) for shape in ((5, 3), (5,)))
+    by_row, by_column = torch.arange(5.0), torch.arange(3.0)
+    given = [Penalised([wide], 2.0, by_column), Penalised([wide], 2.0, by_row[:, None])]
+    given += [Penalised([long], 2.0, by_row), Penalised([wide, long], 1.0)]
+    found = list(group.Group([wide, long], []).stepped(iter(given)))
+    assert [penalty.strength for penalty in found] == [2.0, 2.0, 2.0, 1.0, 1.0]
+    assert [len(penalty.parameters[0]) for penalty in found] == [2] * 5
+    assert found[0].factor is by_column  # of columns, so it stays small
+    assert found[1].factor.tolist() == [[3.0] * 3, [4.0] * 3]
+    assert found[2].factor.tolist() == [3.0, 4.0]
+    assert found[3].factor is found[4].factor is None
 
 
 def test_one_of_those_fits_stops_early():

@@ -20,7 +20,8 @@ from torch import nn
 
 from collaborative_autoencoders import pipeline_registry
 from collaborative_autoencoders.config_loader import with_shared_fitting
-from collaborative_autoencoders.evaluation.evaluate import count_owners, evaluate
+from collaborative_autoencoders.evaluation.evaluate import evaluate
+from collaborative_autoencoders.evaluation.known import count_owners
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.interactions import View
 from collaborative_autoencoders.learning.fit_model import fit_model

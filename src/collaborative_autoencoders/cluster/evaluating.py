@@ -35,6 +35,7 @@ from collaborative_autoencoders.interactions.part_rows import (
     part_of_rows,
 )
 from collaborative_autoencoders.interactions.table_bytes import table_from_bytes, table_to_bytes
+from collaborative_autoencoders.memory import returned_memory
 
 from .batches import as_batches, columns_of
 from .session import session_of_run
@@ -157,6 +158,7 @@ def _part_of(
     return part
 
 
+@returned_memory()
 def _pack(shards: Shards, number: int, stored: StoredParts, rows: pa.Table) -> pd.DataFrame:
     try:
         parts = {name: _part_of(rows, name, number, shards, stored) for name in PARTS}

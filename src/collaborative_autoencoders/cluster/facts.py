@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 import pandas as pd
 import pyarrow as pa
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -42,7 +43,9 @@ def checksum_of(clean: DataFrame) -> str:
     digest = hashlib.sha256()
     in_order = clean.drop(ROW).orderBy(USER, ITEM)
     # kept, because the driver asks for one partition after the other
-    hashes = in_order.mapInArrow(_hashes, "hashes binary").localCheckpoint()
+    hashes = in_order.mapInArrow(_hashes, "hashes binary").localCheckpoint(
+        storageLevel=StorageLevel.DISK_ONLY
+    )
     for row in hashes.toLocalIterator():
         digest.update(row["hashes"])
     return digest.hexdigest()

@@ -26,7 +26,8 @@ from collaborative_autoencoders.metrics.hits import count_relevant
 from collaborative_autoencoders.metrics.table import METRICS, at
 
 from .beyond_accuracy import Histories, means_of_lists
-from .evaluate import N_RATINGS, N_RELEVANT, count_owners, have_lists, sum_column
+from .evaluate import N_RATINGS, N_RELEVANT, have_lists, sum_column
+from .known import count_owners
 from .options import EvaluationOptions
 from .tallies import (
     BY_LENGTH,

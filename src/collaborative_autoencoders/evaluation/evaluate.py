@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.columns import ITEM_INDEX, RATING, USER_INDEX
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.sample import sample_of, size_of_sample
-from collaborative_autoencoders.interactions.sparse import count_each, user_of_cells, with_shape
+from collaborative_autoencoders.interactions.sparse import user_of_cells, with_shape
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.rating import sum_by_user
 from collaborative_autoencoders.metrics.table import Lists, Metric, Owners, at, metrics_of
@@ -135,17 +135,6 @@ def nothing_evaluated(options: EvaluationOptions) -> Evaluation:
         predictions_to_table(_EMPTY, _EMPTY, no_users_U),
         scores,
     )
-
-
-def count_owners(train: Interactions) -> Owners:
-    """Return how many users of the core rated each of its items in training, and how many rated.
-
-    In a split by users, those of the other parts have no ratings in training.
-    """
-    (n_users, n_items), ratings_UI = train.core_shape, train.ratings
-    start_U = ratings_UI.indptr[: n_users + 1]  # users of the core are the first rows
-    owners_I = count_each(ratings_UI.indices[: start_U[-1]], train.shape[1])[:n_items]
-    return Owners(owners_I, int(np.count_nonzero(np.diff(start_U))))
 
 
 def score_lists(

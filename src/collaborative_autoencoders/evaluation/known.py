@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.interactions import Interactions, View
 from collaborative_autoencoders.interactions.part import fingerprint, join_views
 from collaborative_autoencoders.interactions.sparse import count_each, join
+from collaborative_autoencoders.metrics.table import Owners
 from collaborative_autoencoders.models.model import Fitted, Model
 from collaborative_autoencoders.models.registry import run_of
 
@@ -104,6 +105,17 @@ def histories_for(
 def count_likes(part: Interactions, view: View) -> NDArray[np.int64]:
     """Return the number of users who like each item that a model of this view knows, shape (I,)."""
     return count_each(part.likes.indices, part.shape_for(view)[1])
+
+
+def count_owners(train: Interactions) -> Owners:
+    """Return how many users of the core rated each of its items in training, and how many rated.
+
+    In a split by users, those of the other parts have no ratings in training.
+    """
+    (n_users, n_items), ratings_UI = train.core_shape, train.ratings
+    start_U = ratings_UI.indptr[: n_users + 1]  # users of the core are the first rows
+    owners_I = count_each(ratings_UI.indices[: start_U[-1]], train.shape[1])[:n_items]
+    return Owners(owners_I, int(np.count_nonzero(np.diff(start_U))))
 
 
 def fitted_model(fitted: Fitted) -> Model:

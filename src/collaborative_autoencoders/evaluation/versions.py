@@ -20,9 +20,9 @@ from collaborative_autoencoders.metrics.table import Measure
 
 from .averages import mean_of_users
 from .differences import DIFFERENCE, HIGH, LOW, OTHER, USERS, compare_pairs
-from .evaluate import count_owners, evaluate, to_evaluate
+from .evaluate import evaluate, to_evaluate
 from .fits import half_width_of_fits, mean_of_fits, widened
-from .known import Known, count_likes
+from .known import Known, count_likes, count_owners
 from .options import EvaluationOptions
 
 CHAMPION, CHALLENGER = "champion", "challenger"

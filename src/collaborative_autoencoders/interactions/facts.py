@@ -11,8 +11,8 @@ from collaborative_autoencoders.interactions.column_types import RatingScale
 from collaborative_autoencoders.memory import kept_memory
 
 from .core import likes_in
+from .core_shape import core_shape_of
 from .ids import encode, sizes_of
-from .lookup import core_shape_of
 from .time_splits import tied_share
 
 ROWS_AT_ONCE = 2**20

@@ -1,12 +1,12 @@
 """What the indices of the matrices stand for."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
 from collaborative_autoencoders.columns import ITEM, TITLE, USER
 
+from .core_shape import core_shape_of
 from .part import View
 
 
@@ -31,12 +31,6 @@ class Lookup(NamedTuple):
             return self
         users, items = core_shape_of(self.facts)
         return self._replace(users=self.users.head(users), items=self.items.head(items))
-
-
-def core_shape_of(facts: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the number of users and items in the core: all of them in facts of earlier runs."""
-    users, items = facts["users"], facts["items"]
-    return facts.get("core_users", users), facts.get("core_items", items)
 
 
 def make_lookup(

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 
-from collaborative_autoencoders.memory import kept_memory
 from collaborative_autoencoders.models.batch import Batch, Rows
 from collaborative_autoencoders.models.network import Network, Penalised
 
+from .best_epoch import BestEpoch
 from .options import FittingOptions
 from .ranks import ALONE, Ranks
 from .validation import Validate
@@ -77,7 +77,7 @@ class FitState:
     generator: torch.Generator
     optimizer: torch.optim.Optimizer
     scheduler: LRScheduler
-    best: "BestEpoch"
+    best: BestEpoch
     history: list[Epoch] = field(default_factory=list)
     average: AveragedModel | None = None
     """The mean of the weights of the last epochs (SWA, Izmailov et al., UAI 2018)."""
@@ -98,7 +98,7 @@ class FitState:
             n_batches = options.n_batches(n_rows, network.most_rows())
             network.chosen["batch_size"] = math.ceil(n_rows / n_batches)
         best = BestEpoch(options.higher_is_better, options.patience)
-        optimizer, scheduler = make_optimizer(network, n_rows, options)
+        optimizer, scheduler = make_optimizer(network, n_rows, options, ranks)
         return cls(network, generator, optimizer, scheduler, best, ranks=ranks)
 
     @property
@@ -172,7 +172,7 @@ def run(
     if keeper is not None:
         keeper.restore(state)
     best, epochs_to_come = state.best, learn(state, rows, options)
-    with kept_memory():
+    with ranks.memory():
         while not state.is_over(epochs):
             epoch, candidate = next(epochs_to_come)
             if validate is not None:
@@ -186,7 +186,7 @@ def run(
             if keeper is not None:
                 keeper.keep(state, state.is_over(epochs))
     network.load_state_dict(best.weights or state.candidate.state_dict())
-    network.finish(rows)
+    ranks.finish(network, rows)
     return Fit(state.history, best.epoch or None)
 
 
@@ -225,9 +225,7 @@ def one_epoch(
     for batch in shuffled_batches(rows, n_batches, generator):
         network.done = (scheduler.last_epoch + 0.5) / (n_batches * options.epochs)
         loss = network.loss(batch, generator)
-        ranks.backward(loss, batch)
-        optimizer.step()
-        optimizer.zero_grad()  # after the step: a validation has the memory of the gradients
+        ranks.step(loss, batch, optimizer)
         (rate, *_) = scheduler.get_last_lr()
         scheduler.step()
         if len(batch.rows_B):  # a rank may have no row of a batch, whose mean is no number
@@ -248,16 +246,16 @@ def shuffled_batches(rows: Rows, n_batches: int, generator: torch.Generator) -> 
 
 
 def make_optimizer(
-    network: Network, n_rows: int, options: FittingOptions
+    network: Network, n_rows: int, options: FittingOptions, ranks: Ranks = ALONE
 ) -> tuple[torch.optim.Optimizer, LRScheduler]:
     """Return the named optimizer, each group of parameters with its penalty, and its schedule.
 
     The penalty is torch's `weight_decay`: it adds the gradient of strength/2 · ‖θ‖² to that of
     the loss. `weight_decay` is a number, so a strength with a factor is added by a hook, before the
-    step, when the gradient is that of all ranks.
+    step, when the gradient is that of all ranks. A rank of several steps its share of the weights.
     """
     groups, with_factor = [], []
-    for group in network.penalties(n_rows):
+    for group in ranks.stepped(network.penalties(n_rows)):
         has_factor = group.factor is not None
         groups.append(
             {"params": group.parameters, "weight_decay": 0.0 if has_factor else group.strength}
@@ -277,7 +275,8 @@ def penalty_of(group: Penalised) -> Callable[..., None]:
 
     def add(*_: Any) -> None:
         for weights in group.parameters:
-            cast(Tensor, weights.grad).addcmul_(strength, weights.detach())
+            if weights.grad is not None:  # a rank of several steps one weight after the other
+                weights.grad.addcmul_(strength, weights.detach())
 
     return add
 
@@ -310,31 +309,6 @@ def learning_rate_factor(epochs_done: float, options: FittingOptions) -> float:
         return 1.0
     done = min(1.0, (epochs_done - warmup) / (options.horizon - warmup))
     return options.final_rate + (1 - options.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
-
-
-class BestEpoch:
-    """The epoch with the best validation so far, and its weights."""
-
-    def __init__(self, higher_is_better: bool, patience: int | None) -> None:
-        """`patience`: epochs without improvement before stopping; None: no early stopping."""
-        self.sign = 1 if higher_is_better else -1
-        self.patience = patience
-        self.epoch = 0
-        self.score = -math.inf
-        self.weights: dict[str, Tensor] = {}
-
-    def see(self, epoch: int, validation: float, network: Network) -> None:
-        """Keep this epoch if it is better than all earlier epochs. A tie keeps the earlier one."""
-        if self.sign * validation > self.score:
-            self.epoch, self.score = epoch, self.sign * validation
-            for name, value in network.state_dict().items():
-                if name not in self.weights:
-                    self.weights[name] = torch.empty_like(value)
-                self.weights[name].copy_(value)  # in place: one copy in memory, not two
-
-    def is_enough(self, epoch: int) -> bool:
-        """Return whether `patience` epochs have passed without improvement."""
-        return self.patience is not None and epoch - self.epoch >= self.patience
 
 
 def check_finite(value: float, what: str, epoch: Epoch) -> None:

@@ -71,7 +71,7 @@ def fit_model(
     A model that cannot be fitted on these data, or not within the memory, is left out, with the
     reason. The same options, data, device, versions and threads give the same weights, bit for bit.
     With `warm`, each fit of a network begins with the weights of a champion. With `ranks`, they run
-    the fit of a network whose rows are users.
+    the fit of a network whose rows they share.
     """
     name, parts = options.name, {"train": train, "validation": validation}
     left_out = why_left_out(options, catalogue, **parts)

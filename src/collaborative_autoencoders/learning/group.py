@@ -1,9 +1,12 @@
 """A group of ranks: what they exchange, by torch.distributed.
 
-Every rank has all shared weights and the weights of its users. The gradients of the shared weights
-are summed in every step, each rank's by its share of the batch, so a step is that of one process on
-the whole batch. DistributedDataParallel is not used: it averages over ranks, which is wrong for
-shares that differ in size, and waits for ever for a rank that has no row of a batch.
+Every rank has all shared weights and, where rows are users, the weights of its users. The gradients
+of the shared weights are summed in every step, each rank's by its share of the batch, so a step is
+that of one process on the whole batch. A rank steps a share of the shared weights and sends it to
+the others, so that the moments of an optimizer are in memory once and not on every rank (stage 1 of
+ZeRO, Rajbhandari et al., SC 2020). DistributedDataParallel is not used: it averages over ranks,
+which is wrong for shares that differ in size, and waits for ever for a rank that has no row of a
+batch.
 
 Imported by the processes of a group only.
 """
@@ -11,15 +14,18 @@ Imported by the processes of a group only.
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.distributed as dist
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from collaborative_autoencoders.memory import returned_memory
 from collaborative_autoencoders.models.batch import Batch, Rows
 from collaborative_autoencoders.models.model import Model
-from collaborative_autoencoders.models.network import Network
+from collaborative_autoencoders.models.network import Network, Penalised
 
 from .checkpoints import Phase, logger, written_beside
 from .fit import FitState
@@ -43,23 +49,85 @@ def exchange() -> Iterator[None]:
 class Group(Ranks):
     """The ranks of this process's group, which `torch.distributed` must have begun."""
 
+    memory = staticmethod(returned_memory)
+
+    optimizer: Optimizer
+    """That of the step that is taken."""
+
     def __init__(self, shared: list[nn.Parameter], own: list[nn.Parameter]) -> None:
         """Take the weights of which every rank has the same, and those of this rank's users."""
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self.shared, self.own = shared, own
+        # the same memory as the weights, so that a step of a part is one of the weights
+        self.part_of = {weights: nn.Parameter(self.part(weights.detach())) for weights in shared}
+        self.own_to_come: dict[nn.Parameter, bool] = {}
+        self.shared_to_come: list[nn.Parameter] = []
+        for weights in (*shared, *own):
+            weights.register_post_accumulate_grad_hook(self._has_come)
 
-    def backward(self, loss: Tensor, batch: Batch) -> None:
-        """Compute the gradients of the mean loss of a whole batch, given that of its own rows."""
+    def part(self, tensor: Tensor) -> Tensor:
+        """Return the rows of a tensor of which this rank has the step."""
+        return tensor.tensor_split(self.size)[self.rank]
+
+    def stepped(self, penalties: Iterator[Penalised]) -> Iterator[Penalised]:
+        """Yield this rank's parts of the shared weights, and the weights of its users."""
+        for group in penalties:
+            for weights in group.parameters:
+                factor = group.factor
+                if weights in self.part_of and factor is not None and factor.ndim == weights.ndim:
+                    factor = self.part(factor.expand_as(weights))
+                yield Penalised([self.part_of.get(weights, weights)], group.strength, factor)
+
+    def step(self, loss: Tensor, batch: Batch, optimizer: Optimizer) -> None:
+        """Take a step on the mean loss of a whole batch, given that of its own rows.
+
+        Weights are stepped as their gradients come, so that one gradient is in memory and not all.
+        """
         assert batch.own_B is not None, "the batch is of one rank"
+        self.optimizer = optimizer
+        self.own_to_come, self.shared_to_come = dict.fromkeys(self.own, True), [*self.shared]
         if len(batch.rows_B):
             (loss * (len(batch.rows_B) / len(batch.own_B))).backward()
-        for weights in (*self.shared, *self.own):
-            if weights.grad is None:
-                weights.grad = torch.zeros_like(weights)
+        # what no row of this rank has reached
+        while waiting := [*self.own_to_come, *self.shared_to_come]:
+            waiting[-1].grad = torch.zeros_like(waiting[-1])
+            self._has_come(waiting[-1])
+
+    def _has_come(self, weights: Tensor) -> None:
+        """Step weights whose gradient has come: the shared ones in an order that all ranks have."""
+        if self.own_to_come.pop(cast(nn.Parameter, weights), False):
+            self._step()
+        while self.shared_to_come and self.shared_to_come[-1].grad is not None:
+            self._step_part(self.shared_to_come.pop())
+
+    def _step_part(self, weights: nn.Parameter) -> None:
+        """Sum a gradient over the ranks, step this rank's part, and take those of the others."""
+        self.part_of[weights].grad = self._sum_of_part(cast(Tensor, weights.grad))
+        weights.grad = None  # with the parts of the others
+        self._step()
         with exchange():
-            sums = [dist.all_reduce(weights.grad, async_op=True) for weights in self.shared]
-            for pending in sums:
+            parts = enumerate(weights.data.tensor_split(self.size))
+            sent = [dist.broadcast(part, n, async_op=True) for n, part in parts if len(part)]
+            for pending in sent:
                 pending.wait()
+
+    def _sum_of_part(self, gradient: Tensor) -> Tensor:
+        """Return the sum over the ranks of this rank's part of a gradient.
+
+        Each rank sends each part to its rank. `reduce` of Gloo sends them twice.
+        """
+        sizes = [len(part) for part in gradient.tensor_split(self.size)]
+        own = (self.size, sizes[self.rank], *gradient.shape[1:])
+        received = gradient.new_empty(own)
+        with exchange():
+            dist.all_to_all_single(
+                received.flatten(0, 1), gradient.contiguous(), [own[1]] * self.size, sizes
+            )
+        return received.sum(0)
+
+    def _step(self) -> None:
+        self.optimizer.step()
+        self.optimizer.zero_grad()
 
     def each(self, value: float) -> list[float]:
         """Return the number of each rank, the same list on every rank."""
@@ -82,7 +150,7 @@ class Group(Ranks):
         return summed
 
     def finish(self, network: Network, rows: Rows) -> None:
-        """Call `finish`, and let the ranks agree on what depends on the users of all."""
+        """Call `finish`, and let the ranks agree on what depends on the rows of all."""
         network.finish(rows)
         network.agree(self.total)
 

@@ -20,7 +20,7 @@ from collaborative_autoencoders.models.network import Network
 from .checkpoints import FOLDER
 from .fit import Epoch, Fit
 from .options import FittingOptions, RunningOptions
-from .shares import LEFT, NOTE, Share, checkpoint_of, give, read_tensors, user_tensors
+from .shares import LEFT, NOTE, Share, checkpoint_of, give, own_tensors, read_tensors
 from .validation import Validation
 
 Launch = Callable[[Callable[[str], None], str], None]
@@ -31,7 +31,7 @@ It raises an error if one of them does not end well."""
 
 @dataclass
 class OnRanks:
-    """Fits networks on ranks. A rank has every n-th user."""
+    """Fits networks on ranks. A rank has every n-th row."""
 
     launch: Launch
     running: RunningOptions
@@ -154,14 +154,15 @@ class OnRanks:
 
     def _collect(self, files: Path, network: Network) -> Fit:
         """Give the network what the ranks have left, and return the record of the fit."""
-        state, of_users, peaks = network.state_dict(), user_tensors(network), list[float]()
+        state, own_names, peaks = network.state_dict(), own_tensors(network), list[float]()
         about: dict[str, Any] = {}
         for rank in reversed(range(self.running.ranks)):  # the first one has it all
             about, left = read_tensors(files / LEFT.format(rank))
             peaks.insert(0, about["peak_gb"])
             self.libraries.add(about["matrix_products"])
             for name, value in left.items():
-                place = state[name][rank :: self.running.ranks] if name in of_users else state[name]
+                own = name in own_names
+                place = state[name][rank :: self.running.ranks] if own else state[name]
                 place.copy_(value)
         network.chosen |= about["chosen"]
         self.peak_gb = list(map(max, peaks, self.peak_gb or peaks))

@@ -121,7 +121,7 @@ class RunningOptions(Options):
     error of float32, which is measured when a process begins its first fit. The last digits of a
     fit depend on it, so MLflow has it with each network."""
     ranks: Count
-    """Processes that share the fit of a network: workers of Spark, each with some of the users
+    """Processes that share the fit of a network: workers of Spark, each with some of the rows
     (docs/cluster.md). 1: this process. More change the last digits of a fit, as threads do."""
     engine: Literal["one_machine", "spark"]
     """What finds neighbours and solves for columns of `itemknn` and of EASE over neighbours: this

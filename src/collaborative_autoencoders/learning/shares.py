@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -26,7 +27,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, part_to_bytes
-from collaborative_autoencoders.memory import let_threads_share_a_heap
+from collaborative_autoencoders.memory import let_threads_share_a_heap, peak_memory
 from collaborative_autoencoders.metrics.table import Owners
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.network import Network
@@ -34,6 +35,7 @@ from collaborative_autoencoders.models.registry import model_class
 from collaborative_autoencoders.models.shared_rows import SharedRows
 from collaborative_autoencoders.processes import end_with_parent
 
+from .best_epoch import BestOnDisk
 from .checkpoints import Checkpoints
 from .fit import Fit, FitState, run
 from .group import Group, RankLost, SharedPhase
@@ -60,9 +62,9 @@ class Share:
     name: str
     """Key of the network in `MODELS`."""
     network: Network
-    """Started, with the weights of this rank's users."""
+    """Started, with the weights of this rank's users if its rows are users."""
     rows: csr_array
-    """The rows of this rank's users."""
+    """The rows of this rank."""
     count_R: NDArray[np.integer]
     """The number of non-zeros of every row."""
     validation: Validation | None
@@ -79,30 +81,38 @@ class Share:
     """Name of the phase's checkpoint, without the rank."""
 
 
-def user_tensors(network: Network) -> set[str]:
-    """Return the names of the parameters and buffers that have a row per user."""
+def own_tensors(network: Network) -> set[str]:
+    """Return the names of the parameters and buffers of which a rank has the rows of its users.
+
+    If ranks share items, there are none: a list of a user is made of all items.
+    """
+    if network.ranks_share == "items":
+        return set()
     axes = id_axes(type(network), network.options, network.catalogue)
     return {name for name, axis in axes.items() if axis.owners == "users"}
 
 
 def give(whole: Share, folder: Path, size: int) -> None:
-    """Write the share of each of so many ranks: every n-th user of the share of all."""
-    network, of_users = whole.network, user_tensors(whole.network)
+    """Write the share of each of so many ranks: every n-th row of the share of all."""
+    network, own_names = whole.network, own_tensors(whole.network)
+    by_user = network.ranks_share == "users"
     validations: Iterable[Validation | None] = [None] * size
     if whole.validation is not None:
-        validations = whole.validation.of_each_rank(size, network.learns_from)
+        validations = whole.validation.of_each_rank(size, network.learns_from, by_user=by_user)
     for rank, validation in enumerate(validations):
         rows = whole.rows[rank::size]
         tensors = {
-            f"{NETWORK}{name}": value[rank::size] if name in of_users else value
+            f"{NETWORK}{name}": value[rank::size] if name in own_names else value
             for name, value in tensors_of(network).items()
         }
         arrays = {name: getattr(rows, name) for name in CSR} | {"count_R": whole.count_R}
-        users = len(range(rank, network.catalogue.users, size))
+        users = range(network.catalogue.users)
+        if by_user:
+            users = users[rank::size]
         about = {
             "name": whole.name,
             "model": network.options.model_dump(mode="json"),
-            "catalogue": network.catalogue._replace(users=users),
+            "catalogue": network.catalogue._replace(users=len(users)),
             "chosen": network.chosen,
             "shape": rows.shape,
             "fitting": whole.fitting.model_dump(mode="json"),
@@ -187,13 +197,17 @@ def fit_share(folder: str) -> None:
         level = logging.INFO if rank == 0 else logging.WARNING
         logging.basicConfig(level=level, format="%(message)s", stream=sys.stdout)
         share = take(files, rank)
-        with running_on(share.running) as device, group_on(device):
-            network, found = fit_here(share, device)
-        of_users = user_tensors(network)
+        with (
+            running_on(share.running) as device,
+            group_on(device),
+            TemporaryDirectory(dir=local_disk()) as own_files,
+        ):
+            network, found = fit_here(share, device, Path(own_files) / "best.safetensors")
+        own_names = own_tensors(network)
         left = {
             name: value
             for name, value in network.state_dict().items()
-            if rank == 0 or name in of_users
+            if rank == 0 or name in own_names
         }
         about = {
             "fit": found,
@@ -202,6 +216,14 @@ def fit_share(folder: str) -> None:
             "matrix_products": library_in_use(),
         }
         write_tensors(left, about, files / LEFT.format(rank))
+
+
+def local_disk() -> str | None:
+    """Return a folder on a disk of this worker of Spark, where it spills; None: that of the system.
+
+    What only this rank reads is not for the drive that all ranks see.
+    """
+    return os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None
 
 
 @contextmanager
@@ -230,15 +252,19 @@ def group_on(device: torch.device) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def fit_here(share: Share, device: torch.device) -> tuple[Network, Fit]:
-    """Return the network of this rank, and the fit, which is the same on all ranks."""
-    network = share.network.to(device)
-    parameters, of_users = dict(network.named_parameters()), user_tensors(network)
+def fit_here(share: Share, device: torch.device, best: Path) -> tuple[Network, Fit]:
+    """Return the network of this rank, and the fit, which is the same on all ranks.
+
+    `best` is the file for the weights of the best epoch.
+    """
+    network, fitting = share.network.to(device), share.fitting
+    parameters, own_names = dict(network.named_parameters()), own_tensors(network)
     ranks = Group(
-        [weights for name, weights in parameters.items() if name not in of_users],
-        [weights for name, weights in parameters.items() if name in of_users],
+        [weights for name, weights in parameters.items() if name not in own_names],
+        [weights for name, weights in parameters.items() if name in own_names],
     )
-    rows = SharedRows(share.rows, device, share.count_R, ranks.rank, ranks.size)
+    of_all = network.ranks_share == "items"
+    rows = SharedRows(share.rows, device, share.count_R, ranks.rank, ranks.size, of_all)
     generator = torch.Generator(device).manual_seed(share.seed)
     if device.type == "cpu":
         generator.set_state(share.drawn)
@@ -247,11 +273,13 @@ def fit_here(share: Share, device: torch.device) -> tuple[Network, Fit]:
         path = checkpoint_of(share.checkpoints, share.phase, ranks.rank, ranks.size)
         kept = Checkpoints(share.checkpoints, seconds)
         keeper = SharedPhase(kept, path, share.title, share.epochs, ranks)
+    state = FitState.of(network, rows, fitting, generator, ranks)
+    state.best = BestOnDisk(fitting.higher_is_better, fitting.patience, best)
     with progress_bar(share.title, share.epochs) as show_epoch:
         found = run(
-            FitState.of(network, rows, share.fitting, generator, ranks),
+            state,
             rows,
-            share.fitting,
+            fitting,
             epochs=share.epochs,
             validate=None if share.validation is None else ranks.validated(share.validation),
             on_epoch=show_epoch,
@@ -269,7 +297,4 @@ def peak_gb(device: torch.device) -> float:
     """Return the most memory of this process so far in GB: of the card, or else of the machine."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
-    import resource  # not on Windows
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    return (peak_memory() or 0) / 1e9

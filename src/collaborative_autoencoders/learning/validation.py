@@ -11,13 +11,11 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from collaborative_autoencoders.evaluation.evaluate import count_owners
-from collaborative_autoencoders.evaluation.known import Known, count_likes
+from collaborative_autoencoders.evaluation.known import Known, count_likes, count_owners
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import rank_items
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once
 from collaborative_autoencoders.interactions import Interactions, View
-from collaborative_autoencoders.interactions.split_advice import MORE_VALIDATION_ROWS
 from collaborative_autoencoders.metrics.hits import count_relevant, find_hits
 from collaborative_autoencoders.metrics.table import Lists, Measure, Owners, measure_of_users
 from collaborative_autoencoders.models.model import Model, RatingModel
@@ -26,8 +24,8 @@ METRIC_OPTION = "fitting.validation_metric"
 """Option of a network's validation metric."""
 
 CELLS_OF_RANK = 2**22
-"""Most scores that a rank of several has at once, 16 MB. With the usual 64 MB, the heap of a rank
-keeps room for several such arrays, a quarter of a GB."""
+"""Most scores that a rank of several has at once, 16 MB: of the usual 64 MB there are several such
+arrays, a quarter of a GB."""
 
 Validate = Callable[[Model], float]
 
@@ -85,15 +83,21 @@ class Validation:
         """Train and the fold-in ratings of validation."""
         return self.train.with_fold_in_of(self.validation)
 
-    def of_each_rank(self, size: int, view: View) -> Iterator["Validation"]:
+    def of_each_rank(self, size: int, view: View, *, by_user: bool) -> Iterator["Validation"]:
         """Yield the validation on the users of each rank: every n-th. The model is of this view.
 
-        Ratings of users without held-out ratings are left out: nothing reads them.
+        `by_user`: its parts have no rows for other users. Ratings of users without held-out ratings
+        are left out: nothing reads them.
         """
         everyone = Everyone.of(self.train, view)
+        every_user = np.arange(self.train.shape[0])
         for rank in range(size):
-            users = np.arange(rank, self.train.shape[0], size)
-            train, validation = self.train.of_users(users), self.validation.of_users(users)
+            train, validation = self.train, self.validation
+            if by_user:
+                users = every_user[rank::size]
+                train, validation = train.of_users(users), validation.of_users(users)
+            else:
+                validation = validation.without_users(every_user % size != rank)
             is_unread_U = np.diff(validation.ratings.indptr) == 0
             yield Validation(self.metric, train.without_users(is_unread_U), validation, everyone)
 
@@ -122,6 +126,9 @@ def why_not_computed(
     kind = "ratings" if measure.k is None else "likes"
     held_out = validation.ratings if measure.k is None else validation.likes
     if held_out.nnz == 0:
+        # here, as the rules of splits need pandas, and a rank of several has no room for it
+        from collaborative_autoencoders.interactions.split_advice import MORE_VALIDATION_ROWS
+
         return (
             f"the validation part has no {kind}, so {name} cannot be computed: "
             f"{MORE_VALIDATION_ROWS}{f'. Or {or_else}' if or_else else ''}"

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collaborative_autoencoders.evaluation.best import take_best
-from collaborative_autoencoders.evaluation.evaluate import count_owners
-from collaborative_autoencoders.evaluation.known import count_likes
+from collaborative_autoencoders.evaluation.known import count_likes, count_owners
 from collaborative_autoencoders.evaluation.prediction import predict_ratings
 from collaborative_autoencoders.evaluation.ranking import exclude_seen, refuse_unrankable
 from collaborative_autoencoders.evaluation.rows_at_once import rows_at_once

@@ -4,7 +4,7 @@ Dimension key: U users, I items, R encoded rows (items or users), C columns (use
 B rows of a batch, N their ratings, H units of the last hidden layer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -92,6 +92,7 @@ class AutoRec(Network):
     auto: ClassVar[float] = 50.0
     """Constant of the penalty `auto`."""
     reads_histories = False
+    ranks_share: ClassVar[Literal["users", "items"] | None] = "items"
     learns_from: ClassVar[View] = "ratings"
     options_class = AutoRecOptions
     options: AutoRecOptions
@@ -201,11 +202,18 @@ class AutoRec(Network):
         """Encode every item once (item-based), so that scoring only decodes."""
         if not self.by_item:
             return
-        n_rows = len(self.code_RH)
-        n_blocks = 1 + n_rows // MOST_ROWS
+        index_R = rows.index()
+        n_blocks = 1 + len(index_R) // MOST_ROWS
+        self.code_RH.zero_()  # of the rows of other ranks
         for first in range(n_blocks):  # every n-th row: neighbours may all be popular
-            rows_B = torch.arange(first, n_rows, n_blocks, device=self.device)
-            self.code_RH[rows_B] = self._encode(rows.batch(rows_B))
+            rows_B = torch.arange(first, len(index_R), n_blocks, device=self.device)
+            self.code_RH[index_R[rows_B]] = self._encode(rows.batch(rows_B))
+
+    @torch.inference_mode()
+    def agree(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Take the codes of the items of all ranks (item-based)."""
+        if self.by_item:
+            self.code_RH.copy_(total(self.code_RH))
 
     @torch.inference_mode()
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -425,4 +433,4 @@ class UserAutoRec(AutoRec):
     by_item = False
     auto = 25.0
     reads_histories = True
-    is_shared_by_users = True
+    ranks_share = "users"

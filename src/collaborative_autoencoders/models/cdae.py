@@ -109,7 +109,7 @@ class CDAE(Network):
 
     learns_from: ClassVar[View] = "likes"
     options_class: ClassVar[type[CDAEOptions]] = CDAEOptions
-    is_shared_by_users = True
+    ranks_share = "users"
     options: CDAEOptions
     noise: Tensor
     """`noise_of` the train part, of which automatic penalties are made."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import Interactions, View
-from collaborative_autoencoders.interactions.lookup import core_shape_of
+from collaborative_autoencoders.interactions.core_shape import core_shape_of
 from collaborative_autoencoders.options import Options
 
 MAKE_AGAIN = "The files are not of one run. Make them again: kedro run --pipelines data_engineering"

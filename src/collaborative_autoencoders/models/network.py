@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -41,9 +41,10 @@ class Network(nn.Module, ABC):
     learns_from: ClassVar[View]
     options_class: ClassVar[type[Options]]
     reads_histories: bool = True
-    is_shared_by_users: ClassVar[bool] = False
-    """Whether several ranks can fit it, each on the rows of its users: a row is a user's, and all
-    noise is of `noise_like`."""
+    ranks_share: ClassVar[Literal["users", "items"] | None] = None
+    """What the rows are of, if several ranks can fit it, each with rows of its own: then all noise
+    is of `noise_like`. If they are users, a rank has the weights of its users alone; if they are
+    items, it has all weights."""
     options: Any
     catalogue: Catalogue
 
@@ -85,13 +86,13 @@ class Network(nn.Module, ABC):
     def finish(self, rows: Rows) -> None:
         """Update buffers that depend on the weights, given the rows of the fit.
 
-        Called after the fit and before validation.
+        Called after the fit and before validation, on each rank of several with its own rows.
         """
 
     def agree(self, total: Callable[[Tensor], Tensor]) -> None:
-        """Update what depends on the users of all ranks, given a sum over ranks.
+        """Update what depends on the rows of all ranks, given a sum over ranks.
 
-        Called after `finish` before validation, on every rank of several.
+        Called after `finish` on every rank of several.
         """
 
     @abstractmethod

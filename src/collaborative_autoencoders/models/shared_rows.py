@@ -27,23 +27,33 @@ class SharedRows(Rows):
         count_R: NDArray[np.integer],
         rank: int,
         size: int,
+        of_all: bool = False,
     ) -> None:
-        """Take the rows `rank`, `rank + size`, … and the number of non-zeros of every row."""
+        """Take the rows `rank`, `rank + size`, … and the number of non-zeros of every row.
+
+        `of_all`: the network of this rank has all rows; else it has those of this rank.
+        """
         super().__init__(matrix, device)
         self.all_R = torch.as_tensor(count_R.astype(np.int64), device=device)
-        self.rank, self.size = rank, size
+        self.rank, self.size, self.of_all = rank, size, of_all
 
     def observed(self) -> Tensor:
         """Return the indices of all rows that are not empty, of every rank."""
         return torch.nonzero(self.all_R).squeeze(1)
 
+    def index(self) -> Tensor:
+        """Return the index that each of these rows has in the network of this rank."""
+        index_R = super().index()
+        return self.rank + self.size * index_R if self.of_all else index_R
+
     def batches(self, places: Sequence[Tensor]) -> Iterator[Batch]:
         """Yield this rank's rows at each of these tensors of indices; a batch may be empty.
 
-        The rows have the indices that they have on this rank.
+        The rows have the indices that they have in the network of this rank.
         """
         for rows_B in places:
             own_B = rows_B % self.size == self.rank
             own_N = own_B.repeat_interleave(self.all_R[rows_B])
-            own = self.batch(rows_B[own_B] // self.size)
-            yield own._replace(own_B=own_B, own_N=own_N)
+            index_B, own = rows_B[own_B], self.batch(rows_B[own_B] // self.size)
+            rows = index_B if self.of_all else own.rows_B
+            yield own._replace(rows_B=rows, own_B=own_B, own_N=own_N)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from collaborative_autoencoders.columns import HISTORY, ITEM, RANK, RATINGS, SCORE, TITLE, USER
 from collaborative_autoencoders.evaluation.averages import HELD_OUT, SAMPLED
+from collaborative_autoencoders.interactions.core_shape import core_shape_of
 from collaborative_autoencoders.interactions.joining import about_update
-from collaborative_autoencoders.interactions.lookup import core_shape_of
 from collaborative_autoencoders.markdown import escaped, table
 from collaborative_autoencoders.metrics.table import METRICS, Measure, length_shown
 from collaborative_autoencoders.models.registry import MODELS

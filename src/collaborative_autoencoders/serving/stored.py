@@ -27,7 +27,7 @@ from collaborative_autoencoders.interactions.claims import (
     check_titles,
     strict_json,
 )
-from collaborative_autoencoders.interactions.lookup import core_shape_of
+from collaborative_autoencoders.interactions.core_shape import core_shape_of
 from collaborative_autoencoders.interactions.sparse import count_each, first_cells, likes_of
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.options import Options, read_options

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from collaborative_autoencoders.memory import peak_memory
+
 from .masking import mask, mask_uri
 
 COSTS = frozenset({"fit_seconds", "epoch_seconds", "peak_memory_mb"})
@@ -113,9 +115,5 @@ def processor() -> str:
 
 def peak_memory_mb() -> float | None:
     """Return the peak main memory of this process in megabytes; None on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    peak = peak_memory()
+    return None if peak is None else peak / 2**20

@@ -4,13 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from collaborative_autoencoders.evaluation.breakdown import OF_PANDAS, Reading
-from collaborative_autoencoders.evaluation.evaluate import (
-    count_owners,
-    evaluate,
-    nothing_evaluated,
-    to_evaluate,
-)
-from collaborative_autoencoders.evaluation.known import Known, fitted_model
+from collaborative_autoencoders.evaluation.evaluate import evaluate, nothing_evaluated, to_evaluate
+from collaborative_autoencoders.evaluation.known import Known, count_owners, fitted_model
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.shards import Shards, are_read
 from collaborative_autoencoders.interactions import Interactions

@@ -14,8 +14,8 @@ from collaborative_autoencoders.evaluation.choice import (
     reason_against,
 )
 from collaborative_autoencoders.evaluation.differences import compare_pairs
-from collaborative_autoencoders.evaluation.evaluate import count_owners, to_evaluate
-from collaborative_autoencoders.evaluation.known import known_of, refuse_leak
+from collaborative_autoencoders.evaluation.evaluate import to_evaluate
+from collaborative_autoencoders.evaluation.known import count_owners, known_of, refuse_leak
 from collaborative_autoencoders.evaluation.leaderboard import (
     best_models,
     compare_with_above,

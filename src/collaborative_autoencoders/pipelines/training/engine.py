@@ -18,10 +18,10 @@ def ranks_for(options: TrainingOptions, running: RunningOptions) -> "OnRanks | N
     """Return what fits a network on workers; None if it is fitted in this process."""
     if running.ranks == 1 or options.fitting is None:
         return None
-    if not model_class(options.name).is_shared_by_users:
+    if model_class(options.name).ranks_share is None:
         logger.warning(
-            "%s: fitted by the driver alone, without running.ranks: %d, which share networks whose "
-            "rows are users (cdae, vae, autorec_user)",
+            "%s: fitted by the driver alone, without running.ranks: %d, which share cdae, vae, "
+            "autorec and autorec_user",
             options.name,
             running.ranks,
         )

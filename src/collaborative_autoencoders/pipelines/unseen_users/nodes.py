@@ -7,8 +7,13 @@ import pandas as pd
 
 from collaborative_autoencoders.columns import USER_INDEX
 from collaborative_autoencoders.evaluation.averages import Figures
-from collaborative_autoencoders.evaluation.evaluate import count_owners, evaluate
-from collaborative_autoencoders.evaluation.known import histories_for, known_of, refuse_leak
+from collaborative_autoencoders.evaluation.evaluate import evaluate
+from collaborative_autoencoders.evaluation.known import (
+    count_owners,
+    histories_for,
+    known_of,
+    refuse_leak,
+)
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.evaluation.unseen_users import (
     ANSWERED_AS,
