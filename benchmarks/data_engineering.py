@@ -15,7 +15,6 @@ own, in turn; seconds and peak memory are the least of the repeats. Target: a ra
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -35,6 +34,7 @@ from collaborative_autoencoders.interactions.cleaning import CleaningOptions, cl
 from collaborative_autoencoders.interactions.ids import index_ids
 from collaborative_autoencoders.interactions.row_hash import digests_of, hash_rows
 from collaborative_autoencoders.interactions.split_options import floor_share
+from collaborative_autoencoders.memory import peak_memory
 
 N_USERS, N_ITEMS = 160_000, 60_000
 LIKE_THRESHOLD, K, TEST_FRACTION, VALIDATION_FRACTION, SEED = 4, 5, 0.2, 0.2, 42
@@ -204,7 +204,7 @@ def load(kind: str, file: str) -> None:
     table = dataset.load()
     seconds = time.perf_counter() - start, time.process_time() - used
     assert all(table.dtypes[[USER, ITEM]] == np.int64)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = (peak_memory() or 0) / 2**20
     print(json.dumps([*seconds, memory]))
 
 

@@ -9,7 +9,6 @@ history of every user. Each number of users runs in its own process.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.datasets.table_batches import TableBatchesDataset
 from collaborative_autoencoders.evaluation.known import Known
 from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.memory import peak_memory
 from collaborative_autoencoders.models import model_class
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.serving.batches import InferenceOptions, RecommendationBatches
@@ -30,7 +30,6 @@ from collaborative_autoencoders.serving.recommender import Recommender
 
 TRAINING = Path(__file__).resolve().parents[1] / "conf/base/parameters_training.yml"
 ITEMS, HISTORY = 2000, 50
-KB_PER_MB = 2**10
 """Linux reports the peak memory in kilobytes."""
 
 
@@ -83,7 +82,7 @@ def grown_mb(users: int) -> float:
 
 def peak() -> float:
     """Return the peak memory of this process in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KB_PER_MB
+    return (peak_memory() or 0) / 2**20
 
 
 def recommender_of(users: int) -> Recommender:

@@ -99,7 +99,7 @@ def returned_memory() -> Iterator[None]:
     """Let the C library give each large array back to the system when it is freed.
 
     A fit then has no memory but that of its arrays: without this, the heap of a network with
-    arrays of 50 MB has a quarter of a GB of gaps. It takes up to half as many CPU seconds more.
+    arrays of 50 MB has a third of a GB of gaps. It takes up to half as many CPU seconds more.
     """
     with allocated_by(RETURNED):
         yield

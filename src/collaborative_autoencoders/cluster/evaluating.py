@@ -158,7 +158,7 @@ def _part_of(
     return part
 
 
-@returned_memory()
+@returned_memory()  # beside a process of Java, whose heap is full of the model that was sent
 def _pack(shards: Shards, number: int, stored: StoredParts, rows: pa.Table) -> pd.DataFrame:
     try:
         parts = {name: _part_of(rows, name, number, shards, stored) for name in PARTS}

@@ -14,15 +14,18 @@ from collaborative_autoencoders.models.network import Network
 class BestEpoch:
     """The epoch with the best validation so far, and its weights."""
 
-    weights: Mapping[str, Tensor]
-
     def __init__(self, higher_is_better: bool, patience: int | None) -> None:
         """`patience`: epochs without improvement before stopping; None: no early stopping."""
         self.sign = 1 if higher_is_better else -1
         self.patience = patience
         self.epoch = 0
         self.score = -math.inf
-        self.weights = {}
+        self._kept: dict[str, Tensor] = {}
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """The weights of the epoch; empty before there is one."""
+        return self._kept
 
     def see(self, epoch: int, validation: float, network: Network) -> None:
         """Keep this epoch if it is better than all earlier epochs. A tie keeps the earlier one."""
@@ -32,11 +35,10 @@ class BestEpoch:
 
     def keep(self, weights: Mapping[str, Tensor]) -> None:
         """Copy these weights."""
-        self.weights = self.weights or {
-            name: torch.empty_like(value) for name, value in weights.items()
-        }
         for name, value in weights.items():
-            self.weights[name].copy_(value)  # in place: one copy in memory, not two
+            if name not in self._kept:
+                self._kept[name] = torch.empty_like(value)
+            self._kept[name].copy_(value)  # in place: one copy in memory, not two
 
     def is_enough(self, epoch: int) -> bool:
         """Return whether `patience` epochs have passed without improvement."""
@@ -48,18 +50,13 @@ class BestOnDisk(BestEpoch):
 
     def __init__(self, higher_is_better: bool, patience: int | None, path: Path) -> None:
         """Keep the weights in this file."""
-        self.path = path
         super().__init__(higher_is_better, patience)
+        self.path = path
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
         """The weights, which are the file itself: what is read of it is in memory."""
-        return load_file(self.path) if self.epoch else {}
-
-    @weights.setter
-    def weights(self, weights: Mapping[str, Tensor]) -> None:
-        if weights:
-            self.keep(weights)
+        return load_file(self.path) if self.path.exists() else {}
 
     def keep(self, weights: Mapping[str, Tensor]) -> None:
         """Write these weights."""

@@ -207,7 +207,8 @@ def restore(state: FitState, about: dict[str, Any], tensors: dict[str, Tensor]) 
     state.scheduler.load_state_dict(about["scheduler"])
     state.best.epoch, state.best.score = about["best"]
     device = state.network.device
-    state.best.weights = {name: value.to(device) for name, value in groups.get("best", {}).items()}
+    if "best" in groups:
+        state.best.keep({name: value.to(device) for name, value in groups["best"].items()})
     state.history[:] = [Epoch(*each) for each in about["history"]]
     state.generator.set_state(tensors["generator.state"])
 

@@ -43,8 +43,11 @@ class SharedRows(Rows):
 
     def index(self) -> Tensor:
         """Return the index that each of these rows has in the network of this rank."""
-        index_R = super().index()
-        return self.rank + self.size * index_R if self.of_all else index_R
+        return self.in_network(super().index())
+
+    def in_network(self, rows: Tensor) -> Tensor:
+        """Return the indices that rows of this rank have in its network."""
+        return self.rank + self.size * rows if self.of_all else rows
 
     def batches(self, places: Sequence[Tensor]) -> Iterator[Batch]:
         """Yield this rank's rows at each of these tensors of indices; a batch may be empty.
@@ -54,6 +57,5 @@ class SharedRows(Rows):
         for rows_B in places:
             own_B = rows_B % self.size == self.rank
             own_N = own_B.repeat_interleave(self.all_R[rows_B])
-            index_B, own = rows_B[own_B], self.batch(rows_B[own_B] // self.size)
-            rows = index_B if self.of_all else own.rows_B
-            yield own._replace(rows_B=rows, own_B=own_B, own_N=own_N)
+            own = self.batch(rows_B[own_B] // self.size)
+            yield own._replace(rows_B=self.in_network(own.rows_B), own_B=own_B, own_N=own_N)
