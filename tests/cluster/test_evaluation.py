@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from checkerboard import World, checkerboard, with_others
+from checkerboard import World, checkerboard, split_by_users, with_others
 from model_options import RUNNING
 from sharded import stored, write
 
@@ -50,17 +50,6 @@ def fitted_to_world(name: str, world: World = WORLD) -> Fitted:
     users, items = world.train.seen_by(model_class(name).learns_from).shape
     fitted = fits.fit(name, world._replace(catalogue=Catalogue(users, items, 1, 5)))
     return fitted._replace(parts=fingerprint(**world.parts))
-
-
-def split_by_users(world: World) -> World:
-    """The world with every fourth user in test alone, half of the ratings to fold in."""
-    is_test_U = np.arange(world.train.shape[0]) % 4 == 1
-    held = world.train.without_users(~is_test_U)
-    starts = held.ratings.indptr[:-1][np.diff(held.ratings.indptr) > 0]
-    is_fold_in_N = np.arange(held.ratings.nnz) % 2 == 0
-    is_fold_in_N[starts] = True
-    known = {name: part.without_users(is_test_U) for name, part in world.parts.items()}
-    return world._replace(**known, test=held.split_off(is_fold_in_N))
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from model_options import RUNNING, options_of
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
-from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models.autorec import AutoRec, UserAutoRec
 from collaborative_autoencoders.models.batch import Rows
 from collaborative_autoencoders.models.bias import item_biases, noise_by_spread, user_biases
 from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.models.sums import HeldRows
 
 PLAIN = {
     "model__hidden_sizes": [1],
@@ -96,7 +96,7 @@ def test_a_rating_of_zero_is_observed():
 def test_biases_are_damped_means_of_what_is_left_over():
     mean = (5 + 1 + 4) / 3
     b = [(5 - mean) / (1 + 1), (1 - mean + 4 - mean) / (2 + 1), 0]
-    assert item_biases(RATINGS, mean, 1) == pytest.approx(b)
+    assert item_biases(HeldRows(RATINGS), mean, 1) == pytest.approx(b)
     users = [(5 - mean - b[0] + 1 - mean - b[1]) / (2 + 1), (4 - mean - b[1]) / (1 + 1)]
     assert user_biases(RATINGS, mean, np.array(b, dtype=np.float32), 1) == pytest.approx(users)
 
@@ -116,7 +116,7 @@ def silent(**changes):
 
 def test_with_bias_targets_a_silent_network_predicts_the_biases():
     network, mean = silent(model__bias_damping=10), 10 / 3
-    b_i = item_biases(RATINGS, mean, 10)
+    b_i = item_biases(HeldRows(RATINGS), mean, 10)
     b_u = user_biases(RATINGS, mean, b_i, 10)
     wanted = np.clip(mean + b_u[:, None] + b_i, 1, 5)
     assert network.predict(RATINGS, np.array([0, 1])) == pytest.approx(wanted, abs=1e-5)
@@ -124,10 +124,10 @@ def test_with_bias_targets_a_silent_network_predicts_the_biases():
 
 def test_an_automatic_damping_is_three_times_that_of_the_bias_model():
     network, mean = silent(model__bias_damping="auto"), 10 / 3
-    of_items = 3 * noise_by_spread(RATINGS.data - mean, RATINGS.indices)
-    b_i = item_biases(RATINGS, mean, of_items)
-    rest = RATINGS.data - mean - b_i[RATINGS.indices]
-    of_users = 3 * noise_by_spread(rest, user_of_cells(RATINGS))
+    rows = HeldRows(RATINGS)
+    of_items = 3 * noise_by_spread(rows.of_items.moments(mean))
+    b_i = item_biases(rows, mean, of_items)
+    of_users = 3 * noise_by_spread(rows.of_users(mean, b_i))
     b_u = user_biases(RATINGS, mean, b_i, of_users)
     wanted = np.clip(mean + b_u[:, None] + b_i, 1, 5)
     assert network.predict(RATINGS, np.array([0, 1])) == pytest.approx(wanted, abs=1e-5)

@@ -12,6 +12,7 @@ from collaborative_autoencoders.models.bias import (
     noise_by_spread,
 )
 from collaborative_autoencoders.models.model import Catalogue
+from collaborative_autoencoders.models.sums import Groups, Scale
 
 AUTO = BiasOptions(damping="auto")
 
@@ -34,11 +35,17 @@ def drawn(users=400, items=300, density=0.1, noise=1.0, of_items=0.5, of_users=0
     return csr_array((rating_N, (user_N, item_N)), shape=(users, items))
 
 
+def moments(deviation_N, group_N):
+    groups = Groups(8, Scale.of(4))
+    groups.add(np.array(group_N), np.array(deviation_N))
+    return groups.moments()
+
+
 def test_noise_by_spread_by_hand():
-    deviation_N, group_N = np.array([-3.0, -1, 1, 3]), np.array([0, 0, 7, 7])
+    deviation_N, group_N = [-3.0, -1, 1, 3], [0, 0, 7, 7]
     within = (1 + 1 + 1 + 1) / (4 - 2)
     between = (2 * 2**2 + 2 * 2**2 - (2 - 1) * within) / (4 - (2**2 + 2**2) / 4)
-    assert noise_by_spread(deviation_N, group_N) == pytest.approx(within / between)
+    assert noise_by_spread(moments(deviation_N, group_N)) == pytest.approx(within / between)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +59,7 @@ def test_noise_by_spread_by_hand():
     ],
 )
 def test_noise_by_spread_at_the_edges(deviation_N, group_N, expected):
-    assert noise_by_spread(np.array(deviation_N), np.array(group_N)) == pytest.approx(expected)
+    assert noise_by_spread(moments(deviation_N, group_N)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("size", [{}, {"density": 0.02}, {"users": 100}, {"items": 80}])

@@ -2,8 +2,9 @@
 
 A rule that needs the rows of one user only stands once, in `interactions`: it is applied to shards
 of whole users, each a pandas table. Here is what needs all rows: numbers of rows, counts, the core,
-ids, and dates of the split. Recommendations and evaluations are of batches of users, which workers
-compute. The ranks of a fit are workers too, and so is what solves for the columns of closed forms.
+ids, dates of the split, and what popularity and biases add up. Recommendations and evaluations are
+of batches of users, which workers compute. The ranks of a fit are workers too, and so is what
+solves for the columns of closed forms.
 """
 
 from .batches import compute_on_workers, summarise
@@ -21,10 +22,12 @@ from .ids import index_ids
 from .pieces import call_on_workers, map_on_workers
 from .session import refuse_more_than_cores, refuse_own_file
 from .splitting import split_interactions
+from .sums import StoredRows
 from .training import device_of_ranks, launch_on
 
 __all__ = [
     "StoredParts",
+    "StoredRows",
     "about_counts",
     "as_tables",
     "call_on_workers",

@@ -38,6 +38,7 @@ from collaborative_autoencoders.interactions.table_bytes import table_from_bytes
 from collaborative_autoencoders.memory import returned_memory
 
 from .batches import as_batches, columns_of
+from .parts import MAKE_PARTS_AGAIN, read_part
 from .session import session_of_run
 
 SHARD, NAME, CONTENT = "shard", "name", "content"
@@ -110,8 +111,7 @@ def _rows_by_shard(shards: Shards, stored: StoredParts) -> DataFrame:
     wanted = {*REQUIRED, FOLD_IN, *([ORDER] if shards.reads_order else [])}
 
     def rows_of(part: str) -> DataFrame:
-        files = session.read.option("pathGlobFilter", "*.parquet")
-        rows = files.parquet(stored.folders[part])
+        rows = read_part(stored.folders[part])
         columns = [name for name in rows.columns if name in wanted]
         return rows.select(F.lit(part).alias(PART), *columns).join(shard_of, USER_INDEX)
 
@@ -152,8 +152,7 @@ def _part_of(
     if digest_of_rows(part, users_U, with_order=shards.reads_order) != stored.digests[name][number]:
         raise ValueError(
             f"workers have read other rows of {name} in {stored.folders[name]} than the driver "
-            f"({len(own):,} in shard {number}): files are missing, damaged or replaced. Make the "
-            "parts again: kedro run --env spark --from-nodes data_engineering.split_ratings"
+            f"({len(own):,} in shard {number}): {MAKE_PARTS_AGAIN}"
         )
     return part
 

@@ -28,8 +28,14 @@ from collaborative_autoencoders.interactions.split_options import (
 )
 from collaborative_autoencoders.interactions.splitting import Split
 
+from .session import session_of_run
+
 ROWS_OF_A_FILE = 2**20
 COUNT, FIRST, LAST = "count", "first", "last"
+MAKE_PARTS_AGAIN = (
+    "files are missing, damaged or replaced. Make the parts again: kedro run --env spark "
+    "--from-nodes data_engineering.split_ratings"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,11 @@ class PartTable:
         in_order.withMetadata(USER_INDEX, self.size.with_rows(self.n_rows)).write.parquet(
             folder, mode="overwrite"
         )
+
+
+def read_part(folder: str) -> DataFrame:
+    """Return the rows of a part that workers have written."""
+    return session_of_run().read.option("pathGlobFilter", "*.parquet").parquet(folder)
 
 
 def parts_of(split: DataFrame, size: PartSize, *, by_users: bool) -> Split[PartTable]:

@@ -14,11 +14,12 @@ from collaborative_autoencoders.models.ensemble import as_one, members_of
 from collaborative_autoencoders.models.model import Catalogue, Fitted
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.models.registry import MODELS, model_class
+from collaborative_autoencoders.models.sums import RatingSums
 from collaborative_autoencoders.options import Options
 
 from .checkpoints import Checkpoints
 from .fit import Epoch, Fit, OnEpoch, fit
-from .ladder import fit_formula, ladder_of
+from .ladder import fit_formula, fitted_by_sums, ladder_of
 from .memory import refuse_too_large
 from .on_ranks import OnRanks
 from .options import FittingOptions, RunningOptions, TrainingOptions
@@ -65,20 +66,22 @@ def fit_model(
     validation: Interactions,
     warm: WarmStart | None = None,
     ranks: OnRanks | None = None,
+    stored: RatingSums | None = None,
 ) -> Outcome:
     """Fit the model that the options describe, finally on train + validation if `refit` is true.
 
     A model that cannot be fitted on these data, or not within the memory, is left out, with the
     reason. The same options, data, device, versions and threads give the same weights, bit for bit.
     With `warm`, each fit of a network begins with the weights of a champion. With `ranks`, they run
-    the fit of a network whose rows they share.
+    the fit of a network whose rows they share. With `stored`, a model that is `FittedBySums` is
+    fitted from counts and sums of its rows, which are found elsewhere.
     """
     name, parts = options.name, {"train": train, "validation": validation}
     left_out = why_left_out(options, catalogue, **parts)
     if left_out is None:
         try:
             return fit_within_memory(
-                options, refit, running, catalogue, **parts, warm=warm, ranks=ranks
+                options, refit, running, catalogue, **parts, warm=warm, ranks=ranks, stored=stored
             )
         except TooLarge as error:
             left_out = str(error)
@@ -96,6 +99,7 @@ def fit_within_memory(
     validation: Interactions,
     warm: WarmStart | None = None,
     ranks: OnRanks | None = None,
+    stored: RatingSums | None = None,
 ) -> Outcome:
     """Fit a model that nothing in the data leaves out. Raises TooLarge if it exceeds the memory."""
     name = options.name
@@ -113,7 +117,11 @@ def fit_within_memory(
         running = running.model_copy(update={"device": "cpu"})
     with running_on(running) as device:
         if options.fitting is None:
-            formula = fit_formula(options, catalogue, final(), **parts)
+            formula = (
+                fit_formula(options, catalogue, final(), **parts)
+                if stored is None
+                else fitted_by_sums(stored, options, catalogue)
+            )
             said = getattr(formula, "remarks", ())
             return Outcome(Fitted(name, formula, refitted=refit), [], None, remarks=said)
         kept = Checkpoints.of(running)

@@ -29,6 +29,7 @@ from .layers import Layer
 from .model import Catalogue
 from .network import MOST_ROWS, Network, Penalised, Units, numbers
 from .penalty import Auto, Penalty, noise_of
+from .sums import HeldRows
 
 DAMPING = 3.0
 """Factor of the damping `auto` over that of the bias model."""
@@ -160,10 +161,11 @@ class AutoRec(Network):
         for weight in (*self.encoder, self.decoder_CH):
             nn.init.xavier_uniform_(weight, generator=generator)
         mean = float(train_UI.data.mean(dtype=np.float64))
-        damping = dampings_of(train_UI, mean, self.options.bias_damping, DAMPING)
+        ratings = HeldRows(train_UI)
+        damping = dampings_of(ratings, mean, self.options.bias_damping, DAMPING)
         if self.options.bias_damping == "auto":
             self.chosen |= damping.named()
-        item_bias_I = item_biases(train_UI, mean, damping.of_items)
+        item_bias_I = item_biases(ratings, mean, damping.of_items)
         self._set_buffer("mean", mean)
         self._set_buffer("user_damping", damping.of_users)
         if self.options.standardize:

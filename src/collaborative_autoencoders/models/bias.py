@@ -1,6 +1,6 @@
 """The bias model μ + b_user + b_item, a baseline for rating prediction.
 
-Dimension key: U users, I items, N ratings, G groups (users or items) with ratings.
+Dimension key: U users, I items, N ratings.
 """
 
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.interactions.sparse import count_each, user_of_cells
+from collaborative_autoencoders.interactions.sparse import user_of_cells
 from collaborative_autoencoders.options import Options
 
 from .model import Catalogue, check_state
 from .penalty import Auto
+from .sums import HeldRows, Moments, RatingSums
 
 Floats = NDArray[np.float32]
 
@@ -36,7 +37,7 @@ def damped_mean(total: NDArray[Any], count: NDArray[np.integer], damping: float)
     return (total / np.maximum(count + damping, 1e-12)).astype(np.float32)
 
 
-def noise_by_spread(deviation_N: NDArray[Any], group_N: NDArray[np.integer]) -> float:
+def noise_by_spread(moments: Moments) -> float:
     """Return σ² / τ²: the variance of ratings within a group over that of the groups' biases.
 
     With r_n = b_g + noise, b_g ~ N(0, τ²) and noise of variance σ², the best estimate of b_g from n
@@ -45,27 +46,19 @@ def noise_by_spread(deviation_N: NDArray[Any], group_N: NDArray[np.integer]) -> 
     number of ratings, so it is right for any scale, size and density.
     At most the number of ratings, where groups do not differ.
     """
-    count_G = np.bincount(group_N)
-    has_ratings_G = count_G > 0
-    count_G = count_G[has_ratings_G].astype(np.float64)
-    mean_G = np.bincount(group_N, weights=deviation_N)[has_ratings_G] / count_G
-    total, groups = count_G.sum(), len(count_G)
+    total, groups = moments.deviations, moments.groups
     if total == groups:
         return UNKNOWN_DAMPING
-    squares = np.square(deviation_N, dtype=np.float64).sum()
-    within = max(0.0, squares - (count_G * mean_G**2).sum()) / (total - groups)
-    mean = (count_G * mean_G).sum() / total
-    between = (count_G * (mean_G - mean) ** 2).sum() - (groups - 1) * within
-    spread = between / max(1.0, total - (count_G**2).sum() / total)
+    within = max(0.0, moments.squares - moments.explained) / (total - groups)
+    between = moments.explained - moments.total**2 / total - (groups - 1) * within
+    spread = between / max(1.0, total - moments.squared_counts / total)
     return float(within / max(spread, within / total)) if within > 0 else 0.0
 
 
-def item_biases(ratings_UI: csr_array, mean: float, damping: float) -> Floats:
+def item_biases(ratings: RatingSums, mean: float, damping: float) -> Floats:
     """Return b_i = Σ_u (r_ui − μ) / (n_i + damping), shape (I,)."""
-    n_items = ratings_UI.shape[1]
-    count_I = count_each(ratings_UI.indices, n_items)
-    total_I = np.bincount(ratings_UI.indices, weights=ratings_UI.data - mean, minlength=n_items)
-    return damped_mean(total_I, count_I, damping)
+    items = ratings.of_items
+    return damped_mean(items.deviations(mean), items.count_I, damping)
 
 
 def user_biases(ratings_UI: csr_array, mean: float, item_bias_I: Floats, damping: float) -> Floats:
@@ -90,15 +83,14 @@ class Dampings(NamedTuple):
 
 
 def dampings_of(
-    ratings_UI: csr_array, mean: float, damping: float | Auto, factor: float = 1
+    ratings: RatingSums, mean: float, damping: float | Auto, factor: float = 1
 ) -> Dampings:
     """Return the damping, or for `auto` the factor times `noise_by_spread` of items and users."""
     if damping != "auto":
         return Dampings(damping, damping)
-    deviation_N = ratings_UI.data - np.float64(mean)
-    of_items = factor * noise_by_spread(deviation_N, ratings_UI.indices)
-    rest_N = deviation_N - item_biases(ratings_UI, mean, of_items)[ratings_UI.indices]
-    of_users = factor * noise_by_spread(rest_N, user_of_cells(ratings_UI))
+    of_items = factor * noise_by_spread(ratings.of_items.moments(mean))
+    rest = ratings.of_users(mean, item_biases(ratings, mean, of_items))
+    of_users = factor * noise_by_spread(rest)
     return Dampings(of_items, float(np.float32(of_users)))  # as it is stored
 
 
@@ -120,9 +112,13 @@ class Bias:
 
     def fit(self, train_UI: csr_array) -> None:
         """Compute the mean rating and the damped item biases."""
-        self.mean = np.float32(train_UI.data.mean(dtype=np.float64))
-        damping = dampings_of(train_UI, float(self.mean), self.options.damping)
-        self.item_bias_I = item_biases(train_UI, float(self.mean), damping.of_items)
+        self.fit_sums(HeldRows(train_UI))
+
+    def fit_sums(self, rows: RatingSums) -> None:
+        """Compute the same from counts and sums of the ratings."""
+        self.mean = np.float32(rows.of_items.mean)
+        damping = dampings_of(rows, float(self.mean), self.options.damping)
+        self.item_bias_I = item_biases(rows, float(self.mean), damping.of_items)
         self.user_damping = damping.of_users
         if self.options.damping == "auto":
             self.chosen = damping.named()

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.interactions import View
-from collaborative_autoencoders.interactions.sparse import count_each
 from collaborative_autoencoders.options import Options
 
 from .model import Catalogue, check_state
+from .sums import HeldRows, RatingSums
 
 
 class PopularityOptions(Options):
@@ -32,8 +32,11 @@ class Popularity:
 
     def fit(self, train_UI: csr_array) -> None:
         """Count the likes of every item."""
-        counts_I = count_each(train_UI.indices, self.catalogue.items)
-        self.likes_I = counts_I.astype(np.float32)
+        self.fit_sums(HeldRows(train_UI))
+
+    def fit_sums(self, rows: RatingSums) -> None:
+        """Take the counts of the likes."""
+        self.likes_I = rows.count_items().astype(np.float32)
 
     def score(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the number of likes of every item for each user, shape (U, I), not writable."""

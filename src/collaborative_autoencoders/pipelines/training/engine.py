@@ -1,11 +1,15 @@
 """What fits models: this process, or workers of a Spark cluster."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from collaborative_autoencoders.interactions import Interactions
+from collaborative_autoencoders.interactions.part_rows import ShardedPart
 from collaborative_autoencoders.learning.options import RunningOptions, TrainingOptions
 from collaborative_autoencoders.models.registry import model_class
+from collaborative_autoencoders.models.sums import Claim, FittedBySums, RatingScale, RatingSums
 from collaborative_autoencoders.side_by_side import mapped_by
 
 if TYPE_CHECKING:
@@ -32,6 +36,31 @@ def ranks_for(options: TrainingOptions, running: RunningOptions) -> "OnRanks | N
     device = cluster.device_of_ranks(running.device)  # one for all, whatever a host may have
     on_device = running.model_copy(update={"device": device})
     return OnRanks(cluster.launch_on(running.ranks, device), on_device)
+
+
+def rows_on_workers(
+    options: TrainingOptions,
+    refit: bool,
+    running: RunningOptions,
+    parts: Mapping[str, Interactions],
+) -> RatingSums | None:
+    """Return the rows of the final fit as workers read them; None if this process adds them up.
+
+    `parts` has train and validation. Workers read folders of Parquet files, so not other parts.
+    """
+    of_class = model_class(options.name)
+    if running.engine == "one_machine" or not issubclass(of_class, FittedBySums):
+        return None
+    read = [part for name, part in parts.items() if refit or name == "train"]
+    folders = [part.folder for part in read if isinstance(part, ShardedPart)]
+    both = [each for part in read for each in (part, part.fold_in) if each is not None]
+    views = [each.view(of_class.learns_from) for each in both]
+    if len(folders) < len(read) or not any(view_UI.nnz for view_UI in views):
+        return None
+    from collaborative_autoencoders import cluster
+
+    scale = RatingScale.of(views) if of_class.learns_from == "ratings" else None
+    return cluster.StoredRows(folders, Claim.of(views, scale), views[0].shape[1], scale)
 
 
 def computed_by(running: RunningOptions) -> AbstractContextManager[None]:

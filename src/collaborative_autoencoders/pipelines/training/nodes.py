@@ -17,7 +17,7 @@ from collaborative_autoencoders.learning.options import (
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.registry import model_class
 
-from .engine import computed_by, ranks_for
+from .engine import computed_by, ranks_for, rows_on_workers
 
 if TYPE_CHECKING:
     from collaborative_autoencoders.learning.warm_start import WarmStart
@@ -97,6 +97,7 @@ def _fit(
     catalogue.check(view, **parts)
     started = perf_counter()
     ranks = ranks_for(options, running)
+    stored = rows_on_workers(options, training.refit, running, parts)
     with computed_by(running):
         outcome = fit(
             options,
@@ -107,6 +108,7 @@ def _fit(
             validation=validation,
             warm=warm,
             ranks=ranks,
+            stored=stored,
         )
     sample = size_of_sample(validation, running.validation_users)
     is_fitted = outcome.fitted.model is not None
