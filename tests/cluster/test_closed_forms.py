@@ -11,7 +11,7 @@ from sharded import stored, write
 
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.learning.options import RefitOptions
-from collaborative_autoencoders.models import ease, nearest
+from collaborative_autoencoders.models import bias, ease, nearest
 from collaborative_autoencoders.models.sums import HeldRows
 from collaborative_autoencoders.pipelines.training import nodes
 
@@ -107,13 +107,41 @@ def test_popularity_and_biases_are_sums_of_what_workers_read(
             assert np.array_equal(value, state[tensor]), tensor
 
 
+OTHER_ROWS = "workers have read other rows in .* than the driver, .*: .* Make the parts again"
+
+
+def swapped(part: Interactions) -> Interactions:
+    """The part in which every user has the ratings of another."""
+    return part.of_users(np.roll(np.arange(part.shape[0]), 1))
+
+
 @pytest.mark.parametrize("name", ["popularity", "bias"])
 def test_rows_that_the_driver_has_not_read_are_an_error(in_folders, name):
     world = in_folders(WORLD)
-    swapped = world.train.of_users(np.roll(np.arange(100), 1))
-    write(swapped, Path(world.train.folder))
-    with pytest.raises(ValueError, match="workers have read other rows in .* Make the parts again"):
+    write(swapped(world.train), Path(world.train.folder))
+    with pytest.raises(ValueError, match=OTHER_ROWS):
         fitted_by("spark", name, world)
+
+
+@pytest.mark.parametrize("of_cells", [lambda ratings: 4000 * ratings, lambda ratings: -ratings])
+def test_ratings_of_another_scale_are_the_same_error(in_folders, of_cells):
+    world = in_folders(WORLD)
+    write(with_ratings(WORLD, of_cells).train, Path(world.train.folder))
+    with pytest.raises(ValueError, match=OTHER_ROWS):
+        fitted_by("spark", "bias", world)
+
+
+def test_rows_that_change_between_two_passes_are_an_error(in_folders, monkeypatch):
+    world, biases_of = in_folders(WORLD), bias.item_biases
+
+    def then_other_files(*of_items):
+        biases_I = biases_of(*of_items)
+        write(swapped(world.train), Path(world.train.folder))
+        return biases_I
+
+    monkeypatch.setattr(bias, "item_biases", then_other_files)
+    with pytest.raises(ValueError, match=OTHER_ROWS):
+        fitted_by("spark", "bias", world, model__damping="auto")
 
 
 def test_an_empty_part_is_left_out_as_on_one_machine(in_folders):

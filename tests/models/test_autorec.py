@@ -11,7 +11,13 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.learning.fit_model import fit_model
 from collaborative_autoencoders.models.autorec import AutoRec, UserAutoRec
 from collaborative_autoencoders.models.batch import Rows
-from collaborative_autoencoders.models.bias import item_biases, noise_by_spread, user_biases
+from collaborative_autoencoders.models.bias import (
+    Bias,
+    BiasOptions,
+    item_biases,
+    noise_by_spread,
+    user_biases,
+)
 from collaborative_autoencoders.models.model import Catalogue
 from collaborative_autoencoders.models.sums import HeldRows
 
@@ -99,6 +105,14 @@ def test_biases_are_damped_means_of_what_is_left_over():
     assert item_biases(HeldRows(RATINGS), mean, 1) == pytest.approx(b)
     users = [(5 - mean - b[0] + 1 - mean - b[1]) / (2 + 1), (4 - mean - b[1]) / (1 + 1)]
     assert user_biases(RATINGS, mean, np.array(b, dtype=np.float32), 1) == pytest.approx(users)
+
+
+def test_item_biases_are_those_of_the_bias_model():
+    network = by_hand(AutoRec, [1.0, 2.0], [1.0, -1.0], model__bias_damping=1)
+    model = Bias(BiasOptions(damping=1), network.catalogue)
+    model.fit(RATINGS)
+    assert network.mean == model.mean
+    assert network.item_bias_I.tolist() == model.item_bias_I.tolist()
 
 
 def silent(**changes):

@@ -83,6 +83,16 @@ def test_another_scale_changes_only_the_unit_of_the_predictions(factor, shift):
     np.testing.assert_allclose(other.score(scaled_UI, users_U), expected_UI, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("giant", [1e4, 1e8])
+def test_one_rating_far_from_all_others_leaves_the_damping_of_users(giant):
+    rating_UI = drawn().toarray()
+    giant_UI = np.zeros((400, 1), dtype=np.float32)
+    giant_UI[0] = giant
+    expected = fitted(csr_array(rating_UI)).chosen["damping_of_users"]
+    found = fitted(csr_array(np.hstack([rating_UI, giant_UI]))).chosen["damping_of_users"]
+    assert found == pytest.approx(expected, rel=0.01)
+
+
 def test_a_number_damps_users_and_items_and_its_stored_model_is_as_before():
     ratings_UI = drawn(users=60, items=40)
     model = fitted(ratings_UI, BiasOptions(damping=5))

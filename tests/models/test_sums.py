@@ -44,7 +44,7 @@ def test_moments_of_items_and_of_users_are_those_of_their_deviations(rating_UI, 
     mean = rows.of_items.mean
     bias_I = np.linspace(-0.5, 0.5, 4, dtype=np.float32) * np.ptp(rating_UI[observed_UI])
     rest_UI = rating_UI.astype(np.float64) - mean
-    size = max(np.abs(rest_UI[observed_UI]).max(), np.abs(bias_I).max())
+    size = float(max(np.abs(rest_UI[observed_UI]).max(), np.abs(bias_I).max()))
     for moments, deviation_UI, axis in (
         (rows.of_items.moments(mean), rest_UI, 0),
         (rows.of_users(mean, bias_I), rest_UI - bias_I, 1),
@@ -84,7 +84,8 @@ def test_rows_are_read_block_by_block(monkeypatch):
     def found():
         rows = HeldRows(ratings_UI)
         claim = Claim.of([ratings_UI], rows.scale)
-        return [*map(list, rows.of_items[1:]), rows.of_users(0.5, bias_I), claim]
+        of_items = [of_item_I.tolist() for of_item_I in rows.of_items[1:]]
+        return [*of_items, rows.of_users(0.5, bias_I), claim]
 
     whole = found()
     monkeypatch.setattr(sums, "ROWS_AT_ONCE", 7)
@@ -104,12 +105,19 @@ ONE = csr_array(np.array([[1, 2, 0], [3, 0, 4], [0, 5, 1]], dtype=np.float32))
         [[3, 0, 4], [1, 2, 0], [0, 5, 1]],  # two users
         [[1, 2, 0], [3, 0, 4], [0, 0, 1]],  # a row less
         [[1, 2, 0], [3, 0, 4.000001], [0, 5, 1]],
+        [[2, 4, 0], [6, 0, 8], [0, 10, 2]],  # another scale
     ],
 )
 def test_other_rows_have_another_claim(other):
     scale = RatingScale.of([ONE])
     other_UI = csr_array(np.array(other, dtype=np.float32))
     assert Claim.of([other_UI], scale) != Claim.of([ONE], scale)
+
+
+def test_the_claim_tells_small_ratings_beside_a_large_one():
+    one_UI, other_UI = (csr_array(np.float32([[small, 3, 3e9]])) for small in (1, 2))
+    scale = RatingScale.of([one_UI])
+    assert Claim.of([one_UI], scale) != Claim.of([other_UI], scale)
 
 
 def test_the_claim_of_likes_is_of_their_places_in_any_number_of_views():
@@ -124,7 +132,7 @@ def test_the_claim_of_likes_is_of_their_places_in_any_number_of_views():
 @given(st.floats(0, 2**40, width=32), st.integers(-5, 5))
 def test_a_scale_holds_every_number_up_to_the_largest(largest, fifth):
     scale, value = Scale.of(largest), largest * fifth / 5
-    parts = scale.parts(np.float64(value))
-    assert abs(parts.large) <= 2**sums.BITS
-    assert abs(parts.small) <= 2 ** (sums.BITS - 1)
-    assert scale.value(parts) == pytest.approx(value, abs=scale.size * 2.0**-53)
+    halves = scale.halves(np.float64(value))
+    assert abs(halves.large) <= 2**sums.BITS
+    assert abs(halves.small) <= 2 ** (sums.BITS - 1)
+    assert scale.value(halves) == pytest.approx(value, abs=scale.size * 2.0**-53)

@@ -13,19 +13,22 @@ from pyspark.sql import functions as F
 
 from collaborative_autoencoders.columns import ITEM_INDEX, LIKED, RATING, USER_INDEX
 from collaborative_autoencoders.models.sums import (
+    BITS,
     Claim,
+    Halves,
     ItemSums,
     Moments,
-    Parts,
     RatingRows,
     RatingScale,
     Scale,
+    mixed,
 )
 
 from .parts import MAKE_PARTS_AGAIN, read_part
 from .session import session_of_run
 
 COUNT, CHECKSUM, BIAS = "count", "checksum", "bias"
+LOWEST, HIGHEST = "lowest", "highest"
 TOTAL, SQUARES, EXPLAINED = "total", "squares", "explained"
 GROUPS, SQUARED_COUNTS = "groups", "squared_counts"
 
@@ -34,7 +37,8 @@ GROUPS, SQUARED_COUNTS = "groups", "squared_counts"
 class StoredRows:
     """The rows of a fit, likes or ratings, in folders that workers read.
 
-    What they find has every bit of what `models.sums.HeldRows` finds in the same rows.
+    What they find has every bit of what `models.sums.HeldRows` finds in the same rows. Each pass
+    raises ValueError if its rows are not those that the driver has read.
     """
 
     folders: Sequence[str]
@@ -46,58 +50,61 @@ class StoredRows:
     """Of all ratings; None for likes."""
 
     def count_items(self) -> NDArray[np.int64]:
-        """Return the number of rows of each item, shape (I,).
-
-        Raises ValueError if they are not those that the driver has read.
-        """
+        """Return the number of rows of each item, shape (I,)."""
         return self._by_item()[COUNT].astype(np.int64)
 
     @cached_property
     def of_items(self) -> ItemSums:
-        """The sums of the ratings of each item. Raises ValueError as `count_items` does."""
-        scale = self._scale.of_ratings
-        found = self._by_item(*_sums_of(scale, _columns().above(self._scale.lowest)))
+        """The sums of the ratings of each item."""
+        rating, scale = _columns().rating, self._scale.of_ratings
+        sums = _sums_of(scale, _columns().above(self._scale.lowest))
+        ends = F.min(rating).alias(LOWEST), F.max(rating).alias(HIGHEST)
+        found = self._by_item(*ends, *sums)
         return ItemSums(
             self._scale.lowest,
             found[COUNT].astype(np.int64),
-            scale.value(_parts(found.__getitem__, TOTAL)),
-            scale.squared.value(_parts(found.__getitem__, SQUARES)),
+            found[LOWEST],
+            found[HIGHEST],
+            scale.value(_halves(found.__getitem__, TOTAL)),
+            scale.squared.value(_halves(found.__getitem__, SQUARES)),
         )
 
     def of_users(self, mean: float, item_bias_I: NDArray[np.float32]) -> Moments:
         """Return the moments of r_ui − mean − b_i, grouped by user."""
-        scale = self._scale.of_ratings
+        scale = self.of_items.scale_left_over(mean, item_bias_I)
         items = np.arange(self.n_items, dtype=np.int32)
         biases = pa.table({ITEM_INDEX: items, BIAS: item_bias_I.astype(np.float64)})
         known = F.broadcast(session_of_run().createDataFrame(biases))
         rest = _columns().left_over(mean, F.col(BIAS))
-        rows = self._rows().join(known, ITEM_INDEX)
-        users = rows.groupBy(USER_INDEX).agg(F.count("*").alias(COUNT), *_sums_of(scale, rest))
+        by_user = self._rows().join(known, ITEM_INDEX).groupBy(USER_INDEX)
+        users = by_user.agg(*self._claimed(), *_sums_of(scale, rest))
         count = F.col(COUNT)
-        user_mean = scale.value(_parts(F.col, TOTAL)) / count
-        explained = scale.squared.parts(user_mean * user_mean, F.rint)
+        user_mean = scale.value(_halves(F.col, TOTAL)) / count
+        explained = scale.squared.halves(user_mean * user_mean, F.rint)
         whole = {
-            TOTAL: _parts(F.col, TOTAL),
-            SQUARES: _parts(F.col, SQUARES),
-            EXPLAINED: Parts(*(count * part for part in explained)),
+            TOTAL: _halves(F.col, TOTAL),
+            SQUARES: _halves(F.col, SQUARES),
+            EXPLAINED: Halves(*(count * half for half in explained)),
         }
         found = users.agg(
             F.count("*").alias(GROUPS),
             F.sum(count).alias(COUNT),
             F.sum(count * count).alias(SQUARED_COUNTS),
+            F.sum(CHECKSUM).alias(CHECKSUM),
             *(
-                F.sum(part.cast("long")).alias(part_of(name, size))
-                for name, parts in whole.items()
-                for size, part in parts._asdict().items()
+                F.sum(half.try_cast("long")).alias(_half(name, size))
+                for name, halves in whole.items()
+                for size, half in halves._asdict().items()
             ),
         ).collect()[0]
+        self._check(Claim(found[COUNT] or 0, found[CHECKSUM] or 0))
         return Moments(
             found[GROUPS],
             found[COUNT],
             found[SQUARED_COUNTS],
-            scale.value(_parts(found.__getitem__, TOTAL)),
-            scale.squared.value(_parts(found.__getitem__, SQUARES)),
-            scale.squared.value(_parts(found.__getitem__, EXPLAINED)),
+            scale.value(_halves(found.__getitem__, TOTAL)),
+            scale.squared.value(_halves(found.__getitem__, SQUARES)),
+            scale.squared.value(_halves(found.__getitem__, EXPLAINED)),
         )
 
     @property
@@ -114,24 +121,42 @@ class StoredRows:
 
     def _by_item(self, *sums: Column) -> dict[str, NDArray[Any]]:
         """Return the count of each item, and these sums, each of shape (I,)."""
-        columns = _columns()
-        level = F.lit(0) if self.scale is None else self.scale.levels(columns, F.rint)
-        whole = RatingRows(*(column.cast("long") for column in (*columns[:2], level)))
-        by_item = self._rows().groupBy(ITEM_INDEX)
-        made = by_item.agg(F.count("*").alias(COUNT), F.sum(whole.mixed()).alias(CHECKSUM), *sums)
-        table = made.toArrow()
-        found = {name: table[name].to_numpy() for name in table.column_names}
-        item_N = found.pop(ITEM_INDEX)
-        claim = Claim(int(found[COUNT].sum()), int(found.pop(CHECKSUM).sum()))
+        made = self._rows().groupBy(ITEM_INDEX).agg(*self._claimed(), *sums).toArrow()
+        columns = {name: made[name].to_numpy() for name in made.column_names}
+        item_N, checksum_N = columns.pop(ITEM_INDEX), columns.pop(CHECKSUM)
+        self._check(Claim(int(columns[COUNT].sum()), int(checksum_N.sum())))
+
+        def placed(values_N: NDArray[Any]) -> NDArray[Any]:
+            values_I = np.zeros(self.n_items, values_N.dtype)
+            values_I[item_N] = values_N
+            return values_I
+
+        return {name: placed(values_N) for name, values_N in columns.items()}
+
+    def _claimed(self) -> list[Column]:
+        """Return the count and the checksum of the rows of a group, as `Claim.of` has them.
+
+        The level of a rating of other rows may be no level at all: the checksum is then another.
+        """
+        rows = _columns()
+        level = F.lit(0)
+        if self.scale is not None:
+            level = self.scale.levels(rows, F.rint)
+            level = F.when(level.between(0, 2.0 ** (2 * BITS)), level).otherwise(-1)
+        whole = (column.cast("long") for column in (rows.user, rows.item, level))
+        checksum = F.coalesce(F.sum(mixed(*whole)), F.lit(0))
+        return [F.count("*").alias(COUNT), checksum.alias(CHECKSUM)]
+
+    def _check(self, claim: Claim) -> None:
+        """Raise ValueError if this is not the claim of the rows that the driver has read."""
         if claim != self.claim:
+            counts = "with another checksum"
+            if claim.rows != self.claim.rows:
+                counts = f"{claim.rows:,} instead of {self.claim.rows:,}"
             raise ValueError(
-                f"workers have read other rows in {' and '.join(self.folders)} than the driver "
-                f"({claim.rows:,}, which has {self.claim.rows:,}): {MAKE_PARTS_AGAIN}"
+                f"workers have read other rows in {' and '.join(self.folders)} than the driver, "
+                f"{counts}: {MAKE_PARTS_AGAIN}"
             )
-        values = {name: np.zeros(self.n_items, values_N.dtype) for name, values_N in found.items()}
-        for name, values_N in found.items():
-            values[name][item_N] = values_N
-        return values
 
 
 def _columns() -> RatingRows:
@@ -139,20 +164,20 @@ def _columns() -> RatingRows:
 
 
 def _sums_of(scale: Scale, values: Column) -> list[Column]:
-    """Return the sums of values and of their squares, each in two parts."""
+    """Return the sums of values and of their squares, each in two halves."""
     both = ((TOTAL, scale, values), (SQUARES, scale.squared, values * values))
     return [
-        F.sum(part).alias(part_of(name, size))
+        F.sum(half).alias(_half(name, size))
         for name, within, numbers in both
-        for size, part in within.parts(numbers, F.rint)._asdict().items()
+        for size, half in within.halves(numbers, F.rint)._asdict().items()
     ]
 
 
-def _parts(column: Callable[[str], Any], name: str) -> Parts:
-    """Return the parts of a sum from the columns that have them."""
-    return Parts(*(column(part_of(name, size)) for size in Parts._fields))
+def _halves(column: Callable[[str], Any], name: str) -> Halves:
+    """Return the halves of a sum from the columns that have them."""
+    return Halves(*(column(_half(name, size)) for size in Halves._fields))
 
 
-def part_of(name: str, size: str) -> str:
-    """Return the name of the column with a part of a sum."""
+def _half(name: str, size: str) -> str:
+    """Return the name of the column with one half of a sum."""
     return f"{name}_{size}"

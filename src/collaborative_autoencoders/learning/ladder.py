@@ -13,7 +13,7 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.metrics.table import measure_of_users
 from collaborative_autoencoders.models.model import Catalogue, ClosedFormModel
 from collaborative_autoencoders.models.registry import model_class
-from collaborative_autoencoders.models.sums import RatingSums
+from collaborative_autoencoders.models.sums import FittedBySums, RatingSums
 
 from .choosing import choose
 from .options import TrainingOptions
@@ -137,6 +137,7 @@ def fitted_by_sums(
     rows: RatingSums, options: TrainingOptions, catalogue: Catalogue
 ) -> ClosedFormModel:
     """Return the model, fitted by the counts and sums of its rows."""
-    formula: Any = model_class(options.name)(options.model, catalogue)
+    formula: ClosedFormModel = model_class(options.name)(options.model, catalogue)
+    assert isinstance(formula, FittedBySums)
     formula.fit_sums(rows)
-    return cast(ClosedFormModel, formula)
+    return formula

@@ -160,7 +160,7 @@ class AutoRec(Network):
         """Initialise Glorot weights and compute means, biases and counts from the train part."""
         for weight in (*self.encoder, self.decoder_CH):
             nn.init.xavier_uniform_(weight, generator=generator)
-        mean = float(train_UI.data.mean(dtype=np.float64))
+        mean = float(np.float32(train_UI.data.mean(dtype=np.float64)))
         ratings = HeldRows(train_UI)
         damping = dampings_of(ratings, mean, self.options.bias_damping, DAMPING)
         if self.options.bias_damping == "auto":

@@ -53,8 +53,8 @@ def rows_on_workers(
         return None
     read = [part for name, part in parts.items() if refit or name == "train"]
     folders = [part.folder for part in read if isinstance(part, ShardedPart)]
-    both = [each for part in read for each in (part, part.fold_in) if each is not None]
-    views = [each.view(of_class.learns_from) for each in both]
+    held = [rows for part in read for rows in (part, part.fold_in) if rows is not None]
+    views = [rows.view(of_class.learns_from) for rows in held]
     if len(folders) < len(read) or not any(view_UI.nnz for view_UI in views):
         return None
     from collaborative_autoencoders import cluster
