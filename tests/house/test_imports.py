@@ -3,10 +3,13 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import projects
 import pytest
+
+from collaborative_autoencoders.serving.registration import ROOMS
 
 PACKAGE = "collaborative_autoencoders"
 LINT = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache'])"
@@ -47,6 +50,16 @@ def python(code: str, folder: Path, sources: Path) -> subprocess.CompletedProces
     everything = projects.in_project(folder)
     everything["env"] |= {"PYTHONPATH": str(sources)}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, **everything)
+
+
+def test_a_registered_version_has_the_rooms_that_serving_may_import():
+    project = tomllib.loads((projects.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layers = next(each["layers"] for each in contracts if each["type"] == "layers")
+    below = layers[1 + next(n for n, layer in enumerate(layers) if "serving" in layer.split()) :]
+    rooms = {room for layer in below for room in layer.split(" | ")}
+    folders = {room for room in rooms if (projects.SOURCES / PACKAGE / room).is_dir()}
+    assert {*folders, "serving"} == ROOMS
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:

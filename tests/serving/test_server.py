@@ -1,10 +1,12 @@
 """Requests over HTTP to `mlflow models serve`."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import projects
@@ -16,6 +18,7 @@ from lists import assert_same_lists, assert_well_formed, by_place, evaluated_lis
 
 from collaborative_autoencoders.serving.requests import Wanted
 
+PACKAGE = "collaborative_autoencoders"
 USERS = [f"user-{number:02d}" for number in range(60)]
 FILMS = [f"film-{number:02d}" for number in range(40)]
 
@@ -63,6 +66,32 @@ def test_inference_predict_and_http_give_all_users_the_same_lists(
     assert_same_lists(over_http, in_process)
     written = batch.assign(row=batch["user_id"].map(USERS.index), unknown_items=0)
     assert_same_lists(written, in_process)
+
+
+def test_the_code_of_a_version_answers_where_the_package_is_not_installed(champion, tmp_path):
+    version = champion._model_impl.context.artifacts["recommender"]
+    folder = Path(version).parents[1]
+    assert not (folder / "code" / PACKAGE / "pipelines").exists()
+    asks = f"""
+import sys, pandas as pd
+sys.path[:] = [place for place in sys.path if place != {str(projects.SOURCES)!r}]
+sys.meta_path[:] = [each for each in sys.meta_path if "editable" not in str(each).lower()]
+import mlflow
+model = mlflow.pyfunc.load_model({str(folder)!r})
+print(model.predict(pd.DataFrame([{KNOWN!r}]), params={{"n": 3}})["item_id"].tolist())
+print(sys.modules[{PACKAGE!r}].__file__)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", asks],
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+    answer, place = process.stdout.splitlines()[-2:]
+    assert answer == str(predicted(champion, [KNOWN], n=3)["item_id"].tolist())
+    assert Path(place).is_relative_to(folder / "code")
 
 
 def test_a_new_process_has_the_lists_that_were_evaluated(server, registered):

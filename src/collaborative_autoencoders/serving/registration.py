@@ -1,6 +1,7 @@
 """Registration of a fitted model, with its data, as a version in the MLflow registry."""
 
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,11 @@ ONE_AT_A_TIME = threading.Lock()
 """MLflow changes modules of the process while it logs a model, so threads wait for each other."""
 
 PACKAGE = Path(__file__).parents[1]
+ROOMS = frozenset(
+    {"evaluation", "interactions", "learning", "metrics", "models", "serving", "state"}
+)
+"""The folders of the package that a version has: what `serving` may import. A file of the others
+would only be one more to send to the store."""
 REQUIREMENTS = (
     "mlflow",
     "numpy",
@@ -58,7 +64,8 @@ def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, A
         content = content_of(folder)
         number = version_with(name, content)
         if number is None:
-            number = add_version(recommender, metrics, folder, content)
+            code = copy_code(Path(temporary) / "code")
+            number = add_version(recommender, metrics, folder, code, content)
             logger.info("%s: version %d is %s", name, number, add_challenger(name, number))
         else:
             logger.info(
@@ -72,10 +79,27 @@ def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, A
     return {"name": name, "version": number, "uri": f"models:/{name}/{number}"}
 
 
+def copy_code(folder: Path) -> Path:
+    """Copy what a version needs of the package into a folder; return the copy."""
+
+    def others(place: str, names: list[str]) -> list[str]:
+        is_top = Path(place) == PACKAGE
+        return [
+            name
+            for name in names
+            if name == "__pycache__" or (is_top and name not in ROOMS and (PACKAGE / name).is_dir())
+        ]
+
+    return Path(shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=others))
+
+
 def add_version(
-    recommender: Recommender, metrics: dict[str, float], folder: Path, content: str
+    recommender: Recommender, metrics: dict[str, float], folder: Path, code: Path, content: str
 ) -> int:
-    """Log the recommender, which is saved in `folder`, and register it; return the version."""
+    """Log the recommender, which is saved in `folder`, and register it; return the version.
+
+    `code` is the folder of the package that answers.
+    """
     import mlflow
 
     name, example = recommender.fitted.name, example_of(recommender)
@@ -83,7 +107,7 @@ def add_version(
         name=name,
         python_model=str(PACKAGE / "serving" / "pyfunc.py"),
         artifacts={"recommender": str(folder)},
-        code_paths=[str(PACKAGE)],
+        code_paths=[str(code)],
         signature=signature_of(recommender, example),
         input_example=(example, {"n": 10}),
         pip_requirements=[f"{package}=={public(version(package))}" for package in REQUIREMENTS],
