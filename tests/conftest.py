@@ -98,10 +98,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Set the folder that the workers of this session share: `projects.once`."""
+    """Set the folder that the workers of this session share: `projects.once`.
+
+    The shell may have set one that several sessions share.
+    """
     own = tmp_path_factory.getbasetemp()
     common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    os.environ["TESTS_SHARED"] = str(common / "shared")
+    os.environ.setdefault("TESTS_SHARED", str(common / "shared"))
 
 
 class Typed(NamedTuple):
