@@ -5,9 +5,9 @@
 The hosts are network namespaces of this machine (Linux, `iproute2`), each with an address and a
 host name; a bridge joins them to the driver, and all see one folder, as machines with a shared
 drive do. MLflow is a server on the driver's host. First a run with `running.ranks=2` is compared
-with one on one machine: every metric of popularity, ItemKNN and CDAE on MovieLens 100K must be the
-same to the last digit. Then, in a long fit, the link of one host is cut, and the run must end with
-an error that names a lost rank and the epoch to go on from; the same command with
+with one on one machine: every metric of popularity, the bias model, ItemKNN and CDAE on MovieLens
+100K must be the same to the last digit. Then, in a long fit, the link of one host is cut, and the
+run must end with an error that names a lost rank and the epoch to go on from; the same command with
 `--only-missing-outputs` must go on after that epoch. It ends with 1 if one of them is not so.
 """
 
@@ -30,7 +30,7 @@ from run_overhead import ROOT, our_project
 DRIVER, MASTER_PORT, PAGE_PORT, SERVER_PORT = "10.77.0.1", 7077, 8085, 5055
 HOSTS = {"worker-one": "10.77.0.11", "worker-two": "10.77.0.12"}
 BRIDGE = "spark-bridge"
-MODELS = ("popularity", "itemknn", "cdae")
+MODELS = ("popularity", "bias", "itemknn", "cdae")
 ALIKE = ["running.threads=1", "cleaning.rating_scale.lowest=1"]
 TO_START, TO_NOTICE = 120, 400  # seconds; Spark gives up a silent worker after 120
 CATALOG = """

@@ -77,35 +77,9 @@ class StoredRows:
         known = F.broadcast(session_of_run().createDataFrame(biases))
         rest = _columns().left_over(mean, F.col(BIAS))
         by_user = self._rows().join(known, ITEM_INDEX).groupBy(USER_INDEX)
-        users = by_user.agg(*self._claimed(), *_sums_of(scale, rest))
-        count = F.col(COUNT)
-        user_mean = scale.value(_halves(F.col, TOTAL)) / count
-        explained = scale.squared.halves(user_mean * user_mean, F.rint)
-        whole = {
-            TOTAL: _halves(F.col, TOTAL),
-            SQUARES: _halves(F.col, SQUARES),
-            EXPLAINED: Halves(*(count * half for half in explained)),
-        }
-        found = users.agg(
-            F.count("*").alias(GROUPS),
-            F.sum(count).alias(COUNT),
-            F.sum(count * count).alias(SQUARED_COUNTS),
-            F.sum(CHECKSUM).alias(CHECKSUM),
-            *(
-                F.sum(half.try_cast("long")).alias(_half(name, size))
-                for name, halves in whole.items()
-                for size, half in halves._asdict().items()
-            ),
-        ).collect()[0]
-        self._check(Claim(found[COUNT] or 0, found[CHECKSUM] or 0))
-        return Moments(
-            found[GROUPS],
-            found[COUNT],
-            found[SQUARED_COUNTS],
-            scale.value(_halves(found.__getitem__, TOTAL)),
-            scale.squared.value(_halves(found.__getitem__, SQUARES)),
-            scale.squared.value(_halves(found.__getitem__, EXPLAINED)),
-        )
+        moments, claim = _moments_of(by_user.agg(*self._claimed(), *_sums_of(scale, rest)), scale)
+        self._check(claim)
+        return moments
 
     @property
     def _scale(self) -> RatingScale:
@@ -171,6 +145,42 @@ def _sums_of(scale: Scale, values: Column) -> list[Column]:
         for name, within, numbers in both
         for size, half in within.halves(numbers, F.rint)._asdict().items()
     ]
+
+
+def _moments_of(users: DataFrame, scale: Scale) -> tuple[Moments, Claim]:
+    """Return the moments, and the claim, of the sums of each user."""
+    count = F.col(COUNT)
+    user_mean = scale.value(_halves(F.col, TOTAL)) / count
+    explained = scale.squared.halves(user_mean * user_mean, F.rint)
+    whole = {
+        TOTAL: _halves(F.col, TOTAL),
+        SQUARES: _halves(F.col, SQUARES),
+        EXPLAINED: Halves(*(count * half for half in explained)),
+    }
+    found = users.agg(
+        F.count("*").alias(GROUPS),
+        F.sum(count).alias(COUNT),
+        F.sum(count * count).alias(SQUARED_COUNTS),
+        F.sum(CHECKSUM).alias(CHECKSUM),
+        *(
+            F.sum(half.try_cast("long")).alias(_half(name, size))
+            for name, halves in whole.items()
+            for size, half in halves._asdict().items()
+        ),
+    ).first()
+    assert found is not None, "an aggregation has one row"
+    total, squares, explained = (
+        Halves(*(found[_half(name, size)] or 0 for size in Halves._fields)) for name in whole
+    )
+    moments = Moments(
+        groups=found[GROUPS],
+        deviations=found[COUNT] or 0,
+        squared_counts=found[SQUARED_COUNTS] or 0,
+        total=scale.value(total),
+        squares=scale.squared.value(squares),
+        explained=scale.squared.value(explained),
+    )
+    return moments, Claim(moments.deviations, found[CHECKSUM] or 0)
 
 
 def _halves(column: Callable[[str], Any], name: str) -> Halves:
