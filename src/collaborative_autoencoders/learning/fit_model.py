@@ -19,7 +19,7 @@ from collaborative_autoencoders.options import Options
 
 from .checkpoints import Checkpoints
 from .fit import Epoch, Fit, OnEpoch, fit
-from .ladder import fit_formula, fitted_by_sums, ladder_of
+from .ladder import fit_formula, ladder_of
 from .memory import refuse_too_large
 from .on_ranks import OnRanks
 from .options import FittingOptions, RunningOptions, TrainingOptions
@@ -117,11 +117,8 @@ def fit_within_memory(
         running = running.model_copy(update={"device": "cpu"})
     with running_on(running) as device:
         if options.fitting is None:
-            formula = (
-                fit_formula(options, catalogue, final(), **parts)
-                if stored is None
-                else fitted_by_sums(stored, options, catalogue)
-            )
+            rows = final() if stored is None else stored
+            formula = fit_formula(options, catalogue, rows, **parts)
             said = getattr(formula, "remarks", ())
             return Outcome(Fitted(name, formula, refitted=refit), [], None, remarks=said)
         kept = Checkpoints.of(running)

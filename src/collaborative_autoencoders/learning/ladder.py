@@ -28,22 +28,23 @@ models_logger = logging.getLogger("collaborative_autoencoders.models")
 def fit_formula(
     options: TrainingOptions,
     catalogue: Catalogue,
-    part_UI: csr_array,
+    rows: csr_array | RatingSums,
     *,
     train: Interactions,
     validation: Interactions,
 ) -> ClosedFormModel:
     """Return the model that the options describe, fitted by its formula on a view of a part.
 
+    A model that is `FittedBySums` may be given the sums of its rows.
     Of a ladder, the factor is chosen first, by fits on train, and is among what the fit has chosen.
     If nothing can choose, it is the factor nearest to 1.
     """
     ladder = ladder_of(options)
     if not ladder:
-        return fitted_on(part_UI, options, catalogue)
+        return fitted_on(rows, options, catalogue)
     chosen = chosen_of(ladder, options, catalogue, train=train, validation=validation)
     factor = min(ladder, key=distance) if chosen is None else chosen
-    formula: Any = fitted_on(part_UI, with_factor(options, factor), catalogue)
+    formula: Any = fitted_on(rows, with_factor(options, factor), catalogue)
     if chosen is not None:
         formula.chosen[FACTOR] = chosen
     return cast(ClosedFormModel, formula)
@@ -125,19 +126,13 @@ def fits_on(
 
 
 def fitted_on(
-    part_UI: csr_array, options: TrainingOptions, catalogue: Catalogue
+    rows: csr_array | RatingSums, options: TrainingOptions, catalogue: Catalogue
 ) -> ClosedFormModel:
-    """Return the model, fitted on its view of a part."""
+    """Return the model, fitted on its view of a part, or by the sums of its rows."""
     formula: ClosedFormModel = model_class(options.name)(options.model, catalogue)
-    formula.fit(part_UI)
-    return formula
-
-
-def fitted_by_sums(
-    rows: RatingSums, options: TrainingOptions, catalogue: Catalogue
-) -> ClosedFormModel:
-    """Return the model, fitted by the counts and sums of its rows."""
-    formula: ClosedFormModel = model_class(options.name)(options.model, catalogue)
-    assert isinstance(formula, FittedBySums)
-    formula.fit_sums(rows)
+    if isinstance(rows, csr_array):
+        formula.fit(rows)
+    else:
+        assert isinstance(formula, FittedBySums)
+        formula.fit_sums(rows)
     return formula
