@@ -44,7 +44,7 @@ class StoredRows:
     folders: Sequence[str]
     """The folders of the parts. A rating is in one of them."""
     claim: Claim
-    """Of the rows that the driver has read."""
+    """What identifies the rows that the driver has read."""
     n_items: int
     scale: RatingScale | None
     """Of all ratings; None for likes."""

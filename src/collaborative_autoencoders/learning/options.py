@@ -124,8 +124,9 @@ class RunningOptions(Options):
     """Processes that share the fit of a network: workers of Spark, each with some of the rows
     (docs/cluster.md). 1: this process. More change the last digits of a fit, as threads do."""
     engine: Literal["one_machine", "spark"]
-    """What finds neighbours and solves for columns of `itemknn` and of EASE over neighbours: this
-    process, or the workers of a Spark session. It changes no result."""
+    """What adds up popularities and biases, and finds neighbours and solves for columns of
+    `itemknn` and of EASE over neighbours: this process, or the workers of a Spark session. It
+    changes no result."""
     checkpoint_seconds: Annotated[float, Ge(0)] | None
     """Seconds from which on a fit keeps its state after an epoch, so that a run that was killed can
     go on with `--only-missing-outputs`. It changes no result. null: never."""
