@@ -33,6 +33,13 @@ def test_an_unknown_name_is_refused_with_what_it_names(request_, message):
         check(request_)
 
 
+@pytest.mark.parametrize("other", [{"history": [3]}, ROW | {"item_id": 1}, {}, 5])
+def test_rows_of_instances_with_other_columns_are_refused(other):
+    """MLflow would give the history of a later row to an earlier one."""
+    with pytest.raises(BadRequest, match="row 3 of instances has other columns than row 1"):
+        check({"instances": [ROW, dict(reversed(ROW.items())), other]})
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [

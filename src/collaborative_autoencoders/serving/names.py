@@ -16,7 +16,8 @@ from collaborative_autoencoders.options import closest_hint
 from .requests import BadRequest, Wanted
 
 RECORDS, SPLIT, PARAMS = "dataframe_records", "dataframe_split", "params"
-FORMS = (RECORDS, SPLIT, "inputs", "instances")
+INSTANCES = "instances"
+FORMS = (RECORDS, SPLIT, "inputs", INSTANCES)
 COLUMNS = (USER, HISTORY, RATINGS, ITEM)
 MAX_DEPTH = 32
 """Levels of nested JSON. A valid request has at most five."""
@@ -44,7 +45,10 @@ def check_json(body: bytes, offered: Collection[str] = Wanted._fields) -> None:
 
 
 def check_names(request: dict[str, Any], offered: Collection[str]) -> None:
-    """Raise BadRequest, with the closest known name, for an unknown key, param or column."""
+    """Raise BadRequest, with the closest known name, for an unknown key, param or column.
+
+    Also if rows of `instances` have different columns.
+    """
     refuse_unknown("key", request, (*FORMS, PARAMS))
     params = request.get(PARAMS)
     if isinstance(params, dict):
@@ -57,6 +61,7 @@ def check_names(request: dict[str, Any], offered: Collection[str]) -> None:
                 )
     for form in FORMS:
         refuse_unknown("column", columns_in(form, request.get(form)), COLUMNS)
+    refuse_shifted(request.get(INSTANCES))
 
 
 def columns_in(form: str, table: Any) -> Iterable[Any]:
@@ -68,6 +73,21 @@ def columns_in(form: str, table: Any) -> Iterable[Any]:
         return table
     rows = table if isinstance(table, list) else []
     return dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row)
+
+
+def refuse_shifted(rows: Any) -> None:
+    """Raise BadRequest for the first row of `instances` with other columns than the first row.
+
+    MLflow collects the values of each column, so a row without one gets that of a later row.
+    """
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        return
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or row.keys() != rows[0].keys():
+            raise BadRequest(
+                f"row {number} of {INSTANCES} has other columns than row 1: give all rows the same "
+                f"columns, with null for what a row lacks, or send the rows as {RECORDS}"
+            )
 
 
 def refuse_unknown(what: str, names: Iterable[Any], known: tuple[str, ...]) -> None:
