@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collaborative_autoencoders.interactions.core import CoreOptions, about_counts, keep_core
+from collaborative_autoencoders.interactions.core import (
+    CoreOptions,
+    about_counts,
+    about_likes,
+    keep_core,
+)
 
 
 def make_ratings(*rows) -> pd.DataFrame:
@@ -182,6 +187,23 @@ def test_counts_with_returns_are_named_and_are_likes_only_as_long_as_one_wants(r
     assert about_counts(table, fixed) is None
     assert keep_core(table, fixed).report.after.likes == 5
     assert about_counts(table.drop(columns="rating"), make_options(counts=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("ratings", "options", "said"),
+    [
+        ([3] + [5, 60, 99] * 9, {}, "27 of 28 ratings are likes: core.like_threshold is 4."),
+        ([3, 3] + [5, 60, 99] * 9, {}, None),
+        ([3] + [5, 60, 99] * 9, {"min_rating": 4}, None),
+        ([3] + [5, 60, 99] * 9, {"min_rating": 3}, "27 of 28"),
+        ([3] + [5, 60, 99] * 9, {"counts": True}, None),
+    ],
+)
+def test_a_threshold_below_nearly_all_ratings_is_named(ratings, options, said):
+    given = make_options(k=0, **options)
+    before = keep_core(make_ratings(*enumerate_pairs(ratings)), given).report.before
+    found = about_likes(before, given)
+    assert found is None if said is None else said in found
 
 
 SCALES = [[1, 2, 3, 4, 5], [0, 40, 70, 100], [-10, 0.5, 9], [1, 1, 10], [-100, -60, 1, 50, 99]]

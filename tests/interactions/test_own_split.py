@@ -26,8 +26,10 @@ def make_table(rows) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["user", "item", "part"])
 
 
-def clean(table: pd.DataFrame, duplicates: str = "refuse") -> pd.DataFrame:
-    columns = {"user_id": "user", "item_id": "item", "rating": None, "timestamp": None}
+def clean(
+    table: pd.DataFrame, duplicates: str = "refuse", timestamp: str | None = None
+) -> pd.DataFrame:
+    columns = {"user_id": "user", "item_id": "item", "rating": None, "timestamp": timestamp}
     options = {"columns": columns | {"part": "part"}, "rating_scale": None}
     return clean_ratings(
         table, CleaningOptions.model_validate(options | {"duplicates": duplicates})
@@ -83,6 +85,19 @@ def test_one_pair_in_two_parts_is_refused():
     with pytest.raises(ValueError, match=r"in two parts:\n  row 1: .*\n  row 3: .*part: 'test'"):
         clean(table)
     assert clean(table, "last")["part"].tolist() == ["test", "train"]
+
+
+@given(st.permutations(NAMES), st.permutations([7, 8, 9]))
+def test_of_a_pair_in_several_parts_the_row_of_the_latest_part_is_kept(parts, times):
+    """In whatever order the rows are in the table and in time: a test part stays whole."""
+    table = make_table([(1, 1, part) for part in (*parts, "train")]).assign(at=[*times, 99])
+    with pytest.raises(ValueError, match="keep the row of the later part: that of test") as error:
+        clean(table)
+    assert "sum" not in str(error.value)
+    rest = table[table["part"] != "test"].reset_index(drop=True)
+    for timestamp in (None, "at"):
+        assert clean(table, "last", timestamp)["part"].tolist() == ["test"]
+        assert clean(rest, "last", timestamp)["part"].tolist() == ["validation"]
 
 
 def test_without_validation_rows_a_share_of_the_train_rows_is_validation():

@@ -17,20 +17,46 @@ from collaborative_autoencoders.interactions.rows import IDS, PARTS
 
 logger = logging.getLogger(__name__)
 
+SHOWN = 3
+"""Parts whose names are logged."""
+
 
 class JoinedPartsDataset(PartitionedDataset):
     """The partitions of a `partitions.PartitionedDataset` as one table, sorted by name.
 
+    Files in hidden folders, and hidden files, are left out: Jupyter has copies of tables in
+    `.ipynb_checkpoints`.
     `attrs["parts"]` has the rows of each part, so that an error can name part and row.
     """
 
     def load(self) -> Any:
         """Return the joined table. Raises DatasetError if a part is empty or has other columns."""
-        parts = {name: _loaded(name, load) for name, load in sorted(super().load().items())}
+        found = sorted(super().load().items())
+        parts = {name: _loaded(name, load) for name, load in found if not _is_hidden(name)}
+        if not parts:
+            raise DatasetError(f"All files are hidden: {', '.join(name for name, _ in found)}.")
         for name, part in parts.items():
             if not isinstance(part, pd.DataFrame):
                 raise DatasetError(f"{name}: {type(part).__name__} is not a table of pandas.")
+        say_what_is_joined(parts, [name for name, _ in found if _is_hidden(name)])
         return joined(parts)
+
+
+def say_what_is_joined(parts: dict[str, pd.DataFrame], hidden: list[str]) -> None:
+    """Log the names and sizes of the first parts, and the names of those that are left out."""
+    sizes = [f"{name} ({len(part):,} rows)" for name, part in parts.items()]
+    logger.info("joined: %s", _first(sizes))
+    if hidden:
+        logger.warning("hidden files are left out: %s", _first(hidden))
+
+
+def _first(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _is_hidden(name: str) -> bool:
+    return any(folder.startswith(".") for folder in PurePosixPath(name).parts)
 
 
 def _loaded(name: str, load: Callable[[], Any]) -> Any:

@@ -12,6 +12,9 @@ from collaborative_autoencoders.options import MOST, Options
 
 from .ids import encode, sizes_of
 
+NEARLY_ALL = 0.95
+"""The share of likes from which on the threshold is rather that of another scale."""
+
 K = Annotated[int, Field(ge=0, le=MOST)]
 
 
@@ -185,6 +188,21 @@ def about_counts(ratings: pd.DataFrame, options: CoreOptions) -> str | None:
     if not look_like_counts(np.median(np.abs(rating_N)), rating_N.max()):
         return None
     return advise_counts(rating_N.min(), rating_N.max(), len(np.unique(rating_N)))
+
+
+def about_likes(before: TableSize, options: CoreOptions) -> str | None:
+    """Return what to change if nearly all ratings are likes, so that a low one is a hit too.
+
+    None if there is nothing to say, as if lower ratings were removed first.
+    """
+    removed = options.min_rating is not None and options.min_rating >= options.like_threshold
+    if options.counts or removed or before.likes < NEARLY_ALL * before.ratings:
+        return None
+    return (
+        f"{before.likes:,} of {before.ratings:,} ratings are likes: core.like_threshold is "
+        f"{options.like_threshold:g}. Set it to the lowest rating of a like on the scale of these "
+        "ratings"
+    )
 
 
 def look_like_counts(median: float, highest: float) -> bool:

@@ -1,6 +1,6 @@
 """Removal of duplicates: one row per user and item, sorted by both."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,18 @@ from numpy.typing import NDArray
 from collaborative_autoencoders.columns import ITEM, PART, RATING, ROW, TIMESTAMP, USER
 
 from .ids import encode
+from .own_split import own_parts
 from .rows import BadRows, number_of, plain
 
 Duplicates = Literal["refuse", "last", "sum"]
+
+LAST_ROW = (
+    "`cleaning.duplicates: last` to keep the last row. If ratings are counts, `sum` adds them."
+)
+LATER = (
+    "`cleaning.duplicates: last` to keep the row of the later part: that of test, else that of "
+    "validation."
+)
 
 
 def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
@@ -26,8 +35,9 @@ def one_row_per_pair(ratings: pd.DataFrame, duplicates: Duplicates) -> pd.DataFr
 
     The row with the latest time is kept, and identical rows become one. If the latest rows of a
     pair differ in rating, `last` keeps the last of them in the table; `refuse` raises ValueError
-    and shows two of them. `sum` adds the ratings of all rows of a pair, which are counts, and
-    raises ValueError only if they are in two parts.
+    and shows two of them. `sum` adds the ratings of all rows of a pair, which are counts. Of rows
+    in two parts, `last` keeps that of the later part, so that no row of a test part is lost to
+    train; `refuse` and `sum` raise ValueError.
     """
     order_N, cell_N, item_bits, user_ids, item_ids = _sort_by_cell(ratings)
     is_last_N = np.append(cell_N[1:] != cell_N[:-1], True)
@@ -102,10 +112,13 @@ def _sort_by_cell(ratings: pd.DataFrame) -> _Cells:
 def _latest_last(
     rows: NDArray[np.int64], cell: NDArray[np.int64], ratings: pd.DataFrame
 ) -> NDArray[np.int64]:
-    """Return the rows sorted by cell, then time, then position in the table."""
-    if TIMESTAMP not in ratings:
-        return rows
-    return rows[np.lexsort((ratings[TIMESTAMP].to_numpy()[rows], cell))]
+    """Return the rows sorted by cell, then part, then time, then position in the table."""
+    keys: list[NDArray[Any]] = [cell]
+    if PART in ratings:
+        keys.insert(0, own_parts(ratings)[rows])
+    if TIMESTAMP in ratings:
+        keys.insert(0, ratings[TIMESTAMP].to_numpy()[rows])
+    return rows if len(keys) == 1 else rows[np.lexsort(keys)]
 
 
 def _refuse_conflict(
@@ -118,14 +131,14 @@ def _refuse_conflict(
     kept = rows[is_last][np.cumsum(is_last) - is_last]
     if PART in ratings:
         in_two = _differ(ratings[PART].cat.codes, rows, kept)
-        _refuse_pairs(in_two, rows, kept, ratings, "One item of one user is in two parts")
+        _refuse_pairs(in_two, rows, kept, ratings, "One item of one user is in two parts", LATER)
     if RATING not in ratings or adds:
         return
     conflict = _differ(ratings[RATING], rows, kept)
     if TIMESTAMP in ratings:
         conflict &= ~_differ(ratings[TIMESTAMP], rows, kept)
     problem = "Conflicting ratings of one item by one user, neither of them later"
-    _refuse_pairs(conflict, rows, kept, ratings, problem)
+    _refuse_pairs(conflict, rows, kept, ratings, problem, LAST_ROW)
 
 
 def _refuse_pairs(
@@ -134,14 +147,12 @@ def _refuse_pairs(
     kept: NDArray[np.int64],
     ratings: pd.DataFrame,
     problem: str,
+    fix: str,
 ) -> None:
     if conflict.any():
         one, other = sorted((rows[conflict][0], kept[conflict][0]))
         before = f"{problem}:\n{_show(ratings, one)}\n{_show(ratings, other)}\n("
-        after = (
-            " such pairs of rows in total.) Correct the table, or set `cleaning.duplicates: last` "
-            "to keep the last row. If ratings are counts, `sum` adds them."
-        )
+        after = f" such pairs of rows in total.) Correct the table, or set {fix}"
         raise BadRows(problem, [one, other], before, int(conflict.sum()), after)
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from collaborative_autoencoders.columns import RATING
 from collaborative_autoencoders.interactions import cleaning as clean
 from collaborative_autoencoders.interactions import (
     core,
@@ -82,6 +83,8 @@ def keep_core(clean_ratings: Table, options: core.CoreOptions) -> dict[str, Any]
     logger.info("%s", report)
     if counts := rules.about_counts(clean_ratings, options):
         logger.warning("%s", counts)
+    elif RATING in clean_ratings.columns and (likes := core.about_likes(report.before, options)):
+        logger.warning("%s", likes)
     return {
         "core_ratings": core_ratings,
         "other_ratings": other_ratings,
