@@ -28,6 +28,8 @@ UNKNOWN_ITEMS = "unknown_items"
 REASONS = "reasons"
 WEIGHT = "weight"
 VERSION = "version"
+CONTENT = "content"
+"""A digest of the model, data and code of a version in the registry."""
 NOT_REGISTERED = "not_registered"
 LIKES = "likes"
 

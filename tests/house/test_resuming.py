@@ -134,6 +134,21 @@ def test_versions_that_the_registry_has_lost_are_registered_again(project, caplo
     assert children["cdae"].data.metrics == {}
 
 
+def test_a_version_that_another_store_has_under_the_same_number_is_not_taken_for_this_one(
+    project, caplog
+):
+    """The copy of the project has no mlflow.db; a colleague has registered EASE in this one."""
+    with projects.empty_store(project):
+        store = tracked.store(project)
+        store.create_registered_model("ease")
+        tags = {"content": "of a colleague"}
+        store.create_model_version("ease", source=project.as_uri(), tags=tags)
+    projects.run(project, params=REGISTERED, only_missing_outputs=True)
+    assert "version 1 of ease in the registry is another one" in caplog.text
+    assert store.get_model_version_by_alias("ease", "challenger").version == 2
+    assert changed_by(project, params=REGISTERED, only_missing_outputs=True) == set()
+
+
 def test_a_missing_model_is_made_again_with_all_that_depends_on_it_and_no_other(project):
     """The stack adds its scores."""
     weights = project / "data/06_models/test/cdae.safetensors"

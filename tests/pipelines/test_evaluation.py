@@ -58,8 +58,8 @@ def test_a_model_that_is_not_registered_comes_with_the_reason():
     off, on = (RegistrationOptions(enabled=on, models="best") for on in (False, True))
     of_none, of_three = (order_registration({}, {}, options) for options in (on, off))
     registrations = {
-        "three.registration": register_model(THREE, of_three, None, *PARTS.values()),
-        "none.registration": register_model(LEFT_OUT, of_none, None, *PARTS.values()),
+        "three.registration": register_model(THREE, of_three, None, *PARTS.values(), {}),
+        "none.registration": register_model(LEFT_OUT, of_none, None, *PARTS.values(), {}),
         "cdae.registration": {"name": "cdae", "version": 3, "uri": "models:/cdae/3"},
     }
     table = list_registered(**registrations).set_index("model")

@@ -143,9 +143,10 @@ def tags(client, version):
     return client.get_model_version("cdae", str(version)).tags
 
 
-def decision_of(not_registered=None, version=None, test_users=None, **changes):
+def decision_of(not_registered=None, version=None, content=None, test_users=None, **changes):
     """The decision about cdae, given the models of the last run."""
     row = {"model": "cdae", "version": version, "not_registered": not_registered}
+    row["content"] = content
     registered = pd.DataFrame([row])
     data = (None, TRAIN, VALIDATION, TEST)  # nothing is compared, so no id is looked up
     evaluation = options_with(test_users=test_users)
@@ -309,16 +310,18 @@ def test_another_champion_is_another_comparison(registry, monkeypatch):
 # several fits of one configuration
 
 
-def register_fits(client, *parameters):
+def register_fits(client, *parameters, **version_tags):
     """Register one version of cdae per set of parameters, each with its run."""
-    experiment = client.create_experiment("fits")
+    experiment = client.create_experiment(f"fits {parameters} {version_tags}")
     numbers = []
     for changes in parameters:
         run = client.create_run(experiment).info.run_id
         fit = {"model.hidden_size": 5, "fitting.seed": 1, "fitting.ensemble": 1}
         params = [Param(key, str(value)) for key, value in (fit | changes).items()]
         client.log_batch(run, params=params)
-        version = client.create_model_version("cdae", source="file:///nowhere", run_id=run)
+        version = client.create_model_version(
+            "cdae", source="file:///nowhere", run_id=run, tags=version_tags
+        )
         numbers.append(int(version.version))
     return numbers
 
@@ -351,6 +354,28 @@ def test_fits_that_were_validated_on_another_sample_are_another_configuration(re
     )
     assert fits_like("cdae", own, 9) == [own, other]
     assert fits_like("cdae", sampled, 9) == [sampled]
+
+
+def test_fits_of_other_code_or_of_another_start_are_another_configuration(registry):
+    now = register_fits(registry, {}, {"fitting.seed": 2}, code_version="b")
+    before = register_fits(registry, {"fitting.seed": 3}, code_version="a")
+    warm = register_fits(registry, {"fitting.seed": 4}, code_version="b", started_from="1")
+    logged = {"fitting.seed": 5, "started_from": 1, "started_from_without_unseen": 1}
+    [of_the_run] = register_fits(registry, logged, code_version="b")
+    assert fits_like("cdae", now[0], 9) == now
+    assert fits_like("cdae", before[0], 9) == before
+    assert not differ_only_in_seed("cdae", now[0], before[0])
+    assert fits_like("cdae", warm[0], 9) == [*warm, of_the_run]
+
+
+def test_facts_that_a_run_lacks_which_only_registers_do_not_make_another_configuration(registry):
+    facts = {
+        "matrix_products": "torch",
+        "validation_users": 50,
+        "validation_users_without_unseen": 9,
+    }
+    whole, resumed = register_fits(registry, facts, {"fitting.seed": 2})
+    assert differ_only_in_seed("cdae", whole, resumed)
 
 
 def test_ensembles_that_share_a_seed_are_not_two_fits(registry):

@@ -12,7 +12,9 @@ from mlflow.models import validate_schema
 from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Schema
 
 from collaborative_autoencoders.models import default_models
+from collaborative_autoencoders.serving import model_versions, registration
 from collaborative_autoencoders.serving.request_schema import row_schema, row_table
+from collaborative_autoencoders.state.code import code_version
 
 
 def store_of(project: Path) -> str:
@@ -123,6 +125,49 @@ def test_the_versions_of_a_run_are_in_a_table(registered):
     table = pd.read_csv(registered / "data/08_reporting/test/registered_models.csv")
     row = table.set_index("model").loc["cdae"]
     assert row["uri"] == f"models:/cdae/{row['version']}"
+    version = mlflow.MlflowClient(store_of(registered)).get_model_version("cdae", row["version"])
+    assert version.tags["content"][:12] == row["content"]
+    assert version.tags["code_version"] == code_version()
+
+
+@pytest.mark.parametrize("file", ["models/ease.py", "columns.py"])
+def test_nothing_is_registered_if_the_code_that_answers_was_edited_in_the_run(
+    numbered, store, monkeypatch, caplog, file
+):
+    monkeypatch.setattr(registration, "changed_since", lambda: ["tuning/study.py", file])
+    with mlflow.start_run():
+        outcome = registration.register(numbered, {})
+    assert outcome["not_registered"].startswith(f"{file} has changed since this run began")
+    assert f"autorec: not registered: {file}" in caplog.text
+    assert not store.search_registered_models()
+
+
+def test_an_edit_of_code_that_no_version_has_does_not_matter(numbered, store, monkeypatch, caplog):
+    monkeypatch.setattr(registration, "changed_since", lambda: ["tuning/study.py"])
+    with mlflow.start_run():
+        outcome = registration.register(numbered, {}, started_from=7)
+    tags = store.get_model_version("autorec", "1").tags
+    assert outcome["version"] == 1
+    assert outcome["content"] == tags["content"]
+    assert tags["started_from"] == "7"
+    model_versions.load_champion("autorec")
+    assert "other code" not in caplog.text
+    store.set_model_version_tag("autorec", "1", "code_version", "older")
+    model_versions.load_champion("autorec")
+    assert "autorec: other code has registered version 1 than the code here" in caplog.text
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store that is in use."""
+    before = mlflow.get_tracking_uri()
+    with projects.empty_store(tmp_path):
+        mlflow.set_tracking_uri(f"sqlite:///{tmp_path.as_posix()}/mlflow.db")
+        mlflow.set_experiment(
+            experiment_id=mlflow.create_experiment("one", (tmp_path / "artifacts").as_uri())
+        )
+        yield mlflow.MlflowClient()
+        mlflow.set_tracking_uri(before)
 
 
 def test_nothing_in_an_artifact_is_pickled(registered):

@@ -65,6 +65,7 @@ class Registration(Options):
     name: str | None = None
     version: Count | None = None
     uri: str | None = None
+    content: str | None = None
     not_registered: str | None = None
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Any
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from collaborative_autoencoders.columns import MODEL, VERSION
+from collaborative_autoencoders.columns import CONTENT, MODEL, VERSION
 from collaborative_autoencoders.state import messages
 from collaborative_autoencoders.state.lineage import Lineage
 
@@ -43,20 +43,28 @@ def depends_on_the_registry(pipeline: Pipeline, catalog: DataCatalog) -> Iterato
         if kind in OF_THE_REGISTRY:
             yield node.name, "the registry may have changed"
         elif kind == "register_model" and (lost := lost_version(catalog, *node.outputs)):
-            yield node.name, f"the registry does not have {lost}"
+            yield node.name, lost
 
 
 def lost_version(catalog: DataCatalog, output: str) -> str | None:
-    """Return the version that a registration names, if the registry does not have it."""
-    from collaborative_autoencoders.serving.model_versions import versions
+    """Return what is wrong if the registry does not have the version that a registration names.
+
+    Another store may have a version of that number too, of another model.
+    """
+    from collaborative_autoencoders.serving.model_versions import contents
 
     if not catalog.exists(output):
         return None
     model, registration = output.partition(".")[0], catalog.load(output)
     version = registration.get(VERSION)
-    if version is None or int(version) in versions(registration.get(MODEL, model)):
+    if version is None:
         return None
-    return f"version {version} of {model}"
+    there = contents(registration.get(MODEL, model))
+    if int(version) not in there:
+        return f"the registry does not have version {version} of {model}"
+    if registration.get(CONTENT, there[int(version)]) != there[int(version)]:
+        return f"version {version} of {model} in the registry is another one"
+    return None
 
 
 def say_what_is_out_of_sight(

@@ -16,11 +16,11 @@ from collaborative_autoencoders.columns import MODEL
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.metrics.table import Measure
 from collaborative_autoencoders.pipeline_registry import register_pipelines
-from collaborative_autoencoders.state.code import code_version
+from collaborative_autoencoders.state.code import CODE, code_version
 from collaborative_autoencoders.tracking.logged import logged_parameters
 from collaborative_autoencoders.tracking.masking import mask_values
 from collaborative_autoencoders.tracking.metric_names import plain_metrics
-from collaborative_autoencoders.tracking.provenance import CHECKSUM, CODE
+from collaborative_autoencoders.tracking.provenance import CHECKSUM
 
 from .parameters import keys_read_by
 

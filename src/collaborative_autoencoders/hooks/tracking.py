@@ -31,7 +31,7 @@ from collaborative_autoencoders.markdown import escaped
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.processes import this_process
 from collaborative_autoencoders.serving.description import NOTE, describe
-from collaborative_autoencoders.state.code import code_version
+from collaborative_autoencoders.state.code import CODE, code_version
 from collaborative_autoencoders.tracking import connections as _connections  # noqa: F401
 from collaborative_autoencoders.tracking.files import lock_beside
 from collaborative_autoencoders.tracking.heartbeat import PROCESS, close_abandoned, heartbeat
@@ -46,7 +46,6 @@ from collaborative_autoencoders.tracking.logged import (
 )
 from collaborative_autoencoders.tracking.masking import mask, mask_values
 from collaborative_autoencoders.tracking.provenance import (
-    CODE,
     RUNTIME_PARAMS,
     command_line,
     git_state,

@@ -33,6 +33,7 @@ from collaborative_autoencoders.serving.model_versions import (
     client,
     how_to_register,
     load_pyfunc,
+    warn_of_other_code,
     with_champion,
 )
 from collaborative_autoencoders.serving.requests import SIMILAR_ITEMS
@@ -189,6 +190,7 @@ class Champions:
             if key not in self._loaded:
                 try:
                     model = load_pyfunc(*key)
+                    warn_of_other_code(client().get_model_version(key[0], str(key[1])))
                 except ValueError as error:
                     raise NotThere(str(error)) from None
                 recommender = model.unwrap_python_model().recommender

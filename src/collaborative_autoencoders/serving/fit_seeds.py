@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from collaborative_autoencoders.state.code import CODE
+
 from . import model_versions
+from .model_versions import STARTED_FROM
 
 SEED, ENSEMBLE = "fitting.seed", "fitting.ensemble"
 """Parameters of a network; of a stack's networks, they follow the network's name."""
 
-NO_PART_OF_A_FIT = ("evaluation.", "registration.", "running.", "chosen")
-"""Parameters by their first part that do not change what is fitted."""
-
+NO_PART_OF_A_FIT = (
+    *("evaluation.", "registration.", "running.", "chosen"),
+    *("matrix_products", "validation_users", "started_from_"),
+)
+"""Parameters by their first part that do not change what is fitted. The last three are facts of a
+fit, which the run that registers a version lacks if an earlier run has fitted it."""
 
 CHOOSES = ("running.validation_users",)
 """Parameters of `running` that change it all the same: epochs and options are chosen on them."""
@@ -20,14 +26,15 @@ class Fit(NamedTuple):
     """How a version was fitted."""
 
     configuration: dict[str, str]
-    """Every parameter of data and fit by name, without the seeds."""
+    """Every parameter of data and fit by name, without the seeds; the version of the code and, of a
+    warm start, the version that it started from."""
     seeds: frozenset[tuple[str, int]]
     """Parameter and seed of every network."""
 
 
 def fit_of(name: str, number: int) -> Fit | None:
     """Return how a version was fitted; None if MLflow has no run with a seed for it."""
-    parameters = model_versions.parameters_of(name, number)
+    parameters, tags = model_versions.made_by(name, number)
     seeds = [key for key in parameters if f".{key}".endswith(f".{SEED}")]
     if not seeds:
         return None
@@ -36,6 +43,7 @@ def fit_of(name: str, number: int) -> Fit | None:
         for key, value in parameters.items()
         if key not in seeds and (key in CHOOSES or not key.startswith(NO_PART_OF_A_FIT))
     }
+    configuration |= {key: tags[key] for key in (CODE, STARTED_FROM) if key in tags}
     return Fit(configuration, frozenset(seeds_of(parameters, seeds)))
 
 

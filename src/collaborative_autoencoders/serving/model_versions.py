@@ -6,13 +6,16 @@ tag `no_significant_gain_over_N` holds the comparison by which version N was not
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from collaborative_autoencoders.columns import CONTENT
 from collaborative_autoencoders.evaluation.versions import CHALLENGER, CHAMPION, Comparison
 from collaborative_autoencoders.models.registry import MODELS, run_of
+from collaborative_autoencoders.state.code import CODE, code_version
 
 from .recommender import Recommender
 
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.pyfunc import PyFuncModel
 
-CONTENT = "content"
-"""Tag with a digest of a version's files and code."""
+logger = logging.getLogger(__name__)
+
+STARTED_FROM = "started_from"
+"""Tag with the version whose weights a fit has started from."""
 
 DECISION, REASON = "promotion", "promotion_reason"
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
@@ -71,8 +76,13 @@ def version_of(name: str, alias: str) -> "ModelVersion | None":
 
 def versions(name: str) -> list[int]:
     """Return the numbers of all versions, ascending; an empty list if there is no such model."""
+    return sorted(contents(name))
+
+
+def contents(name: str) -> dict[int, str | None]:
+    """Return the tag `content` of every version by its number; None where there is none."""
     found: Sequence[ModelVersion] = client().search_model_versions(f"name='{name}'")
-    return sorted(int(version.version) for version in found)
+    return {int(version.version): version.tags.get(CONTENT) for version in found}
 
 
 def version_with(name: str, content: str) -> int | None:
@@ -151,15 +161,21 @@ def _no_gain_over(champion: int) -> str:
     return f"no_significant_gain_over_{champion}"
 
 
-def parameters_of(name: str, version: int) -> dict[str, str]:
-    """Return the parameters that the run of a version has logged; empty if it has no run."""
+def made_by(name: str, version: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the parameters that the run of a version has logged, and the tags of both.
+
+    Both are empty if it has no run. A tag of the version stands for that of the run.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
-        run_id = client().get_model_version(name, str(version)).run_id
-        return dict(client().get_run(run_id).data.params) if run_id else {}
+        registered = client().get_model_version(name, str(version))
+        if not registered.run_id:
+            return {}, {}
+        run = client().get_run(registered.run_id).data
+        return dict(run.params), run.tags | registered.tags
     except MlflowException:
-        return {}
+        return {}, {}
 
 
 def load(name: str, version: int) -> Recommender:
@@ -211,11 +227,29 @@ def cannot_load(name: str, version: int, error: Exception) -> str:
 
 
 def load_champion(name: str) -> tuple[int, Recommender]:
-    """Return the champion's version and its recommender. Raises ValueError if there is none."""
+    """Return the champion's version and its recommender, which answers by the code of this process.
+
+    Warns if the version was registered by other code. Raises ValueError if there is no champion.
+    """
     champion = version_of(name, CHAMPION)
     if champion is None:
         raise ValueError(
             f"{name} has no champion in the registry. Its first version becomes champion. "
             f"{how_to_register(name)}"
         )
+    warn_of_other_code(champion)
     return int(champion.version), load(name, int(champion.version))
+
+
+def warn_of_other_code(version: "ModelVersion") -> None:
+    """Warn if a version was registered by other code than that of this process.
+
+    MLflow adds the code of a version to the path, where a package that is imported stays as it is.
+    """
+    if version.tags.get(CODE, code_version()) != code_version():
+        logger.warning(
+            "%s: other code has registered version %s than the code here, which computes its "
+            "answers now; a server uses the code of the version. To have both the same, register "
+            "the model again and promote it",
+            *(version.name, version.version),
+        )

@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import HISTORY, ITEM, RATINGS, USER
-from collaborative_autoencoders.state.code import code_version
+from collaborative_autoencoders.columns import CONTENT, HISTORY, ITEM, NOT_REGISTERED, RATINGS, USER
+from collaborative_autoencoders.state.code import CODE, changed_since, code_version
 from collaborative_autoencoders.state.content import Stored, digest_of
 
 from .description import NOTE, about_model, describe, how_to_ask
-from .model_versions import CONTENT, add_challenger, describe_version, version_with
+from .model_versions import STARTED_FROM, add_challenger, describe_version, version_with
 from .recommender import Recommender
 from .request_schema import row_schema
 from .requests import Wanted
@@ -33,6 +33,10 @@ ROOMS = frozenset(
 )
 """The folders of the package that a version has: what `serving` may import. A file of the others
 would only be one more to send to the store."""
+CODE_HAS_CHANGED = (
+    "%s has changed since this run began, so a server would answer by other code than that which "
+    "was evaluated: run again"
+)
 REQUIREMENTS = (
     "mlflow",
     "numpy",
@@ -47,12 +51,15 @@ REQUIREMENTS = (
 """Packages that a served model imports. Listed because MLflow needs seconds to infer them."""
 
 
-def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, Any]:
+def register(
+    recommender: Recommender, metrics: dict[str, float], started_from: int | None = None
+) -> dict[str, Any]:
     """Log the recommender in the active run and register it under the model's name.
 
     The new version becomes challenger, and the first version also champion. If a version has the
-    same model, data and code, no version is added and that one becomes challenger. Returns name,
-    version and uri.
+    same model, data and code, no version is added and that one becomes challenger. `started_from`
+    is the version of a warm start. Returns name, version, uri and content; only the reason if the
+    code that answers has changed since the model was evaluated.
     """
     import mlflow
 
@@ -65,7 +72,13 @@ def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, A
         number = version_with(name, content)
         if number is None:
             code = copy_code(Path(temporary) / "code")
-            number = add_version(recommender, metrics, folder, code, content)
+            if changed := [file for file in changed_since() if is_served(file)]:
+                logger.warning("%s: not registered: %s", name, CODE_HAS_CHANGED % changed[0])
+                return {NOT_REGISTERED: CODE_HAS_CHANGED % changed[0]}
+            tags = {CONTENT: content, CODE: code_version()}
+            if started_from is not None:
+                tags[STARTED_FROM] = str(started_from)
+            number = add_version(recommender, metrics, folder, code, tags)
             logger.info("%s: version %d is %s", name, number, add_challenger(name, number))
         else:
             logger.info(
@@ -76,7 +89,8 @@ def register(recommender: Recommender, metrics: dict[str, float]) -> dict[str, A
     asking = how_to_ask(recommender, number, mlflow.get_tracking_uri())
     describe_version(name, number, f"{text}\n\n{asking}", about_model(name))
     mlflow.set_tag(NOTE, f"{text}\n\n{asking}")
-    return {"name": name, "version": number, "uri": f"models:/{name}/{number}"}
+    uri = f"models:/{name}/{number}"
+    return {"name": name, "version": number, "uri": uri, CONTENT: content}
 
 
 def copy_code(folder: Path) -> Path:
@@ -87,14 +101,24 @@ def copy_code(folder: Path) -> Path:
         return [
             name
             for name in names
-            if name == "__pycache__" or (is_top and name not in ROOMS and (PACKAGE / name).is_dir())
+            if name == "__pycache__" or (is_top and (PACKAGE / name).is_dir() and name not in ROOMS)
         ]
 
     return Path(shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=others))
 
 
+def is_served(file: str) -> bool:
+    """Return whether a version has this file of the package."""
+    room, _, inside = file.partition("/")
+    return not inside or room in ROOMS
+
+
 def add_version(
-    recommender: Recommender, metrics: dict[str, float], folder: Path, code: Path, content: str
+    recommender: Recommender,
+    metrics: dict[str, float],
+    folder: Path,
+    code: Path,
+    tags: dict[str, str],
 ) -> int:
     """Log the recommender, which is saved in `folder`, and register it; return the version.
 
@@ -118,7 +142,7 @@ def add_version(
         },
     )
     with no_mlflow_output():
-        registered = mlflow.register_model(logged.model_uri, name, tags={CONTENT: content})
+        registered = mlflow.register_model(logged.model_uri, name, tags=tags)
     return int(registered.version)
 
 

@@ -1,6 +1,7 @@
 """The version of the code that makes the files in data/."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +18,47 @@ WITHOUT_INFLUENCE = frozenset(
 WITH_INFLUENCE = "hooks/own_data.py"
 """The file of such a room that decides how the ids and times of own tables are read."""
 
+CODE = "code_version"
+"""The tag of a run that starts at the ratings, and of a registered version: `code_version()`."""
+
 LIBRARIES = ("numpy", "pandas", "scipy", "torch")
 
 
 @cache
 def code_version() -> str:
-    """Return a digest of the package's sources and of the versions of the numerical libraries."""
+    """Return a digest of the package's sources and of the versions of the numerical libraries.
+
+    The sources are those of the start of this process, whose code runs.
+    """
+    return version_of(_at_first())
+
+
+def changed_since() -> list[str]:
+    """Return the sources that are not as this process first read them, by path in the package."""
+    before, now = _at_first(), sources()
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
+def sources() -> dict[str, bytes]:
+    """Return the digest of every source that decides what is in files, by path in the package."""
+    names = {file.relative_to(PACKAGE).as_posix(): file for file in sorted(PACKAGE.rglob("*.py"))}
+    return {
+        name: hashlib.sha256(file.read_bytes()).digest()
+        for name, file in names.items()
+        if name.split("/")[0] not in WITHOUT_INFLUENCE or name == WITH_INFLUENCE
+    }
+
+
+def version_of(read: Mapping[str, bytes]) -> str:
+    """Return a digest of these sources and of the versions of the numerical libraries."""
     digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        name = file.relative_to(PACKAGE)
-        if name.parts[0] not in WITHOUT_INFLUENCE or name.as_posix() == WITH_INFLUENCE:
-            digest.update(name.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    for name, content in read.items():
+        digest.update(name.encode() + b"\0" + content)
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
     return digest.hexdigest()
+
+
+@cache
+def _at_first() -> dict[str, bytes]:
+    return sources()

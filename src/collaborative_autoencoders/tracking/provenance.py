@@ -29,9 +29,6 @@ SELECTION = ("pipeline_names", "tags", "to_nodes", "to_outputs", "load_versions"
 CHECKSUM = "data_facts.checksum"
 """The parameter of a run with the SHA-256 of its ratings."""
 
-CODE = "code_version"
-"""The tag with a digest of the code of a run that starts at the ratings, in git or not."""
-
 RUNTIME_PARAMS = "runtime_params"
 """The tag with the `--params` of a run, as JSON."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED, VERSION
+from collaborative_autoencoders.columns import CONTENT, MODEL, NOT_REGISTERED, VERSION
 from collaborative_autoencoders.evaluation import averages, breakdown, claims, figures
 from collaborative_autoencoders.evaluation.choice import (
     Compared,
@@ -35,6 +35,8 @@ from collaborative_autoencoders.models.model import Fitted
 from .engine import Table, evaluate_all, evaluate_nothing, reading_by
 
 FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
+DIGITS = 12
+"""Of the content of a version, in the list of registered models."""
 
 
 def evaluate_model(
@@ -237,13 +239,14 @@ def register_model(
     train: Interactions,
     validation: Interactions,
     test: Interactions,
+    fit_facts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Log the model with everything it needs to answer for raw ids, and register it.
 
     Of the test part, it gets the fold-in ratings of a split by users, as histories. The others only
     exclude items from the lists of their users.
-    Returns name, version and address, or only the reason if it is not registered: it was left out,
-    or is neither one of the best models nor named.
+    Returns name, version, address and content, or only the reason if it is not registered: it was
+    left out, is neither one of the best models nor named, or the code has changed.
     """
     from collaborative_autoencoders.serving.recommender import Recommender
     from collaborative_autoencoders.serving.registration import register
@@ -254,13 +257,17 @@ def register_model(
     known = known_of(fitted, train=train, validation=validation, fold_in=test.fold_in)
     view = fitted.model.learns_from
     recommender = Recommender.of(fitted, lookup.seen_by(view), known, test.ratings_for(view))
-    return register(recommender, order["metrics"])
+    return register(recommender, order["metrics"], fit_facts.get("started_from"))
 
 
 def list_registered(**registrations: dict[str, Any]) -> pd.DataFrame:
-    """List the models of this run: model, version, uri, or the reason if it is not registered."""
+    """List the models of this run: model, version, uri and content, or why it is not registered.
+
+    The content is the beginning of a digest of model, data and code.
+    """
     rows = [
         {MODEL: name.removesuffix(".registration"), **registration}
+        | {CONTENT: (registration.get(CONTENT) or "")[:DIGITS] or None}
         for name, registration in registrations.items()
     ]
-    return pd.DataFrame(rows, columns=[MODEL, VERSION, "uri", NOT_REGISTERED])
+    return pd.DataFrame(rows, columns=[MODEL, VERSION, "uri", CONTENT, NOT_REGISTERED])

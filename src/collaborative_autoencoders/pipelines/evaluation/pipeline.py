@@ -77,7 +77,9 @@ def _evaluate_one_model() -> list[Node]:
         ),
         Node(
             register_model,
-            inputs={"fitted": "fitted", "order": "to_register", "lookup": "lookup"} | PARTS,
+            inputs={"fitted": "fitted", "order": "to_register", "lookup": "lookup"}
+            | PARTS
+            | {"fit_facts": "fit_facts"},
             outputs="registration",
             name="register_model",
         ),

@@ -1,14 +1,17 @@
 """Nodes of promotion. The work is done in `serving.promotion`."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import MODEL, NOT_REGISTERED, VERSION
+from collaborative_autoencoders.columns import CONTENT, MODEL, NOT_REGISTERED, VERSION
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
-from collaborative_autoencoders.serving.model_versions import REFUSED
+from collaborative_autoencoders.models.registry import run_of
+from collaborative_autoencoders.serving.model_versions import REFUSED, contents
 from collaborative_autoencoders.serving.promotion import (
     NOTHING,
     Decision,
@@ -33,7 +36,7 @@ def promote_models(
 ) -> pd.DataFrame:
     """Promote every challenger that the policy accepts; one row per model, with the reason.
 
-    A challenger that another run has registered since the run in data/ is compared with a warning.
+    A challenger that another run has registered than the run in data/ is compared with a warning.
     With `promotion.roll_back` the named versions become champion again and nothing is compared.
     Raises ValueError if a version to roll back to does not exist.
     """
@@ -47,17 +50,31 @@ def promote_models(
                 if pd.notna(row[NOT_REGISTERED])
                 else promote(name, current_data, promotion, evaluation)
             )
-            own, challenger = row.get(VERSION), decisions[name].challenger
-            if challenger is not None and pd.notna(own) and challenger != int(own):
-                logger.warning(
-                    "%s: the challenger is version %s, and the run in data/ registered version %s: "
-                    "another run has registered since",
-                    *(name, challenger, int(own)),
-                )
+            warn_of_another_run(name, row, decisions[name].challenger)
     for name, decision in decisions.items():
         level = logging.WARNING if decision.decision == REFUSED else logging.INFO
         logger.log(level, "%s: %s – %s", name, decision.decision, decision.reason)
     return table_of(decisions)
+
+
+def warn_of_another_run(name: str, own: Mapping[Any, Any], challenger: int | None) -> None:
+    """Warn if the challenger is not the version of the run in data/, by its row of the models."""
+    if challenger is None or pd.isna(own.get(VERSION)):
+        return
+    if challenger != int(own[VERSION]):
+        logger.warning(
+            "%s: the challenger is version %s, and the run in data/ registered version %s: "
+            "another run has registered since",
+            *(name, challenger, int(own[VERSION])),
+        )
+        return
+    found, registered = contents(name).get(challenger), own.get(CONTENT)
+    if isinstance(registered, str) and not (found or "").startswith(registered):
+        logger.warning(
+            "%s: version %s in this registry is another model than the run in data/ registered, "
+            "as in another store. To register that one: %s --only-missing-outputs",
+            *(name, challenger, run_of(name)),
+        )
 
 
 def promote_updates(
