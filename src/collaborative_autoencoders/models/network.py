@@ -35,6 +35,13 @@ class Penalised(NamedTuple):
     """Multiplies the strength of each weight: a tensor that is broadcast over the parameters."""
 
 
+TENSORS: dict[str, Callable[[Tensor], Tensor]] = {
+    "_parameters": nn.Parameter,
+    "_buffers": lambda buffer: buffer,
+}
+"""The attributes of a module that have tensors by name, and what makes one of them."""
+
+
 class Network(nn.Module, ABC):
     """A model that is fitted by gradient descent. Scoring does not change its parameters."""
 
@@ -104,6 +111,25 @@ class Network(nn.Module, ABC):
         """The device of the weights."""
         return next(self.parameters()).device
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickle writes. Its own weights and buffers on the CPU are arrays.
+
+        pickle reads an array into its memory; of a tensor, it has the bytes and a copy of them.
+        """
+        arrays = {
+            kind: {name: _as_array(value) for name, value in self.__dict__[kind].items()}
+            for kind in TENSORS
+        }
+        return self.__dict__ | arrays
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` has returned."""
+        tensors = {
+            kind: {name: _as_tensor(value, make) for name, value in state[kind].items()}
+            for kind, make in TENSORS.items()
+        }
+        super().__setstate__(state | tensors)
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights and buffers by name."""
         return {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
@@ -141,6 +167,16 @@ class Network(nn.Module, ABC):
         """
         tensors = {name: torch.from_numpy(value) for name, value in state.items()}
         self.load_state_dict(tensors, assign=True)
+
+
+def _as_array(value: Tensor | None) -> Tensor | NDArray[Any] | None:
+    return value if value is None or value.device.type != "cpu" else value.detach().numpy()
+
+
+def _as_tensor(
+    value: Tensor | NDArray[Any] | None, make: Callable[[Tensor], Tensor]
+) -> Tensor | None:
+    return make(torch.from_numpy(value)) if isinstance(value, np.ndarray) else value
 
 
 def numbers(values: Tensor) -> NDArray[np.float32]:
