@@ -35,7 +35,7 @@ ROOMS = frozenset(
 would only be one more to send to the store."""
 CODE_HAS_CHANGED = (
     "%s has changed since this run began, so a server would answer by other code than that which "
-    "was evaluated: run again"
+    "was evaluated: run again, in a new process"
 )
 REQUIREMENTS = (
     "mlflow",
