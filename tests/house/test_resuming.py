@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from kedro.io import DatasetError
 from collaborative_autoencoders.datasets import movielens
 from collaborative_autoencoders.hooks.state import OtherState
 from collaborative_autoencoders.models import models_for
-from collaborative_autoencoders.state.running import Claim, Running
+from collaborative_autoencoders.state.content import Stored
+from collaborative_autoencoders.state.running import Claim, Running, names_of
 
 pytestmark = pytest.mark.slow
 
@@ -201,6 +203,17 @@ def test_a_run_is_refused_while_another_writes_its_files(project):
     assert str(caught.value).endswith(command)
     other.release()
     assert (project / BOARD).read_text() == before
+
+
+def test_a_run_is_refused_while_another_writes_its_files_by_a_link(project, tmp_path):
+    clone = projects.new_project(tmp_path / "clone")
+    shutil.rmtree(clone / "data")
+    (clone / "data").symlink_to(project / "data")
+    board, other = Stored.local(project / BOARD), Running(project / "data/.running")
+    other.claim(Claim.of("kedro run", [], names_of(board, project / "data"), None))
+    with pytest.raises(OtherState, match=f"process {os.getpid()} on"):
+        projects.run(clone, params=SMALLER)
+    other.release()
 
 
 def test_titles_in_another_order_are_not_registered(project):

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+from collaborative_autoencoders.state.content import Stored
 from collaborative_autoencoders.state.messages import busy
-from collaborative_autoencoders.state.running import Busy, Claim, Running
+from collaborative_autoencoders.state.running import Busy, Claim, Running, names_of
 
 CHILD = """
 import sys
@@ -76,6 +78,46 @@ def test_runs_that_could_mix_exclude_each_other(ours, theirs):
 
 def test_workers_of_one_search_do_not_exclude_each_other():
     assert not claim(writes="a", shared="x").excludes(claim(writes="a", shared="x"))
+
+
+MODEL = "06_models/test/cdae.safetensors"
+
+
+def of(data: Path, file: str = MODEL) -> set[str]:
+    """The names of a file in the data of a project."""
+    return names_of(Stored.local(data / file), data)
+
+
+def test_runs_that_reach_one_file_by_two_paths_exclude_each_other(tmp_path):
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    assert claim(reads=of(real)).excludes(claim(writes=of(link)))
+    assert claim(writes=of(link)).excludes(claim(writes=of(real)))
+    assert not claim(writes=of(real)).excludes(claim(writes=of(link, "train.npz")))
+    elsewhere = tmp_path / "data"  # of a project that names a file of another one's data
+    assert claim(writes=names_of(Stored.local(link / MODEL), elsewhere)).excludes(
+        claim(writes=of(real))
+    )
+
+
+def test_containers_that_mount_one_folder_elsewhere_exclude_each_other():
+    here, there = Path("/srv/project/data"), Path("/app/data")
+    assert claim(writes=of(here)).excludes(claim(reads=of(there)))
+    outside = Stored.local(Path("/srv/tables/06_models/test/cdae.safetensors"))
+    assert not claim(writes=names_of(outside, here)).excludes(claim(writes=of(there)))
+
+
+def test_a_claim_of_an_older_version_has_the_path_as_written(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    written = (tmp_path / "link" / MODEL).as_posix()
+    assert claim(writes=[written]).excludes(claim(writes=of(tmp_path / "link")))
+    assert not claim(writes=[written]).excludes(claim(writes=of(tmp_path / "link", "train.npz")))
+
+
+def test_a_file_in_a_store_has_its_path_alone():
+    stored = Stored(MemoryFileSystem(), "/data/06_models/cdae.safetensors")
+    assert names_of(stored, Path("/data")) == {stored.path}
 
 
 def test_the_message_says_who_and_two_ways_on():

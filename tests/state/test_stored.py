@@ -130,6 +130,20 @@ def test_a_pattern_of_the_catalog_names_files_too(tmp_path):
     assert found == {(tmp_path / "cdae.parquet").as_posix()}
 
 
+def test_two_projects_with_one_folder_of_data_name_one_file(tmp_path):
+    (tmp_path / "one/data").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/data").symlink_to(tmp_path / "one/data")
+    found = []
+    for project in (tmp_path / "one", tmp_path / "other"):
+        path = (project / "data/train.parquet").as_posix()
+        entry = {"type": "pandas.ParquetDataset", "filepath": path}
+        files = Files(DataCatalog.from_config({"train": entry}), project)
+        assert files.stored("train").path == path  # which messages show
+        found.append(files.places(["train"]))
+    assert found[0] & found[1]
+
+
 def test_a_table_is_named_after_its_own_file(tmp_path):
     """Pandas writes the attrs of a table into Parquet, such as those of the table it is part of."""
     table = pd.DataFrame({"u": [1], "i": [2], "r": [3.0]})

@@ -25,6 +25,20 @@ def test_the_second_waits_until_the_first_is_done(tmp_path):
     assert order in (["a", "a", "b", "b"], ["b", "b", "a", "a"])
 
 
+def test_a_link_to_the_file_has_the_same_lock(tmp_path):
+    link, file = tmp_path / "link" / "mine.db", tmp_path / "shared.db"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    assert lock_beside(link).lock_file == lock_beside(file).lock_file
+
+
+def test_a_link_into_a_missing_folder_names_that_folder(tmp_path):
+    (tmp_path / "mine.db").symlink_to(tmp_path / "unmounted" / "shared.db")
+    with pytest.raises(FileNotFoundError, match="there is no folder .*unmounted"):
+        lock_beside(tmp_path / "mine.db")
+    assert not (tmp_path / "unmounted").exists()
+
+
 def test_a_missing_folder_is_an_error_and_is_not_created(tmp_path):
     with (
         pytest.raises(FileNotFoundError, match="there is no folder"),

@@ -34,6 +34,21 @@ def test_a_process_in_another_container_has_ended_when_its_lock_is_free(store):
         assert has_ended(ELSEWHERE, store)
 
 
+def test_a_process_that_reaches_the_store_by_a_link_is_seen_alive(store):
+    link = store.with_name("link.db")
+    link.symlink_to(store)
+    command = [sys.executable, "-c", LIVE, sign_of(link, ELSEWHERE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert not has_ended(ELSEWHERE, store)
+        process.kill()
+        process.wait()
+        assert has_ended(ELSEWHERE, store)
+    with sign_of_life(link):  # which sweeps the lock of the killed one
+        assert len(list(store.parent.glob("mlflow.db.*.alive"))) == 2
+    assert list(store.parent.iterdir()) == [link]
+
+
 def test_a_process_of_which_nothing_is_known_is_left_alone(store):
     assert not has_ended(ELSEWHERE, store)
     assert not has_ended("", store)

@@ -24,7 +24,7 @@ from collaborative_autoencoders.tracking.provenance import command_line
 from .commands import elsewhere, making_again, resuming
 from .missing import refuse_missing
 from .out_of_date import mark_out_of_date, say_what_is_out_of_sight
-from .stored import Files, lineage_of, step_of
+from .stored import DATA, Files, lineage_of, step_of
 from .tracking import is_search
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class StateHook:
             writes=files.places(pipeline.all_outputs()),
             shared=digest_of(parameters) if is_search(run_params) else None,
         )
-        self._running = Running(self._context.project_path / "data" / ".running")
+        self._running = Running(self._context.project_path / DATA / ".running")
         try:
             self._running.claim(claim)
         except Busy as busy:

@@ -18,8 +18,11 @@ from collaborative_autoencoders.pipeline_registry import register_pipelines
 from collaborative_autoencoders.state.code import code_version
 from collaborative_autoencoders.state.content import UNSEEN, Content, Stored, digest_of
 from collaborative_autoencoders.state.lineage import Lineage, Step
+from collaborative_autoencoders.state.running import names_of
 
 PARAMS = "params:"
+DATA = "data"
+"""The folder of a project, by a link or not, that its runs share."""
 
 CHECKED_ONLY = {"data_engineering.describe_data": {"evaluation.k"}}
 """Parameters that a node only checks, so that a run stops early: its outputs do not hold them."""
@@ -116,6 +119,7 @@ class Files:
         return (found or known or UNSEEN)._replace(entry=digest_of(here))
 
     def places(self, names: Iterable[str]) -> set[str]:
-        """Return the paths of the files that these datasets are stored in."""
-        stored = (self.stored(name) for name in names if not name.startswith("param"))
-        return {each.path for each in stored if each is not None}
+        """Return the names of the files of these datasets in the claims of runs."""
+        found = (self.stored(name) for name in names if not name.startswith("param"))
+        data = self._project / DATA
+        return {name for stored in found if stored is not None for name in names_of(stored, data)}

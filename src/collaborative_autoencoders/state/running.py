@@ -11,7 +11,25 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .content import Stored
+
 WAIT_SECONDS = 120
+
+
+def names_of(stored: Stored, data: Path) -> set[str]:
+    """Return the names of a file in claims. Two names of one file have one in common at least.
+
+        /mnt/a/data/06_models/cdae.zip, below data/ -> /mnt/a/data:
+        the path as written, the path without links, and ./06_models/cdae.zip
+
+    The last is for runs in containers that mount the folder of a project's data elsewhere: they
+    find the claims in that folder. A file in a store has its path alone.
+    """
+    if not stored.is_local:
+        return {stored.path}
+    file, folder = Path(stored.path).resolve(), data.resolve()
+    inside = {f"./{file.relative_to(folder).as_posix()}"} if file.is_relative_to(folder) else set()
+    return {stored.path, file.as_posix()} | inside
 
 
 class Claim(BaseModel):

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from .life import is_free
+from .life import is_free, signs_beside
 
 SCHEME = re.compile(r"[A-Za-z][\w+.-]+:/")  # one letter before the colon is a drive of Windows
 COLUMNS = (
@@ -47,7 +47,7 @@ def rehome(store: Path, old: Path, new: Path) -> tuple[int, int]:
     Returns how many were changed, and how many of these folders do not exist.
     Raises BlockingIOError if a run that uses the store is alive.
     """
-    if not all(is_free(sign) for sign in store.parent.glob(f"{store.name}.*.alive")):
+    if not all(is_free(sign) for sign in signs_beside(store)):
         raise BlockingIOError(
             f"A run is using {store}, so its addresses stay. Wait until it has ended."
         )

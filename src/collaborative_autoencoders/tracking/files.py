@@ -12,8 +12,16 @@ def lock_beside(file: Path) -> FileLock:
 
     The lock file ends in `.alone`, because optuna's journal uses `.lock`. It is empty and is not
     deleted. Acquiring it raises TimeoutError after two minutes.
-    Raises FileNotFoundError if the folder does not exist.
+    Raises FileNotFoundError if the folder, or the one that a link leads to, does not exist.
     """
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {file.parent}")
-    return FileLock(file.with_name(f"{file.name}.alone"), timeout=WAIT_SECONDS)
+    lock = beside(file, "alone")
+    for folder in (file.parent, lock.parent):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"there is no folder {folder}")
+    return FileLock(lock, timeout=WAIT_SECONDS)
+
+
+def beside(file: Path, ending: str) -> Path:
+    """Return the file with this ending beside a file: the same one by every link to the file."""
+    real = file.resolve()
+    return real.with_name(f"{real.name}.{ending}")

@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 
 from collaborative_autoencoders.processes import is_abandoned, this_process
 
+from .files import beside
+
 
 @contextmanager
 def sign_of_life(store: Path | None) -> Iterator[None]:
@@ -21,7 +23,7 @@ def sign_of_life(store: Path | None) -> Iterator[None]:
 
     Locks that were left by processes that have ended are deleted.
     """
-    if store is None or not store.parent.is_dir():
+    if store is None or not store.resolve().parent.is_dir():
         yield
         return
     sign = sign_of(store, this_process())
@@ -31,7 +33,7 @@ def sign_of_life(store: Path | None) -> Iterator[None]:
     except Timeout:  # another session in this process holds it
         yield
         return
-    for left in (sign, *store.parent.glob(f"{store.name}.*.alive")):
+    for left in (sign, *signs_beside(store)):
         if is_free(left):
             left.unlink(missing_ok=True)
 
@@ -48,7 +50,13 @@ def has_ended(process: str, store: Path | None = None) -> bool:
 def sign_of(store: Path, process: str) -> Path:
     """Return the lock of a process beside a store."""
     name = re.sub(r"[^\w.-]", "-", process)
-    return store.with_name(f"{store.name}.{name}.alive")
+    return beside(store, f"{name}.alive")
+
+
+def signs_beside(store: Path) -> list[Path]:
+    """Return the locks of all processes beside a store, those of processes that have ended too."""
+    real = store.resolve()
+    return [*real.parent.glob(f"{real.name}.*.alive")]
 
 
 def is_free(sign: Path) -> bool:
