@@ -6,7 +6,8 @@ import sys
 import warnings
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -38,12 +39,27 @@ class OtherState(RuntimeError):
     """Error for a run whose files are being written, or do not belong together."""
 
 
+class Origin(NamedTuple):
+    """What the records of a run's outputs are made from, beside the files."""
+
+    project: Path
+    parameters: dict[str, Any]
+    pipelines: list[str]
+
+    def lineage(self, files: Files) -> Lineage:
+        """Return what would make these files in this run."""
+        return lineage_of(files, self.parameters, self.pipelines)
+
+
 class StateHook:
     """Refuses a run that would mix results, and records beside each output what made it."""
+
+    for_workers: ClassVar = ("_origin", "_read")
 
     def __init__(self) -> None:
         """Create the hook. No run is registered yet."""
         self._running: Running | None = None
+        self._origin: Origin | None = None
         self._lineage: Lineage | None = None
         self._files: Files | None = None
         self._again: str | None = None
@@ -61,8 +77,9 @@ class StateHook:
 
         Kedro calls no hook for it, so `load` is wrapped; `before_pipeline_run` removes the wrapper.
         """
-        self._lineage = self._lineage_of(catalog)
-        vars(catalog)["load"] = partial(load_with_warning, self._lineage, catalog)
+        origin = self._origin_of([])
+        lineage = origin.lineage(Files(catalog, origin.project))
+        vars(catalog)["load"] = partial(load_with_warning, lineage, catalog)
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(
@@ -74,12 +91,11 @@ class StateHook:
         """
         self._release()
         vars(catalog).pop("load", None)  # a run checks all files at once
-        files = Files(catalog, self._context.project_path)
+        self._origin = self._origin_of(run_params["pipeline_names"] or ["__default__"])
+        files = Files(catalog, self._origin.project)
         self._claim(run_params, pipeline, files)
         try:
-            self._lineage = self._lineage_of(
-                catalog, run_params["pipeline_names"] or ["__default__"]
-            )
+            self._lineage = self._origin.lineage(files)
             self._refuse_mixture(run_params, pipeline)
             if run_params["only_missing_outputs"]:
                 mark_out_of_date(self._lineage, pipeline, catalog)
@@ -91,11 +107,18 @@ class StateHook:
             raise
         self._files, self._again = files, resuming(run_params)
         self._read = {}
-        if "ParallelRunner" in run_params["runner"]:  # its processes call no hook of this one
+        if "ParallelRunner" in run_params["runner"]:  # a new process sees no file before it loads
             self._read = {
                 node.name: self._content_of(set(node.inputs) & pipeline.inputs())
                 for node in pipeline.nodes
             }
+
+    @hook_impl
+    def before_node_run(self, catalog: DataCatalog) -> None:
+        """Let a new process of ParallelRunner record too: it has not seen the start of the run."""
+        if self._files is None and self._origin is not None:
+            self._files = Files(catalog, self._origin.project)
+            self._lineage = self._origin.lineage(self._files)
 
     @hook_impl
     def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
@@ -112,8 +135,7 @@ class StateHook:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Record beside the file what made it."""
-        if self._files is None:
-            return  # a new process of ParallelRunner; the run records it at its end
+        assert self._files is not None
         dataset = self._files.catalog.get(dataset_name)
         vars(dataset).pop("exists", None)  # `mark_out_of_date` has set it
         self._record(dataset_name, node)
@@ -127,19 +149,9 @@ class StateHook:
             write_record(stored, self._lineage.record(step_of(node), content, read))
 
     @hook_impl(trylast=True)
-    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+    def after_pipeline_run(self) -> None:
         """Let other runs use the files."""
-        if "ParallelRunner" in run_params["runner"]:
-            self._record_work_of_others(pipeline)
         self._release()
-
-    def _record_work_of_others(self, pipeline: Pipeline) -> None:
-        """Record what processes have written in which no hook has seen the start of the run."""
-        assert self._lineage is not None
-        for node in pipeline.nodes:
-            for name, problems in self._lineage.problems_of_each(node.outputs).items():
-                if problems:
-                    self._record(name, node)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
@@ -165,9 +177,9 @@ class StateHook:
         except Busy as busy:
             raise OtherState(messages.busy(busy.holder, elsewhere(run_params))) from None
 
-    def _lineage_of(self, catalog: DataCatalog, pipelines: Iterable[str] = ()) -> Lineage:
-        files = Files(catalog, self._context.project_path)
-        return lineage_of(files, self._context.config_loader["parameters"], pipelines)
+    def _origin_of(self, pipelines: list[str]) -> Origin:
+        parameters = self._context.config_loader["parameters"]
+        return Origin(self._context.project_path, parameters, pipelines)
 
     def _refuse_mixture(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         assert self._lineage is not None

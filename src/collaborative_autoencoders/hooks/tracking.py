@@ -86,6 +86,7 @@ class ModelRunsHook(MlflowHook):
         "_nodes_left",
         "_about",
         "_parameters",
+        "_of_models",
         "_protocol",
         "_headline",
     )
@@ -108,6 +109,7 @@ class ModelRunsHook(MlflowHook):
         self._nodes_left: Counter[str | None] = Counter()
         self._about: dict[str, str] = {}
         self._parameters = ""
+        self._of_models: dict[str, Any] = {}
         self._protocol: dict[str, Any] = {}
         self._headline: tuple[str, ...] = ()
         if self._former_handler is not None:
@@ -185,8 +187,10 @@ class ModelRunsHook(MlflowHook):
         close_abandoned(self.run_id, self._store)
         self._handle_termination()
         self._parameters = as_yaml(mask_values(self._context.config_loader["parameters"]))
-        self._protocol = protocol_of(self._context.params)  # validated, as nodes get them
-        self._headline = headline_of(self._context.params)
+        validated = self._context.params  # as nodes get them
+        self._of_models = {name: validated[name] for name in MODELS if name in validated}
+        self._protocol = protocol_of(validated)
+        self._headline = headline_of(validated)
         mlflow.log_text(self._parameters, PARAMETERS)
 
     def _open_parent(self, run_params: dict[str, Any]) -> None:
@@ -323,9 +327,9 @@ class ModelRunsHook(MlflowHook):
         mlflow.log_text(self._parameters, PARAMETERS)
         self._describe_protocol()
         members = MODELS[model].members
-        log_parameters(_active(), {name: self._context.params[name] for name in members})
+        log_parameters(_active(), {name: self._of_models[name] for name in members})
         # not by the node that fits it, which a resumed run may leave out
-        log_parameters(_active(), dict(flatten(self._context.params.get(model, {}))))
+        log_parameters(_active(), dict(flatten(self._of_models.get(model, {}))))
         return _active()
 
     def _has_work_left(self, model: str) -> bool:
