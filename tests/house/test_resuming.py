@@ -15,6 +15,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
 from collaborative_autoencoders.datasets import movielens
+from collaborative_autoencoders.hooks import state
 from collaborative_autoencoders.hooks.state import OtherState
 from collaborative_autoencoders.models import models_for
 from collaborative_autoencoders.state.content import Stored
@@ -149,6 +150,36 @@ def test_a_version_that_another_store_has_under_the_same_number_is_not_taken_for
     assert "version 1 of ease in the registry is another one" in caplog.text
     assert store.get_model_version_by_alias("ease", "challenger").version == 2
     assert changed_by(project, params=REGISTERED, only_missing_outputs=True) == set()
+
+
+@pytest.mark.parametrize(
+    ("replaced", "nodes"),
+    [
+        ("cdae.fitted", ["cdae.fit_model", "cdae.evaluate_model"]),  # saved in the run
+        ("train", ["cdae.fit_model", "cdae.evaluate_model"]),  # read in the run
+    ],
+)
+def test_a_file_that_another_project_replaces_in_a_run_is_not_taken_for_its_own(
+    project, monkeypatch, replaced, nodes
+):
+    """Two projects with the same files in a store have no common place for claims."""
+    files = {
+        "cdae.fitted": "06_models/test/cdae.safetensors",
+        "train": "05_model_input/test/train.npz",
+    }
+    theirs = project / "data" / files[replaced]
+    record = state.write_record
+
+    def record_then_replace(stored, made):
+        record(stored, made)
+        if stored.path.endswith("cdae.safetensors"):
+            theirs.write_bytes(theirs.read_bytes() + b"of another run")
+
+    monkeypatch.setattr(state, "write_record", record_then_replace)
+    with pytest.raises(state.OtherState, match=f"^{replaced} has been replaced since") as error:
+        projects.run(project, node_names=nodes)
+    assert "write to other folders: kedro run --env test" in str(error.value)
+    assert "outputs=" in str(error.value)
 
 
 def test_a_missing_model_is_made_again_with_all_that_depends_on_it_and_no_other(project):

@@ -4,6 +4,7 @@ import atexit
 import logging
 import sys
 import warnings
+from collections import ChainMap
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -54,7 +55,7 @@ class Origin(NamedTuple):
 class StateHook:
     """Refuses a run that would mix results, and records beside each output what made it."""
 
-    for_workers: ClassVar = ("_origin", "_read")
+    for_workers: ClassVar = ("_origin", "_read", "_first", "_elsewhere")
 
     def __init__(self) -> None:
         """Create the hook. No run is registered yet."""
@@ -64,6 +65,8 @@ class StateHook:
         self._files: Files | None = None
         self._again: str | None = None
         self._read: dict[str, dict[str, Content | None]] = {}
+        self._first: dict[str, Content] = {}
+        self._elsewhere = ""
         atexit.register(self._say_how_to_resume)
 
     @hook_impl
@@ -106,12 +109,14 @@ class StateHook:
             self._release()
             raise
         self._files, self._again = files, resuming(run_params)
-        self._read = {}
+        self._read, self._first, self._elsewhere = {}, {}, elsewhere(run_params)
         if "ParallelRunner" in run_params["runner"]:  # a new process sees no file before it loads
             self._read = {
                 node.name: self._content_of(set(node.inputs) & pipeline.inputs())
                 for node in pipeline.nodes
             }
+            found = ChainMap(*self._read.values())
+            self._first = {name: content for name, content in found.items() if content is not None}
 
     @hook_impl
     def before_node_run(self, catalog: DataCatalog) -> None:
@@ -122,9 +127,22 @@ class StateHook:
 
     @hook_impl
     def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
-        """Remember what a node reads: the file may be replaced before its outputs are saved."""
+        """Remember what a node reads: the file may be replaced before its outputs are saved.
+
+        Raises OtherState if it has been replaced since this run has saved or read it first, by a
+        run that this project's claims do not show.
+        """
         if self._files is not None:
-            self._read.setdefault(node.name, {}).update(self._content_of([dataset_name]))
+            found = self._content_of([dataset_name])
+            self._read.setdefault(node.name, {}).update(found)
+            self._refuse_replaced(dataset_name, found.get(dataset_name))
+
+    def _refuse_replaced(self, name: str, content: Content | None) -> None:
+        assert self._lineage is not None
+        if content is None or not self._lineage.is_made(name):
+            return  # nor a raw table, which may be downloaded when it is loaded
+        if not content.same_as(self._first.setdefault(name, content)):
+            raise OtherState(messages.replaced(name, self._elsewhere))
 
     def _content_of(self, names: Iterable[str]) -> dict[str, Content | None]:
         """Return the content of these datasets by name, without parameters."""
@@ -145,6 +163,7 @@ class StateHook:
         stored = self._files.stored(name)
         content = None if stored is None else stored.content()
         if stored is not None and content is not None:
+            self._first[name] = content
             read = self._read.get(node.name)
             write_record(stored, self._lineage.record(step_of(node), content, read))
 

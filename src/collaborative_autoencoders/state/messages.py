@@ -21,6 +21,15 @@ def busy(holder: Claim, again: str) -> str:
     )
 
 
+def replaced(name: str, again: str) -> str:
+    """Return which file is not the one of this run any more, and two ways on."""
+    return (
+        f"{name} has been replaced since this run saved or read it, as by a run of another project "
+        "or machine with the same files: the figures would be of two runs.\n"
+        f"Run again when the other has ended, or write to other folders: {again}"
+    )
+
+
 def mixture(problems: list[Problem], command: str) -> str:
     """Return which stored results do not belong together, why, and the ways to correct it."""
     lines = ["This run would mix results that do not belong together:", *listed(problems)]
