@@ -14,6 +14,7 @@ from collaborative_autoencoders.hooks.configuration import (
     refuse_unknown_namespaces,
     use_logging_of,
 )
+from collaborative_autoencoders.hooks.mlflow_settings import is_tracked
 from collaborative_autoencoders.hooks.next_commands import to_compare_runs, to_look_at_the_pipeline
 from collaborative_autoencoders.pipeline_registry import register_pipelines
 
@@ -90,3 +91,15 @@ def test_the_address_is_that_of_the_command_or_of_the_tracking_server(monkeypatc
     monkeypatch.setattr("mlflow.get_tracking_uri", lambda: "http://me:secret@host:5000/")
     saved = f"http://me:***@host:5000{runs}&viewStateShareKey=key"
     assert to_compare_runs(*asked, "key") == [saved]
+
+
+def test_a_run_that_is_not_tracked_is_not_taken_for_an_earlier_one(monkeypatch):
+    monkeypatch.setattr("mlflow.last_active_run", lambda: pytest.fail("of an earlier session"))
+    monkeypatch.setattr("mlflow.get_tracking_uri", lambda: "sqlite:///mlflow.db")
+    monkeypatch.chdir(CONF.parent)
+    run_params = {"env": None, "pipeline_names": ["ranking"]}
+    disabled = {"tracking": {"disable_tracking": {"pipelines": ["ranking", "rating"]}}}
+    assert to_compare_runs(run_params, disabled) == ["kedro mlflow ui"]
+    assert not is_tracked(run_params, disabled)
+    assert is_tracked(run_params | {"pipeline_names": ["ranking", "tuning"]}, disabled)
+    assert is_tracked({"pipeline_names": None}, {"tracking": None})

@@ -80,14 +80,20 @@ def column(text: str, place: int) -> dict[str, str]:
 
 
 def beside(
-    table: Run, models: tuple[str, ...] = QUICK, checksum: str | None = None, **changed: Any
+    table: Run,
+    models: tuple[str, ...] = QUICK,
+    checksum: str | None = None,
+    is_tracked: bool = True,
+    **changed: Any,
 ) -> OtherTies | None:
     """The run by hash that stands beside the run by table, or beside one that differs from it."""
     parameters = tracked.logged_parameters(table) | changed
     facts = {"checksum": checksum or table.data.params[CHECKSUM]}
     board = pd.DataFrame({"model": models, "ndcg_at_10": 0.5})
     catalog = SimpleNamespace(load={"data_facts": facts}.get)
-    return run_with("hash", {"parameters": parameters}, catalog, board)
+    return run_with(
+        "hash", {"parameters": parameters}, catalog, board, table if is_tracked else None
+    )
 
 
 def test_the_command_that_a_run_prints_makes_the_other_run_and_each_shows_the_other(pair):
@@ -138,5 +144,5 @@ def test_a_store_that_refuses_and_a_run_that_is_not_tracked_show_none(pair, monk
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "search_runs", refuse)
         assert beside(pair.table) is None
-    monkeypatch.setattr("mlflow.last_active_run", lambda: None)
-    assert beside(pair.table) is None
+    assert beside(pair.table) is not None
+    assert beside(pair.table, is_tracked=False) is None

@@ -6,6 +6,7 @@ import mlflow
 import pandas as pd
 import projects
 import pytest
+import tracked
 from lists import evaluated_lists, first_of_lists
 from mlflow.exceptions import MlflowException
 from mlflow.models import validate_schema
@@ -119,6 +120,25 @@ def test_a_later_version_becomes_challenger_and_the_champion_stays(registered, t
     assert "ease: version 2 is challenger" in printed
     assert "Created version" not in printed
     assert "Downloading artifacts" not in printed
+
+
+@pytest.mark.slow
+def test_a_registration_that_is_not_tracked_opens_no_run(registered, tmp_path):
+    """A run that nothing ends would be joined by the next session of the process."""
+    project = projects.copy_of(registered, tmp_path / "world")
+    disabled = "tracking: {disable_tracking: {pipelines: [ranking]}}"
+    (project / "conf/test/mlflow.yml").write_text(disabled, encoding="utf-8")
+    with projects.empty_store(project):
+        projects.run(
+            project,
+            pipelines=["ranking"],
+            params={"registration": {"enabled": True}},
+            node_names=["ease.order_registration", "ease.register_model"],
+        )
+        assert mlflow.active_run() is None
+        assert tracked.all_runs(project) == []
+        version = tracked.store(project).get_model_version_by_alias("ease", "champion")
+    assert (int(version.version), version.run_id or None) == (1, None)
 
 
 def test_the_versions_of_a_run_are_in_a_table(registered):

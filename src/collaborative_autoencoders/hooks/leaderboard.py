@@ -32,13 +32,8 @@ from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.metrics.table import Measure, length_shown, measure, metrics_of
 
 from .commands import on_all_ratings, registering_all, with_ties
-from .next_commands import (
-    show_next,
-    to_activate,
-    to_compare_runs,
-    to_look_at_the_pipeline,
-    view_of_last_run,
-)
+from .mlflow_settings import run_of
+from .next_commands import show_next, to_activate, to_compare_runs, to_look_at_the_pipeline, view_of
 from .ties import OtherTies, other_order, run_with
 
 FIT_SECONDS, REGISTERED = "fit_seconds", "registered_models"
@@ -63,7 +58,8 @@ class LeaderboardHook:
         facts = catalog.load("data_facts")
         console, about_ratings = Console(highlight=False), about_core(facts)
         ties = other_order(self._loader, catalog)
-        beside = run_with(ties, self._loader, catalog, leaderboard) if ties else None
+        run = run_of(run_params, self._loader["mlflow"])
+        beside = run_with(ties, self._loader, catalog, leaderboard, run) if ties else None
         show_leaderboard(leaderboard, differences, console, about_ratings, beside)
         if newer := about_update(facts):
             console.print(newer, markup=False)
@@ -79,7 +75,7 @@ class LeaderboardHook:
             show_next(console, [with_ties(ties, run_params)], "what hangs on ties in time")
         columns = metrics_shown(leaderboard, differences)
         ascending = not measure(columns[0]).metric.higher_is_better
-        view = view_of_last_run(columns, ascending)
+        view = view_of(run, columns, ascending)
         show_next(
             console, to_compare_runs(run_params, self._loader["mlflow"], view), "compare the runs"
         )

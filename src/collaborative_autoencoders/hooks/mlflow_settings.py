@@ -8,6 +8,7 @@ import mlflow
 from kedro.framework.project import settings
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.environment_variables import MLFLOW_RUN_ID
 from mlflow.exceptions import MlflowException
 
@@ -34,6 +35,21 @@ def settings_for(mlflow_yml: dict[str, Any]) -> dict[str, Any]:
     if run_id := MLFLOW_RUN_ID.get():
         experiment = experiment | {"name": experiment_of(run_id, uri)}
     return mlflow_yml | {"tracking": tracking | {"experiment": experiment}}
+
+
+def is_tracked(run_params: dict[str, Any], mlflow_yml: dict[str, Any]) -> bool:
+    """Return whether a run of these pipelines is in MLflow: mlflow.yml may disable it."""
+    disabled = (mlflow_yml.get("tracking") or {}).get("disable_tracking") or {}
+    names = run_params.get("pipeline_names") or ["__default__"]
+    return not set(names) <= set(disabled.get("pipelines") or [])
+
+
+def run_of(run_params: dict[str, Any], mlflow_yml: dict[str, Any]) -> Run | None:
+    """Return the run in MLflow of a session that is at its end; None if it is not tracked.
+
+    MLflow's last run is then that of an earlier session, perhaps in another store.
+    """
+    return mlflow.last_active_run() if is_tracked(run_params, mlflow_yml) else None
 
 
 def uri_of(mlflow_yml: dict[str, Any]) -> str:

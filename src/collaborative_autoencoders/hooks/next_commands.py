@@ -10,13 +10,14 @@ from typing import Any
 
 import mlflow
 from kedro.utils import find_kedro_project
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from collaborative_autoencoders.tracking.sqlite import sqlite_file
 from collaborative_autoencoders.tracking.views import address_of_runs, save_view
 
-from .mlflow_settings import command_for_ui, page_of
+from .mlflow_settings import command_for_ui, page_of, run_of
 from .server import is_server
 
 SQLITE = "sqlite:///"
@@ -30,7 +31,7 @@ def to_compare_runs(
     Kedro's own commands need a Kedro project, which a packaged project is not. Without one the
     result is empty unless the store is a file. `view` is the key of a saved view.
     """
-    uri, page, run = mlflow.get_tracking_uri(), page_of(mlflow_yml), mlflow.last_active_run()
+    uri, page, run = mlflow.get_tracking_uri(), page_of(mlflow_yml), run_of(run_params, mlflow_yml)
     address = [address_of_runs(page, run.info.experiment_id, view)] if run else []
     if is_server(uri):
         return address or [page]
@@ -43,14 +44,13 @@ def to_compare_runs(
     return [f"mlflow ui --backend-store-uri {store} --port {port}", *address]
 
 
-def view_of_last_run(metrics: Sequence[str], ascending: bool) -> str | None:
-    """Save a view of the models of the last run in MLflow and return its key.
+def view_of(run: Run | None, metrics: Sequence[str], ascending: bool) -> str | None:
+    """Save a view of the models of a run in MLflow and return its key.
 
     None if the run was not tracked or has no runs of models, or if the store refuses the view.
     """
-    parent = mlflow.last_active_run()
     try:
-        return save_view(parent, metrics, ascending) if parent else None
+        return save_view(run, metrics, ascending) if run else None
     except MlflowException:  # a server may allow runs and no change of the experiment
         return None
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-import mlflow
 import pandas as pd
 from kedro.io import DataCatalog
 from mlflow import MlflowClient
@@ -68,21 +67,25 @@ def other_order(loader: ProjectConfigLoader, catalog: DataCatalog) -> str | None
 
 
 def run_with(
-    ties: str, loader: ProjectConfigLoader, catalog: DataCatalog, leaderboard: pd.DataFrame
+    ties: str,
+    loader: ProjectConfigLoader,
+    catalog: DataCatalog,
+    leaderboard: pd.DataFrame,
+    this_run: Run | None,
 ) -> OtherTies | None:
     """Return the latest run with these ties, and otherwise the data, options and code of this run.
 
     It has a figure of each model that has one here. None if there is none, if the store does not
     answer, or if this run is not tracked.
     """
-    last, primary = mlflow.last_active_run(), str(leaderboard.columns[1])
+    primary = str(leaderboard.columns[1])
     models = list(leaderboard[MODEL][leaderboard[primary].notna()])
-    if last is None or not models:
+    if this_run is None or not models:
         return None
     query = finished_with(ties, catalog.load("data_facts")["checksum"])
     ours = mask_values(loader["parameters"])
     try:
-        latest = latest_runs(last.info.experiment_id, query, models, primary, ours)
+        latest = latest_runs(this_run.info.experiment_id, query, models, primary, ours)
     except (MlflowException, OSError):
         return None
     if len(latest) < len(models):

@@ -56,7 +56,7 @@ from collaborative_autoencoders.tracking.provenance import (
 from collaborative_autoencoders.tracking.sqlite import sqlite_file
 
 from . import dataset_logging
-from .mlflow_settings import settings_for, uri_of
+from .mlflow_settings import is_tracked, settings_for, uri_of
 from .parameters import keys_read_by
 from .run_description import describe_run, log_best
 from .server import check_artifacts_of, impatient, is_server, no_answer
@@ -198,8 +198,7 @@ class ModelRunsHook(MlflowHook):
 
         kedro-mlflow then finds an open run, which it neither names nor ends.
         """
-        settings, names = self.mlflow_config.tracking, run_params.get("pipeline_names")
-        if set(names or ["__default__"]) <= set(settings.disable_tracking.pipelines):
+        if not is_tracked(run_params, self._context.config_loader["mlflow"]):
             return
         self._already_active_mlflow = True
         self._signs.enter_context(sign_of_life(self._store))
@@ -209,7 +208,8 @@ class ModelRunsHook(MlflowHook):
         elif MLFLOW_RUN_ID.get():  # `mlflow run` has created a run for this process
             mlflow.start_run(tags=self._about)
         else:
-            mlflow.start_run(settings.run.id, run_name=name, tags=self._about)
+            configured = self.mlflow_config.tracking.run.id
+            mlflow.start_run(configured, run_name=name, tags=self._about)
         self.run_id = _active()
         if self._store is None:
             self._signs.enter_context(heartbeat(_active()))

@@ -54,7 +54,7 @@ REQUIREMENTS = (
 def register(
     recommender: Recommender, metrics: dict[str, float], started_from: int | None = None
 ) -> dict[str, Any]:
-    """Log the recommender in the active run and register it under the model's name.
+    """Log the recommender, in the active run if there is one, and register it as its model.
 
     The new version becomes challenger, and the first version also champion. If a version has the
     same model, data and code, no version is added and that one becomes challenger. `started_from`
@@ -88,7 +88,8 @@ def register(
     text = describe(name, metrics, recommender.data)
     asking = how_to_ask(recommender, number, mlflow.get_tracking_uri())
     describe_version(name, number, f"{text}\n\n{asking}", about_model(name))
-    mlflow.set_tag(NOTE, f"{text}\n\n{asking}")
+    if mlflow.active_run():  # otherwise MLflow would open a run, which nothing ends
+        mlflow.set_tag(NOTE, f"{text}\n\n{asking}")
     uri = f"models:/{name}/{number}"
     return {"name": name, "version": number, "uri": uri, CONTENT: content}
 
