@@ -1,6 +1,7 @@
 """Throw-away Kedro projects around the package under test, run in this process or in another.
 
-The package itself stays where it is: a project is its configuration, its data and its store.
+The package itself stays where it is: a project is its configuration, its data and its store, and
+in git a link to the package.
 """
 
 import filecmp
@@ -28,7 +29,7 @@ from collaborative_autoencoders.tracking.addresses import rehome
 
 REPOSITORY = Path(__file__).parents[1]
 SOURCES = Path(collaborative_autoencoders.__file__).parents[1]
-
+CODE = f"src/{collaborative_autoencoders.__name__}"
 
 STORE = "mlflow.db"
 PASSWORD = "Geh31m-of-a-study"
@@ -81,7 +82,7 @@ def copy_of(project: Path, folder: Path) -> Path:
 
 def copy_with_store(project: Path, folder: Path) -> Path:
     """Return a copy of a whole project, with its runs, registered models and commits."""
-    shutil.copytree(project, folder)
+    shutil.copytree(project, folder, symlinks=True)
     rehome(folder / STORE, project, folder)
     return folder
 
@@ -151,15 +152,20 @@ def command(*arguments: str) -> list[str]:
 
 def in_project(project: Path) -> dict[str, Any]:
     """Return the options of a process that works in the project, installed package or not."""
-    paths = [str(SOURCES), os.environ.get("PYTHONPATH", "")]
+    paths = [str(project / "src"), str(SOURCES), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {"DO_NOT_TRACK": "true", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     env.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it to the store of a session in this process
     return {"cwd": project, "env": env, "text": True}
 
 
 def keep_in_git(project: Path) -> None:
-    """Make the project a git repository with one commit of all files that are not ignored."""
+    """Make the project a git repository with one commit of all files that are not ignored.
+
+    The package is one of them, as a link. A process imports it from there; for this process, set
+    `provenance.PACKAGE` to it.
+    """
     shutil.copy(REPOSITORY / ".gitignore", project)
+    (project / CODE).symlink_to(SOURCES / collaborative_autoencoders.__name__)
     author = ["-c", "user.name=tests", "-c", "user.email=tests@localhost"]
     for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "start"]):
         subprocess.run(["git", *arguments], cwd=project, check=True)

@@ -20,6 +20,7 @@ from collaborative_autoencoders.cli import cli
 from collaborative_autoencoders.models import default_models
 from collaborative_autoencoders.reproduce.comparison import compare_histories, distance, family
 from collaborative_autoencoders.reproduce.logged_run import products_of, read_run
+from collaborative_autoencoders.tracking import provenance
 from collaborative_autoencoders.tracking.provenance import processor, selection
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,9 @@ SMALL = ["data_facts", "autorec_user.metrics"]
 def project(typed_world, tmp_path_factory):
     """A copy of the typed world with its commit, its store and its files."""
     folder = tmp_path_factory.mktemp("reproduced") / "world"
-    return projects.copy_with_store(typed_world.project, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "PACKAGE", folder / projects.CODE)
+        yield projects.copy_with_store(typed_world.project, folder)
 
 
 @pytest.fixture(scope="module")

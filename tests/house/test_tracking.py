@@ -15,6 +15,7 @@ from collaborative_autoencoders.markdown import escaped
 from collaborative_autoencoders.models import MODELS, default_models, model_class
 from collaborative_autoencoders.models.network import Network
 from collaborative_autoencoders.serving.description import NOTE
+from collaborative_autoencoders.tracking import provenance
 from collaborative_autoencoders.tracking.metric_names import plain_metrics
 from collaborative_autoencoders.tracking.provenance import code_of, git, git_state
 
@@ -208,8 +209,15 @@ def test_a_run_does_not_change_a_file_in_git(typed_world):
     assert tracked.last_run(typed_world.project)[0].data.tags["git_dirty"] == "false"
 
 
-def test_a_changed_file_would_be_found_and_a_folder_without_git_is_no_error(tmp_path):
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project whose code is in it."""
     project = projects.new_project(tmp_path / "world")
+    monkeypatch.setattr(provenance, "PACKAGE", project / projects.CODE)
+    return project
+
+
+def test_a_changed_file_would_be_found_and_a_folder_without_git_is_no_error(project):
     assert git_state(project) == {}
     projects.keep_in_git(project)
     assert git_state(project)["git_dirty"] == "false"
@@ -217,8 +225,7 @@ def test_a_changed_file_would_be_found_and_a_folder_without_git_is_no_error(tmp_
     assert git_state(project)["git_dirty"] == "true"
 
 
-def test_what_a_user_makes_is_no_change_of_the_code_and_no_advice_puts_it_aside(tmp_path):
-    project = projects.new_project(tmp_path / "world")
+def test_what_a_user_makes_is_no_change_of_the_code_and_no_advice_puts_it_aside(project):
     notebook, own = project / "notebooks/explore.ipynb", project / "conf/made/catalog.yml"
     notebook.parent.mkdir(exist_ok=True)
     notebook.write_text("{}")
@@ -235,8 +242,20 @@ def test_what_a_user_makes_is_no_change_of_the_code_and_no_advice_puts_it_aside(
     assert (notebook.read_text(), own.read_text()) == ("saved", "ratings: {}")
 
 
-def test_an_environment_in_git_is_code(tmp_path):
-    project = projects.new_project(tmp_path / "world")
+def test_an_environment_in_git_is_code(project):
     projects.keep_in_git(project)
     (project / "conf/test/parameters_more.yml").touch()
     assert git_state(project)["git_dirty"] == "true"
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "world/.venv/lib"])
+def test_the_commit_of_a_repository_without_the_code_is_not_that_of_the_code(
+    project, monkeypatch, tmp_path, place
+):
+    installed = tmp_path / place / "collaborative_autoencoders"
+    installed.mkdir(parents=True)
+    (installed / "__init__.py").touch()
+    projects.keep_in_git(project)
+    assert len(git_state(project)["git_commit"]) == 40
+    monkeypatch.setattr(provenance, "PACKAGE", installed)
+    assert git_state(project) == {}

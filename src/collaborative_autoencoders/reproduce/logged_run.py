@@ -219,7 +219,8 @@ def other_code(original: LoggedRun, project: Path) -> str | None:
     commit = tags.get("git_commit")
     if commit is None:
         return (
-            f"{original.run_id} ran outside git, so its code is unknown. Commit it and run it again"
+            f"{original.run_id} has no commit: its code was not in git, or was installed. "
+            "Commit the code and run it again in a clone"
         )
     if tags.get("git_dirty") == "true":
         return (

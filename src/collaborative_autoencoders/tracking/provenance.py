@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from collaborative_autoencoders.memory import peak_memory
+from collaborative_autoencoders.state.code import PACKAGE
 
 from .masking import mask, mask_uri
 
@@ -36,8 +37,13 @@ LIBRARIES = ("torch", "numpy", "scipy")
 
 
 def git_state(project: Path) -> dict[str, str]:
-    """Return the commit and whether the code has changed; nothing outside a git checkout."""
+    """Return the commit of the code, and whether it has changed.
+
+    Nothing outside a git checkout, and in one that does not have this package: the folder of a job
+    may be in a repository of other files, also if the package is installed below that folder.
+    """
     try:
+        git(project, "ls-files", "--error-unmatch", str(PACKAGE))
         changes = git(project, "status", "--porcelain", "--", *code_of(project))
         return {
             "git_commit": git(project, "rev-parse", "HEAD"),
