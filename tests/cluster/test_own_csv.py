@@ -28,6 +28,7 @@ IDS = {
     "names": ["Müller", "Möller", "mueller"],
     "quotes": ['"Say ""Hi"", 3"', "Hi"],
     "line of digits and words": ["1", "b2", "c"],
+    "no rounded numbers": ["1.5E+01", "1.5E10", "v1.5E+17"],
 }
 
 
@@ -78,6 +79,25 @@ def test_rows_have_the_numbers_of_their_files(tmp_path):
 def test_rows_that_are_no_ratings_are_refused(tmp_path, rows, said):
     with pytest.raises(DatasetError, match=said):
         entry(write(tmp_path / "raw", *rows)).load()
+
+
+@pytest.mark.parametrize(
+    ("ids", "rounded"),
+    [
+        (["1.23457E+17", "1.23458E+17"], "1.23457E+17"),
+        (["1.23457E17", "7"], "1.23457E17"),
+        (["x", "1.2E+13"], "1.2E+13"),
+    ],
+)
+def test_rounded_ids_are_refused_as_by_pandas_until_they_are_said_to_be_text(
+    tmp_path, ids, rounded
+):
+    folder = write(tmp_path / "raw", *(f"{user},1,4,{n}" for n, user in enumerate(ids)))
+    with pytest.raises(DatasetError, match=r"user: .* is a rounded number.*user: str") as refused:
+        entry(folder).load()
+    assert f"the id {rounded} is" in str(refused.value)
+    declared = entry(folder, dtype={"user": "str"}).load().orderBy("timestamp").collect()
+    assert [row.user for row in declared] == ids
 
 
 def test_columns_in_another_order_are_refused(tmp_path):

@@ -1,7 +1,6 @@
 """CSV files of ratings as a table of Spark, whose ids are those that the files have."""
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,10 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from collaborative_autoencoders.interactions.rounded_ids import NUMBER, PROBLEM, ROUNDED, SIGN
 from collaborative_autoencoders.interactions.text_ids import INTEGER, MOST, NEARLY_ALL
+
+from .csv_errors import about_files
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +45,6 @@ BY_SPARK = {
 TEXT = ("str", "string", "object")
 NO_CHARACTER = "\ufffd"
 """What a reader puts where bytes are not of its encoding."""
-
-HEADERS = re.compile(r"Header: (?P<other>.*)\s+Schema: (?P<first>.*)[\s\S]*?CSV file: (?P<file>.*)")
-ROW = re.compile(r"Malformed CSV record: (?P<row>.*?)(?: SQLSTATE.*)?\n")
-FILE = re.compile(r"while reading file (?P<file>\S+?)\.?\s")
 
 
 class OwnSparkCSVDataset(SparkDatasetV2):
@@ -176,12 +174,13 @@ def ids_of_text(table: DataFrame, name: str, *, is_declared: bool) -> DataFrame:
 
     Otherwise, and if they are declared as text, they stay text, as by
     `interactions.text_ids.ids_of_text`. Raises ValueError if nearly all are integers and the others
-    are no digits at all, such as a row of totals, if an id holds a line break, or if the text was
-    read in another encoding than it has.
+    are no digits at all, such as a row of totals, if an id is a rounded number or holds a line
+    break, or if the text was read in another encoding than it has.
     """
     found = _found_in_ids(table, name)
     n_ids, n_others = f"{found['all']:,}", f"{found['all'] - found['integers']:,}"
-    as_text = f"declare all as text: `load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
+    declare = f"`load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
+    as_text = f"declare all as text: {declare}"
     if found["unread"] is not None:
         raise ValueError(
             f"{name}: the id {found['unread']!r} has a character that could not be read: the text "
@@ -198,6 +197,8 @@ def ids_of_text(table: DataFrame, name: str, *, is_declared: bool) -> DataFrame:
             "opened and not closed: later rows are in it. Correct the quote. If it is an id, "
             f"{as_text}"
         )
+    if found["rounded"] is not None:
+        raise ValueError(f"{name}: the id {found['rounded']} {PROBLEM} {declare}")
     if 0 < found["odd"] <= (1 - NEARLY_ALL) * found["all"]:
         shown = " and ".join(map(repr, sorted({found["first_odd"], found["last_odd"]})))
         raise ValueError(
@@ -227,31 +228,19 @@ def _found_in_ids(table: DataFrame, name: str) -> Row:
     }
     counts |= {which: F.min(F.when(marked, text)) for which, marked in examples.items()}
     counts["last_odd"] = F.max(F.when(is_odd, text))
+    counts["rounded"] = _first_rounded(text)
     ids = table.select(text).where(text.isNotNull()).distinct()
     return ids.agg(*(value.alias(which) for which, value in counts.items())).collect()[0]
 
 
-def about_files(said: str) -> str | None:
-    """Return why Spark cannot read CSV files, and a fix, given what it says; None if unknown."""
-    file = FILE.search(said)
-    if header := HEADERS.search(said):
-        names = [name.strip().casefold() for name in header["other"].split(",")]
-        if "" in names or len({*names}) < len(names):
-            return (
-                f"{header['file']}: of its columns {header['other']}, one has no name or two have "
-                "one. Name each, or let Spark take columns by their places: "
-                "`load_args: {enforceSchema: true}`"
-            )
-        return (
-            f"{header['file']} has the columns {header['other']}, and the first file "
-            f"{header['first']}. Write all files with the same columns in the same order"
-        )
-    if row := ROW.search(said):
-        return (
-            f"{file['file'] if file else 'a file'}: the row {row['row']!r} has more or fewer "
-            "values than the header. Correct it, or quote a value that has the separator in it"
-        )
-    return None
+def _first_rounded(text: Column) -> Column:
+    """Return the first text that `interactions.rounded_ids.are_rounded` marks, or null."""
+    decimals = F.length(F.regexp_extract(text, ROUNDED, 1))
+    is_rounded = text.rlike(rf"\A{ROUNDED}\z")
+    is_rounded &= F.regexp_extract(text, ROUNDED, 2).try_cast("int") > decimals
+    has_words = F.count_if(~text.rlike(rf"\A{NUMBER}\z")) > 0
+    with_sign = F.min(F.when(is_rounded & text.contains(SIGN), text))
+    return F.when(has_words, with_sign).otherwise(F.min(F.when(is_rounded, text)))
 
 
 def quoted(name: str) -> str:

@@ -1,21 +1,22 @@
 """A user's own table, read by a pandas dataset of kedro-datasets, with ids as the file has them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError, Version
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
-from pandas.api.types import infer_dtype, is_list_like
+from pandas.api.types import infer_dtype
 
+from collaborative_autoencoders.datasets.load_args import as_mapping, declares, without_now
 from collaborative_autoencoders.datasets.own_csv import TEXT, read_csv, refuse_two_of_a_name
 from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.interactions.column_names import Name
+from collaborative_autoencoders.interactions.rounded_ids import refuse_rounded_cells
 from collaborative_autoencoders.interactions.rows import FORMAT, IDS, READ_AS_TEXT
 from collaborative_autoencoders.interactions.text_ids import ids_of_text
-from collaborative_autoencoders.interactions.value_types import NOW
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,9 @@ FILE_FORMATS = {
 } | dict.fromkeys(("parquet", "feather", "orc"), TYPED)
 """The same for `pandas.GenericDataset`, by `file_format`."""
 
-NAMES = {"csv": "CSV", "table": "CSV", "excel": "Excel"}
+EXCEL = "Excel"
+
+NAMES = {"csv": "CSV", "table": "CSV", "excel": EXCEL}
 
 
 class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
@@ -185,11 +188,15 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             return table  # Excel: several sheets
         refuse_two_of_a_name(table, self._named, self)
         for name in columns:
-            if name not in table or not is_text(table[name]):
+            if name not in table:
                 continue
             declare = f"`load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
+            remark = None
             try:
-                table[name], remark = ids_of_text(table[name], declare)
+                if self._name == EXCEL:
+                    refuse_rounded_cells(table[name], declare)
+                if is_text(table[name]):
+                    table[name], remark = ids_of_text(table[name], declare)
             except ValueError as error:
                 raise DatasetError(f"{self._filepath}: {error}") from error
             if remark:
@@ -211,33 +218,9 @@ def format_of(type_name: str, file_format: str | None) -> str | None:
     return FORMATS.get(type_name)
 
 
-def declares(load_args: Mapping[str, Any], name: Name) -> bool:
-    """Return whether the catalog entry says how the column is read."""
-    dtype = load_args.get("dtype")
-    if dtype is not None and not isinstance(dtype, bool | dict):
-        return True
-    return name in as_mapping(dtype) or name in (load_args.get("converters") or {})
-
-
-def without_now(na_values: Any, named: Sequence[Name], times: Sequence[Name]) -> dict[Name, Any]:
-    """Return `na_values` with `now` and `today` among times as nulls.
-
-    pandas takes them for the moment of reading, also if a form of dates is given.
-    """
-    given = na_values if isinstance(na_values, dict) else dict.fromkeys(named, na_values)
-    lists = {name: value if is_list_like(value) else [value] for name, value in given.items()}
-    now = {name: [*lists.get(name, ()), *NOW] for name in times}
-    return {name: [v for v in values if v is not None] for name, values in (lists | now).items()}
-
-
 def is_text(column: pd.Series) -> bool:
     """Return whether all values are text or null."""
     return column.dtype == TEXT or infer_dtype(column) == "string"
-
-
-def as_mapping(dtype: Any) -> dict[Name, Any]:
-    """Return a `dtype` argument by column; empty if it does not name columns."""
-    return dtype if isinstance(dtype, dict) else {}
 
 
 def typed_columns(table: pd.DataFrame, ids: list[Name], dtype: Any) -> pd.DataFrame:

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from .rounded_ids import PROBLEM, are_rounded
+
 INTEGER = "(?:-?[1-9][0-9]{0,18}|0)"
 """How int64 is written: no sign +, no leading zero, no decimals, no blanks."""
 
@@ -39,7 +41,8 @@ def ids_of_text(text: pd.Series, declare_text: str) -> TextIds:
 
     Otherwise, and if an id is null, they stay text. Raises ValueError if nearly all are integers
     and the others are no digits at all, such as a row of totals: it names their rows. Likewise if
-    an id holds a line break. `declare_text` is the fix that declares a column of text.
+    an id holds a line break, or is a rounded number. `declare_text` is the fix that declares a
+    column of text.
     """
     written = _in_arrow(text)
     numbers = _as_integers(written)
@@ -50,6 +53,7 @@ def ids_of_text(text: pd.Series, declare_text: str) -> TextIds:
     if not len(column.categories):
         return TextIds(ids, None)
     _refuse_line_breaks(column, text.name, declare_text)
+    _refuse_rounded(column, text.name, declare_text)
     integer_C = are_integers(column.categories)
     _refuse_odd_rows(column, integer_C, text.name, declare_text)
     return TextIds(ids, _remark(column, integer_C, text.name))
@@ -126,6 +130,14 @@ def _refuse_line_breaks(column: pd.Categorical, name: object, declare_text: str)
         "as characters: `load_args: {quoting: 3}`. If it is an id, declare all ids as text: "
         f"{declare_text}"
     )
+
+
+def _refuse_rounded(column: pd.Categorical, name: object, declare_text: str) -> None:
+    rounded_C = are_rounded(column.categories)
+    if not rounded_C.any():
+        return
+    row = int(np.argmax(rounded_C[column.codes] & (column.codes >= 0)))
+    raise ValueError(f"{name}: row {row + 1}: {column[row]} {PROBLEM} {declare_text}")
 
 
 def _refuse_odd_rows(
