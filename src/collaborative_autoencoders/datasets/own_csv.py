@@ -113,12 +113,21 @@ def _read(entry: Entry, load_args: dict[str, Any]) -> pd.DataFrame:
         if isinstance(problem, UnicodeDecodeError):
             raise DatasetError(_encoding(entry, problem)) from error
         if isinstance(problem, pd.errors.ParserError):
-            raise DatasetError(
-                f"{_place(entry)}: {problem} Correct the line: quote a value that holds the "
-                "separator, and give each line as many values as the header."
-                f"{f' {REPEATED_BLANKS}' if entry.load_args.get('sep') == ' ' else ''}"
-            ) from error
+            said = str(problem).strip()
+            raise DatasetError(f"{_place(entry)}: {said}. {_fix_of_line(entry, said)}") from error
         raise
+
+
+def _fix_of_line(entry: Entry, said: str) -> str:
+    if "EOF inside string" in said:
+        return (
+            "A quote is opened there and not closed. Correct it, or read quotes as characters: "
+            "`load_args: {quoting: 3}` in the catalog entry."
+        )
+    return (
+        "Correct the line: quote a value that holds the separator, and give each line as many "
+        f"values as the header.{f' {REPEATED_BLANKS}' if entry.load_args.get('sep') == ' ' else ''}"
+    )
 
 
 def _place(entry: Entry) -> str:

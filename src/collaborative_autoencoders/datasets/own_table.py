@@ -13,6 +13,7 @@ from pandas.api.types import infer_dtype
 from collaborative_autoencoders.datasets.load_args import as_mapping, declares, without_now
 from collaborative_autoencoders.datasets.own_csv import TEXT, read_csv, refuse_two_of_a_name
 from collaborative_autoencoders.datasets.previews import TablePreview
+from collaborative_autoencoders.datasets.stray_quotes import warn_of_stray_quotes
 from collaborative_autoencoders.interactions.column_names import Name
 from collaborative_autoencoders.interactions.rounded_ids import refuse_rounded_cells
 from collaborative_autoencoders.interactions.rows import FORMAT, IDS, READ_AS_TEXT
@@ -126,7 +127,9 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             for names in (self._ids, self._texts, self._times)
         )
         if self._format == CSV:
-            return self._checked(read_csv(self, undeclared, texts, times), undeclared)
+            table = self._checked(read_csv(self, undeclared, texts, times), undeclared)
+            warn_of_stray_quotes(table, self)
+            return table
         as_they_are = dict.fromkeys([*undeclared, *texts], object)
         dtypes = as_mapping(self.load_args.get("dtype")) | as_they_are
         try:
