@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kedro.io import DatasetError
 
+from collaborative_autoencoders.datasets import stray_quotes
 from collaborative_autoencoders.datasets.own_table import OwnTableDataset
 from collaborative_autoencoders.datasets.stray_quotes import BLOCK
 
@@ -58,6 +59,13 @@ def test_swallowed_rows_are_said_with_a_fix_that_works(said, separator, line_end
     table, warning = said(content, sep=separator, **load_args, **yaml.safe_load(fix))
     assert table["user"].tolist() == ["a", "b", "c", "d"]
     assert warning is None
+
+
+def test_columns_that_are_not_read_are_looked_at_piece_by_piece(said, monkeypatch):
+    monkeypatch.setattr(stray_quotes, "ROWS_AT_ONCE", 2)
+    before = "".join(f"u,{place},4,x\n" for place in range(5))
+    _, warning = said(HEADER + before + OPEN.removeprefix(HEADER), usecols=NEEDED)
+    assert "row 6: the text in 'text' holds 2 whole rows" in warning
 
 
 def test_rows_of_all_cells_are_counted(said):

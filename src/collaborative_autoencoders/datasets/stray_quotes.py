@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 BLOCK = 1 << 16
 """Bytes looked at together, as in `plain_integers`."""
 
+ROWS_AT_ONCE = 1 << 17
+NO_DATES = {"parse_dates": False, "date_format": None}
+
 LINE_FEED, CARRIAGE_RETURN = ord("\n"), ord("\r")
 LINE_BREAK = r"\r\n|\r|\n"
 
@@ -78,19 +81,20 @@ def warn_of_stray_quotes(table: pd.DataFrame, entry: Entry) -> None:
     separator = args.get("sep", args.get("delimiter", ","))
     if separator is None or (len(separator) > 1 and separator != BLANKS):
         return  # pandas finds the separator, or knows no quotes
-    whole = _with_all_columns(table, entry)
-    columns = [name for name in whole.columns.tolist() if _has_line_break(whole[name])]
-    if not columns:
-        return
-    without_rows = {"nrows": 0, "usecols": None, "index_col": False, "parse_dates": False}
-    header = entry.read(**args | without_rows | {"date_format": None}).columns.tolist()
-    form = Form(header, _numbers(whole, separator), separator)
-    found = [
-        (row, name, n_rows)
-        for name in columns
-        if name in header
-        for row, n_rows in _swallowed(whole[name], name, form)
-    ]
+    header: list[Name] | None = None
+    found = []
+    for first, whole in _with_all_columns(table, entry):
+        columns = [name for name in whole.columns.tolist() if _has_line_break(whole[name])]
+        if not columns:
+            continue
+        header = header or _header(entry)
+        form = Form(header, _numbers(whole, separator), separator)
+        found += [
+            (first + row, name, n_rows)
+            for name in columns
+            if name in header
+            for row, n_rows in _swallowed(whole[name], name, form)
+        ]
     if found:
         row, name, n_rows = min(found, key=lambda cell: cell[0])
         total = sum(rows for _, _, rows in found)
@@ -103,20 +107,30 @@ def warn_of_stray_quotes(table: pd.DataFrame, entry: Entry) -> None:
         )
 
 
-def _with_all_columns(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:
-    """Return the table, with the columns that `usecols` leaves out if rows may be in their cells.
+def _header(entry: Entry) -> list[Name]:
+    without_rows = {"nrows": 0, "usecols": None, "index_col": False, **NO_DATES}
+    names: list[Name] = entry.read(**entry.load_args | without_rows).columns.tolist()
+    return names
 
-    So it may be if the file has more lines than the table has rows.
+
+def _with_all_columns(table: pd.DataFrame, entry: Entry) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yield the table; or pieces of it with the columns that `usecols` leaves out, if they may hold
+    rows, as if the file has more lines than the table has rows. With each, the rows before it.
     """
     args = entry.load_args
-    if args.get("usecols") is None or entry.local_file is None:
-        return table
     has_header = args.get("header", None if "names" in args else 0) is not None
-    if _lines(entry) <= len(table) + has_header:
-        return table
-    as_it_is = {"usecols": None, "parse_dates": False, "date_format": None}
-    whole: pd.DataFrame = entry.read(**args | as_it_is)
-    return whole
+    if (
+        args.get("usecols") is None
+        or entry.local_file is None
+        or _lines(entry) <= len(table) + has_header
+    ):
+        yield 0, table
+        return
+    first, in_pieces = 0, {"usecols": None, "chunksize": ROWS_AT_ONCE, **NO_DATES}
+    with entry.read(**args | in_pieces) as pieces:
+        for piece in pieces:
+            yield first, piece
+            first += len(piece)
 
 
 def _lines(entry: Entry) -> int:
