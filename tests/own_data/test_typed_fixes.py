@@ -302,6 +302,41 @@ def test_dates_of_services_are_read_as_proposed(csv, time):
     assert moment == pd.Timestamp("2020-01-31 20:19:24" if ":" in time else "2020-01-31")
 
 
+@pytest.mark.parametrize(
+    ("dates", "forms"),
+    [
+        (["19-01-02", "99-12-31"], {"year": "%y-%m-%d"}),
+        (["19-01-02", "20-03-04"], {"day": "%d-%m-%y", "year": "%y-%m-%d"}),
+        (["19/01/02 10:05", "20/03/04 23:59"], {"day": "%d/%m/%y %H:%M", "year": "%y/%m/%d %H:%M"}),
+        (["19.1.2T10:05:06", "29.2.3T00:00:00"], {"year": "%y.%m.%dT%H:%M:%S"}),
+        (["01/02/03"], {"day": "%d/%m/%y", "month": "%m/%d/%y", "year": "%y/%m/%d"}),
+        (["02-01-19", "12-31-19"], {"month": "%m-%d-%y"}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["CSV", "Parquet"])
+def test_each_order_of_day_month_and_year_that_fits_is_named(tmp_path, dates, forms, kind):
+    """The time would be scrambled by the only order that is proposed, if it is another."""
+    file = File(tmp_path / "plays", kind, timestamp="at")
+    users = list(range(len(dates)))
+    table = pd.DataFrame({"user": users, "song": 2, "stars": 3, "at": dates})
+    _ = table.to_csv(file.path, index=False) if kind == "CSV" else table.to_parquet(file.path)
+
+    message, proposals = file.refused()
+
+    named = [message.index(f"the {first} first: ") for first in forms] if len(forms) > 1 else [0]
+    assert named == sorted(named)
+    if kind == "Parquet":
+        codes = re.findall(r"`table\['at'\] = (pd\.to_datetime.*?)`", message)
+        assert len(codes) == len(forms)
+        assert all(eval(code, {"pd": pd, "table": table}).notna().all() for code in codes)
+        return
+    for (first, form), proposal in zip(forms.items(), proposals, strict=True):
+        assert proposal["date_format"] == form
+        read = file.read(**proposal)["timestamp"]
+        assert read.tolist() == pd.to_datetime(dates, format=form).tolist()
+        assert {"day": "%d", "month": "%m", "year": "%y"}[first] == proposal["date_format"][:2]
+
+
 def test_dates_of_databases_are_utc(csv):
     times = ("2020-01-31 10:00:00 UTC", "2020-01-31 10:00:00.25 UTC", "2020-01-31T12:00:00+02:00")
     rows = "".join(f"{user},2,3,{time}\n" for user, time in enumerate(times))

@@ -6,7 +6,7 @@ from typing import Any
 from pandas.api.types import is_list_like
 
 from collaborative_autoencoders.interactions.column_names import Name
-from collaborative_autoencoders.interactions.value_types import NOW
+from collaborative_autoencoders.interactions.date_forms import NOW
 
 
 def declares(load_args: Mapping[str, Any], name: Name) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api import types
 from pydantic import model_validator
 
@@ -69,6 +70,14 @@ def without_categories(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype(column.cat.categories.dtype)
     return column
+
+
+def as_numbers(column: pd.Series) -> NDArray[np.float64]:
+    """Return the values as float64, and NaN for what is no number. Text is converted."""
+    column = without_categories(column)
+    if not types.is_numeric_dtype(column):
+        column = pd.to_numeric(column.astype("str"), errors="coerce")
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def joined_column(pieces: Sequence[pd.Series]) -> pd.Series:

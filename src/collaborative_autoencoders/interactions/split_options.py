@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from collaborative_autoencoders.options import MOST, Options
 
-from .value_types import NOW
+from .date_forms import NOW
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SHOWN = 3

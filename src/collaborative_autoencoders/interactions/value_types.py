@@ -9,35 +9,20 @@ from pandas.api import types
 
 from collaborative_autoencoders.columns import RATING, TIMESTAMP
 
-from .column_types import WHOLE_BELOW, RatingScale, whole_below, without_categories
+from .column_types import WHOLE_BELOW, RatingScale, as_numbers, whole_below, without_categories
+from .date_forms import as_dates, date_fix
 from .rows import fix_in_entry, name_in_file, plain, refuse_rows, show_row
 
 UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 FIRST, LAST = 31_536_000, 4_102_444_800
 """Seconds since 1970 at the start of 1971 and of 2100. No number is a date in two units."""
 
-NOW = ("now", "today")
-"""Texts that pandas takes for the moment of reading."""
-
 WITH_COMMA = r"-?[0-9.]*,[0-9.,]*"
 THOUSANDS = r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 EITHER = r"-?[0-9]{1,3},[0-9]{3}"
 """4,250 is 4250, or 4.25."""
 
-DATES = (
-    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y"),
-    *("%m/%d/%y", "%d-%m-%y", "%m-%d-%Y"),
-    *("%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%m %d, %Y"),
-)
 CORRECT = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
-TIMES = (
-    *("", " %H:%M", " %H:%M:%S", ", %H:%M", ", %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"),
-    *("T%H:%M", "T%H:%M:%S"),
-)
-WITH_DAY_OF_WEEK = (
-    *("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Z %Y"),
-    *("%a, %d %b %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %Z"),
-)
 
 
 def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series:
@@ -46,7 +31,7 @@ def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series
     Raises ValueError, with the first bad row, if a rating is not a finite number, is one that
     float32 does not hold, or lies outside the scale.
     """
-    numbers_N = _as_numbers(table[RATING])
+    numbers_N = as_numbers(table[RATING])
     bad_N = ~np.isfinite(numbers_N)
     if bad_N.any():
         fix = f"Correct or drop the row.{_comma_fix(table, bad_N, scale)}"
@@ -103,13 +88,6 @@ def _comma_is_decimal(table: pd.DataFrame, grouped: bool) -> str:
     return fix_in_entry(table, args, f"table[{column!r}] = {number}.astype(float)")
 
 
-def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
-    column = without_categories(column)
-    if not types.is_numeric_dtype(column):
-        column = pd.to_numeric(column.astype("str"), errors="coerce")
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
 def checked_timestamps(table: pd.DataFrame) -> pd.Series:
     """Return the times as int64, float64 or datetime64 (UTC, without time zone).
 
@@ -128,7 +106,7 @@ def _times(table: pd.DataFrame, column: pd.Series) -> pd.Series:
         large_N = (column > np.iinfo(np.int64).max).to_numpy(dtype=bool)
         refuse_rows(table, TIMESTAMP, large_N, "is no time: it is 2^63 or more", CORRECT)
         return column.astype(np.int64)
-    numbers_N = _as_numbers(column)
+    numbers_N = as_numbers(column)
     limit = whole_below(column.dtype)
     if limit < WHOLE_BELOW:
         fix = "Its last digits are lost. Store times as integers where the table is made."
@@ -137,10 +115,10 @@ def _times(table: pd.DataFrame, column: pd.Series) -> pd.Series:
     if types.is_numeric_dtype(column) or np.isfinite(numbers_N[0]):
         times = pd.Series(numbers_N, index=table.index).where(np.isfinite(numbers_N))
     else:
-        times = _as_dates(column)
+        times = as_dates(column)
     bad_N = times.isna().to_numpy()
     if bad_N.any():
-        fix = f"{CORRECT}{_date_fix(table, column, bad_N)}"
+        fix = f"{CORRECT}{date_fix(table, column, bad_N)}"
         refuse_rows(table, TIMESTAMP, bad_N, "is not a valid time", fix)
     return times.rename(TIMESTAMP)
 
@@ -170,57 +148,3 @@ def _refuse_two_units(table: pd.DataFrame, times_N: NDArray[Any]) -> None:
         f"{TIMESTAMP}: {shown}, as dates since 1970. Write all times in one unit where the table "
         "is made, or ignore them with `cleaning.columns.timestamp: null`."
     )
-
-
-def _date_fix(table: pd.DataFrame, column: pd.Series, bad_N: NDArray[np.bool_]) -> str:
-    """Return how dates of a known form are read; of two forms that fit, both. Empty without one."""
-    text = column.astype("str").drop_duplicates()
-    bad = column[bad_N].astype("str").drop_duplicates()
-    if bad.isin(NOW).any():
-        return ""
-    forms = (*(date + time for date in DATES for time in TIMES), *WITH_DAY_OF_WEEK)
-    fitting = [form for form in forms if _all_fit(bad, form)]
-    fitting_all = [form for form in fitting if _all_fit(text, form)]
-    good = column[~bad_N]
-    is_other = fitting or _as_dates(bad).notna().all() or np.isfinite(_as_numbers(bad)).all()
-    if len(good) and not fitting_all and is_other:
-        return (
-            f" Times of two forms are mixed, {plain(good.iloc[0])} and {bad.iloc[0]}: write all "
-            "in one where the table is made."
-        )
-    name = name_in_file(table, TIMESTAMP)
-    fixes = [
-        fix_in_entry(
-            table,
-            f"{{parse_dates: [{name}], date_format: '{form}'}}",
-            f"table[{name!r}] = pd.to_datetime(table[{name!r}], format={form!r})",
-        )
-        for form in fitting_all
-    ]
-    return (
-        f" If {bad.iloc[0]} is a date: {'. Or, with the month first: '.join(fixes)}."
-        if fixes
-        else ""
-    )
-
-
-def _all_fit(text: pd.Series, form: str) -> bool:
-    """Return whether all texts are dates of this form. Most forms fail at the first text."""
-    try:
-        return all(
-            pd.to_datetime(texts, format=form, errors="coerce").notna().all()
-            for texts in (text.head(1), text)
-        )
-    except ValueError:  # time zones are mixed
-        return False
-
-
-def _as_dates(column: pd.Series) -> pd.Series:
-    """Return dates without time zone, of UTC, and NaT for what is none."""
-    if types.is_datetime64_any_dtype(column):
-        return pd.to_datetime(column, utc=True).dt.tz_localize(None)
-    text = column.astype("str")
-    if text.str.endswith((" UTC", " GMT")).any():  # databases write it, and ISO 8601 does not
-        text = text.str.replace(r" (?:UTC|GMT)$", "Z", regex=True)
-    utc = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
-    return utc.dt.tz_localize(None).mask(text.isin(NOW))
