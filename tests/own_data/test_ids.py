@@ -308,6 +308,19 @@ def test_a_number_that_its_column_would_change_is_refused():
         clean(table_with(stars=[3.0, 1e39]))
 
 
+@pytest.mark.parametrize("backend", [{}, {"dtype_backend": "pyarrow"}])
+@pytest.mark.parametrize("kind", ["CSV", "Parquet"])
+def test_the_empty_rating_among_true_and_false_is_named(tmp_path, backend, kind):
+    """A null makes objects of a column of booleans; True is still 1."""
+    file, table = tmp_path / "plays", table_with(stars=[True, None])
+    _ = table.to_csv(file, index=False) if kind == "CSV" else table.to_parquet(file)
+    with pytest.raises(ValueError, match=r"row 2 .* is not a finite number \(1 such rows"):
+        clean(load(file, kind, load_args=backend))
+    table = table_with(stars=[True, False])
+    _ = table.to_csv(file, index=False) if kind == "CSV" else table.to_parquet(file)
+    assert clean(load(file, kind, load_args=backend))["rating"].tolist() == [1, 0]
+
+
 def test_ids_in_the_index_of_a_parquet_file_are_found(read_parquet):
     assert read_parquet(table_with().set_index("user"))["user_id"].tolist() == [3, 4]
     assert read_parquet(table_with().set_index(["user", "song"]))["item_id"].tolist() == [1, 2]

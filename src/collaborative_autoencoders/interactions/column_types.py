@@ -73,11 +73,21 @@ def without_categories(column: pd.Series) -> pd.Series:
 
 
 def as_numbers(column: pd.Series) -> NDArray[np.float64]:
-    """Return the values as float64, and NaN for what is no number. Text is converted."""
-    column = without_categories(column)
+    """Return the values as float64, and NaN for what is no number. Text is converted.
+
+    True is 1, also in a column that has nulls.
+    """
+    column = _with_numbers_for_booleans(without_categories(column))
     if not types.is_numeric_dtype(column):
         column = pd.to_numeric(column.astype("str"), errors="coerce")
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _with_numbers_for_booleans(column: pd.Series) -> pd.Series:
+    is_object = types.is_object_dtype(column)
+    if types.is_bool_dtype(column) or (is_object and types.infer_dtype(column) == "boolean"):
+        return column.astype("boolean").astype("Float64")
+    return column
 
 
 def joined_column(pieces: Sequence[pd.Series]) -> pd.Series:
