@@ -337,6 +337,16 @@ def test_each_order_of_day_month_and_year_that_fits_is_named(tmp_path, dates, fo
         assert {"day": "%d", "month": "%m", "year": "%y"}[first] == proposal["date_format"][:2]
 
 
+@pytest.mark.parametrize("args", [{}, {"index_col": False}, {"parse_dates": False}])
+def test_a_form_of_dates_alone_is_named_with_what_it_lacks(csv, args):
+    """pandas said `False is not in list`."""
+    file = csv("user,song,stars,at\n1,2,3,05.03.2019\n2,2,3,06.03.2019\n", timestamp="at")
+    message, (proposal,) = file.refused(date_format="%d.%m.%Y", **args)
+    assert "row 1 (user_id: 1, item_id: 2): timestamp '05.03.2019' is not a valid time" in message
+    ratings = file.read(**{"date_format": "%d.%m.%Y"} | args | proposal)
+    assert ratings["timestamp"].dt.month.tolist() == [3, 3]
+
+
 def test_dates_of_databases_are_utc(csv):
     times = ("2020-01-31 10:00:00 UTC", "2020-01-31 10:00:00.25 UTC", "2020-01-31T12:00:00+02:00")
     rows = "".join(f"{user},2,3,{time}\n" for user, time in enumerate(times))

@@ -181,7 +181,9 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     def of_pandas(self, **load_args: Any) -> Any:
         """Return the dataset that reads the file, with these arguments beside the entry's."""
         args = self.load_args | load_args
-        if self._name in READ_AS_TEXT and args.get("parse_dates") and self._times:
+        if not args.get("parse_dates"):
+            args.pop("date_format", None)  # it has no effect, and pandas refuses it in some reads
+        elif self._name in READ_AS_TEXT and self._times:
             args["na_values"] = without_now(args.get("na_values"), self._named, self._times)
         return self._type(**self._entry, load_args=args)
 
