@@ -337,6 +337,50 @@ def test_each_order_of_day_month_and_year_that_fits_is_named(tmp_path, dates, fo
         assert {"day": "%d", "month": "%m", "year": "%y"}[first] == proposal["date_format"][:2]
 
 
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["31012019", "01122019"],
+        ["01312019", "03042020"],
+        ["310120191530", "040420201530"],
+        ["31012019153059", "01012020000000"],
+    ],
+)
+def test_dates_as_one_number_are_read_as_proposed(csv, dates):
+    rows = "".join(f"{user},2,3,{date}\n" for user, date in enumerate(dates))
+    ratings, args = csv("user,song,stars,at\n" + rows, timestamp="at").typed()
+    expected = pd.to_datetime(dates, format=args["date_format"]).tolist()
+    assert ratings["timestamp"].tolist() == expected
+    assert expected[0].day == 31
+
+
+@pytest.mark.parametrize("clock", ["", "1530", " 15:30:01"])
+@pytest.mark.parametrize("kind", ["day", {"at": "day"}])
+def test_a_date_that_has_lost_its_zero_is_refused(csv, clock, kind):
+    """pandas would read the eleventh of February."""
+    rows = "".join(f"{n},2,3,{date}{clock}\n" for n, date in enumerate(["31012019", "1122019"]))
+    form = "%d%m%Y" + {"": "", "1530": "%H%M", " 15:30:01": " %H:%M:%S"}[clock]
+    args = {"parse_dates": ["at"], "date_format": form if kind == "day" else {"at": form}}
+    header = "user,song,stars,at\n"
+    message, _ = csv(header + rows, timestamp="at").refused(**args)
+    assert f"plays.csv: row 2: at '1122019{clock}' has lost the zero in front" in message
+    table = pd.DataFrame({"at": ["31012019" + clock, "1122019" + clock]})
+    fix = re.findall(r"`table\['at'\] = (.*?)`", message)[0]
+    assert eval(fix, {"table": table}).tolist()[1] == "01122019" + clock
+    whole = csv(header + rows.replace("1122019", "01122019"), timestamp="at").read(**args)
+    assert whole["timestamp"].dt.month.tolist() == [1, 12]
+
+
+def test_dates_as_numbers_in_parquet_are_converted_as_proposed(tmp_path):
+    file = File(tmp_path / "plays.parquet", "Parquet", timestamp="at")
+    table = pd.DataFrame({"user": [1, 2], "song": 2, "stars": 3, "at": [31012019, 1122019]})
+    table.to_parquet(file.path)
+    message, proposals = file.refused()
+    assert not proposals
+    (code,) = re.findall(r"`table\['at'\] = (.*?)`", message)
+    assert eval(code, {"pd": pd, "table": table}).dt.month.tolist() == [1, 12]
+
+
 @pytest.mark.parametrize("args", [{}, {"index_col": False}, {"parse_dates": False}])
 def test_a_form_of_dates_alone_is_named_with_what_it_lacks(csv, args):
     """pandas said `False is not in list`."""

@@ -11,6 +11,7 @@ from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 from pandas.api.types import infer_dtype
 
 from collaborative_autoencoders.datasets.load_args import as_mapping, declares, without_now
+from collaborative_autoencoders.datasets.lost_zeros import refuse_lost_zeros
 from collaborative_autoencoders.datasets.own_csv import TEXT, read_csv, refuse_two_of_a_name
 from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.datasets.stray_quotes import warn_of_stray_quotes
@@ -128,6 +129,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         )
         if self._format == CSV:
             table = self._checked(read_csv(self, undeclared, texts, times), undeclared)
+            refuse_lost_zeros(self, self._times)
             warn_of_stray_quotes(table, self)
             return table
         as_they_are = dict.fromkeys([*undeclared, *texts], object)

@@ -10,6 +10,8 @@ from collaborative_autoencoders.columns import TIMESTAMP
 from .column_types import as_numbers
 from .rows import fix_in_entry, name_in_file, plain
 
+CORRECT = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
+
 NOW = ("now", "today")
 """Texts that pandas takes for the moment of reading."""
 

@@ -10,7 +10,8 @@ from pandas.api import types
 from collaborative_autoencoders.columns import RATING, TIMESTAMP
 
 from .column_types import WHOLE_BELOW, RatingScale, as_numbers, whole_below, without_categories
-from .date_forms import as_dates, date_fix
+from .date_forms import CORRECT, as_dates, date_fix
+from .digit_dates import refuse_digit_dates
 from .rows import fix_in_entry, name_in_file, plain, refuse_rows, show_row
 
 UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -21,8 +22,6 @@ WITH_COMMA = r"-?[0-9.]*,[0-9.,]*"
 THOUSANDS = r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 EITHER = r"-?[0-9]{1,3},[0-9]{3}"
 """4,250 is 4250, or 4.25."""
-
-CORRECT = "Correct the row, or ignore times with `cleaning.columns.timestamp: null`."
 
 
 def checked_ratings(table: pd.DataFrame, scale: RatingScale | None) -> pd.Series:
@@ -92,12 +91,13 @@ def checked_timestamps(table: pd.DataFrame) -> pd.Series:
     """Return the times as int64, float64 or datetime64 (UTC, without time zone).
 
     Text is read as numbers if its first row is a number, else as ISO 8601 dates. Raises ValueError,
-    with the first bad row, if a time is null, cannot be read or has lost its last digits, or if
-    times have two units.
+    with the first bad row, if a time is null, cannot be read or has lost its last digits, if times
+    have two units, or if all are dates as one number with the day or the month first.
     """
     times = _times(table, without_categories(table[TIMESTAMP]))
     if types.is_numeric_dtype(times):
         _refuse_two_units(table, times.to_numpy())
+        refuse_digit_dates(table, times.to_numpy())
     return times
 
 
