@@ -31,6 +31,8 @@ VERSION = "version"
 CONTENT = "content"
 """A digest of the model, data and code of a version in the registry."""
 NOT_REGISTERED = "not_registered"
+EDITED = "edited"
+"""The file whose change in a run has prevented a registration."""
 LIKES = "likes"
 
 SIMILAR_ITEM = "similar_item_id"

@@ -68,6 +68,27 @@ def test_columns_that_are_not_read_are_looked_at_piece_by_piece(said, monkeypatc
     assert "row 6: the text in 'text' holds 2 whole rows" in warning
 
 
+@pytest.mark.parametrize(
+    ("content", "load_args"),
+    [
+        (HEADER + "a,1,4,hi\nb,2,5,x, and more\n\n", {}),
+        (HEADER + "a,1,4,hi\nb,2,5,x\n2 rows\n", {"skipfooter": 1, "engine": "python"}),
+        (HEADER + "a,1,4,hi\nb,2,5,x\n\n", {"engine": "pyarrow"}),
+        (HEADER + "a,1,4,hi\nb,2,5,x\n\n", {"dtype": {"text": float}}),
+        (HEADER + 'a,1,4,"hi\nyou"\nb,2,5,x\n', {"engine": "pyarrow", "usecols": None}),
+    ],
+)
+def test_a_table_that_pandas_reads_is_never_refused(said, content, load_args):
+    table, warning = said(content, **{"usecols": NEEDED} | load_args)
+    assert table["user"].tolist() == ["a", "b"]
+    assert warning is None
+
+
+def test_without_a_column_of_numbers_no_line_is_called_a_row(said):
+    text = 'user,item,text\na,b,"A lamp.\nWarm, bright, cheap\nEnd"\n'
+    assert said(text)[1] is None
+
+
 def test_rows_of_all_cells_are_counted(said):
     texts = ["x" if place % 9 else '"x' for place in range(91)]
     rows = "".join(f"{place},{place},4,{text}\n" for place, text in enumerate(texts))

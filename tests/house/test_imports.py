@@ -9,7 +9,7 @@ from pathlib import Path
 import projects
 import pytest
 
-from collaborative_autoencoders.serving.registration import ROOMS
+from collaborative_autoencoders.serving.own_code import ROOMS
 
 PACKAGE = "collaborative_autoencoders"
 LINT = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache'])"

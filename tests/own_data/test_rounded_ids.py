@@ -95,7 +95,7 @@ def test_a_rounded_id_is_marked_where_it_is():
     ],
 )
 def test_numbers_that_a_sheet_has_rounded_are_refused(cells):
-    column = pd.Series(cells, dtype=object, name="user")
+    column = pd.Series(cells * 2, dtype=object, name="user")
     with pytest.raises(ValueError, match=r"user: row \d: the sheet keeps only 1[56] digits of"):
         refuse_rounded_cells(column, "")
 
@@ -106,6 +106,8 @@ def test_numbers_that_a_sheet_has_rounded_are_refused(cells):
         [102349123456789012, 102349123456789000],
         [1234567890123456, 1234567890123450],
         [100000000000000, 20],
+        [1234567890123450, 7],  # a single one may end in 0
+        [10**400, 10**400],
         ["102349123456789000", None],
         [True, np.inf, 1.5],
         [],

@@ -13,7 +13,7 @@ from mlflow.models import validate_schema
 from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Schema
 
 from collaborative_autoencoders.models import default_models
-from collaborative_autoencoders.serving import model_versions, registration
+from collaborative_autoencoders.serving import model_versions, own_code, registration
 from collaborative_autoencoders.serving.request_schema import row_schema, row_table
 from collaborative_autoencoders.state.code import code_version
 
@@ -154,16 +154,17 @@ def test_the_versions_of_a_run_are_in_a_table(registered):
 def test_nothing_is_registered_if_the_code_that_answers_was_edited_in_the_run(
     numbered, store, monkeypatch, caplog, file
 ):
-    monkeypatch.setattr(registration, "changed_since", lambda: ["tuning/study.py", file])
+    monkeypatch.setattr(own_code, "changed_since", lambda: ["tuning/study.py", file])
     with mlflow.start_run():
         outcome = registration.register(numbered, {})
     assert outcome["not_registered"].startswith(f"{file} has changed since this run began")
+    assert outcome["edited"] == file
     assert f"autorec: not registered: {file}" in caplog.text
     assert not store.search_registered_models()
 
 
 def test_an_edit_of_code_that_no_version_has_does_not_matter(numbered, store, monkeypatch, caplog):
-    monkeypatch.setattr(registration, "changed_since", lambda: ["tuning/study.py"])
+    monkeypatch.setattr(own_code, "changed_since", lambda: ["tuning/study.py"])
     with mlflow.start_run():
         outcome = registration.register(numbered, {}, started_from=7)
     tags = store.get_model_version("autorec", "1").tags
@@ -172,9 +173,9 @@ def test_an_edit_of_code_that_no_version_has_does_not_matter(numbered, store, mo
     assert tags["started_from"] == "7"
     model_versions.load_champion("autorec")
     assert "other code" not in caplog.text
-    store.set_model_version_tag("autorec", "1", "code_version", "older")
+    store.set_model_version_tag("autorec", "1", "answering_code", "older")
     model_versions.load_champion("autorec")
-    assert "autorec: other code has registered version 1 than the code here" in caplog.text
+    assert "autorec: version 1 has other code than this project" in caplog.text
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_a_source_that_changes_while_the_process_runs_is_named(monkeypatch, tmp_
     for name in ("same", "edited", "removed"):
         (tmp_path / f"{name}.py").write_text("one = 1")
     read = code.sources()
-    monkeypatch.setattr(code, "_at_first", lambda: read)
+    monkeypatch.setattr(code, "sources_at_start", lambda: read)
     assert code.changed_since() == []
     (tmp_path / "edited.py").write_text("one = 2")
     (tmp_path / "removed.py").unlink()

@@ -76,6 +76,17 @@ def test_of_a_file_in_a_store_that_wants_credentials(entry):
     assert sees_a_change(files, lambda: store.pipe_file("/bucket/r.csv", AFTER))
 
 
+def test_of_a_part_of_a_table_but_not_of_a_hidden_file(tmp_path):
+    entry = {"type": "partitions.PartitionedDataset", "path": tmp_path.as_posix(), "dataset": CSV}
+    (tmp_path / "a.csv").write_bytes(BEFORE)
+    files = files_of(entry)
+    hidden = tmp_path / ".ipynb_checkpoints" / "a-checkpoint.csv"
+    hidden.parent.mkdir()
+    assert not sees_a_change(files, lambda: hidden.write_bytes(BEFORE))
+    assert sees_a_change(files, lambda: (tmp_path / "b.csv").write_bytes(AFTER))
+    assert sees_a_change(files, (tmp_path / "a.csv").unlink)
+
+
 def test_of_a_file_on_a_web_server(tmp_path):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):

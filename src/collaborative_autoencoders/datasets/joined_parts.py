@@ -14,6 +14,7 @@ from pandas.api.types import is_integer_dtype
 from collaborative_autoencoders.columns import PART
 from collaborative_autoencoders.interactions.column_types import joined_column
 from collaborative_autoencoders.interactions.rows import IDS, PARTS
+from collaborative_autoencoders.state.content import is_hidden
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +33,13 @@ class JoinedPartsDataset(PartitionedDataset):
     def load(self) -> Any:
         """Return the joined table. Raises DatasetError if a part is empty or has other columns."""
         found = sorted(super().load().items())
-        parts = {name: _loaded(name, load) for name, load in found if not _is_hidden(name)}
+        parts = {name: _loaded(name, load) for name, load in found if not is_hidden(name)}
         if not parts:
             raise DatasetError(f"All files are hidden: {', '.join(name for name, _ in found)}.")
         for name, part in parts.items():
             if not isinstance(part, pd.DataFrame):
                 raise DatasetError(f"{name}: {type(part).__name__} is not a table of pandas.")
-        say_what_is_joined(parts, [name for name, _ in found if _is_hidden(name)])
+        say_what_is_joined(parts, [name for name, _ in found if is_hidden(name)])
         return joined(parts)
 
 
@@ -53,10 +54,6 @@ def say_what_is_joined(parts: dict[str, pd.DataFrame], hidden: list[str]) -> Non
 def _first(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
-
-
-def _is_hidden(name: str) -> bool:
-    return any(folder.startswith(".") for folder in PurePosixPath(name).parts)
 
 
 def _loaded(name: str, load: Callable[[], Any]) -> Any:

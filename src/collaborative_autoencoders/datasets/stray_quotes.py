@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from kedro.io import DatasetError
 from pandas.api import types
 from pandas.io.common import get_handle
 
-from collaborative_autoencoders.datasets.own_csv import LOOK, Entry
+from collaborative_autoencoders.datasets.own_csv import LOOK, TEXT, Entry
 from collaborative_autoencoders.interactions.column_names import Name
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,11 @@ BLOCK = 1 << 16
 """Bytes looked at together, as in `plain_integers`."""
 
 ROWS_AT_ONCE = 1 << 17
-NO_DATES = {"parse_dates": False, "date_format": None}
+AS_TEXT = {
+    **{"dtype": TEXT, "converters": None, "engine": "c"},
+    **{"parse_dates": False, "date_format": None},
+}
+"""Arguments with which every column is read as it is."""
 
 LINE_FEED, CARRIAGE_RETURN = ord("\n"), ord("\r")
 LINE_BREAK = r"\r\n|\r|\n"
@@ -77,24 +82,11 @@ def warn_of_stray_quotes(table: pd.DataFrame, entry: Entry) -> None:
 
     A text of several lines is no row: it has no numbers where the columns of numbers are.
     """
-    args = entry.load_args
-    separator = args.get("sep", args.get("delimiter", ","))
-    if separator is None or (len(separator) > 1 and separator != BLANKS):
-        return  # pandas finds the separator, or knows no quotes
-    header: list[Name] | None = None
-    found = []
-    for first, whole in _with_all_columns(table, entry):
-        columns = [name for name in whole.columns.tolist() if _has_line_break(whole[name])]
-        if not columns:
-            continue
-        header = header or _header(entry)
-        form = Form(header, _numbers(whole, separator), separator)
-        found += [
-            (first + row, name, n_rows)
-            for name in columns
-            if name in header
-            for row, n_rows in _swallowed(whole[name], name, form)
-        ]
+    try:
+        found = list(_cells_with_rows(table, entry))
+    except (DatasetError, ValueError) as error:  # arguments with which pieces cannot be read
+        logger.debug("rows in cells were not looked for: %s", error)
+        return
     if found:
         row, name, n_rows = min(found, key=lambda cell: cell[0])
         total = sum(rows for _, _, rows in found)
@@ -107,8 +99,28 @@ def warn_of_stray_quotes(table: pd.DataFrame, entry: Entry) -> None:
         )
 
 
+def _cells_with_rows(table: pd.DataFrame, entry: Entry) -> Iterator[tuple[int, Name, int]]:
+    """Yield row and column of each cell that holds whole rows, and how many."""
+    args = entry.load_args
+    separator = args.get("sep", args.get("delimiter", ","))
+    if separator is None or (len(separator) > 1 and separator != BLANKS):
+        return  # pandas finds the separator, or knows no quotes
+    header: list[Name] | None = None
+    for first, whole in _with_all_columns(table, entry):
+        columns = [name for name in whole.columns.tolist() if _has_line_break(whole[name])]
+        if not columns:
+            continue
+        header = header or _header(entry)
+        form = Form(header, _numbers(whole, separator), separator)
+        if not form.numbers:  # every line with as many commas would be a row
+            continue
+        for name in set(columns) & set(header):
+            for row, n_rows in _swallowed(whole[name], name, form):
+                yield first + row, name, n_rows
+
+
 def _header(entry: Entry) -> list[Name]:
-    without_rows = {"nrows": 0, "usecols": None, "index_col": False, **NO_DATES}
+    without_rows = {"nrows": 0, "usecols": None, "index_col": False, **AS_TEXT}
     names: list[Name] = entry.read(**entry.load_args | without_rows).columns.tolist()
     return names
 
@@ -121,12 +133,13 @@ def _with_all_columns(table: pd.DataFrame, entry: Entry) -> Iterator[tuple[int, 
     has_header = args.get("header", None if "names" in args else 0) is not None
     if (
         args.get("usecols") is None
+        or args.get("nrows") is not None
         or entry.local_file is None
         or _lines(entry) <= len(table) + has_header
     ):
         yield 0, table
         return
-    first, in_pieces = 0, {"usecols": None, "chunksize": ROWS_AT_ONCE, **NO_DATES}
+    first, in_pieces = 0, {"usecols": None, "chunksize": ROWS_AT_ONCE, **AS_TEXT}
     with entry.read(**args | in_pieces) as pieces:
         for piece in pieces:
             yield first, piece

@@ -7,7 +7,7 @@ from typing import Any
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from collaborative_autoencoders.columns import CONTENT, MODEL, VERSION
+from collaborative_autoencoders.columns import CONTENT, EDITED, MODEL, VERSION
 from collaborative_autoencoders.state import messages
 from collaborative_autoencoders.state.lineage import Lineage
 
@@ -49,6 +49,7 @@ def depends_on_the_registry(pipeline: Pipeline, catalog: DataCatalog) -> Iterato
 def lost_version(catalog: DataCatalog, output: str) -> str | None:
     """Return what is wrong if the registry does not have the version that a registration names.
 
+    Or why there is none, if it was for code that was edited.
     Another store may have a version of that number too, of another model.
     """
     from collaborative_autoencoders.serving.model_versions import contents
@@ -56,6 +57,8 @@ def lost_version(catalog: DataCatalog, output: str) -> str | None:
     if not catalog.exists(output):
         return None
     model, registration = output.partition(".")[0], catalog.load(output)
+    if file := registration.get(EDITED):
+        return f"{model} was not registered: {file} was edited in that run"
     version = registration.get(VERSION)
     if version is None:
         return None

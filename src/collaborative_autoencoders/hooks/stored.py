@@ -81,6 +81,9 @@ class Files:
         if dataset is None or getattr(dataset, "_EPHEMERAL", False):
             return None
         entry = self._entry(name)
+        entry = (
+            entry.get("kwargs") or entry
+        )  # where Kedro has the arguments of an inherited __init__
         path = entry.get("filepath", entry.get("path"))
         if not isinstance(path, str):
             return None

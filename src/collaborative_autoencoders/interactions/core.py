@@ -201,7 +201,7 @@ def about_likes(before: TableSize, options: CoreOptions) -> str | None:
     return (
         f"{before.likes:,} of {before.ratings:,} ratings are likes: core.like_threshold is "
         f"{options.like_threshold:g}. Set it to the lowest rating of a like on the scale of these "
-        "ratings"
+        "ratings; if all of them are likes, set core.min_rating to it too"
     )
 
 

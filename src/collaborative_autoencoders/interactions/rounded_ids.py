@@ -22,6 +22,8 @@ SIGN = "+"
 KEPT_DIGITS = (15, 16)
 """Digits of a number that Excel keeps in a cell, and that openpyxl writes."""
 
+LARGEST = 10**300
+
 PROBLEM = (
     "is a rounded number, as spreadsheets write long ones: digits are lost, and several ids may "
     "have become one. Export the ids again, as text. If these are the ids, declare them as text:"
@@ -46,6 +48,8 @@ def are_rounded(texts: pd.Index) -> NDArray[np.bool_]:
 def refuse_rounded_cells(cells: pd.Series, declare_text: str) -> None:
     """Raise ValueError if all long numbers among the cells of a spreadsheet are rounded.
 
+    A single one may end in 0 by chance.
+
         102349123456789000, 7     refused: zeros after the 15 digits that Excel keeps
         102349123456789012, 7     accepted
 
@@ -54,7 +58,7 @@ def refuse_rounded_cells(cells: pd.Series, declare_text: str) -> None:
     """
     for digits in KEPT_DIGITS:
         longs = [(row, cell) for row, cell in enumerate(cells, 1) if _is_longer(cell, digits)]
-        if longs and all(_is_rounded(cell, digits) for _, cell in longs):
+        if len(longs) > 1 and all(_is_rounded(cell, digits) for _, cell in longs):
             row, first = longs[0]
             raise ValueError(
                 f"{cells.name}: row {row}: the sheet keeps only {digits} digits of the number "
@@ -66,7 +70,7 @@ def refuse_rounded_cells(cells: pd.Series, declare_text: str) -> None:
 
 def _is_longer(cell: Any, digits: int) -> bool:
     is_number = isinstance(cell, int | float | np.integer | np.floating)
-    return is_number and 10**digits <= abs(cell) < np.inf
+    return is_number and 10**digits <= abs(cell) < LARGEST
 
 
 def _is_rounded(number: Any, digits: int) -> bool:

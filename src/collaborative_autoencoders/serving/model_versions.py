@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from collaborative_autoencoders.columns import CONTENT
 from collaborative_autoencoders.evaluation.versions import CHALLENGER, CHAMPION, Comparison
 from collaborative_autoencoders.models.registry import MODELS, run_of
-from collaborative_autoencoders.state.code import CODE, code_version
 
+from .own_code import ANSWERING_CODE, answering_code
 from .recommender import Recommender
 
 if TYPE_CHECKING:
@@ -242,14 +242,14 @@ def load_champion(name: str) -> tuple[int, Recommender]:
 
 
 def warn_of_other_code(version: "ModelVersion") -> None:
-    """Warn if a version was registered by other code than that of this process.
+    """Warn if a version has other code than that of this process.
 
     MLflow adds the code of a version to the path, where a package that is imported stays as it is.
     """
-    if version.tags.get(CODE, code_version()) != code_version():
+    if version.tags.get(ANSWERING_CODE, answering_code()) != answering_code():
         logger.warning(
-            "%s: other code has registered version %s than the code here, which computes its "
-            "answers now; a server uses the code of the version. To have both the same, register "
-            "the model again and promote it",
+            "%s: version %s has other code than this project, which computes its answers now; a "
+            "server uses the code of the version. To have both the same, register the model again "
+            "and promote it",
             *(version.name, version.version),
         )

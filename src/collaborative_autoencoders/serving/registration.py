@@ -1,7 +1,6 @@
 """Registration of a fitted model, with its data, as a version in the MLflow registry."""
 
 import logging
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +11,21 @@ from typing import Any
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import CONTENT, HISTORY, ITEM, NOT_REGISTERED, RATINGS, USER
-from collaborative_autoencoders.state.code import CODE, changed_since, code_version
+from collaborative_autoencoders.columns import (
+    CONTENT,
+    EDITED,
+    HISTORY,
+    ITEM,
+    NOT_REGISTERED,
+    RATINGS,
+    USER,
+)
+from collaborative_autoencoders.state.code import CODE, code_version
 from collaborative_autoencoders.state.content import Stored, digest_of
 
 from .description import NOTE, about_model, describe, how_to_ask
 from .model_versions import STARTED_FROM, add_challenger, describe_version, version_with
+from .own_code import ANSWERING_CODE, PACKAGE, answering_code, copy_code, edited
 from .recommender import Recommender
 from .request_schema import row_schema
 from .requests import Wanted
@@ -27,12 +35,6 @@ logger = logging.getLogger(__name__)
 ONE_AT_A_TIME = threading.Lock()
 """MLflow changes modules of the process while it logs a model, so threads wait for each other."""
 
-PACKAGE = Path(__file__).parents[1]
-ROOMS = frozenset(
-    {"evaluation", "interactions", "learning", "metrics", "models", "serving", "state"}
-)
-"""The folders of the package that a version has: what `serving` may import. A file of the others
-would only be one more to send to the store."""
 CODE_HAS_CHANGED = (
     "%s has changed since this run began, so a server would answer by other code than that which "
     "was evaluated: run again, in a new process"
@@ -58,8 +60,8 @@ def register(
 
     The new version becomes challenger, and the first version also champion. If a version has the
     same model, data and code, no version is added and that one becomes challenger. `started_from`
-    is the version of a warm start. Returns name, version, uri and content; only the reason if the
-    code that answers has changed since the model was evaluated.
+    is the version of a warm start. Returns name, version, uri and content; only the reason, and the
+    file, if the code that answers was edited in the run.
     """
     import mlflow
 
@@ -72,10 +74,10 @@ def register(
         number = version_with(name, content)
         if number is None:
             code = copy_code(Path(temporary) / "code")
-            if changed := [file for file in changed_since() if is_served(file)]:
-                logger.warning("%s: not registered: %s", name, CODE_HAS_CHANGED % changed[0])
-                return {NOT_REGISTERED: CODE_HAS_CHANGED % changed[0]}
-            tags = {CONTENT: content, CODE: code_version()}
+            if file := edited():
+                logger.warning("%s: not registered: %s", name, CODE_HAS_CHANGED % file)
+                return {NOT_REGISTERED: CODE_HAS_CHANGED % file, EDITED: file}
+            tags = {CONTENT: content, CODE: code_version(), ANSWERING_CODE: answering_code()}
             if started_from is not None:
                 tags[STARTED_FROM] = str(started_from)
             number = add_version(recommender, metrics, folder, code, tags)
@@ -92,26 +94,6 @@ def register(
         mlflow.set_tag(NOTE, f"{text}\n\n{asking}")
     uri = f"models:/{name}/{number}"
     return {"name": name, "version": number, "uri": uri, CONTENT: content}
-
-
-def copy_code(folder: Path) -> Path:
-    """Copy what a version needs of the package into a folder; return the copy."""
-
-    def others(place: str, names: list[str]) -> list[str]:
-        is_top = Path(place) == PACKAGE
-        return [
-            name
-            for name in names
-            if name == "__pycache__" or (is_top and (PACKAGE / name).is_dir() and name not in ROOMS)
-        ]
-
-    return Path(shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=others))
-
-
-def is_served(file: str) -> bool:
-    """Return whether a version has this file of the package."""
-    room, _, inside = file.partition("/")
-    return not inside or room in ROOMS
 
 
 def add_version(

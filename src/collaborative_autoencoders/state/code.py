@@ -30,12 +30,12 @@ def code_version() -> str:
 
     The sources are those of the start of this process, whose code runs.
     """
-    return version_of(_at_first())
+    return version_of(sources_at_start())
 
 
 def changed_since() -> list[str]:
     """Return the sources that are not as this process first read them, by path in the package."""
-    before, now = _at_first(), sources()
+    before, now = sources_at_start(), sources()
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
@@ -60,5 +60,6 @@ def version_of(read: Mapping[str, bytes]) -> str:
 
 
 @cache
-def _at_first() -> dict[str, bytes]:
+def sources_at_start() -> dict[str, bytes]:
+    """Return `sources()` as this process first read them: the code that it runs."""
     return sources()

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from fsspec.implementations.local import LocalFileSystem
@@ -80,7 +80,7 @@ class Stored(NamedTuple):
         path = Path(self.path)
         if not path.exists():
             return None
-        files = [path] if path.is_file() else sorted(filter(Path.is_file, path.rglob("*")))
+        files = [path] if path.is_file() else files_in(path)
         found = [file.stat() for file in files]
         size = sum(each.st_size for each in found)
         modified = _time_of(found[0]) if files == [path] else _number_of(path, files)
@@ -98,11 +98,26 @@ class Stored(NamedTuple):
             about = self.fs.info(self.path)
             is_folder = about["type"] == "directory"
             found = self.fs.find(self.path, detail=True) if is_folder else {self.path: about}
-            said = {name.removeprefix(self.path): said_of(each) for name, each in found.items()}
+            said = {
+                inside: said_of(each)
+                for name, each in found.items()
+                if not is_hidden(inside := name.removeprefix(self.path))
+            }
             if all(said.values()):
                 size = sum(each.get("size") or 0 for each in found.values())
                 return Content(digest_of(said), size, 0)
         return None
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder and its folders, sorted, without those that are hidden."""
+    names = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    return [folder / name for name in sorted(names) if not is_hidden(name)]
+
+
+def is_hidden(path: str) -> bool:
+    """Return whether a file in a folder, or a folder that it is in, is hidden: no run reads it."""
+    return any(part.startswith(".") for part in PurePosixPath(path).parts)
 
 
 def said_of(about: Mapping[str, Any]) -> dict[str, Any]:
