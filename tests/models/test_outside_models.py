@@ -200,6 +200,7 @@ def ran(tmp_path, monkeypatch):
     return project
 
 
+@pytest.mark.slow
 def test_a_run_fits_it_and_puts_it_on_the_leaderboard(ran):
     reports = ran / "data/08_reporting/test"
     board = pd.read_csv(reports / "leaderboard.csv").set_index("model")

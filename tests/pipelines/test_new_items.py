@@ -13,6 +13,9 @@ REPORTS = "data/08_reporting/test"
 FACTS, HELD_OUT = "without_new/new_items_facts.json", "without_new/held_out_items.parquet"
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def project(finished_world):
     """A project that ran `new_items` after a finished run. One for all workers."""
