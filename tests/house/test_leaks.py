@@ -11,6 +11,9 @@ from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, 
 from collaborative_autoencoders.interactions.sparse import take_cells
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def project(finished_world, tmp_path):
     return projects.copy_of(finished_world, tmp_path / "world")

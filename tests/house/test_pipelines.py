@@ -58,6 +58,7 @@ def test_a_family_is_beside_baselines_and_all_models_are_all(family):
 QUICK = {network: {"fitting": {"epochs": 1}} for network in networks()}
 
 
+@pytest.mark.slow
 def test_a_task_runs_alone_from_data_to_the_leaderboard_of_its_models(tmp_path):
     """`ranking`; `rating` is run in `test_interrupts.py`."""
     project = projects.new_project(tmp_path / "world")
@@ -67,6 +68,7 @@ def test_a_task_runs_alone_from_data_to_the_leaderboard_of_its_models(tmp_path):
     assert tracked.last_run(project)[0].info.run_name == "test: ranking"
 
 
+@pytest.mark.slow
 def test_the_default_pipeline_is_three_others_and_each_starts_from_files(tmp_path):
     pipelines = register_pipelines()
     names = ("data_engineering", "training", "evaluation")

@@ -102,6 +102,7 @@ def test_the_first_version_is_champion_and_challenger_with_the_reason(registered
         assert set(first.aliases) == {"champion", "challenger"}
 
 
+@pytest.mark.slow
 def test_a_later_version_becomes_challenger_and_the_champion_stays(registered, tmp_path, capfd):
     project = projects.copy_with_store(registered, tmp_path / "world")
     client = mlflow.MlflowClient(store_of(project))
