@@ -10,7 +10,6 @@ from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.part_bytes import part_from_bytes, part_to_bytes
 from collaborative_autoencoders.interactions.sparse import take_cells
 
-
 pytestmark = pytest.mark.slow
 
 
