@@ -2,7 +2,7 @@
 
 from kedro.io import DataCatalog, MemoryDataset
 
-from collaborative_autoencoders.hooks.out_of_date import lost_version
+from collaborative_autoencoders.hooks.out_of_date import why_register_again
 
 
 def test_a_model_whose_code_was_edited_is_registered_again():
@@ -13,5 +13,5 @@ def test_a_model_whose_code_was_edited_is_registered_again():
     }
     catalog = DataCatalog({name: MemoryDataset(found) for name, found in outcomes.items()})
     said = "ease was not registered: models/ease.py was edited in that run"
-    assert lost_version(catalog, "ease.registration") == said
-    assert lost_version(catalog, "bias.registration") is None
+    assert why_register_again(catalog, "ease.registration") == said
+    assert why_register_again(catalog, "bias.registration") is None

@@ -59,17 +59,43 @@ def test_every_runner_logs_what_the_sequential_one_does(finished):
 
 
 def test_new_processes_log_and_record_what_the_sequential_runner_does(finished):
-    """ParallelRunner with processes as on macOS and Windows, which have seen no hook."""
     projects.run(finished, node_names=TWO_MODELS)
     sequential, record = logged(finished), record_of(finished, "cdae")
     projects.forget_records(finished)  # a warning: of neither model is known what made its scores
-    nodes = ("--nodes", ",".join(TWO_MODELS), "--runner", "ParallelRunner")
-    env = projects.in_project(finished)["env"] | {"KEDRO_MP_CONTEXT": "spawn"}
-    done = projects.kedro(finished, "run", "--env", "test", *nodes, env=env, timeout=300)
+    done = run_in_new_processes(finished)
     assert done.returncode == 0, done.stderr
     assert logged(finished) == sequential
     assert sequential["cdae"][1]["model.hidden_size"] == "16"
     assert record_of(finished, "cdae") == record
+
+
+def test_what_new_processes_have_saved_is_recorded_although_the_run_fails(finished):
+    projects.forget_records(finished)
+    (finished / REPORTS / "bias/user_scores.parquet").write_bytes(b"")
+    done = run_in_new_processes(finished)
+    assert done.returncode == 1
+    assert "user_scores" in done.stderr
+    assert record_of(finished, "cdae")["step"] == "cdae.average_scores"
+    assert record_of(finished, "bias") is None
+    assert tracked.statuses(finished).items() >= {("", "FAILED"), ("cdae", "FINISHED")}
+
+
+def run_in_new_processes(project):
+    """Run two models by ParallelRunner as on macOS and Windows: its processes see no hook before.
+
+    In a process of its own: CPython 3.11 may wait forever for a pool of which a process has died.
+    """
+    command = (
+        "run",
+        "--env",
+        "test",
+        "--nodes",
+        ",".join(TWO_MODELS),
+        "--runner",
+        "ParallelRunner",
+    )
+    env = projects.in_project(project)["env"] | {"KEDRO_MP_CONTEXT": "spawn"}
+    return projects.kedro(project, *command, env=env, timeout=300)
 
 
 def test_a_node_that_fails_in_another_process_fails_the_run_of_its_model(finished, monkeypatch):

@@ -15,11 +15,9 @@ from collaborative_autoencoders.columns import PART
 from collaborative_autoencoders.interactions.column_types import joined_column
 from collaborative_autoencoders.interactions.rows import IDS, PARTS
 from collaborative_autoencoders.state.content import is_hidden
+from collaborative_autoencoders.state.messages import several
 
 logger = logging.getLogger(__name__)
-
-SHOWN = 3
-"""Parts whose names are logged."""
 
 
 class JoinedPartsDataset(PartitionedDataset):
@@ -46,14 +44,9 @@ class JoinedPartsDataset(PartitionedDataset):
 def say_what_is_joined(parts: dict[str, pd.DataFrame], hidden: list[str]) -> None:
     """Log the names and sizes of the first parts, and the names of those that are left out."""
     sizes = [f"{name} ({len(part):,} rows)" for name, part in parts.items()]
-    logger.info("joined: %s", _first(sizes))
+    logger.info("joined: %s", several(sizes))
     if hidden:
-        logger.warning("hidden files are left out: %s", _first(hidden))
-
-
-def _first(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+        logger.warning("hidden files are left out: %s", several(hidden))
 
 
 def _loaded(name: str, load: Callable[[], Any]) -> Any:

@@ -126,8 +126,10 @@ def _header(entry: Entry) -> list[Name]:
 
 
 def _with_all_columns(table: pd.DataFrame, entry: Entry) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Yield the table; or pieces of it with the columns that `usecols` leaves out, if they may hold
-    rows, as if the file has more lines than the table has rows. With each, the rows before it.
+    """Yield the table, or pieces of it with the columns that `usecols` leaves out.
+
+    These may hold rows if the file has more lines than the table has rows. With each piece comes
+    the number of rows before it.
     """
     args = entry.load_args
     has_header = args.get("header", None if "names" in args else 0) is not None

@@ -42,15 +42,15 @@ def depends_on_the_registry(pipeline: Pipeline, catalog: DataCatalog) -> Iterato
         kind = step_of(node).kind
         if kind in OF_THE_REGISTRY:
             yield node.name, "the registry may have changed"
-        elif kind == "register_model" and (lost := lost_version(catalog, *node.outputs)):
-            yield node.name, lost
+        elif kind == "register_model" and (why := why_register_again(catalog, *node.outputs)):
+            yield node.name, why
 
 
-def lost_version(catalog: DataCatalog, output: str) -> str | None:
-    """Return what is wrong if the registry does not have the version that a registration names.
+def why_register_again(catalog: DataCatalog, output: str) -> str | None:
+    """Return why a model has to be registered again, or None.
 
-    Or why there is none, if it was for code that was edited.
-    Another store may have a version of that number too, of another model.
+    The registry lacks the version that its registration names, or has another model under that
+    number, as in another store; or code was edited in the run that would have registered it.
     """
     from collaborative_autoencoders.serving.model_versions import contents
 

@@ -81,9 +81,8 @@ class Files:
         if dataset is None or getattr(dataset, "_EPHEMERAL", False):
             return None
         entry = self._entry(name)
-        entry = (
-            entry.get("kwargs") or entry
-        )  # where Kedro has the arguments of an inherited __init__
+        # Kedro has the arguments of an inherited __init__ under `kwargs`
+        entry = entry.get("kwargs") or entry
         path = entry.get("filepath", entry.get("path"))
         if not isinstance(path, str):
             return None

@@ -36,7 +36,7 @@ from .engine import Table, evaluate_all, evaluate_nothing, reading_by
 
 FACTS_TO_REPORT = ("fit_seconds", "best_epoch")
 DIGITS = 12
-"""Of the content of a version, in the list of registered models."""
+"""How many digits of its content the list of registered models shows of a version."""
 
 
 def evaluate_model(
