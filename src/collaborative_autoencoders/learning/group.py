@@ -133,7 +133,7 @@ class Group(Ranks):
         """Return the number of each rank, the same list on every rank."""
         device = self.shared[0].device
         values = torch.empty(self.size, 1, dtype=torch.float64, device=device)
-        own = torch.tensor([value], dtype=torch.float64, device=device)
+        own = torch.full((1,), value, dtype=torch.float64, device=device)
         with exchange():
             dist.all_gather(list(values), own)
         return [float(each) for each in values]
