@@ -16,7 +16,7 @@ from collaborative_autoencoders.tracking.logged import flatten
 from collaborative_autoencoders.tracking.masking import mask_values
 from collaborative_autoencoders.tracking.provenance import IN_THE_MIDDLE, command_line
 
-from .tracking import is_search
+from .run_facts import is_search
 
 RESUME = "--only-missing-outputs"
 SELECTING = {

@@ -26,8 +26,8 @@ from collaborative_autoencoders.tracking.provenance import command_line
 from .commands import elsewhere, making_again, resuming
 from .missing import refuse_missing
 from .out_of_date import mark_out_of_date, say_what_is_out_of_sight
+from .run_facts import is_search
 from .stored import DATA, Files, lineage_of, step_of
-from .tracking import is_search
 
 logger = logging.getLogger(__name__)
 

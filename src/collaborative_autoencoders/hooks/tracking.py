@@ -19,14 +19,10 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.meta_dataset import MetaDataset
 from mlflow.environment_variables import MLFLOW_RUN_ID
 from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders.columns import NOT_REGISTERED
-from collaborative_autoencoders.evaluation.options import EvaluationOptions
-from collaborative_autoencoders.interactions.joining import about_update, split_by_part
 from collaborative_autoencoders.markdown import escaped
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.processes import this_process
@@ -57,13 +53,22 @@ from collaborative_autoencoders.tracking.sqlite import sqlite_file
 
 from . import dataset_logging
 from .mlflow_settings import is_tracked, settings_for, uri_of
-from .parameters import keys_read_by
 from .run_description import describe_run, log_best
+from .run_facts import (
+    FACTS,
+    RatingsDataset,
+    facts_of,
+    headline_of,
+    model_of,
+    pipeline_names,
+    protocol_of,
+    split_in_use,
+)
 from .server import check_artifacts_of, impatient, is_server, no_answer
 from .store import check_store, leave_shell, unusable
 from .workers import RunNotes
 
-FACTS, LEADERBOARD, METRICS = "data_facts", "leaderboard", "metrics"
+LEADERBOARD, METRICS = "leaderboard", "metrics"
 REGISTRATION = "registration"
 
 logger = logging.getLogger(__name__)
@@ -375,59 +380,6 @@ class ModelRunsHook(MlflowHook):
             self._forget()
 
 
-def model_of(node: Node) -> str | None:
-    """Return the model in whose namespace the node is, or None."""
-    of = (node.namespace or "").rpartition(".")[2]
-    return of if of in MODELS else None
-
-
-def facts_of(catalog: DataCatalog) -> dict[str, Any]:
-    """Return the facts about the data; empty if there are none yet."""
-    return dict(catalog.load(FACTS)) if catalog.exists(FACTS) else {}
-
-
-def split_in_use(facts: dict[str, Any]) -> dict[str, str]:
-    """Return the kind of split that an update has, whatever the parameters say; else nothing."""
-    return {"split.kind": split_by_part().kind} if about_update(facts) else {}
-
-
-def headline_of(parameters: dict[str, Any]) -> tuple[str, ...]:
-    """Return the metrics without a group in MLflow; empty if the pipeline evaluates nothing.
-
-    The options are then not validated, and plain values.
-    """
-    evaluation = parameters.get("evaluation")
-    return evaluation.headline if isinstance(evaluation, EvaluationOptions) else ()
-
-
-def protocol_of(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that all models share: how data are made, fitted and evaluated."""
-    from collaborative_autoencoders.pipeline_registry import register_pipelines
-
-    whole = register_pipelines()["__default__"]  # built once, and not for every run
-    read = keys_read_by({"all": whole}) - MODELS.keys()
-    return {key: value for key, value in parameters.items() if key in read}
-
-
-def pipeline_names(run_params: dict[str, Any]) -> str:
-    """Return the names of the pipelines of a run, for the run's name."""
-    names = run_params.get("pipeline_names") or ["__default__"]
-    return " + ".join(name.strip("_") for name in names)
-
-
-class RatingsDataset(MetaDataset):
-    """The ratings as an input of a run in MLflow: name, checksum and source."""
-
-    profile = None
-
-    def __init__(self, facts: dict[str, Any], catalog: DataCatalog) -> None:
-        """Create the input; the checksum is cut to eight characters, which is what MLflow shows."""
-        entries, *_ = catalog.to_config()
-        ratings = mask_values(entries.get("ratings", {}))
-        entry = {key: str(value) for key, value in ratings.items()}
-        super().__init__(CodeDatasetSource(entry), facts["data_set"], facts["checksum"][:8])
-
-
 def active_id() -> str | None:
     """Return the id of the MLflow run that is active in this thread, or None."""
     run = mlflow.active_run()
@@ -438,11 +390,6 @@ def _active() -> str:
     run_id = active_id()
     assert run_id is not None, "before_node_run makes a run active"
     return run_id
-
-
-def is_search(run_params: dict[str, Any]) -> bool:
-    """Return whether the run is a search, which resumes when the same command is run again."""
-    return "tuning" in (run_params.get("pipeline_names") or [])
 
 
 def raise_exit() -> None:
