@@ -135,6 +135,24 @@ def test_tables_and_sentences_fit_80_characters(verdicts):
     assert narrow.replace("─", "").split() == wide.replace("─", "").split()
 
 
+@pytest.mark.parametrize(
+    ("recall", "said"),
+    [(0.97, "evaluation: {k: [2, 10]}"), (1, "recall_at_10 of 0.95 or more"), (0.94, None)],
+)
+def test_lists_that_hold_nearly_all_for_every_model_say_little(recall, said):
+    table = board()
+    table["recall_at_10"] = [recall, *[1.0] * (len(table) - 1)]
+    text = " ".join(printed(table, differences(NO_DIFFERENCE), 80).split())
+    assert said in text if said else "say little" not in text
+
+
+def test_errors_of_ratings_of_another_size_have_three_digits():
+    table = board()
+    for factor, wanted in ((1e-6, " 8.56e-07*"), (1, " 0.856*"), (1e7, " 8.56e+06*")):
+        text = printed(table.assign(rmse=table["rmse"] * factor), differences(NO_DIFFERENCE), 80)
+        assert wanted in text.partition("Ratings, sorted by rmse")[2]
+
+
 def test_a_leaderboard_of_models_that_were_all_left_out_is_their_reasons():
     reason = "it is fitted on ratings, and the table has no ratings"
     empty = pd.DataFrame({"model": ["mf"], "rmse": [float("nan")], "left_out": [reason]})

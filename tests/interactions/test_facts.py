@@ -1,5 +1,7 @@
 """What is said of the data is true of it."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -105,6 +107,14 @@ def test_lists_longer_than_the_catalogue_are_refused():
     check_list_lengths([1, 3], n_items=3)
     with pytest.raises(ValueError, match=r"evaluation.k: 20 .* 3 items"):
         check_list_lengths([1, 20], n_items=3)
+
+
+@pytest.mark.parametrize(
+    ("n_items", "wanted"), [(50, [10]), (12, [3]), (1, [1]), (150, [10, 75]), (21, [10])]
+)
+def test_the_lists_that_are_proposed_are_shorter_than_half_of_the_catalogue(n_items, wanted):
+    with pytest.raises(ValueError, match=re.escape(f"evaluation: {{k: {wanted}, primary")):
+        check_list_lengths([10, 75, 200], n_items)
 
 
 def test_the_checksum_is_the_same_however_many_rows_are_hashed_at_once(monkeypatch):

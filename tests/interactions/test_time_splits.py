@@ -1,8 +1,11 @@
 """Splits by time never train on the future, and ties in time go as the options say."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from model_options import parameters_of
@@ -193,6 +196,27 @@ def test_a_date_that_leaves_nothing_to_train_on_is_refused():
 
     with pytest.raises(ValueError, match=r"no row to train on: .*978300760 to 978300770"):
         with_parts(ratings, kind="date", test_from="1999-01-01")
+
+
+@pytest.mark.parametrize("scale", [10**3, 10**6])
+def test_a_date_beside_times_in_another_unit_is_refused_with_its_number(scale):
+    ratings = make_ratings([(0, item, (1580000000 + 10**6 * item) * scale) for item in range(5)])
+    typed = {"validation_from": "2020-02-02", "test_from": "2020-02-20T12:00"}
+
+    with pytest.raises(ValueError, match="no row to train on: .*validation_from is 15806") as error:
+        with_parts(ratings, kind="date", **typed)
+
+    fixed = yaml.safe_load(re.search("`(.+)`", str(error.value))[1])["split"]
+    parted = with_parts(ratings, kind="date", **fixed)
+    assert in_order(parted) == [TRAIN, VALIDATION, VALIDATION, TEST, TEST]
+
+
+def test_a_date_before_all_rows_has_no_begin_that_is_not_there():
+    ratings = make_ratings([(0, 1, 978300760), (0, 2, 978300770)])
+
+    with pytest.raises(ValueError, match=r"and test_from is 9151488.*Choose later") as error:
+        with_parts(ratings, kind="date", test_from="1999-01-01")
+    assert "inf" not in str(error.value)
 
 
 @pytest.mark.parametrize("dates", [{"test_from": 5, "validation_from": 7}, {"validation_from": 9}])

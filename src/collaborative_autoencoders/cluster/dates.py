@@ -35,7 +35,7 @@ def dates_of(times: DataFrame, options: SplitOptions) -> Dates:
     pool = earlier.count() if options.validation_of == "rest" else n_rows
     validation_from = _from(options.validation_from, earlier, pool, options.validation_fraction)
     dates = Dates(validation_from, test_from)
-    refuse_no_train(dates, *times.agg(F.min(TIME), F.max(TIME)).collect()[0])
+    refuse_no_train(dates, options, *times.agg(F.min(TIME), F.max(TIME)).collect()[0])
     return dates
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import MODEL
-from collaborative_autoencoders.metrics.table import Measure, measure
+from collaborative_autoencoders.metrics.table import Measure, at, measure
 from collaborative_autoencoders.models.registry import MODELS
 
 from .averages import HELD_OUT, SAMPLED
@@ -15,6 +15,9 @@ from .differences import DIFFERENCE, HIGH, LOW, METRIC, NO_DIFFERENCE, OTHER, VE
 
 LEFT_OUT = "left_out"
 COMPARED = "compared_with_above"
+
+SAYS_LITTLE = 0.95
+"""Recall of every model from which it says little about one."""
 
 
 def make_leaderboard(
@@ -44,6 +47,30 @@ def about_sample(leaderboard: pd.DataFrame) -> str:
         f"All figures are of a sample of {size:,} of the {users:,} users with held-out ratings "
         "(evaluation.test_users)."
     )
+
+
+def about_long_lists(leaderboard: pd.DataFrame, k: int) -> str:
+    """Return a sentence if lists are so long that every model finds nearly all; else nothing."""
+    recall = at("recall", k)
+    fitted = leaderboard[leaderboard[LEFT_OUT].isna()]
+    found = fitted.reindex(columns=[recall]).min().item()
+    if not found >= SAYS_LITTLE or k == 1:
+        return ""
+    return (
+        f"Every model has a {recall} of {SAYS_LITTLE} or more: lists of {k} are long for a "
+        "catalogue of this size, so recall, hit and coverage say little about a model. Evaluate "
+        f"shorter lists as well: `evaluation: {{k: [{max(k // 5, 1)}, {k}]}}`."
+    )
+
+
+def in_digits(value: float, each: Measure, beside: float | None = None) -> str:
+    """Return a figure with three decimals, or three digits where ratings are of another size.
+
+    0.874, 1.23e-06, 4.56e+06. `beside` is a figure of the same size.
+    """
+    size = abs(value if beside is None else beside)
+    is_usual = each.k is not None or size == 0 or 0.01 <= size < 10_000
+    return f"{value:.3f}" if is_usual else f"{value:.2e}"
 
 
 def sort_by(leaderboard: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -24,7 +24,13 @@ from collaborative_autoencoders.evaluation.differences import (
     USERS,
     VERDICT,
 )
-from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, about_sample, sort_by
+from collaborative_autoencoders.evaluation.leaderboard import (
+    LEFT_OUT,
+    about_long_lists,
+    about_sample,
+    in_digits,
+    sort_by,
+)
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.facts import about_core
 from collaborative_autoencoders.interactions.joining import about_update
@@ -118,6 +124,8 @@ def show_leaderboard(
                 console.print(about_ratings, markup=False)
             for line in sentences(rows, differences, found):
                 console.print(line, markup=False)
+            if found.k is not None and (too_long := about_long_lists(rows, shown_k(rows))):
+                console.print(too_long, markup=False)
             console.print()
     if sample := about_sample(leaderboard):
         console.print(f"{sample}\n", markup=False)
@@ -184,7 +192,7 @@ def leaderboard_table(
     table.add_column("fit s", justify="right", no_wrap=True)
     best = {each.name: best_of(rows[each.name], each) for each in shown}
     for _, row in rows.iterrows():
-        cells = [cell(row[each.name], best[each.name]) for each in shown]
+        cells = [cell(row[each.name], best[each.name], each) for each in shown]
         seconds = row.get(FIT_SECONDS)
         table.add_row(str(row[MODEL]), *cells, "-" if pd.isna(seconds) else f"{seconds:.1f}")
     return table
@@ -217,11 +225,11 @@ def best_of(values: pd.Series, each: Measure) -> float:
     return float(values.max() if each.metric.higher_is_better else values.min())
 
 
-def cell(value: float, best: float) -> str:
-    """Return the value with three decimals, and a star if it is the best; a dash for NaN."""
+def cell(value: float, best: float, each: Measure) -> str:
+    """Return the value with three digits, and a star if it is the best; a dash for NaN."""
     if pd.isna(value):
         return "- "
-    return f"{value:.3f}{'*' if value == best else ' '}"
+    return f"{in_digits(value, each, best)}{'*' if value == best else ' '}"
 
 
 def sentences(rows: pd.DataFrame, differences: pd.DataFrame, found: Measure) -> Iterator[str]:

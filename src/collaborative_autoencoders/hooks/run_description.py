@@ -10,7 +10,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from collaborative_autoencoders.columns import MODEL
-from collaborative_autoencoders.evaluation.leaderboard import LEFT_OUT, about_sample, sort_by
+from collaborative_autoencoders.evaluation.leaderboard import (
+    LEFT_OUT,
+    about_long_lists,
+    about_sample,
+    in_digits,
+    sort_by,
+)
 from collaborative_autoencoders.markdown import code, escaped, table
 from collaborative_autoencoders.metrics.table import measure, metrics_of
 from collaborative_autoencoders.serving.description import NOTE, about_data
@@ -80,7 +86,9 @@ def about_models(leaderboard: pd.DataFrame, headline: Sequence[str]) -> str:
         for row in shown.to_dict(orient="records")
     ]
     board = table(headings, rows) if rows else ""
-    lines = [best_in_words(shown, k), board, about_sample(leaderboard), *left_out(leaderboard)]
+    about_lists = "" if k is None else about_long_lists(leaderboard, k)
+    lines = [best_in_words(shown, k), board, about_lists, about_sample(leaderboard)]
+    lines += left_out(leaderboard)
     return "\n\n".join(filter(None, lines))
 
 
@@ -90,8 +98,9 @@ def best_in_words(shown: pd.DataFrame, k: int | None) -> str:
     if best is None:
         return ""
     low, high = (best.get(f"{primary}_{end}", float("nan")) for end in ("low", "high"))
-    interval = "" if pd.isna(low) else f", 95 % interval {low:.3f} to {high:.3f}"
-    value = f"{measure(primary).heading} {best[primary]:.3f}{interval}"
+    ends = (in_digits(end, measure(primary), best[primary]) for end in (low, high))
+    interval = "" if pd.isna(low) else f", 95 % interval {' to '.join(ends)}"
+    value = f"{measure(primary).heading} {in_digits(best[primary], measure(primary))}{interval}"
     return (
         f"**{escaped(best[MODEL])}** is best: {value}. Its figures are the metrics of this run. "
         f"Lists of {k}:"
@@ -128,8 +137,10 @@ def heading(name: str, k: int | None) -> str:
 
 
 def cell(name: str, value: float) -> str:
-    """Return a figure with three decimals, seconds with one; a dash for NaN."""
-    return "–" if pd.isna(value) else f"{value:.{1 if name == FIT_SECONDS else 3}f}"
+    """Return a figure with three digits, seconds with one decimal; a dash for NaN."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:.1f}" if name == FIT_SECONDS else in_digits(value, measure(name))
 
 
 def left_out(leaderboard: pd.DataFrame) -> Iterator[str]:

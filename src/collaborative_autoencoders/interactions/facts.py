@@ -167,11 +167,15 @@ def refuse_outside(ratings_N: pd.Series, scale: RatingScale) -> None:
 def check_list_lengths(lengths: list[int], n_items: int) -> None:
     """Raise ValueError if a list length of `evaluation.k` exceeds the number of items."""
     if max(lengths, default=0) > n_items:
-        fitting = [length for length in lengths if length <= n_items] or [n_items]
+        # not as long as all that a user has not rated, of which every list holds all
+        fitting = [length for length in lengths if 2 * length <= n_items] or [max(n_items // 4, 1)]
         metric = f"ndcg_at_{fitting[-1]}"
         raise ValueError(
             f"evaluation.k: {max(lengths)} is more than the {n_items} items of the core. Evaluate "
             f"shorter lists (`evaluation: {{k: {fitting}, primary_metric: {metric}}}` and "
-            f"`validation_metric: {metric}` in `cdae.fitting`, `ease.model` and `stack.model`), or "
-            "keep more items by lowering core.k or core.min_rating."
+            f"`validation_metric: {metric}` in `cdae.fitting`, `ease.model` and `stack.model`; of "
+            f"other pipelines, every other `validation_metric` that is too long, "
+            f"`promotion: {{metric: {metric}}}` and "
+            f"`tuning: {{formula_metrics: {{ranking: {metric}}}}}`), or keep more items by "
+            "lowering core.k or core.min_rating."
         )

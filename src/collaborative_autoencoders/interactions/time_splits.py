@@ -20,6 +20,7 @@ from .split_options import (
     sizes_of,
 )
 from .user_order import by_user, by_user_and_time
+from .value_types import UNITS, unit_of
 
 
 def parts_by_user_time(
@@ -46,6 +47,8 @@ def parts_by_user_time(
     parts_N[latest_first] = parts_in_order(sizes_of(n_rows_U, options)[::-1])
     return parts_N
 
+
+FROM = ("validation_from", "test_from")
 
 BY_HASH = "set split: {kind: hash, test_from: null, validation_from: null}"
 """The split of a table whose rows have one time, as YAML."""
@@ -86,21 +89,28 @@ def dates_of(times_N: NDArray[np.number], options: SplitOptions) -> Dates:
     earlier_N = times_N[before_N]
     validation_from = _from(options.validation_from, earlier_N, pool, options.validation_fraction)
     dates = Dates(validation_from, test_from)
-    refuse_no_train(dates, times_N.min(), times_N.max())
+    refuse_no_train(dates, options, times_N.min(), times_N.max())
     return dates
 
 
-def refuse_no_train(dates: Dates, earliest: float, latest: float) -> None:
+def refuse_no_train(dates: Dates, options: SplitOptions, earliest: float, latest: float) -> None:
     """Raise ValueError if no time from `earliest` to `latest` is of the train part."""
     if earliest < min(dates):
         return
     fix = "Choose later dates, in the unit of the timestamps."
+    unit, named = unit_of(earliest), {FROM[0]: options.validation_from, FROM[1]: options.test_from}
+    as_text = {key: moment for key, moment in named.items() if isinstance(moment, str)}
     if earliest == latest:
         fix = f"All rows have one time, and no date divides them. To split by hash, {BY_HASH}."
+    elif as_text and unit not in (None, "seconds"):
+        numbers = ", ".join(
+            f"{key}: {round(seconds_of(moment) * UNITS[unit])}" for key, moment in as_text.items()
+        )
+        fix = f"These times are {unit}, so write the dates in them: `split: {{{numbers}}}`."
+    begin = [f"{key} is {time}" for key, time in zip(FROM, dates, strict=True) if time < np.inf]
     raise ValueError(
         f"split.kind: date leaves no row to train on: the times are from {earliest} to "
-        f"{latest} (dates: seconds since 1970), validation is from {dates.validation_from} "
-        f"and test from {dates.test_from}. {fix}"
+        f"{latest} (dates: seconds since 1970), and {' and '.join(begin)}. {fix}"
     )
 
 

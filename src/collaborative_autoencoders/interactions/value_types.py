@@ -123,6 +123,12 @@ def _times(table: pd.DataFrame, column: pd.Series) -> pd.Series:
     return times.rename(TIMESTAMP)
 
 
+def unit_of(time: float) -> str | None:
+    """Return the unit in which a number is a date from 1971 to 2099; None if it is in none."""
+    within = (unit for unit, scale in UNITS.items() if FIRST * scale <= time < LAST * scale)
+    return next(within, None)
+
+
 def _refuse_two_units(table: pd.DataFrame, times_N: NDArray[Any]) -> None:
     """Raise ValueError, with a row of each, if some times are seconds and others parts of them.
 
