@@ -35,7 +35,10 @@ def fitted_by(engine: str, name: str, world=WORLD, refit=True, **changes):
     return nodes.fit_model(options, RefitOptions(refit=refit), running, *parts, facts)
 
 
-@pytest.mark.parametrize(("name", "changes"), [("itemknn", {}), ("ease", LADDER)])
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("itemknn", {}), ("itemknn", {"model__user_exponent": 0.7}), ("ease", LADDER)],
+)
 def test_models_have_the_bits_of_one_machine(name, changes):
     changes |= {"model__neighbours": 9}
     here, there = (fitted_by(engine, name, **changes) for engine in ("one_machine", "spark"))

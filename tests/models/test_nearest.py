@@ -20,12 +20,18 @@ likes = hnp.arrays(
 )
 
 
+def similarities(dense_UI, shrinkage, weight_U):
+    """The similarity of all pairs of items, (I, I)."""
+    common_II = dense_UI.T @ (weight_U[:, None] * dense_UI)
+    norm_I = np.sqrt(np.diag(common_II))
+    similar_II = common_II / np.maximum(norm_I[:, None] * norm_I + shrinkage, 1e-12)
+    np.fill_diagonal(similar_II, 0)
+    return similar_II
+
+
 def by_full_sort(dense_UI, k, shrinkage):
     """The similarities to keep, (I, I): a stable sort of each row leaves ties to the lower item."""
-    norm_I = np.sqrt(dense_UI.sum(axis=0, dtype=np.float64))
-    denominator_II = np.maximum(norm_I[:, None] * norm_I + shrinkage, 1e-12)
-    similar_II = (dense_UI.T @ dense_UI) / denominator_II
-    np.fill_diagonal(similar_II, 0)
+    similar_II = similarities(dense_UI, shrinkage, np.ones(len(dense_UI)))
     kept_II = np.zeros_like(similar_II)
     for item, similar_I in enumerate(similar_II):
         best_K = np.argsort(-similar_I, kind="stable")[:k]
@@ -43,6 +49,16 @@ def test_itemknn_has_the_neighbours_of_a_full_sort_also_with_ties(dense_UI, k, s
     wanted_II = by_full_sort(dense_UI, k, shrinkage).astype(np.float32)
     assert np.array_equal(model.similarity_II.toarray(), wanted_II)
     assert model.similarity_II.nnz == np.count_nonzero(wanted_II)
+
+
+@given(likes, st.sampled_from([0.5, 1.0]), st.sampled_from([0, 2.5]))
+def test_itemknn_weighs_users_by_their_number_of_likes(dense_UI, exponent, shrinkage):
+    options = {"model__shrinkage": shrinkage, "model__user_exponent": exponent}
+    model = ItemKNN(options_of("itemknn", **options).model, Catalogue(*dense_UI.shape, None, None))
+    model.fit(csr_array(dense_UI))
+    n_U = np.maximum(dense_UI.sum(axis=1, dtype=np.float64), 1)
+    wanted_II = similarities(dense_UI, shrinkage, (n_U.mean() / n_U) ** exponent)
+    np.testing.assert_allclose(model.similarity_II.toarray(), wanted_II, rtol=1e-6, atol=1e-12)
 
 
 def test_the_nearest_items_are_in_their_order_and_a_tie_goes_to_the_lower():
