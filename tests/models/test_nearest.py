@@ -43,8 +43,10 @@ def by_full_sort(dense_UI, k, shrinkage):
 def test_itemknn_has_the_neighbours_of_a_full_sort_also_with_ties(dense_UI, k, shrinkage, pairs):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(nearest, "PAIRS_AT_ONCE", pairs)
-        options = options_of("itemknn", model__neighbours=k, model__shrinkage=shrinkage).model
-        model = ItemKNN(options, Catalogue(*dense_UI.shape, None, None))
+        options = {"model__neighbours": k, "model__shrinkage": shrinkage, "model__user_exponent": 0}
+        model = ItemKNN(
+            options_of("itemknn", **options).model, Catalogue(*dense_UI.shape, None, None)
+        )
         model.fit(csr_array(dense_UI))
     wanted_II = by_full_sort(dense_UI, k, shrinkage).astype(np.float32)
     assert np.array_equal(model.similarity_II.toarray(), wanted_II)

@@ -41,7 +41,8 @@ def test_those_of_itemknn_are_the_neighbours_of_an_item():
     """D is liked with A alone, and A is liked more often with B: D is no neighbour of A."""
     #                 A  B  C  D
     likes = csr_array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 1]], dtype=np.float32)
-    options = options_of("itemknn", model__neighbours=1, model__shrinkage=0).model
+    changes = {"model__neighbours": 1, "model__shrinkage": 0, "model__user_exponent": 0}
+    options = options_of("itemknn", **changes).model
     model = ItemKNN(options, Catalogue(4, 4, None, None))
     model.fit(likes)
     of_a, of_d = similarities_of(model)(np.array([0, 3]))

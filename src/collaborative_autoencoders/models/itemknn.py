@@ -33,17 +33,18 @@ class ItemKNNOptions(Options):
 
 
 class Neighbours(NamedTuple):
-    """The weighted likes, by item and by user, in which the neighbours of items are found."""
+    """The likes, by item and by user, in which the neighbours of items are found."""
 
     columns_UI: csc_array
-    rows_UI: csr_array
+    weighted_UI: csr_array
+    """The weight of its user at each like."""
     norm_I: Floats
     """The lengths of the columns."""
     options: ItemKNNOptions
 
     def of(self, items_B: Positions) -> list[Nearest]:
         """Return the neighbours of each of these items."""
-        likes = self.columns_UI, self.rows_UI
+        likes = self.columns_UI, self.weighted_UI
         return list(nearest_items(*likes, self.options.neighbours, self.cosine, items_B))
 
     def cosine(self, common_C: Floats, item: int, items_C: NDArray[np.int32]) -> Floats:
@@ -74,12 +75,11 @@ class ItemKNN:
 
         Ties go to the lower item.
         """
-        items, exponent = self.catalogue.items, self.options.user_exponent
-        weight_U, rows_UI = powers(np.maximum(np.diff(train_UI.indptr), 1), -exponent), train_UI
-        if exponent > 0:
-            rows_UI = (diags_array(np.sqrt(weight_U)) @ train_UI).tocsr()
+        items, n_U = self.catalogue.items, np.maximum(np.diff(train_UI.indptr), 1)
+        weight_U = powers(n_U, -self.options.user_exponent)
+        weighted_UI = (diags_array(weight_U) @ train_UI).tocsr()
         norm_I = np.sqrt(train_UI.T @ weight_U)
-        neighbours = Neighbours(rows_UI.tocsc(), rows_UI, norm_I, self.options)
+        neighbours = Neighbours(train_UI.tocsc(), weighted_UI, norm_I, self.options)
         blocks = map_side_by_side(neighbours.of, in_blocks(np.arange(items)))
         nearest = [each for block in blocks for each in block]
         # column i holds the neighbours of item i, so that histories @ similarity is the score

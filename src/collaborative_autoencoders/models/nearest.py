@@ -42,10 +42,10 @@ def nearest_items(
 ) -> Iterator[Nearest]:
     """Yield, for each item, the items of largest positive similarity, without the item itself.
 
-    Both matrices are the same, by column and by row. `of_items` are the items whose nearest are
-    found, in this order; None means all. `similarity` takes the products of an item's
-    column with those of others, the item, and the others. Items without a common user have the
-    similarity 0. Of equally similar items, the lower ones are taken.
+    Both matrices have the same cells, by column and by row. `of_items` are the items whose nearest
+    are found, in this order; None means all. `similarity` takes the products of an item's column
+    with those of others in `rows_UI`, the item, and the others. Items without a common user have
+    the similarity 0. Of equally similar items, the lower ones are taken.
     """
     columns_UI = columns_UI if of_items is None else columns_UI[:, of_items]
     of_items = np.arange(columns_UI.shape[1]) if of_items is None else of_items
