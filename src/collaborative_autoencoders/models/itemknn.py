@@ -1,4 +1,4 @@
-"""Item-based nearest neighbours (Sarwar et al., WWW 2001).
+"""Item-based nearest neighbours (Sarwar et al., WWW 2001; Deshpande and Karypis, TOIS 2004).
 
 Dimension key: U users, I items, C items with a user in common with one item.
 """

@@ -47,7 +47,7 @@ MODELS: dict[str, Entry] = {
         ".itemknn",
         "ItemKNN",
         "ranking",
-        about="Items liked by the same users (ItemKNN, shrunken cosine; Sarwar et al., WWW 2001).",
+        about="Items liked by the same users (ItemKNN, cosine; Deshpande and Karypis, TOIS 2004).",
     ),
     "ease": Entry(
         ".ease",
