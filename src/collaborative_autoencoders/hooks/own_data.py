@@ -4,13 +4,17 @@ import hashlib
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pandas as pd
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
+
+from collaborative_autoencoders.config_loader import ProjectConfigLoader
+
+from .environment import warn_of_unread_titles
 
 RATINGS = ("ratings", "newer_ratings")
 RAW = (*RATINGS, "items")
@@ -32,8 +36,9 @@ class OwnDataHook:
 
         MovieLens titles are left out if the ratings are not from MovieLens.
         """
-        loader = context.config_loader
+        loader = cast(ProjectConfigLoader, context.config_loader)
         entries = with_own_titles(loader["catalog"])
+        warn_of_unread_titles(loader, entries)
         loader["catalog"] = entries | own_entries(entries, loader["parameters"])
 
     @hook_impl
