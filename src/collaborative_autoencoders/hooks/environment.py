@@ -40,13 +40,13 @@ def check_files(loader: ProjectConfigLoader) -> None:
                 logger.warning("%s: is not read. A run reads files named %s", shown(file), kinds)
             else:
                 problems.append(f"{shown(file)}: is not read; did you mean {meant!r}? Rename it")
-    refuse("conf/", problems)
+    refuse("files (conf/)", problems)
 
 
 def file_meant(name: str, loader: ProjectConfigLoader) -> str | None:
     """Return the name of a file that is read and that this name is close to, if any.
 
-    params.yml  ->  parameters.yml          catalogue_mine.yml  ->  catalog_mine.yml
+    params.yml  ->  parameters.yml          catlog_mine.yml  ->  catalog_mine.yml
     """
     kinds = sorted(loader.config_patterns)
     first, *_ = re.split(r"[\W_]", name)
@@ -74,7 +74,7 @@ def check_entries(loader: ProjectConfigLoader, pipelines: Mapping[str, Pipeline]
         for name, known in meant.items()
         if known
     ]
-    refuse("catalog", problems)
+    refuse("catalog (conf/)", problems)
     if RATINGS not in files:
         for name, file in unread.items():
             logger.warning(
@@ -126,7 +126,7 @@ def check_credentials(loader: ProjectConfigLoader, entries: Mapping[str, Any]) -
         for name, named in users.items()
         if name not in known
     ]
-    refuse("catalog", problems)
+    refuse("catalog (conf/)", problems)
 
 
 def credentials_in(settings: Any) -> Iterator[str]:
