@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
+from .config_files import files_in, first_unreadable
 from .models.registry import networks
 from .tracking.sqlite import sqlite_url
 
@@ -91,16 +93,42 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
         Parameters whose key begins with `_` are templates and are left out, as in a catalog.
         Resolvers are global to the process, so they are registered again at every access.
+        Raises ValueError, with file and line, if a file is not valid YAML or has a key twice.
         """
         if key == "catalog":  # before its resolvers are registered
             self._answers = self._name_of_answers()
         for name, resolver in self._resolvers.items():
             OmegaConf.register_resolver(name, resolver, replace=True)
-        configuration: dict[str, Any] = super().__getitem__(key)
+        configuration = self._read(key)
         if key != "parameters":
             return configuration
         shown = {name: value for name, value in configuration.items() if not is_template(name)}
         return with_shared_fitting(self._without_former(shown))
+
+    def _read(self, key: str) -> dict[str, Any]:
+        """Return what Kedro reads. Its errors name no file, or count lines from 0."""
+        try:
+            configuration: dict[str, Any] = super().__getitem__(key)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            files = (*self.files_of(key, self.base_env), *self.files_of(key))
+            if (problem := first_unreadable(files)) is None:
+                raise
+            raise ValueError(problem) from error
+        return configuration
+
+    @property
+    def environment(self) -> str:
+        """Name of the environment of the run."""
+        name: str = self.env or self.default_run_env
+        return name
+
+    def folder_of(self, environment: str | None = None) -> Path:
+        """Return the folder of an environment, or of the one of the run."""
+        return Path(self.conf_source) / (environment or self.environment)
+
+    def files_of(self, kind: str, environment: str | None = None) -> list[Path]:
+        """Return the files of one kind of configuration in an environment, or that of the run."""
+        return files_in(self.folder_of(environment), self.config_patterns[kind])
 
     def _name_of_answers(self) -> str:
         """Return the name of the files of inference, which is that of its task."""
@@ -137,7 +165,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def _without_base(self) -> dict[str, Any]:
         """Return the parameters of the environment and of `--params` alone."""
-        environment = self.env or self.default_run_env
+        environment = self.environment
         if environment == self.base_env:
             return {}
         arguments = self._arguments | {"base_env": environment}

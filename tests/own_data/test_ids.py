@@ -115,7 +115,7 @@ def test_integers_are_int64(read):
 )
 def test_the_text_of_every_id_is_restored(texts):
     try:
-        ids = ids_of_text(pd.Series(texts, name="user"), "").ids
+        ids = ids_of_text(pd.Series(texts, name="user")).ids
     except ValueError:
         return  # an odd row among integers
 

@@ -14,10 +14,7 @@ from pandas.io.common import get_handle
 
 from collaborative_autoencoders.datasets.plain_integers import integers_are_plain
 from collaborative_autoencoders.interactions.column_names import Name, wrong_separator
-
-REPEATED_BLANKS = (
-    "If several blanks separate two values, set `load_args: {sep: '\\s+'}` in the catalog entry."
-)
+from collaborative_autoencoders.interactions.rows import with_arguments
 
 LOOK = 100
 """Rows of which both readings are compared."""
@@ -38,6 +35,8 @@ class Entry(Protocol):
     """What a catalog entry says, and how to load it."""
 
     load_args: dict[str, Any]
+    part_type: str | None
+    """The type of the dataset, and its file format, if it reads one of several parts."""
 
     @property
     def local_file(self) -> Path | None:
@@ -122,12 +121,18 @@ def _fix_of_line(entry: Entry, said: str) -> str:
     if "EOF inside string" in said:
         return (
             "A quote is opened there and not closed. Correct it, or read quotes as characters: "
-            "`load_args: {quoting: 3}` in the catalog entry."
+            f"{with_arguments('{quoting: 3}', entry.part_type)} in the catalog entry."
         )
+    blanks = f" {_fix_of_blanks(entry)}" if entry.load_args.get("sep") == " " else ""
     return (
         "Correct the line: quote a value that holds the separator, and give each line as many "
-        f"values as the header.{f' {REPEATED_BLANKS}' if entry.load_args.get('sep') == ' ' else ''}"
+        f"values as the header.{blanks}"
     )
+
+
+def _fix_of_blanks(entry: Entry) -> str:
+    args = with_arguments(r"{sep: '\s+'}", entry.part_type)
+    return f"If several blanks separate two values, set {args} in the catalog entry."
 
 
 def _place(entry: Entry) -> str:
@@ -149,13 +154,14 @@ def _refuse_more_values_than_names(entry: Entry, engine: dict[str, str]) -> None
         return
     cells = _first_rows(entry, few | {"dtype": "str", "na_filter": False})
     names = first.columns.tolist()
-    if problem := wrong_separator(names, blank=" " in str(cells.index.get_level_values(0)[0])):
+    has_blank = " " in str(cells.index.get_level_values(0)[0])
+    if problem := wrong_separator(names, has_blank, entry.part_type):
         raise DatasetError(f"{_place(entry)}: {problem}")
-    fix = _fix_of_more_values(cells, names)
+    fix = _fix_of_more_values(cells, names, entry.part_type)
     if args.get("sep") == " ":
         blanks = few | {"sep": r"\s+"}
         if _first_rows(entry, blanks).equals(_first_rows(entry, blanks | {"index_col": False})):
-            fix = REPEATED_BLANKS
+            fix = _fix_of_blanks(entry)
     raise DatasetError(
         f"{_place(entry)}: rows have more values than the {len(names)} column names "
         f"({', '.join(map(str, names))}); row 1 begins with {', '.join(map(str, first.iloc[0]))}. "
@@ -171,7 +177,7 @@ def _first_rows(entry: Entry, load_args: dict[str, Any]) -> pd.DataFrame:
         return table
 
 
-def _fix_of_more_values(cells: pd.DataFrame, names: Sequence[Name]) -> str:
+def _fix_of_more_values(cells: pd.DataFrame, names: Sequence[Name], part_type: str | None) -> str:
     """Return how to read rows with more values than names.
 
     `cells` are the texts of some rows, with what is too much as the index. It is the row's name if
@@ -179,14 +185,18 @@ def _fix_of_more_values(cells: pd.DataFrame, names: Sequence[Name]) -> str:
     """
     ends_in_separator = cells.iloc[:, -1].eq("").all()
     if cells.index.nlevels == 1 and cells.index.is_unique and not ends_in_separator:
+        args = with_arguments("{index_col: 0}", part_type)
         return (
-            f"If {cells.index[0]} is the name or number of the row, set `load_args: {{index_col: "
-            f"0}}` in the catalog entry. If it is a value of {names[0]!r}, name all columns."
+            f"If {cells.index[0]} is the name or number of the row, set {args} in the catalog "
+            f"entry. If it is a value of {names[0]!r}, name all columns."
         )
-    title = " If the first line is a title, skip it: `load_args: {skiprows: 1}`."
+    skip, ignore = (
+        with_arguments(args, part_type) for args in ("{skiprows: 1}", "{index_col: false}")
+    )
+    title = f" If the first line is a title, skip it: {skip}."
     return (
         "Remove the separator at the end of the rows, or name all columns. To ignore the values "
-        "after the last name, set `load_args: {index_col: false}` in the catalog entry."
+        f"after the last name, set {ignore} in the catalog entry."
         f"{title if len(names) == 1 else ''}"
     )
 
@@ -233,7 +243,7 @@ def _encoding(entry: Entry, error: UnicodeDecodeError) -> str:
         place = f"{file}, line {_line_that_fails(content, error.encoding)}"
     return (
         f"{place}: the text is not {error.encoding} (byte 0x{error.object[error.start]:02x}). "
-        f"Name the file's encoding in the catalog entry: `load_args: {{encoding: {encoding}}}`."
+        f"Name the file's encoding in the catalog entry: {_with_encoding(entry, encoding)}."
     )
 
 
@@ -246,8 +256,12 @@ def _refuse_utf_16(table: pd.DataFrame, entry: Entry) -> None:
         encoding = "utf-16" if texts[0].startswith(("ÿþ", "þÿ")) else encoding  # read as latin-1
         raise DatasetError(
             f"{_place(entry)}: every second byte is a zero, as in UTF-16. Name the file's encoding "
-            f"in the catalog entry: `load_args: {{encoding: {encoding}}}`."
+            f"in the catalog entry: {_with_encoding(entry, encoding)}."
         )
+
+
+def _with_encoding(entry: Entry, encoding: str) -> str:
+    return with_arguments(f"{{encoding: {encoding}}}", entry.part_type)
 
 
 def _single_byte_encoding(content: bytes) -> str:

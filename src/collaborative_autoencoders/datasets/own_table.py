@@ -17,8 +17,14 @@ from collaborative_autoencoders.datasets.previews import TablePreview
 from collaborative_autoencoders.datasets.stray_quotes import warn_of_stray_quotes
 from collaborative_autoencoders.interactions.column_names import Name
 from collaborative_autoencoders.interactions.rounded_ids import refuse_rounded_cells
-from collaborative_autoencoders.interactions.rows import FORMAT, IDS, READ_AS_TEXT
-from collaborative_autoencoders.interactions.text_ids import ids_of_text
+from collaborative_autoencoders.interactions.rows import (
+    FORMAT,
+    IDS,
+    PART_TYPE,
+    READ_AS_TEXT,
+    with_arguments,
+)
+from collaborative_autoencoders.interactions.text_ids import declaring_text, ids_of_text
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +72,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         texts: Sequence[Name] = (),
         others: Sequence[Name] = (),
         times: Sequence[Name] = (),
+        is_part: bool = False,
         filepath: str,
         load_args: dict[str, Any] | None = None,
         save_args: dict[str, Any] | None = None,
@@ -78,7 +85,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     ) -> None:
         """Take the entry of a dataset of the type `of`, and the names of its columns by their use.
 
-        `others` are ratings and parts.
+        `others` are ratings and parts. `is_part`: the table is one of several that are joined.
         """
         kind, _ = parse_dataset_definition({"type": of})
         self._type: Any = kind
@@ -97,6 +104,8 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self._named = [*ids, *texts, *others, *times]
         self._format = format_of(self._type.__name__, file_format)
         self._name = NAMES.get(str(file_format), self._type.__name__.removesuffix("Dataset"))
+        form = f", file_format: {file_format}" if file_format else ""
+        self.part_type = f"{of}{form}" if is_part else None
         self.load_args = dict(load_args or {})
         # the readers of files with a schema have no such argument
         self._dtype = self.load_args.pop("dtype", None) if self._format == TYPED else None
@@ -118,6 +127,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         if isinstance(table, pd.DataFrame):
             # Parquet keeps the attrs of the table it was written from, such as its checksum
             table.attrs = {FORMAT: self._name, IDS: self._ids}
+            table.attrs |= {PART_TYPE: self.part_type} if self.part_type else {}
         return table
 
     def _table(self) -> pd.DataFrame:
@@ -140,7 +150,7 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             if self._format == JSON and self._has_lines(error):
                 raise DatasetError(
                     f"{self._filepath}: the file has one object of JSON in each line. Set "
-                    "`load_args: {lines: true}` in the catalog entry."
+                    f"{with_arguments('{lines: true}', self.part_type)} in the catalog entry."
                 ) from error
             if "too big" in str(error.__cause__):
                 fix = "store ids of more than 64 bits as text, in quotes"
@@ -197,13 +207,12 @@ class OwnTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         for name in columns:
             if name not in table:
                 continue
-            declare = f"`load_args: {{dtype: {{{name}: str}}}}` in the catalog entry."
             remark = None
             try:
                 if self._name == EXCEL:
-                    refuse_rounded_cells(table[name], declare)
+                    refuse_rounded_cells(table[name], declaring_text(name, self.part_type))
                 if is_text(table[name]):
-                    table[name], remark = ids_of_text(table[name], declare)
+                    table[name], remark = ids_of_text(table[name], self.part_type)
             except ValueError as error:
                 raise DatasetError(f"{self._filepath}: {error}") from error
             if remark:

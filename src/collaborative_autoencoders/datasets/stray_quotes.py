@@ -15,6 +15,7 @@ from pandas.io.common import get_handle
 
 from collaborative_autoencoders.datasets.own_csv import LOOK, TEXT, Entry
 from collaborative_autoencoders.interactions.column_names import Name
+from collaborative_autoencoders.interactions.rows import with_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +94,9 @@ def warn_of_stray_quotes(table: pd.DataFrame, entry: Entry) -> None:
         logger.warning(
             "%s: row %d: the text in %r holds %d whole rows of the file, as where a quote is "
             "opened and not closed (%d rows in %d cells in total). They are not in the table. "
-            "Correct the quotes, or read quotes as characters: `load_args: {quoting: 3}` in the "
-            "catalog entry.",
+            "Correct the quotes, or read quotes as characters: %s in the catalog entry.",
             *(entry.local_file or "the file", row, name, n_rows, total, len(found)),
+            with_arguments("{quoting: 3}", entry.part_type),
         )
 
 

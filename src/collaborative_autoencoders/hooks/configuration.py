@@ -17,6 +17,7 @@ from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.pipelines.box import BOX, in_full, namespaces_of
 from collaborative_autoencoders.tracking.masking import remember_secrets
 
+from .environment import check_credentials, check_entries, check_files
 from .parameters import check_parameters, closest_hint
 
 LOGGING_YML = "logging.yml"
@@ -27,7 +28,7 @@ class ConfigurationHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters, including those of pipelines that do not run.
+        """Check all parameters and entries, including those of pipelines that do not run.
 
         `--conf-source` may name the configuration of another project: `${project_root:}` is then
         the folder that the session works in, to which the catalog's paths are relative.
@@ -41,8 +42,12 @@ class ConfigurationHook:
             refuse_unknown_namespaces(register_pipelines(), **typed.params)
         parameters = parameters_of(loader)
         remember_secrets(parameters)
+        check_files(loader)
         check_parameters(parameters, register_pipelines(), loader)
+        check_entries(loader, register_pipelines())
         loader["parameters"] = parameters  # Kedro and the hooks ask for them again
+        loader["catalog"] = entries = loader["catalog"]
+        check_credentials(loader, entries)
 
 
 def refuse_unknown_namespaces(
@@ -88,7 +93,7 @@ def parameters_of(loader: ProjectConfigLoader) -> dict[str, Any]:
 
 def missing(loader: ProjectConfigLoader) -> str | None:
     """Return which folder of the configuration is missing, and the fix; None if there are both."""
-    conf, environment = Path(loader.conf_source), loader.env or loader.default_run_env
+    conf, environment = Path(loader.conf_source), loader.environment
     if not (conf / loader.base_env).is_dir():
         return (
             f"There is no configuration in {conf}. Run in a folder with conf/, or name the folder: "

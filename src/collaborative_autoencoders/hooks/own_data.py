@@ -1,16 +1,24 @@
 """Ratings from a user's own catalog entry: ids, titles, missing files, name and checksum."""
 
 import hashlib
+import inspect
+import math
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pandas as pd
+import yaml
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
+
+from collaborative_autoencoders.config_loader import ProjectConfigLoader
+from collaborative_autoencoders.tracking.masking import mask_values
+
+from .environment import warn_of_unread_titles
 
 RATINGS = ("ratings", "newer_ratings")
 RAW = (*RATINGS, "items")
@@ -32,8 +40,9 @@ class OwnDataHook:
 
         MovieLens titles are left out if the ratings are not from MovieLens.
         """
-        loader = context.config_loader
+        loader = cast(ProjectConfigLoader, context.config_loader)
         entries = with_own_titles(loader["catalog"])
+        warn_of_unread_titles(loader, entries)
         loader["catalog"] = entries | own_entries(entries, loader["parameters"])
 
     @hook_impl
@@ -109,7 +118,36 @@ def own_entries(
     }
     uses = dict.fromkeys(RATINGS, of_ratings) | {"items": of_items}
     own = {name: own_entry(entries[name], **uses[name]) for name in RAW if name in entries}
+    for name in own:
+        refuse_arguments_of_parts(name, entries[name])
     return {name: entry for name, entry in own.items() if entry is not None}
+
+
+def refuse_arguments_of_parts(name: str, entry: dict[str, Any]) -> None:
+    """Raise ValueError if an entry that joins parts has pandas' arguments in its own `load_args`.
+
+    These are arguments of the listing of files, where pandas' have no effect.
+    """
+    if not str(entry["type"]).endswith("PartitionedDataset") or not entry.get("load_args"):
+        return
+    part = part_of(entry)
+    kind = str(part["type"]).rpartition(".")[2].removesuffix("Dataset")
+    reader = getattr(pd, f"read_{part.get('file_format', kind)}".lower(), None)
+    known = {*inspect.signature(reader).parameters, "dtype"} if reader else set()
+    stray = {key: value for key, value in entry["load_args"].items() if key in known}
+    if stray:
+        moved = mask_values(part) | {"load_args": part.get("load_args", {}) | stray}
+        text = yaml.safe_dump(moved, default_flow_style=True, sort_keys=False, width=math.inf)
+        raise ValueError(
+            f"catalog (conf/): {name}: `load_args` of a PartitionedDataset list its files, and "
+            f"have no effect for {', '.join(stray)}. Write instead: `dataset: {text.strip()}`"
+        )
+
+
+def part_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry of the dataset that reads each part."""
+    part = entry["dataset"]
+    return part if isinstance(part, dict) else {"type": part}
 
 
 def named(columns: dict[str, Any], *keys: str) -> list[Any]:
@@ -149,9 +187,9 @@ def own_entry(
     if not kind.__module__.startswith("kedro_datasets."):
         return None
     if kind.__name__ == "PartitionedDataset":
-        part = entry["dataset"]
-        part = part if isinstance(part, dict) else {"type": part}
-        part = own_entry(part, ids, texts, others, times) or part
+        part = part_of(entry)
+        own = own_entry(part, ids, texts, others, times)
+        part = part if own is None else own | {"is_part": True}
         return entry | {"type": path_of(JoinedPartsDataset), "dataset": part}
     if "pandas" not in kind.__module__ or not format_of(kind.__name__, entry.get("file_format")):
         return None

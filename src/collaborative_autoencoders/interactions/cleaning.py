@@ -15,7 +15,7 @@ from .column_names import Name, missing_column, with_named_index
 from .column_types import RatingScale, checked_ids
 from .duplicates import Duplicates, one_row_per_pair
 from .own_split import checked_parts
-from .rows import NAMES
+from .rows import NAMES, PART_TYPE
 from .sparse import INT32_MAX
 from .value_types import checked_ratings, checked_timestamps
 
@@ -124,7 +124,7 @@ def _renamed(table: pd.DataFrame, columns: ColumnNames, name: str) -> pd.DataFra
         )
     names = columns.named
     table = with_named_index(table, list(names.values()), name)
-    check_columns(table.columns.tolist(), names, name)
+    check_columns(table.columns.tolist(), names, name, table.attrs.get(PART_TYPE))
     if table.empty:
         raise ValueError(NO_ROWS.format(name))
     renamed = pd.DataFrame({ours: table[theirs] for ours, theirs in names.items()}, copy=False)
@@ -132,11 +132,19 @@ def _renamed(table: pd.DataFrame, columns: ColumnNames, name: str) -> pd.DataFra
     return renamed
 
 
-def check_columns(has: Sequence[Name], names: dict[str, Name], table: str = RATINGS_TABLE) -> None:
-    """Raise ValueError if a table with the columns `has` lacks one of `names`, or has it twice."""
+def check_columns(
+    has: Sequence[Name],
+    names: dict[str, Name],
+    table: str = RATINGS_TABLE,
+    part_type: str | None = None,
+) -> None:
+    """Raise ValueError if a table with the columns `has` lacks one of `names`, or has it twice.
+
+    `part_type` is as in `rows.with_arguments`.
+    """
     for ours, theirs in names.items():
         if theirs not in has:
-            problem = missing_column(f"cleaning.columns.{ours}", theirs, has, table)
+            problem = missing_column(f"cleaning.columns.{ours}", theirs, has, table, part_type)
             null = "; for rating, timestamp and part, null if there is none."
             raise ValueError(problem if problem.endswith(".") else problem + null)
         if has.count(theirs) > 1:

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from collaborative_autoencoders.columns import PART
+
+from .rows import with_arguments
+
 SEPARATORS = ("::", "\t", ";", ",", "|", " ")
 
 VALUE = re.compile(r"[-+.]?\d[-+\d.,:/eETZ ]*")
@@ -39,18 +43,24 @@ def with_named_index(table: pd.DataFrame, wanted: Sequence[Name], what: str) -> 
     return table
 
 
-def missing_column(key: str, theirs: Name, has: Sequence[Name], what: str) -> str:
-    """Return why a table has no such column: the separator, the header, or a misspelt name."""
-    if problem := wrong_separator(has):
+def missing_column(
+    key: str, theirs: Name, has: Sequence[Name], what: str, part_type: str | None = None
+) -> str:
+    """Return why a table has no such column: the separator, the header, or a misspelt name.
+
+    `part_type` is as in `rows.with_arguments`.
+    """
+    in_file = [name for name in has if not part_type or name != PART]  # it is added to parts
+    if problem := wrong_separator(in_file, part_type=part_type):
         return f"The table `{what}` has {problem}"
     header = (
-        f"`load_args: {{header: null}}` in the catalog entry, and `{key}` to the number of the "
-        "column, counted from 0."
+        f"{with_arguments('{header: null}', part_type)} in the catalog entry, and `{key}` to the "
+        "number of the column, counted from 0."
     )
-    values = [name for name in has if isinstance(name, str) and VALUE.fullmatch(name)]
-    if values and len(values) == len(has):
+    values = [name for name in in_file if isinstance(name, str) and VALUE.fullmatch(name)]
+    if values and len(values) == len(in_file):
         return (
-            f"The table `{what}` seems to have no header: its columns are named {list(has)}. Set "
+            f"The table `{what}` seems to have no header: its columns are named {in_file}. Set "
             f"{header}"
         )
     otherwise = "Set"
@@ -65,7 +75,9 @@ def missing_column(key: str, theirs: Name, has: Sequence[Name], what: str) -> st
     )
 
 
-def wrong_separator(has: Sequence[Name], blank: bool = True) -> str | None:
+def wrong_separator(
+    has: Sequence[Name], blank: bool = True, part_type: str | None = None
+) -> str | None:
     """Return a sentence if the only column's name holds a separator. `blank`: it may be a blank."""
     if len(has) != 1:
         return None
@@ -73,8 +85,9 @@ def wrong_separator(has: Sequence[Name], blank: bool = True) -> str | None:
         if separator in str(has[0]) and (blank or separator != " "):
             sep = r"\s+" if separator == " " and "  " in str(has[0]) else separator
             also = ", with `decimal: ','` if numbers are written 4,5" if separator == ";" else ""
+            args = with_arguments(f"{{sep: {json.dumps(sep)}}}", part_type)
             return (
                 f"a single column, {has[0]!r}: the separator looks wrong. Set it in the catalog "
-                f"entry: `load_args: {{sep: {json.dumps(sep)}}}`{also}."
+                f"entry: {args}{also}."
             )
     return None

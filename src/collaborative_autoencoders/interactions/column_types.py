@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from collaborative_autoencoders.options import Options
 
-from .rows import name_in_file, refuse_rows
+from .rows import PART_TYPE, name_in_file, refuse_rows, with_arguments
 
 LISTS = (list, tuple, set, dict, np.ndarray)
 WHOLE_BELOW = 2.0**53
@@ -41,10 +41,8 @@ def checked_ids(table: pd.DataFrame, name: str) -> pd.Series:
     too large for single integers, or if text and numbers are mixed.
     """
     column = table[name]
-    fix = (
-        "Drop the row. To read NA as text, set `load_args: {keep_default_na: false}` in the "
-        "catalog entry of a CSV file."
-    )
+    as_text = with_arguments("{keep_default_na: false}", table.attrs.get(PART_TYPE))
+    fix = f"Drop the row. To read NA as text, set {as_text} in the catalog entry of a CSV file."
     refuse_rows(table, name, column.isna().to_numpy(), "is null", fix)
     if is_text_in_categories(column):
         return _checked_text(table, column.cat.remove_unused_categories(), name)
@@ -193,8 +191,8 @@ def _refuse_id_type(table: pd.DataFrame, name: str, kind: str) -> NoReturn:
 
 
 def _as_text(table: pd.DataFrame, name: str) -> str:
-    column = name_in_file(table, name)
+    args = f"{{dtype: {{{name_in_file(table, name)}: str}}}}"
     return (
-        f"Read the column as text: set `load_args: {{dtype: {{{column}: str}}}}` in the catalog "
-        "entry, or convert it where the table is made."
+        f"Read the column as text: set {with_arguments(args, table.attrs.get(PART_TYPE))} in the "
+        "catalog entry, or convert it where the table is made."
     )

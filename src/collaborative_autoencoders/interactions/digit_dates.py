@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from collaborative_autoencoders.columns import TIMESTAMP
 
 from .date_forms import CORRECT
-from .rows import FORMAT, name_in_file, plain, refuse_rows
+from .rows import FORMAT, PART_TYPE, name_in_file, plain, refuse_rows, with_arguments
 
 CLOCK = {8: "", 10: "%H", 12: "%H%M", 14: "%H%M%S"}
 """The time of day after a date, by the number of digits of both."""
@@ -69,8 +69,10 @@ def _fix(table: pd.DataFrame, date: object, forms: list[str], digits: int) -> st
     column = name_in_file(table, TIMESTAMP)
     if table.attrs.get(FORMAT) == "CSV" and "." not in str(date):
         args = [
-            f"`load_args: {{dtype: {{{column}: str}}, parse_dates: [{column}], "
-            f"date_format: '{form}'}}`"
+            with_arguments(
+                f"{{dtype: {{{column}: str}}, parse_dates: [{column}], date_format: '{form}'}}",
+                table.attrs.get(PART_TYPE),
+            )
             for form in forms
         ]
         return f"Set {' or '.join(args)} in the catalog entry."

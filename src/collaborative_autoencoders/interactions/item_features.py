@@ -23,6 +23,7 @@ from .column_names import Name, missing_column, with_named_index
 from .column_types import LISTS, checked_ids, without_categories
 from .ids import encode
 from .row_hash import digests_of, hash_ids
+from .rows import PART_TYPE
 from .titles import TitleOptions, text_of, titles_by_id
 
 BETWEEN = "\t"
@@ -198,6 +199,7 @@ def is_category(feature: str, options: ItemFeatureOptions) -> bool:
 
 def _column(table: pd.DataFrame, name: Name, key: str) -> pd.Series:
     if name not in table:
-        problem = missing_column(f"new_items.features.{key}", name, table.columns.tolist(), "items")
+        has, part_type = table.columns.tolist(), table.attrs.get(PART_TYPE)
+        problem = missing_column(f"new_items.features.{key}", name, has, "items", part_type)
         raise ValueError(f"{problem.rstrip('.')}, or take it off the list.")
     return table[name]

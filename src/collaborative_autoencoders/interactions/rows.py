@@ -24,6 +24,9 @@ FORMAT = "format"
 IDS = "ids"
 """Key of `attrs`: the raw table's names of the columns of ids."""
 
+PART_TYPE = "part_type"
+"""Key of `attrs`: the `type` of the parts of a table that is joined. Missing for one file."""
+
 READ_AS_TEXT = ("CSV", "Excel")
 """Formats whose `load_args` say how numbers and dates are written."""
 
@@ -94,9 +97,22 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def with_arguments(load_args: str, part_type: str | None = None) -> str:
+    """Return what a catalog entry has to say for a table to be read with these arguments.
+
+        {sep: ;}  ->  `load_args: {sep: ;}`
+        {sep: ;} of parts  ->  `dataset: {type: pandas.CSVDataset, load_args: {sep: ;}}`
+
+    `part_type` is the type of the dataset that reads each part, if the entry joins parts: its own
+    `load_args` are those of the listing of files.
+    """
+    arguments = f"load_args: {load_args}"
+    return f"`dataset: {{type: {part_type}, {arguments}}}`" if part_type else f"`{arguments}`"
+
+
 def fix_in_entry(table: pd.DataFrame, load_args: str, in_pandas: str) -> str:
     """Return a fix by `load_args` if the table's format has them, else by a line of pandas."""
-    in_entry = f"set `load_args: {load_args}` in the catalog entry"
+    in_entry = f"set {with_arguments(load_args, table.attrs.get(PART_TYPE))} in the catalog entry"
     form = table.attrs.get(FORMAT)
     if form in READ_AS_TEXT:
         return in_entry[0].upper() + in_entry[1:]

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .rounded_ids import PROBLEM, are_rounded
+from .rows import with_arguments
 
 INTEGER = "(?:-?[1-9][0-9]{0,18}|0)"
 """How int64 is written: no sign +, no leading zero, no decimals, no blanks."""
@@ -34,16 +35,16 @@ class TextIds(NamedTuple):
     """Why a column of mostly integers stays text."""
 
 
-def ids_of_text(text: pd.Series, declare_text: str) -> TextIds:
+def ids_of_text(text: pd.Series, part_type: str | None = None) -> TextIds:
     """Return the ids as integers if text -> integer -> text restores every one of them.
 
         "1" "20"  ->  1 20             "1" "020"  ->  "1" "020", with a remark
 
     Otherwise, and if an id is null, they stay text. Raises ValueError if nearly all are integers
     and the others are no digits at all, such as a row of totals: it names their rows. Likewise if
-    an id holds a line break, or is a rounded number. `declare_text` is the fix that declares a
-    column of text.
+    an id holds a line break, or is a rounded number. `part_type` is as in `rows.with_arguments`.
     """
+    declare_text = declaring_text(text.name, part_type)
     written = _in_arrow(text)
     numbers = _as_integers(written)
     if numbers is not None:
@@ -52,11 +53,17 @@ def ids_of_text(text: pd.Series, declare_text: str) -> TextIds:
     ids = pd.Series(column, index=text.index, name=text.name)
     if not len(column.categories):
         return TextIds(ids, None)
-    _refuse_line_breaks(column, text.name, declare_text)
+    quoting = with_arguments("{quoting: 3}", part_type)
+    _refuse_line_breaks(column, text.name, quoting, declare_text)
     _refuse_rounded(column, text.name, declare_text)
     integer_C = are_integers(column.categories)
     _refuse_odd_rows(column, integer_C, text.name, declare_text)
-    return TextIds(ids, _remark(column, integer_C, text.name))
+    return TextIds(ids, _remark(column, integer_C, text.name, part_type))
+
+
+def declaring_text(name: object, part_type: str | None = None) -> str:
+    """Return the fix that declares a column of text."""
+    return f"{with_arguments(f'{{dtype: {{{name}: str}}}}', part_type)} in the catalog entry."
 
 
 def integers_of(text: pd.Series) -> NDArray[np.int64] | None:
@@ -119,7 +126,9 @@ def _as_categories(text: pa.ChunkedArray) -> pd.Categorical:
     return pd.Categorical.from_codes(codes, pd.Index(coded.dictionary.to_pandas(), dtype="str"))
 
 
-def _refuse_line_breaks(column: pd.Categorical, name: object, declare_text: str) -> None:
+def _refuse_line_breaks(
+    column: pd.Categorical, name: object, quoting: str, declare_text: str
+) -> None:
     broken_C = np.asarray(column.categories.str.contains(r"[\n\r]"), dtype=bool)
     if not broken_C.any():
         return
@@ -127,8 +136,7 @@ def _refuse_line_breaks(column: pd.Categorical, name: object, declare_text: str)
     raise ValueError(
         f"{name}: the id of row {row + 1}, {str(column[row])[:60]!r}, holds a line break, as where "
         "a quote is opened and not closed: later rows are in it. Correct the quote, or read quotes "
-        "as characters: `load_args: {quoting: 3}`. If it is an id, declare all ids as text: "
-        f"{declare_text}"
+        f"as characters: {quoting}. If it is an id, declare all ids as text: {declare_text}"
     )
 
 
@@ -156,12 +164,15 @@ def _refuse_odd_rows(
     )
 
 
-def _remark(column: pd.Categorical, integer_C: NDArray[np.bool_], name: object) -> str | None:
+def _remark(
+    column: pd.Categorical, integer_C: NDArray[np.bool_], name: object, part_type: str | None
+) -> str | None:
     odd = column.categories[~integer_C]
     if len(odd) and odd.str.fullmatch(r"-?[0-9]+\.0").all():
+        as_integers = with_arguments(f"{{dtype: {{{name}: float64}}}}", part_type)
         return (
             f"{name}: ids are written with decimals, such as {odd[0]!r}, and used as this text. "
-            f"To use integers: `load_args: {{dtype: {{{name}: float64}}}}` in the catalog entry."
+            f"To use integers: {as_integers} in the catalog entry."
         )
     if not len(odd) or integer_C.mean() < MOST:
         return None

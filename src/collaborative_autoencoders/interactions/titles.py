@@ -10,7 +10,7 @@ from collaborative_autoencoders.options import Options
 
 from .column_names import Name, missing_column, with_named_index
 from .column_types import LISTS, checked_ids
-from .rows import NAMES, number_of, plain, refuse_rows
+from .rows import NAMES, PART_TYPE, number_of, plain, refuse_rows
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,8 @@ def _named(items: pd.DataFrame, options: TitleOptions) -> pd.DataFrame:
     for ours, theirs in names.items():
         if theirs not in items:
             key = f"titles.{ours}"
-            problem = missing_column(key, theirs, items.columns.tolist(), "items")
+            has, part_type = items.columns.tolist(), items.attrs.get(PART_TYPE)
+            problem = missing_column(key, theirs, has, "items", part_type)
             raise ValueError(problem if problem.endswith(".") else f"{problem}.")
     named = pd.DataFrame({ours: items[theirs] for ours, theirs in names.items()})
     named.attrs = items.attrs | {NAMES: names}

@@ -1,0 +1,163 @@
+"""Check of an environment's files: each is read, and each entry has a name that pipelines know."""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from kedro.config import MissingConfigException
+from kedro.pipeline import Pipeline
+
+from collaborative_autoencoders.config_files import files_in, top_level_keys
+from collaborative_autoencoders.config_loader import ProjectConfigLoader, is_template
+from collaborative_autoencoders.options import closest_hint
+from collaborative_autoencoders.state.messages import several
+
+RATINGS, ITEMS = "ratings", "items"
+CREDENTIALS = "credentials"
+LIKE_A_FILE = 0.7
+"""Similarity from which a file's name is a misspelt one: `params` and `parameters` have 0.75."""
+
+LIKE_AN_ENTRY = 0.8
+"""The same of an entry: `itmes` and `items` have 0.8."""
+
+logger = logging.getLogger(__name__)
+
+
+def check_files(loader: ProjectConfigLoader) -> None:
+    """Raise ValueError if Kedro does not read files of misspelt names; warn of any other."""
+    problems = []
+    for name in dict.fromkeys((loader.base_env, loader.environment)):
+        folder = loader.folder_of(name)
+        read = {file for kind in loader.config_patterns for file in loader.files_of(kind, name)}
+        for file in sorted(set(files_in(folder)) - read):
+            is_below = file.parent != folder.resolve()  # where not all kinds are read
+            meant = None if is_below else file_meant(file.name, loader)
+            if meant is None:
+                kinds = ", ".join(sorted(loader.config_patterns))
+                logger.warning("%s: is not read. A run reads files named %s", shown(file), kinds)
+            else:
+                problems.append(f"{shown(file)}: is not read; did you mean {meant!r}? Rename it")
+    refuse("files (conf/)", problems)
+
+
+def file_meant(name: str, loader: ProjectConfigLoader) -> str | None:
+    """Return the name of a file that is read and that this name is close to, if any.
+
+    params.yml  ->  parameters.yml          catlog_mine.yml  ->  catalog_mine.yml
+    """
+    kinds = sorted(loader.config_patterns)
+    first, *_ = re.split(r"[\W_]", name)
+    close = get_close_matches(first.casefold(), kinds, n=1, cutoff=LIKE_A_FILE)
+    if not close:
+        return None
+    return "globals.yml" if close[0] == "globals" else f"{close[0]}{name[len(first) :]}"
+
+
+def check_entries(loader: ProjectConfigLoader, pipelines: Mapping[str, Pipeline]) -> None:
+    """Raise ValueError for entries of the environment that are close to a name that is not set.
+
+    An entry that no pipeline reads or writes is allowed otherwise: a notebook may read it. It is
+    warned of if the table of ratings is that of base.
+    """
+    if loader.environment == loader.base_env:
+        return
+    files = {key: file for file in loader.files_of("catalog") for key in top_level_keys(file)}
+    used = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+    unread = {name: file for name, file in files.items() if is_own_name(name) and name not in used}
+    meant = {name: name_meant(name, used - files.keys()) for name in unread}
+    problems = [
+        f"{shown(unread[name])}: {name}: unknown entry; did you mean {known!r}? Rename it, or give "
+        "an entry of your own another name"
+        for name, known in meant.items()
+        if known
+    ]
+    refuse("catalog (conf/)", problems)
+    if RATINGS not in files:
+        for name, file in unread.items():
+            logger.warning(
+                "%s: no pipeline reads or writes %s, and the table of ratings is that of %s. If it "
+                "is your table, name the entry %s",
+                *(shown(file), name, loader.folder_of(loader.base_env).name, RATINGS),
+            )
+
+
+def is_own_name(name: str) -> bool:
+    """Return whether an entry is one dataset: no template, and no pattern of several."""
+    return not is_template(name) and "{" not in name
+
+
+def name_meant(name: str, known: set[str]) -> str | None:
+    """Return the known name that an entry's is a misspelling of, if any.
+
+    rating, Ratings, raitngs  ->  ratings          my_ratings, ratings_2, ratings2  ->  None
+
+    A name that has all words of the known one and more is chosen on purpose.
+    """
+    by_text = {other.casefold(): other for other in sorted(known)}
+    close = get_close_matches(name.casefold(), by_text, n=1, cutoff=LIKE_AN_ENTRY)
+    if not close or words(close[0]) < words(name.casefold()):
+        return None
+    return by_text[close[0]]
+
+
+def words(name: str) -> set[str]:
+    """Return the words and numbers in a name."""
+    return set(re.findall(r"[^\W\d_]+|\d+", name))
+
+
+def check_credentials(loader: ProjectConfigLoader, entries: Mapping[str, Any]) -> None:
+    """Raise ValueError if a catalog entry names credentials that no file has."""
+    try:
+        known = loader[CREDENTIALS]
+    except MissingConfigException:
+        known = {}
+    file, local = loader.folder_of() / "credentials.yml", loader.folder_of(loader.default_run_env)
+    note = "" if local == file.parent else f" {shown(local)} is read without --env only."
+    users: dict[str, list[str]] = {}
+    for entry, settings in entries.items():
+        for name in credentials_in(settings):
+            users.setdefault(name, []).append(entry)
+    problems = [
+        f"{several(named)}: there are no credentials {name!r}{closest_hint(name, known.keys())}. "
+        f"Write them in {shown(file)}: `{name}: {{KEY: VALUE}}`.{note}"
+        for name, named in users.items()
+        if name not in known
+    ]
+    refuse("catalog (conf/)", problems)
+
+
+def credentials_in(settings: Any) -> Iterator[str]:
+    """Yield the names of credentials in a catalog entry, also of the datasets in it."""
+    if not isinstance(settings, dict):
+        return
+    for key, value in settings.items():
+        if key == CREDENTIALS and isinstance(value, str):
+            yield value
+        yield from credentials_in(value)
+
+
+def warn_of_unread_titles(
+    loader: ProjectConfigLoader, entries: Mapping[str, dict[str, Any]]
+) -> None:
+    """Log a warning if the environment sets columns of titles, and no table has them."""
+    of_environment, _ = loader.set_in("titles")
+    if of_environment and ITEMS not in entries:
+        logger.warning(
+            "titles.%s is set, but there is no table of titles. Add the catalog entry %s",
+            *(next(iter(of_environment)), ITEMS),
+        )
+
+
+def refuse(what: str, problems: list[str]) -> None:
+    """Raise ValueError with these lines if there are any."""
+    if problems:
+        raise ValueError("\n  ".join([f"{what}:", *sorted(problems)]))
+
+
+def shown(path: Path) -> str:
+    """Return a path as it is typed in the working directory, or whole if it is elsewhere."""
+    here, whole = Path.cwd(), path.absolute()
+    return (whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix()
