@@ -41,6 +41,7 @@ from collaborative_autoencoders.tracking.logged import (
     log_parameters,
 )
 from collaborative_autoencoders.tracking.masking import mask, mask_values
+from collaborative_autoencoders.tracking.metric_names import logged_name
 from collaborative_autoencoders.tracking.provenance import (
     RUNTIME_PARAMS,
     command_line,
@@ -68,7 +69,7 @@ from .server import check_artifacts_of, impatient, is_server, no_answer
 from .store import check_store, leave_shell, unusable
 from .workers import RunNotes
 
-LEADERBOARD, METRICS = "leaderboard", "metrics"
+LEADERBOARD, METRICS, GROUP_METRICS = "leaderboard", "metrics", "group_metrics"
 REGISTRATION = "registration"
 
 logger = logging.getLogger(__name__)
@@ -243,6 +244,22 @@ class ModelRunsHook(MlflowHook):
                 parameters |= dict(flatten(value, key))
         with uninterrupted():
             log_parameters(_active(), parameters)
+            if f"{model}.{REGISTRATION}" in node.outputs:
+                self._log_figures_of(str(model))
+
+    def _log_figures_of(self, model: str) -> None:
+        """Log the figures of the model that is registered, if an earlier run has made them.
+
+        A version in the registry leads to this run.
+        """
+        figures = self._catalog.load(f"{model}.{METRICS}")
+        logged = mlflow.get_run(_active()).data.metrics
+        if logged.keys() & {logged_name(name, self._headline) for name in figures}:
+            return
+        for name in (METRICS, GROUP_METRICS):
+            if self._catalog.exists(f"{model}.{name}"):
+                values = self._catalog.load(f"{model}.{name}")
+                log_metrics(_active(), values, self._headline)
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
