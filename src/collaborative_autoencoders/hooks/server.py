@@ -17,6 +17,12 @@ from collaborative_autoencoders.tracking.masking import mask_uri
 
 SECONDS_TO_ANSWER = 8
 
+REPEATS = 5
+"""How often a request of a run is repeated, after 2, 4, 8, … seconds: for a minute in all. MLflow's
+7 times are four minutes, in which a run neither ends nor hears Ctrl-C."""
+
+API = "/api/2.0/mlflow"
+
 logger = logging.getLogger(__name__)
 
 
@@ -73,6 +79,39 @@ def impatient() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+class OneWarning(logging.Filter):
+    """Says once that a tracking server does not answer, and not at each of the repeats."""
+
+    def __init__(self, uri: str) -> None:
+        """Create the filter of what the client of this server logs."""
+        super().__init__()
+        self.uri, self.is_said = mask_uri(uri), False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let pass what is no repeat of a request to a tracking server."""
+        text = record.getMessage()
+        if API not in text or not text.startswith("Retrying"):
+            return True
+        if not self.is_said:
+            self.is_said = True
+            logger.warning(
+                "The tracking server %s does not answer. It is asked again for a minute.", self.uri
+            )
+        return False
+
+
+def wait_a_minute_for(uri: str) -> None:
+    """Let requests of this process to a tracking server fail after a minute of repeats.
+
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES of the shell comes first.
+    """
+    os.environ.setdefault(MLFLOW_HTTP_REQUEST_MAX_RETRIES.name, str(REPEATS))
+    client = logging.getLogger("urllib3.connectionpool")
+    for former in [each for each in client.filters if isinstance(each, OneWarning)]:
+        client.removeFilter(former)
+    client.addFilter(OneWarning(uri))
 
 
 def reason_of(error: BaseException) -> str:

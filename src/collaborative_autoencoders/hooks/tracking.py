@@ -65,12 +65,17 @@ from .run_facts import (
     protocol_of,
     split_in_use,
 )
-from .server import check_artifacts_of, impatient, is_server, no_answer
+from .server import check_artifacts_of, impatient, is_server, no_answer, wait_a_minute_for
 from .store import check_store, leave_shell, unusable
 from .workers import RunNotes
 
 LEADERBOARD, METRICS, GROUP_METRICS = "leaderboard", "metrics", "group_metrics"
 REGISTRATION = "registration"
+
+STAYS_OPEN = (
+    "The run %s stays open, as MLflow does not answer. A later run closes it. Once MLflow is back, "
+    "the same command with --only-missing-outputs goes on."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +163,8 @@ class ModelRunsHook(MlflowHook):
         except (MlflowException, CommandError) as error:
             message = no_answer(uri, error) if is_server(uri) else unusable(uri, str(error))
             raise OSError(message) from None
+        if is_server(uri):
+            wait_a_minute_for(str(uri))
         if self._store is None:
             check_artifacts_of(self.mlflow_config.tracking.experiment.name, context.project_path)
 
@@ -388,7 +395,7 @@ class ModelRunsHook(MlflowHook):
                     client.set_terminated(run_id, status)
                 self._end_children("FINISHED" if self._nodes_left else status)
             except MlflowException:
-                logger.error("The run %s stays open: MLflow does not answer.", self.run_id)
+                logger.error(STAYS_OPEN, self.run_id)
 
     def _close_unfinished(self) -> None:
         """End open runs after Ctrl-C or SIGTERM, for which Kedro calls no hook."""
