@@ -1,6 +1,7 @@
 """A raw file that is missing, empty or not valid is named when it is loaded."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -76,3 +77,24 @@ def test_a_table_is_named_after_its_file_unless_it_has_a_name(tmp_path):
     table.attrs = {"data_set": "known"}
     table.to_parquet(tmp_path / "plays.parquet")
     assert load(tmp_path / "plays.parquet").attrs["data_set"] == "known"
+
+
+@pytest.mark.parametrize(("part", "said"), [(None, True), ("part", False)])
+def test_a_folder_that_is_read_as_one_table_is_named_if_it_has_the_parts_of_a_split(
+    tmp_path, caplog, part, said
+):
+    """Rows of a published test part would be trained on."""
+    for name in ("train", "test"):
+        pd.DataFrame({"user": [1], "song": [2]}).to_parquet(tmp_path / f"{name}.parquet")
+    hook = OwnDataHook()
+    columns = {"user_id": "user", "item_id": "song", "part": part}
+    entry = {"type": "pandas.ParquetDataset", "filepath": str(tmp_path)}
+    loader = {"catalog": {"ratings": entry}, "parameters": {"cleaning": {"columns": columns}}}
+    hook.after_context_created(SimpleNamespace(config_loader=loader))
+    catalog = DataCatalog.from_config(loader["catalog"])
+    hook.after_catalog_created(catalog)
+    hook.before_dataset_loaded("ratings")
+    hook.after_dataset_loaded("ratings", catalog.load("ratings"))
+    lines = [line for line in caplog.messages if "split anew" in line]
+    assert len(lines) == said
+    assert all("split.kind=own" in line and "PartitionedDataset" in line for line in lines)

@@ -20,6 +20,7 @@ from collaborative_autoencoders.interactions import (
     facts,
     ids,
     splitting,
+    zeros,
 )
 from collaborative_autoencoders.interactions.part import fingerprint
 from collaborative_autoencoders.interactions.split_report import report_split
@@ -287,3 +288,14 @@ def test_counts_are_named_with_the_same_words(spark, ratings, options):
     rows = [(float(rating),) for rating in ratings]
     on_spark = spark.createDataFrame(rows, "rating float")
     assert cluster.about_counts(on_spark, given) == core.about_counts(table, given)
+
+
+@pytest.mark.parametrize("options", [{}, {"counts": True}, {"min_rating": 5}])
+@pytest.mark.parametrize("ratings", [[0] * 9 + [5, 6, 7, 8, 8], [0] * 9 + [1, 1, 2, 9], [1, 2, 3]])
+def test_zeros_for_no_rating_are_named_with_the_same_words(spark, ratings, options):
+    table = pd.DataFrame({"rating": np.array(ratings, dtype=np.float32)})
+    given = core.CoreOptions.model_validate(CORE | options)
+    on_spark = spark.createDataFrame([(float(rating),) for rating in ratings], "rating float")
+    said = zeros.about_zeros(table, given)
+    assert cluster.about_zeros(on_spark, given) == said
+    assert (said is not None) == (ratings[-1] == 8 and not options)

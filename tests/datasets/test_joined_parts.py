@@ -45,3 +45,30 @@ def test_hidden_files_are_left_out_and_named(tmp_path, caplog):
     parts.release()
     with pytest.raises(DatasetError, match="All files are hidden: .hidden, "):
         parts.load()
+
+
+def test_files_of_another_ending_are_left_out_and_named_with_a_fix_that_reads_them(
+    tmp_path, caplog
+):
+    """A month that is compressed was missing without a word."""
+    for number, name in enumerate(("a.csv", "b.csv.gz", "c.csv")):
+        pd.DataFrame({"user": [number]}).to_csv(tmp_path / name, index=False)
+    entry = {"path": str(tmp_path), "dataset": "pandas.CSVDataset"}
+    assert JoinedPartsDataset(**entry, filename_suffix=".csv").load()["user"].tolist() == [0, 2]
+    (line,) = [line for line in caplog.messages if "left out" in line]
+    assert "do not end with `filename_suffix: .csv` are left out: b.csv.gz." in line
+    caplog.clear()
+    assert "set `filename_suffix: ''`" in line
+    table = JoinedPartsDataset(**entry, filename_suffix="").load()
+    assert table["user"].tolist() == [0, 1, 2]
+    assert not [line for line in caplog.messages if "left out" in line]
+
+
+def test_a_mark_of_spark_and_hidden_files_of_another_ending_are_no_tables(tmp_path, caplog):
+    (tmp_path / "a.csv").write_text("user\n1\n")
+    for name in ("_SUCCESS", ".DS_Store", ".a.csv.crc"):
+        (tmp_path / name).touch()
+    JoinedPartsDataset(
+        path=str(tmp_path), dataset="pandas.CSVDataset", filename_suffix=".csv"
+    ).load()
+    assert not [line for line in caplog.messages if "left out" in line]

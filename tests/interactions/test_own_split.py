@@ -10,6 +10,7 @@ from model_options import parameters_of
 from collaborative_autoencoders.datasets.joined_parts import joined
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions, clean_ratings
 from collaborative_autoencoders.interactions.ids import index_ids
+from collaborative_autoencoders.interactions.own_split import about_parts
 from collaborative_autoencoders.interactions.split_options import SplitOptions
 from collaborative_autoencoders.interactions.split_report import report_split
 from collaborative_autoencoders.interactions.splitting import Split, split_interactions
@@ -162,3 +163,19 @@ def test_nothing_is_said_where_all_is_known():
 
     assert report_split(split(make_table(rows)), OWN).about_new is None
     assert np.isfinite(report_split(split(make_table(rows)), OWN)).all()
+
+
+@pytest.mark.parametrize(
+    ("tables", "are_parts"),
+    [
+        (["train", "test"], True),
+        (["raw/Train", "raw/valid", "raw/TEST"], True),
+        (["training.csv", "dev.csv", "test.csv"], True),
+        (["train", "valid"], False),
+        (["2023", "2024"], False),
+        (["latest", "strain"], False),
+        ([], False),
+    ],
+)
+def test_tables_with_the_names_of_parts_are_recognised(tables, are_parts):
+    assert (about_parts(tables) is not None) == are_parts

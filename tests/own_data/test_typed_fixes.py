@@ -381,6 +381,36 @@ def test_dates_as_numbers_in_parquet_are_converted_as_proposed(tmp_path):
     assert eval(code, {"pd": pd, "table": table}).dt.month.tolist() == [1, 12]
 
 
+SHORTER = ["%d%m%y", "%m%d%y", "%d%m%y%H%M", "%m%Y", "%j%Y", "%Y%m", "%m.%Y", "%d.%m"]
+
+
+@pytest.mark.parametrize("form", SHORTER)
+@pytest.mark.parametrize("kind", ["CSV", "Parquet"])
+def test_shorter_dates_as_one_number_are_read_as_proposed(tmp_path, form, kind):
+    """With day, month or year of two digits, or a month without its zero."""
+    dates = pd.date_range(
+        "2016-01-01", "2016-12-31" if form == "%d.%m" else "2019-12-31", freq="3D"
+    )
+    texts = [date.strftime(form) for date in dates]
+    if form == "%Y%m":
+        texts = [f"{date.year}{date.month}" for date in dates]
+    at = texts if kind == "CSV" else [float(text) if "." in text else int(text) for text in texts]
+    file = File(tmp_path / "plays", kind, timestamp="at")
+    table = pd.DataFrame({"user": range(len(at)), "song": 2, "stars": 3, "at": at})
+    _ = table.to_csv(file.path, index=False) if kind == "CSV" else table.to_parquet(file.path)
+    message, proposals = file.refused()
+    if kind == "CSV" and form != "%d.%m":
+        times = file.read(**proposals[0])["timestamp"]
+    else:
+        table["at"] = table["at"].astype(float)  # as pandas reads a CSV
+        (code,) = re.findall(r"`table\['at'\] = (pd.*?)`", message)
+        times = eval(code.replace(".2000", ".2016"), {"pd": pd, "table": table})
+    expected = pd.to_datetime([date.strftime("%Y-%m-%d %H:%M") for date in dates])
+    if "d" not in form and "j" not in form:
+        expected = expected.to_period("M").to_timestamp()
+    assert times.tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize("args", [{}, {"index_col": False}, {"parse_dates": False}])
 def test_a_form_of_dates_alone_is_named_with_what_it_lacks(csv, args):
     """pandas said `False is not in list`."""

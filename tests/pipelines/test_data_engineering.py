@@ -12,6 +12,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from collaborative_autoencoders.datasets.fabricated import fabricate_ratings
+from collaborative_autoencoders.datasets.joined_parts import joined
 from collaborative_autoencoders.interactions.cleaning import CleaningOptions
 from collaborative_autoencoders.interactions.core import CoreOptions
 from collaborative_autoencoders.interactions.splitting import SplitOptions
@@ -190,6 +191,48 @@ def test_the_core_is_logged_on_one_line(made, caplog):
 
     (line,) = caplog.messages
     assert line.startswith("Core: 30 users x 20 items")
+
+
+def test_parts_that_are_split_anew_are_named_with_a_fix_that_keeps_them(caplog):
+    table = fabricate_ratings(30, 20)
+    parts = {"test": table[::3], "train": table.drop(table.index[::3])}
+    own = {"cleaning": {"columns": {"part": "part"}}, "split": {"kind": "own"}, "core": {"k": 0}}
+
+    nodes.clean_ratings(joined(parts), make_options()["cleaning"])
+
+    (line,) = [line for line in caplog.messages if "split anew" in line]
+    assert "joined from test, train and split anew" in line
+    assert "--params cleaning.columns.part=part,split.kind=own,core.k=0" in line
+    base = read_yaml("base/parameters_data_engineering.yml")["cleaning"]["columns"]
+    own["cleaning"]["columns"] = base | own["cleaning"]["columns"]
+    caplog.clear()
+    made = run_pipeline(joined(parts), **own)
+    assert made["test"].ratings.nnz == len(parts["test"])
+    assert not [line for line in caplog.messages if "split anew" in line]
+
+
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+def test_ids_that_look_alike_are_named_by_their_raw_column(column, caplog):
+    table = fabricate_ratings(30, 20)
+    table[column] = [f"id {number}" + " " * (row % 2) for row, number in enumerate(table[column])]
+
+    nodes.clean_ratings(table, make_options()["cleaning"])
+
+    (line,) = [line for line in caplog.messages if "are two ids" in line]
+    assert f"{column}: 'id 0' and 'id 0 ' are two ids" in line
+    assert f"`table['{column}'] = " in line
+    (record,) = [record for record in caplog.records if "are two ids" in record.message]
+    assert record.markup is False  # an id may have brackets, which the terminal would not show
+
+
+def test_zeros_for_no_rating_are_named_rather_than_counts(caplog):
+    table = fabricate_ratings(30, 20)
+    table["rating"] = [0 if row % 5 else 60 + row % 8 * 5 for row in range(len(table))]
+
+    nodes.keep_core(table, make_options(core={"k": 0})["core"])
+
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "ratings are 0" in line
 
 
 def test_in_a_table_without_ratings_every_row_is_a_like():

@@ -9,7 +9,7 @@ solves for the columns of closed forms.
 
 from .batches import compute_on_workers, summarise
 from .cleaning import clean_ratings
-from .core import about_counts, keep_core, sizes_of
+from .core import about_counts, about_zeros, keep_core, sizes_of
 from .evaluating import (
     StoredParts,
     as_tables,
@@ -29,6 +29,7 @@ __all__ = [
     "StoredParts",
     "StoredRows",
     "about_counts",
+    "about_zeros",
     "as_tables",
     "call_on_workers",
     "clean_ratings",

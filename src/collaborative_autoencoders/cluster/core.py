@@ -8,6 +8,7 @@ from each worker, like any other. The items that are removed are sent to every w
 from functools import reduce
 from typing import NamedTuple
 
+import numpy as np
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -24,6 +25,7 @@ from collaborative_autoencoders.interactions.core import (
     lower_k,
     more_likes,
 )
+from collaborative_autoencoders.interactions.zeros import MANY, advise_zeros, may_hold_zeros
 
 IN_CORE = "_in_core"
 
@@ -77,6 +79,19 @@ def about_counts(ratings: DataFrame, options: CoreOptions) -> str | None:
     if not look_like_counts(middle, highest):
         return None
     return advise_counts(lowest, highest, ratings.select(RATING).distinct().count())
+
+
+def about_zeros(ratings: DataFrame, options: CoreOptions) -> str | None:
+    """Return what `interactions.zeros.about_zeros` returns."""
+    if RATING not in ratings.columns or not may_hold_zeros(options):
+        return None
+    lowest, zeros, rows = ratings.agg(
+        F.min(RATING), F.count_if(F.col(RATING) == 0), F.count("*")
+    ).collect()[0]
+    if lowest < 0 or zeros < MANY * rows:
+        return None
+    counted = sorted(ratings.groupBy(RATING).count().collect())
+    return advise_zeros(*(np.array(column) for column in zip(*counted, strict=True)))
 
 
 def _of_min_rating(ratings: DataFrame, options: CoreOptions) -> DataFrame:

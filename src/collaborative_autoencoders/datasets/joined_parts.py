@@ -24,9 +24,36 @@ class JoinedPartsDataset(PartitionedDataset):
     """The partitions of a `partitions.PartitionedDataset` as one table, sorted by name.
 
     Files in hidden folders, and hidden files, are left out: Jupyter has copies of tables in
-    `.ipynb_checkpoints`.
+    `.ipynb_checkpoints`. So are files of another ending than `filename_suffix`.
     `attrs["parts"]` has the rows of each part, so that an error can name part and row.
     """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        dataset: str | dict[str, Any],
+        filepath_arg: str = "filepath",
+        filename_suffix: str = "",
+        credentials: dict[str, Any] | None = None,
+        load_args: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        overwrite: bool = False,
+        save_lazily: bool = True,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the entry of a `partitions.PartitionedDataset`."""
+        place: dict[str, Any] = {"path": path, "dataset": dataset, "filepath_arg": filepath_arg}
+        place |= {"credentials": credentials, "load_args": load_args, "fs_args": fs_args}
+        super().__init__(
+            **place,
+            filename_suffix=filename_suffix,
+            overwrite=overwrite,
+            save_lazily=save_lazily,
+            metadata=metadata,
+        )
+        self._suffix = filename_suffix
+        self._of_any_ending = PartitionedDataset(**place) if filename_suffix else None
 
     def load(self) -> Any:
         """Return the joined table. Raises DatasetError if a part is empty or has other columns."""
@@ -38,7 +65,23 @@ class JoinedPartsDataset(PartitionedDataset):
             if not isinstance(part, pd.DataFrame):
                 raise DatasetError(f"{name}: {type(part).__name__} is not a table of pandas.")
         say_what_is_joined(parts, [name for name, _ in found if is_hidden(name)])
+        say_what_is_not_read(self._others(), self._suffix)
         return joined(parts)
+
+    def _others(self) -> list[str]:
+        """Return the files in the folder that have another ending, but for hidden ones.
+
+        Spark marks a folder that is complete with a file `_SUCCESS`.
+        """
+        if self._of_any_ending is None:
+            return []
+        names = sorted(self._of_any_ending.load())
+        names = [name for name in names if not name.endswith(self._suffix)]
+        return [
+            name
+            for name in names
+            if not (is_hidden(name) or PurePosixPath(name).name.startswith("_"))
+        ]
 
 
 def say_what_is_joined(parts: dict[str, pd.DataFrame], hidden: list[str]) -> None:
@@ -47,6 +90,16 @@ def say_what_is_joined(parts: dict[str, pd.DataFrame], hidden: list[str]) -> Non
     logger.info("joined: %s", several(sizes))
     if hidden:
         logger.warning("hidden files are left out: %s", several(hidden))
+
+
+def say_what_is_not_read(others: list[str], suffix: str) -> None:
+    """Log the names of files of another ending, if there are any."""
+    if others:
+        logger.warning(
+            "files that do not end with `filename_suffix: %s` are left out: %s. To read all files "
+            "of the folder, set `filename_suffix: ''` in the catalog entry",
+            *(suffix, several(others)),
+        )
 
 
 def _loaded(name: str, load: Callable[[], Any]) -> Any:

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import logging
 import math
 from collections.abc import Sequence
 from itertools import chain
@@ -16,9 +17,13 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
+from collaborative_autoencoders.interactions.own_split import about_parts
+from collaborative_autoencoders.interactions.rows import PARTS
 from collaborative_autoencoders.tracking.masking import mask_values
 
 from .environment import warn_of_unread_titles
+
+logger = logging.getLogger(__name__)
 
 RATINGS = ("ratings", "newer_ratings")
 RAW = (*RATINGS, "items")
@@ -28,11 +33,12 @@ SPARK_CSV = "collaborative_autoencoders.cluster.own_csv.OwnSparkCSVDataset"
 class OwnDataHook:
     """Reads the ids of own data as they are in the file, and names the data after the file."""
 
-    for_workers: ClassVar = ("_files",)
+    for_workers: ClassVar = ("_files", "_has_parts")
 
     def __init__(self) -> None:
         """Create the hook. No table is read yet."""
         self._about: dict[str, dict[str, str]] = {}
+        self._has_parts = False
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -41,6 +47,8 @@ class OwnDataHook:
         MovieLens titles are left out if the ratings are not from MovieLens.
         """
         loader = cast(ProjectConfigLoader, context.config_loader)
+        columns = loader["parameters"].get("cleaning", {}).get("columns", {})
+        self._has_parts = columns.get("part") is not None
         entries = with_own_titles(loader["catalog"])
         warn_of_unread_titles(loader, entries)
         loader["catalog"] = entries | own_entries(entries, loader["parameters"])
@@ -77,6 +85,20 @@ class OwnDataHook:
         file = self._files.get(dataset_name)
         if dataset_name in RATINGS and file is not None and isinstance(data, pd.DataFrame):
             data.attrs = self._about[dataset_name] | data.attrs
+        if dataset_name == "ratings" and file is not None and not self._has_parts:
+            say_parts(file, data)
+
+
+def say_parts(folder: Path, table: Any) -> None:
+    """Log what to change if a folder that is read as one table has the parts of a split.
+
+    The tables of a `partitions.PartitionedDataset` are named by the node that cleans them.
+    """
+    if PARTS in getattr(table, "attrs", {}) or not folder.is_dir():
+        return
+    parts = about_parts([file.name for file in folder.iterdir()])
+    if parts:
+        logger.warning("%s, with `type: partitions.PartitionedDataset` in the catalog entry", parts)
 
 
 def with_own_titles(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ Dimension key: N rows.
 """
 
 from collections.abc import Collection
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,21 @@ def checked_parts(table: pd.DataFrame) -> pd.Series:
     refuse_rows(table, PART, number_N < 0, "is not a part of a split", fix)
     parts = pd.Categorical.from_codes(number_N, categories=pd.Index(PARTS))
     return pd.Series(parts, index=table.index, name=PART)
+
+
+def about_parts(tables: Collection[str]) -> str | None:
+    """Return what to change if files that are read as one table are the parts of a split.
+
+    train.csv valid.csv test.csv  ->  keep the parts         2023.csv 2024.csv  ->  None
+    """
+    names = [PurePosixPath(table).name.split(".")[0].strip().lower() for table in tables]
+    if not {"train", "test"} <= {OTHER_NAMES.get(name, name) for name in names}:
+        return None
+    return (
+        f"the ratings are joined from {', '.join(sorted(tables)[:3])} and split anew, so models "
+        "are trained on rows of the test part. To keep the parts as they are: --params "
+        "cleaning.columns.part=part,split.kind=own,core.k=0"
+    )
 
 
 def refuse_no_parts(columns: Collection[str]) -> None:

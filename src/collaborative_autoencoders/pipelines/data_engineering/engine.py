@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting
+from collaborative_autoencoders.interactions import cleaning, core, facts, ids, splitting, zeros
 
 Table = Any
 """A table of pandas or of Spark."""
@@ -15,6 +15,7 @@ class Rules(NamedTuple):
     clean_ratings: Callable[..., Any]
     source_of: Callable[..., facts.Source]
     keep_core: Callable[..., Any]
+    about_zeros: Callable[..., str | None]
     about_counts: Callable[..., str | None]
     index_ids: Callable[..., ids.Ids]
     sizes_of: Callable[..., tuple[int, int]]
@@ -32,6 +33,7 @@ def rules_for(table: object) -> Rules:
         cleaning.clean_ratings,
         facts.source_of,
         core.keep_core,
+        zeros.about_zeros,
         core.about_counts,
         ids.index_ids,
         ids.sizes_of,

@@ -1,29 +1,37 @@
 """Nodes of data engineering. The work is done in `interactions`."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import pandas as pd
 
-from collaborative_autoencoders.columns import RATING
+from collaborative_autoencoders.columns import ITEM, RATING, USER
 from collaborative_autoencoders.interactions import cleaning as clean
 from collaborative_autoencoders.interactions import (
     core,
+    digit_dates,
     duplicates,
     facts,
     ids,
     joining,
+    look_alikes,
     lookup,
+    own_split,
     split_advice,
     split_report,
     splitting,
     titles,
 )
 from collaborative_autoencoders.interactions.lookup import Lookup
+from collaborative_autoencoders.interactions.rows import NAMES, PARTS
 
 from .engine import Table, rules_for
 
 logger = logging.getLogger(__name__)
+
+AS_IT_IS = {"markup": False}
+"""For texts with ids or columns in brackets, which the terminal would take for styles."""
 
 
 def clean_ratings(ratings: Table, options: clean.CleaningOptions) -> dict[str, Any]:
@@ -34,7 +42,28 @@ def clean_ratings(ratings: Table, options: clean.CleaningOptions) -> dict[str, A
         repeats = duplicates.about_repeats(len(ratings), len(cleaned), options.duplicates)
         if repeats:
             logger.info("%s", repeats)
+        for remark in _remarks(ratings, cleaned, options):
+            logger.warning("%s", remark, extra=AS_IT_IS)
+        _warn_of_look_alikes(cleaned, cleaned, options.columns.named)
     return {"clean_ratings": cleaned, "data_source": rules.source_of(ratings, cleaned)._asdict()}
+
+
+def _remarks(
+    ratings: pd.DataFrame, cleaned: pd.DataFrame, options: clean.CleaningOptions
+) -> list[str]:
+    """Return what a reader has to know of a table that is valid."""
+    has_parts = options.columns.part is not None
+    parts = None if has_parts else own_split.about_parts(ratings.attrs.get(PARTS, ()))
+    attrs = ratings.attrs | {NAMES: options.columns.named}
+    return [remark for remark in (parts, digit_dates.about_order(cleaned, attrs)) if remark]
+
+
+def _warn_of_look_alikes(
+    users: pd.DataFrame, items: pd.DataFrame, raw_names: Mapping[str, object]
+) -> None:
+    for column in (users[USER], items[ITEM]):
+        if alike := look_alikes.about_look_alikes(column, raw_names.get(str(column.name))):
+            logger.warning("%s", alike, extra=AS_IT_IS)
 
 
 def join_ratings(
@@ -57,6 +86,7 @@ def join_ratings(
     joined = joining.join_ratings(ratings, newer_ratings, options, split)
     facts_of_source = joined.source._asdict() | joined.update._asdict()
     logger.info("%s", joining.about_update(facts_of_source))
+    _warn_of_look_alikes(joined.ratings, joined.ratings, options.columns.named)
     if joined.older_after_test:
         logger.warning(
             "%s rows of `ratings` are from %s on too, where newer ratings are test: models learn "
@@ -81,7 +111,9 @@ def keep_core(clean_ratings: Table, options: core.CoreOptions) -> dict[str, Any]
     rules = rules_for(clean_ratings)
     core_ratings, other_ratings, report = rules.keep_core(clean_ratings, options)
     logger.info("%s", report)
-    if counts := rules.about_counts(clean_ratings, options):
+    if zeros := rules.about_zeros(clean_ratings, options):
+        logger.warning("%s", zeros)
+    elif counts := rules.about_counts(clean_ratings, options):
         logger.warning("%s", counts)
     elif RATING in clean_ratings.columns and (likes := core.about_likes(report.before, options)):
         logger.warning("%s", likes)
@@ -95,6 +127,8 @@ def keep_core(clean_ratings: Table, options: core.CoreOptions) -> dict[str, Any]
 def index_ids(core_ratings: Table, other_ratings: Table) -> dict[str, pd.DataFrame]:
     """Sort the raw ids of users and items, those of the core first. Their position is the index."""
     found = rules_for(core_ratings).index_ids(core_ratings, other_ratings)
+    if not isinstance(core_ratings, pd.DataFrame):  # on a cluster, distinct ids are known only here
+        _warn_of_look_alikes(found.users, found.items, {})
     return {"user_ids": found.users, "item_ids": found.items}
 
 
