@@ -79,6 +79,13 @@ def test_a_table_is_named_after_its_file_unless_it_has_a_name(tmp_path):
     assert load(tmp_path / "plays.parquet").attrs["data_set"] == "known"
 
 
+class Loaded(dict):
+    """A configuration whose environment sets nothing."""
+
+    def set_in(self, key):
+        return {}, {}
+
+
 @pytest.mark.parametrize(("part", "said"), [(None, True), ("part", False)])
 def test_a_folder_that_is_read_as_one_table_is_named_if_it_has_the_parts_of_a_split(
     tmp_path, caplog, part, said
@@ -89,7 +96,7 @@ def test_a_folder_that_is_read_as_one_table_is_named_if_it_has_the_parts_of_a_sp
     hook = OwnDataHook()
     columns = {"user_id": "user", "item_id": "song", "part": part}
     entry = {"type": "pandas.ParquetDataset", "filepath": str(tmp_path)}
-    loader = {"catalog": {"ratings": entry}, "parameters": {"cleaning": {"columns": columns}}}
+    loader = Loaded(catalog={"ratings": entry}, parameters={"cleaning": {"columns": columns}})
     hook.after_context_created(SimpleNamespace(config_loader=loader))
     catalog = DataCatalog.from_config(loader["catalog"])
     hook.after_catalog_created(catalog)

@@ -202,12 +202,9 @@ def _fix(table: pd.DataFrame, date: object, forms: list[Form]) -> str:
         and is_as_written
         and all(_has_year(form.date) for form in forms)
     ):
+        read = f"dtype: {{{column}: str}}, parse_dates: [{column}], date_format: "
         args = [
-            with_arguments(
-                f"{{dtype: {{{column}: str}}, parse_dates: [{column}], date_format: '{form.date}'}}",
-                table.attrs.get(PART_TYPE),
-            )
-            for form in forms
+            with_arguments(f"{{{read}'{form.date}'}}", table.attrs.get(PART_TYPE)) for form in forms
         ]
         return f"Set {' or '.join(args)} in the catalog entry."
     codes = " or ".join(f"`table[{column!r}] = {_in_pandas(column, form)}`" for form in forms)
