@@ -1,13 +1,19 @@
 """What an environment's parameters and catalog resolve to."""
 
+import os
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from model_options import CONF, ENVIRONMENTS, configuration_of, parameters_of
 
-from collaborative_autoencoders.config_loader import ProjectConfigLoader, with_shared_fitting
+from collaborative_autoencoders.config_loader import (
+    ProjectConfigLoader,
+    refuse_unreadable,
+    with_shared_fitting,
+)
 from collaborative_autoencoders.datasets.movielens_sets import MOVIELENS
 from collaborative_autoencoders.hooks.parameters import check_parameters, problems_with_the_split
 from collaborative_autoencoders.interactions.split_options import SplitOptions, sizes_of
@@ -228,6 +234,13 @@ def conf(tmp_path):
     return lambda **params: ProjectConfigLoader(
         str(tmp_path), "base", params, base_env="base", default_run_env="base"
     )
+
+
+def test_a_folder_whose_name_the_locale_cannot_read_is_named_with_a_locale_that_can():
+    folder = Path(os.fsencode("/srv/bücher").decode("ascii", "surrogateescape"))
+    with pytest.raises(ValueError, match=r"/srv/b\\xfccher' .*LC_ALL=C.UTF-8 PYTHONUTF8=1"):
+        refuse_unreadable(folder)
+    refuse_unreadable(Path("/srv/bücher"))
 
 
 def test_templates_fill_parameters_and_are_no_parameters(conf):

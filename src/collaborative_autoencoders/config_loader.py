@@ -66,6 +66,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """
         inside, here = Path(conf_source).absolute(), Path.cwd()
         self.project_root: Path = find_kedro_project(inside) or find_kedro_project(here) or here
+        refuse_unreadable(self.project_root)
         given = dict(runtime_params or {})
         named = given.pop(OUTPUTS, None)
         self.outputs = (
@@ -207,6 +208,19 @@ def other_than(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: other_than(inner) for name, inner in value.items()}
     return f"not {value}"
+
+
+def refuse_unreadable(folder: Path) -> None:
+    """Raise ValueError if the name of a folder cannot be decoded in the locale of the shell."""
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        name = os.fsencode(folder).decode("utf-8", "replace")
+        raise ValueError(
+            f"the name of the folder {ascii(name)} cannot be read in the locale of this shell: "
+            "type `export LC_ALL=C.UTF-8 PYTHONUTF8=1` first, or move the project to a folder of "
+            "plain letters"
+        ) from None
 
 
 def is_template(key: Any) -> bool:
