@@ -127,7 +127,7 @@ def serve(
     from collaborative_autoencoders.hooks.masking import mask_process
     from collaborative_autoencoders.memory import machine_memory
     from collaborative_autoencoders.models.registry import MODELS
-    from collaborative_autoencoders.serving.model_versions import how_to_register
+    from collaborative_autoencoders.serving.model_versions import NOT_IN_THE_REGISTRY, no_champion
     from collaborative_autoencoders.serving.workers import (
         bytes_of,
         is_free,
@@ -146,9 +146,9 @@ def serve(
     try:
         size = bytes_of(uri)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        if error.error_code not in NOT_IN_THE_REGISTRY:
             raise click.ClickException(error.message) from None
-        raise click.ClickException(f"{error.message}\n{how_to_register(model)}") from None
+        raise click.ClickException(f"{error.message}\n{no_champion(model)}") from None
     workers = workers or workers_for(size, machine_memory(), cores)
     command = serve_command(uri, workers, port=port, host=host)
     os.execve(command[0], command, serve_environment(os.environ, store, workers, cores))
@@ -169,7 +169,7 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     from collaborative_autoencoders.models.registry import MODELS
     from collaborative_autoencoders.page.app import LOOPBACK, make_app
     from collaborative_autoencoders.page.champions import Champions
-    from collaborative_autoencoders.serving.model_versions import how_to_register
+    from collaborative_autoencoders.serving.model_versions import no_champion
     from collaborative_autoencoders.serving.workers import is_free
 
     if model is not None and model not in MODELS:
@@ -180,6 +180,6 @@ def try_(project: ProjectMetadata, model: str | None, port: int) -> None:
     use_stores_of(project)
     champions = Champions(model)
     if model is not None and model not in [each.name for each in champions.all()]:
-        raise click.ClickException(f"{model} has no champion.\n{how_to_register(model)}")
+        raise click.ClickException(no_champion(model))
     click.echo(f"Open http://{LOOPBACK}:{port} in a browser. Ctrl+C ends the page.")
     uvicorn.run(make_app(champions), host=LOOPBACK, port=port, log_level="warning")

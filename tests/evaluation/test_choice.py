@@ -73,11 +73,19 @@ def test_a_model_that_was_fitted_alone_is_registered():
     assert registered("best", compared=before) == {"ease", "mf"}
 
 
+def test_the_way_to_register_a_model_is_a_whole_command_also_where_another_run_repeats_it():
+    options = RegistrationOptions(enabled=True, models="best + cdae").model_dump()
+    reason = str(reason_against("sasrec", FIGURES["mf"], COMPARED, options))
+    command = "kedro run --pipelines sequential --only-missing-outputs"
+    assert f"`{command} --params registration.models=best+cdae+sasrec`" in reason
+    assert "same command" not in reason
+
+
 def test_a_model_that_is_not_registered_says_why_and_how_to_register_it():
     options = RegistrationOptions(enabled=True, models="best").model_dump()
     reason = str(reason_against("ease", FIGURES["ease"], COMPARED, options))
     assert reason.startswith(NOT_CHOSEN)
-    assert reason.endswith("--only-missing-outputs --params registration.models=best+ease")
+    assert "`kedro run --only-missing-outputs --params registration.models=best+ease`" in reason
     assert reason_against("ease", {}, COMPARED, options | {"enabled": False}) == OFF
 
 

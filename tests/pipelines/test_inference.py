@@ -130,7 +130,7 @@ def test_a_missing_file_of_users_is_named(project):
 
 
 def test_a_model_without_a_champion_is_named(project):
-    with pytest.raises(ValueError, match="mf has no champion in the registry"):
+    with pytest.raises(ValueError, match="mf has version 1 and no champion: make it champion"):
         infer(project, model="mf")
 
 

@@ -19,6 +19,7 @@ from collaborative_autoencoders import pipeline_registry
 from collaborative_autoencoders.datasets.interactions import InteractionsDataset
 from collaborative_autoencoders.evaluation.versions import Comparison
 from collaborative_autoencoders.hooks.dataset_logging import rounded
+from collaborative_autoencoders.page.champions import no_champions
 from collaborative_autoencoders.pipeline_registry import (
     from_data_to_leaderboard,
     register_pipelines,
@@ -26,6 +27,12 @@ from collaborative_autoencoders.pipeline_registry import (
 from collaborative_autoencoders.pipelines.promotion.nodes import promote_models
 from collaborative_autoencoders.serving import promotion as module
 from collaborative_autoencoders.serving.fit_seeds import differ_only_in_seed, fits_like
+from collaborative_autoencoders.serving.model_versions import (
+    add_challenger,
+    load_champion,
+    no_champion,
+    version_of,
+)
 from collaborative_autoencoders.serving.promotion import Decision, PromotionOptions, apply_policy
 from collaborative_autoencoders.serving.rivals import fits_of
 
@@ -210,11 +217,109 @@ def test_a_champion_is_not_compared_with_itself(registry):
     assert decision_of()["decision"] == "nothing"
 
 
-def test_without_a_champion_the_challenger_becomes_champion(registry):
-    registry.delete_registered_model_alias("cdae", "champion")
-    assert decision_of()["decision"] == "promoted"
-    assert aliases(registry) == {"champion": 2, "challenger": 2}
-    assert "no champion yet" in tags(registry, 2)["promotion_reason"]
+def remove_alias(client):
+    """Take cdae out of service."""
+    client.delete_registered_model_alias("cdae", "champion")
+
+
+def delete_champion(client):
+    """Delete version 1 of cdae, the champion; MLflow removes the alias with it."""
+    client.delete_model_version("cdae", "1")
+
+
+def champion_of(client):
+    """The version of cdae that is champion; None without one."""
+    found = version_of("cdae", "champion")
+    return found and int(found.version)
+
+
+@pytest.mark.parametrize("policy", ["significant", "always"])
+@pytest.mark.parametrize("lose_champion", [remove_alias, delete_champion])
+@pytest.mark.parametrize("decision", [None, "refused", "rolled back"])
+def test_without_a_champion_a_challenger_is_refused_even_by_the_policy_always(
+    registry, caplog, policy, lose_champion, decision
+):
+    lose_champion(registry)
+    if decision:
+        registry.set_model_version_tag("cdae", "2", "promotion", decision)
+    refused = decision_of(policy=policy)
+    assert (refused["decision"], refused["challenger"]) == ("refused", 2)
+    assert champion_of(registry) is None
+    assert tags(registry, 2).get("promotion") == decision
+    assert f"cdae: refused – {refused['reason']}" in caplog.text
+
+
+def test_the_refusal_without_a_champion_has_the_command_that_makes_one(registry):
+    registry.set_model_version_tag("cdae", "1", "promotion", "promoted")
+    remove_alias(registry)
+    assert decision_of()["reason"] == (
+        "cdae has versions 1, 2 and no champion: make one of them champion with `kedro run "
+        "--pipelines promotion --params promotion.roll_back.cdae=1` (and the --env of your data)"
+    )
+    made = decision_of(roll_back={"cdae": 1})
+    assert (made["decision"], made["challenger"]) == ("rolled back", 1)
+    assert made["reason"] == "version 1 becomes champion: the model had none"
+    assert aliases(registry) == {"champion": 1, "challenger": 2}
+
+
+def test_the_command_that_makes_a_champion_prefers_versions_that_were_not_refused(registry):
+    delete_champion(registry)
+    for _ in ("version 3", "version 4"):
+        registry.create_model_version("cdae", source="file:///nowhere")
+    registry.set_model_version_tag("cdae", "4", "promotion", "refused")
+    assert "promotion.roll_back.cdae=3`" in decision_of()["reason"]
+    registry.delete_model_version("cdae", "2")
+    registry.delete_model_version("cdae", "3")
+    assert "cdae has version 4 and no champion: make it champion" in no_champion("cdae")
+    assert "promotion.roll_back.cdae=4`" in no_champion("cdae")
+
+
+@pytest.mark.parametrize("lose_champion", [remove_alias, delete_champion])
+def test_training_makes_no_version_champion_in_place_of_one_that_is_gone(
+    registry, caplog, lose_champion
+):
+    lose_champion(registry)
+    version = registry.create_model_version("cdae", source="file:///nowhere").version
+    assert add_challenger("cdae", int(version)) == "challenger"
+    assert champion_of(registry) is None
+    assert "cdae has versions " in caplog.text and "promotion.roll_back.cdae=" in caplog.text
+
+
+def test_a_champion_that_is_registered_again_out_of_service_stays_so(registry):
+    registry.delete_model_version("cdae", "2")
+    registry.set_model_version_tag("cdae", "1", "promotion", "promoted")
+    remove_alias(registry)
+    assert add_challenger("cdae", 1) == "challenger"
+    assert champion_of(registry) is None
+
+
+def test_the_challenger_of_a_deleted_champion_that_is_registered_again_stays_challenger(registry):
+    delete_champion(registry)
+    assert add_challenger("cdae", 2) == "challenger"
+    assert champion_of(registry) is None
+
+
+def test_the_first_of_two_versions_that_runs_register_at_once_is_champion(registry):
+    remove_alias(registry)
+    assert [add_challenger("cdae", version) for version in (2, 1)] == ["challenger", "champion"]
+
+
+def test_the_next_version_after_all_were_deleted_is_a_first_version(registry):
+    for number in "12":
+        registry.delete_model_version("cdae", number)
+    assert "registration.models=cdae" in no_champion("cdae")
+    version = registry.create_model_version("cdae", source="file:///nowhere").version
+    assert add_challenger("cdae", int(version)) == "champion"
+    assert "no earlier version" in tags(registry, version)["promotion_reason"]
+
+
+def test_whoever_asks_for_a_champion_that_is_gone_gets_the_command(registry):
+    remove_alias(registry)
+    with pytest.raises(ValueError, match=r"cdae has versions 1, 2 and no champion: .*cdae=2`"):
+        load_champion("cdae")
+    assert no_champions().startswith("cdae has versions 1, 2 and no champion: ")
+    registry.delete_registered_model("cdae")
+    assert "run `kedro run`" in no_champions()
 
 
 def test_a_version_whose_files_are_gone_is_refused_with_a_way_on(registry):

@@ -19,6 +19,7 @@ from collaborative_autoencoders.interactions.part import Interactions
 from collaborative_autoencoders.learning.warm_start import WarmStart
 from collaborative_autoencoders.models import networks
 from collaborative_autoencoders.pipeline_registry import register_pipelines
+from collaborative_autoencoders.serving import model_versions
 from collaborative_autoencoders.serving.continuing import find_warm_start
 
 pytestmark = pytest.mark.slow
@@ -147,6 +148,13 @@ def test_another_architecture_or_no_champion_begins_with_new_weights(updated, re
     assert said.startswith("cdae begins with new weights: the champion, version 1, has")
     assert "model.hidden_size 16, not 5" in said
     assert "it has no champion" in find_warm_start(options_of("sasrec"), lookup, train)
+
+
+def test_a_network_out_of_service_begins_with_new_weights(updated, registry, monkeypatch):
+    monkeypatch.setattr(model_versions, "version_of", lambda *_: None)
+    said = find_warm_start(options_of("cdae"), lookup_of(updated), parts(updated)["train"])
+    assert said.startswith("cdae begins with new weights: cdae has versions 1, 2 and no champion")
+    assert "promotion.roll_back.cdae=" in said
 
 
 def test_an_update_runs_the_same_nodes_but_for_those_that_read_what_is_old():

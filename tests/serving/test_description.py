@@ -11,6 +11,7 @@ import pytest
 from collaborative_autoencoders.columns import TITLE
 from collaborative_autoencoders.models import MODELS
 from collaborative_autoencoders.serving.description import describe, how_to_ask, where_to_serve
+from collaborative_autoencoders.serving.request_schema import params_schema
 from collaborative_autoencoders.serving.requests import Wanted
 
 STORE = "sqlite:////home/ann/project/mlflow.db"
@@ -35,6 +36,15 @@ def test_the_command_in_a_description_asks_for_the_answer_that_follows(numbered)
     assert len(answer) == 3
     for title in answer[TITLE]:
         assert f"| {title}&ensp; |" in text
+
+
+def test_a_description_says_what_an_empty_list_of_only_items_is(numbered):
+    assert "An empty list is the whole catalogue" in how_to_ask(numbered, 3, STORE)
+    params = params_schema(numbered, Wanted._fields)["properties"]
+    assert "add an id that no item has" in params["only_items"]["description"]
+    asked = pd.DataFrame({"user_id": [1000]})
+    assert len(numbered.answer(asked, Wanted(only_items=[])))
+    assert not len(numbered.answer(asked, Wanted(only_items=[-1])))
 
 
 def test_a_title_is_no_markup_in_a_description(numbered):

@@ -41,6 +41,37 @@ def test_rows_of_instances_with_other_columns_are_refused(other):
 
 
 @pytest.mark.parametrize(
+    ("column", "first", "other"),
+    [
+        ("history", [1, 2], [3]),
+        ("history", [1, 2], None),
+        ("history", None, [3]),
+        ("history", [1], []),
+        ("history", [1], 3),
+        ("ratings", [5, 4], None),
+    ],
+)
+def test_instances_with_lists_of_different_lengths_are_refused(column, first, other):
+    """MLflow would refuse them with an error of NumPy about an inhomogeneous shape."""
+    rows = [ROW | {column: cell} for cell in (first, first, other)]
+    with pytest.raises(
+        BadRequest, match=f"row 3 of instances has another length of {column}"
+    ) as refused:
+        check({"instances": rows})
+    assert 'send the same rows as {"dataframe_records": [...]}' in str(refused.value)
+    check({"dataframe_records": rows})
+
+
+@pytest.mark.parametrize("other", [{"history": [3]}, {"history": [3], "user_id": None}])
+def test_the_form_that_a_refusal_of_instances_names_is_accepted(other):
+    rows = [{"user_id": 1}, other]
+    with pytest.raises(BadRequest, match="dataframe_records") as refused:
+        check({"instances": rows})
+    assert "null" not in str(refused.value)
+    check({"dataframe_records": rows})
+
+
+@pytest.mark.parametrize(
     ("name", "meant"),
     [
         ("exclude_sen", "exclude_seen"),
@@ -66,6 +97,8 @@ def test_a_param_that_the_version_does_not_have_yet_is_refused():
         {"dataframe_records": [ROW, {"user_id": None}], "params": {"n": 3, "only_items": [1]}},
         {"dataframe_split": {"columns": [*ROW], "data": [[*ROW.values()]], "index": [0]}},
         {"inputs": {"user_id": [1]}, "params": None},
+        {"inputs": {"user_id": [1, 2], "history": [[1], [2, 3]]}},
+        {"instances": [ROW, ROW | {"user_id": None, "history": [3, 4]}]},
         # not valid, and answered by MLflow
         {"dataframe_records": {"user_id": 1}, "params": [3]},
         {"dataframe_records": ["a", None]},

@@ -98,7 +98,7 @@ def test_the_first_version_is_champion_and_challenger_with_the_reason(registered
     for name in default_models():
         first = client.get_model_version(name, "1")
         assert first.tags["promotion"] == "promoted"
-        assert "no champion yet" in first.tags["promotion_reason"]
+        assert "no earlier version" in first.tags["promotion_reason"]
         assert set(first.aliases) == {"champion", "challenger"}
 
 

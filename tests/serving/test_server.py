@@ -323,6 +323,10 @@ def records(*rows, **params):
         (records(KNOWN, only_items=[None]), "only_items has None"),
         (records(KNOWN, exclude_items={"film-01": 1}), "for param 'exclude_items'"),
         (records(KNOWN, exclude_items=[["film-01"]]), "for param 'exclude_items'"),
+        (
+            {"instances": [{"history": ["film-01"]}, {"history": ["film-01", "film-02"]}]},
+            'send the same rows as {"dataframe_records": [...]}',
+        ),
         # an error in MLflow itself, without details
         (records(KNOWN, only_items=[["a"], ["b", "c"]]), "unexpected error while evaluating"),
         ({"dataframe_records": [KNOWN], "params": [3]}, "Parameters must be a dictionary"),

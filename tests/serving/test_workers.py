@@ -8,7 +8,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
+from mlflow.exceptions import MlflowException
 from mlflow.models.cli import commands
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from collaborative_autoencoders.cli import cli
 from collaborative_autoencoders.serving.workers import is_free, serve_environment, workers_for
@@ -75,6 +77,17 @@ def test_a_model_that_is_not_registered_is_named_with_the_command_that_registers
     assert not started
     command = "kedro run --pipelines sequential --only-missing-outputs --params registration.models"
     assert f"{command}=sasrec" in output
+
+
+def test_a_model_without_a_champion_is_named_with_the_command_that_makes_one(serve, monkeypatch):
+    def no_alias(_):
+        raise MlflowException("alias champion not found", error_code=INVALID_PARAMETER_VALUE)
+
+    monkeypatch.setattr("collaborative_autoencoders.serving.workers.bytes_of", no_alias)
+    started, output = serve("ease")
+    assert not started
+    assert "alias champion not found" in output
+    assert "--pipelines promotion --params promotion.roll_back.ease=1`" in output
 
 
 def test_a_name_that_is_no_model_gets_the_names_of_models(serve):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import field_validator
 
-from collaborative_autoencoders.models.registry import MODELS
+from collaborative_autoencoders.models.registry import MODELS, run_of
 from collaborative_autoencoders.options import Options, closest_hint
 from collaborative_autoencoders.state.content import digest_of
 
@@ -73,8 +73,9 @@ def reason_against(
         return None
     if digest_of(dict(metrics)) not in compared.get("figures", []):
         return None
+    wanted_too = "+".join([*wanted, name])
     return (
-        f"{NOT_CHOSEN} in registration.models ({options['models']}). To register it, run the same "
-        f"command with --only-missing-outputs --params registration.models={options['models']}"
-        f"+{name}"
+        f"{NOT_CHOSEN} in registration.models ({options['models']}). To register it: "
+        f"`{run_of(name)} --only-missing-outputs --params registration.models={wanted_too}`, with "
+        "the --pipelines, --env and other params of the run that fitted it"
     )

@@ -21,7 +21,7 @@ from collaborative_autoencoders.options import Options, read_options
 from collaborative_autoencoders.serving.description import about_model
 
 from .catalogue import Catalogue
-from .champions import NO_CHAMPION, Champion, Champions, NotThere
+from .champions import Champion, Champions, NotThere, no_champions
 from .leaderboard import leaderboard_of
 
 LOOPBACK = "127.0.0.1"
@@ -72,7 +72,7 @@ def make_app(champions: Champions) -> Starlette:
 
     def listed(request: Request) -> Response:
         found = champions.all()
-        message = None if found else NO_CHAMPION
+        message = None if found else no_champions()
         return JSONResponse(
             {"champions": [_on_the_page(each) for each in found], "message": message}
         )

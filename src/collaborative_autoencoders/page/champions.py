@@ -33,8 +33,10 @@ from collaborative_autoencoders.serving.model_versions import (
     client,
     how_to_register,
     load_pyfunc,
+    no_champion,
     warn_of_other_code,
     with_champion,
+    without_champion,
 )
 from collaborative_autoencoders.serving.requests import SIMILAR_ITEMS
 
@@ -51,6 +53,12 @@ ON_THE_PAGE = (RANK, ITEM, TITLE, SCORE, SOURCE, UNKNOWN_ITEMS)
 
 TASK = "task"
 """The param of a request that says what is asked."""
+
+
+def no_champions() -> str:
+    """Return the message for a registry without a champion, with the command that makes one."""
+    names = without_champion()
+    return f"{no_champion(names[0])}, then reload the page" if names else NO_CHAMPION
 
 
 class NotThere(LookupError):
@@ -131,7 +139,7 @@ class Champions:
         """Return the champion whose catalogue the page searches. Raises NotThere without one."""
         found = self.all()
         if not found:
-            raise NotThere(NO_CHAMPION)
+            raise NotThere(no_champions())
         return next((each for each in found if not each.problem), found[0])
 
     def catalogue(self, champion: Champion) -> Catalogue:

@@ -30,6 +30,8 @@ def find_warm_start(
     """
     name = options.name
     found = model_versions.version_of(name, CHAMPION)
+    if found is None and model_versions.versions(name):
+        return _cold(name, model_versions.no_champion(name), "")
     if found is None:
         return _cold(
             name,

@@ -18,7 +18,7 @@ from collaborative_autoencoders.metrics.table import METRICS, Measure, length_sh
 from collaborative_autoencoders.models.registry import MODELS
 
 from .recommender import Recommender
-from .request_schema import row_table
+from .request_schema import ONLY_ITEMS, row_table
 from .requests import Wanted
 
 NOTE = "mlflow.note.content"
@@ -108,6 +108,7 @@ def how_to_ask(recommender: Recommender, number: int, store: str) -> str:
             "&nbsp;",
             "What a row takes (each column may be left out, but not both of the first two):",
             row_table(recommender),
+            f"The param `only_items`: {ONLY_ITEMS}.",
         ]
     )
 

@@ -1,6 +1,7 @@
 """The versions of a model in the MLflow registry, with the aliases champion and challenger.
 
-`challenger` is the version registered last. `champion` is the version that is served. The tags
+`challenger` is the version registered last. `champion` is the version that is served: the first
+one becomes it when it is registered, any other by a promotion or a rollback. The tags
 `promotion` and `promotion_reason` hold the last decision about a version and the reason for it. The
 tag `no_significant_gain_over_N` holds the comparison by which version N was not shown to be worse.
 """
@@ -31,7 +32,7 @@ STARTED_FROM = "started_from"
 
 DECISION, REASON = "promotion", "promotion_reason"
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
-FIRST = "no champion yet: the first version becomes champion"
+FIRST = "no champion and no earlier version: this version becomes champion"
 MOST_CHARACTERS = 5000
 """The longest description that a registry in PostgreSQL or MySQL accepts; SQLite does not count."""
 
@@ -48,10 +49,21 @@ def client() -> "MlflowClient":
 
 def with_champion() -> list[str]:
     """Return the models of this project that have a champion."""
+    return [name for name, aliases in _registered().items() if CHAMPION in aliases]
+
+
+def without_champion() -> list[str]:
+    """Return the models of this project that have versions and no champion."""
+    found = _registered().items()
+    return [name for name, aliases in found if CHAMPION not in aliases and versions(name)]
+
+
+def _registered() -> dict[str, dict[str, str]]:
+    """Return the aliases of each registered model of this project."""
     from mlflow import search_registered_models  # all pages; a client returns the first
 
-    found = [each for each in search_registered_models() if CHAMPION in each.aliases]
-    return [each.name for each in found if each.name in MODELS]
+    found = search_registered_models()
+    return {each.name: each.aliases for each in found if each.name in MODELS}
 
 
 def how_to_register(name: str) -> str:
@@ -59,6 +71,29 @@ def how_to_register(name: str) -> str:
     return (
         f"This registers it, after a finished run: {run_of(name)} --only-missing-outputs "
         f"--params registration.models={name} (with --pipelines, --env and --params of that run)"
+    )
+
+
+def no_champion(name: str) -> str:
+    """Return the message for a model without a champion, with the command that makes one.
+
+    It proposes the newest version that was promoted, or else the newest that was not decided on.
+    """
+    decisions = {
+        int(version.version): version.tags.get(DECISION) for version in _all_versions(name)
+    }
+    if not decisions:
+        return (
+            f"{name} has no champion in the registry. Its first version becomes champion. "
+            f"{how_to_register(name)}"
+        )
+    worth = {PROMOTED: 2, None: 1}
+    best = max(decisions, key=lambda number: (worth.get(decisions[number], 0), number))
+    has, which = ("version", "it") if len(decisions) == 1 else ("versions", "one of them")
+    return (
+        f"{name} has {has} {', '.join(map(str, sorted(decisions)))} and no champion: make {which} "
+        f"champion with `kedro run --pipelines promotion --params promotion.roll_back.{name}={best}"
+        "` (and the --env of your data)"
     )
 
 
@@ -81,8 +116,13 @@ def versions(name: str) -> list[int]:
 
 def contents(name: str) -> dict[int, str | None]:
     """Return the tag `content` of every version by its number; None where there is none."""
+    return {int(version.version): version.tags.get(CONTENT) for version in _all_versions(name)}
+
+
+def _all_versions(name: str) -> "Sequence[ModelVersion]":
+    """Return all versions of a model, with their tags; none if there is no such model."""
     found: Sequence[ModelVersion] = client().search_model_versions(f"name='{name}'")
-    return {int(version.version): version.tags.get(CONTENT) for version in found}
+    return found
 
 
 def version_with(name: str, content: str) -> int | None:
@@ -110,16 +150,34 @@ def describe_version(name: str, version: int, text: str, about: str) -> None:
 
 
 def add_challenger(name: str, version: int) -> str:
-    """Give the version the alias `challenger`, and `champion` if the model has none.
+    """Give the version the alias `challenger`, and `champion` too if it is the first.
 
-    Returns `champion` if the version is champion now, else `challenger`.
+    Returns `champion` if the version is champion now, else `challenger`. Warns if the model has no
+    champion and this version is not the first: a person has to choose which one is served.
     """
+    first = is_first(name, version)
     client().set_registered_model_alias(name, CHALLENGER, str(version))
     champion = version_of(name, CHAMPION)
     if champion is not None:
         return CHAMPION if int(champion.version) == version else CHALLENGER
-    make_champion(name, version, FIRST)
-    return CHAMPION
+    if first:
+        make_champion(name, version, FIRST)
+        return CHAMPION
+    logger.warning("%s", no_champion(name))
+    return CHALLENGER
+
+
+def is_first(name: str, version: int) -> bool:
+    """Return whether no version of the model is older, and none has been decided on.
+
+    If the alias of a champion was removed, its version still has the decision; if it was deleted,
+    its challenger still has the alias. Version 1 is the first, even if another one, which was
+    registered at the same time, is challenger already.
+    """
+    found = _all_versions(name)
+    decided = any(DECISION in each.tags for each in found)
+    had_champion = version > 1 and version_of(name, CHALLENGER) is not None
+    return not decided and not had_champion and version == min(int(each.version) for each in found)
 
 
 def make_champion(name: str, version: int, reason: str) -> None:
@@ -233,10 +291,7 @@ def load_champion(name: str) -> tuple[int, Recommender]:
     """
     champion = version_of(name, CHAMPION)
     if champion is None:
-        raise ValueError(
-            f"{name} has no champion in the registry. Its first version becomes champion. "
-            f"{how_to_register(name)}"
-        )
+        raise ValueError(no_champion(name))
     warn_of_other_code(champion)
     return int(champion.version), load(name, int(champion.version))
 

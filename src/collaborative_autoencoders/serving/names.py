@@ -19,6 +19,7 @@ RECORDS, SPLIT, PARAMS = "dataframe_records", "dataframe_split", "params"
 INSTANCES = "instances"
 FORMS = (RECORDS, SPLIT, "inputs", INSTANCES)
 COLUMNS = (USER, HISTORY, RATINGS, ITEM)
+AS_RECORDS = f'send the same rows as {{"{RECORDS}": [...]}}, where each has its own'
 MAX_DEPTH = 32
 """Levels of nested JSON. A valid request has at most five."""
 
@@ -47,7 +48,7 @@ def check_json(body: bytes, offered: Collection[str] = Wanted._fields) -> None:
 def check_names(request: dict[str, Any], offered: Collection[str]) -> None:
     """Raise BadRequest, with the closest known name, for an unknown key, param or column.
 
-    Also if rows of `instances` have different columns.
+    Also if rows of `instances` have different columns, or lists of different lengths.
     """
     refuse_unknown("key", request, (*FORMS, PARAMS))
     params = request.get(PARAMS)
@@ -62,6 +63,7 @@ def check_names(request: dict[str, Any], offered: Collection[str]) -> None:
     for form in FORMS:
         refuse_unknown("column", columns_in(form, request.get(form)), COLUMNS)
     refuse_shifted(request.get(INSTANCES))
+    refuse_ragged(request.get(INSTANCES))
 
 
 def columns_in(form: str, table: Any) -> Iterable[Any]:
@@ -85,9 +87,30 @@ def refuse_shifted(rows: Any) -> None:
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict) or row.keys() != rows[0].keys():
             raise BadRequest(
-                f"row {number} of {INSTANCES} has other columns than row 1: give all rows the same "
-                f"columns, with null for what a row lacks, or send the rows as {RECORDS}"
+                f"row {number} of {INSTANCES} has other columns than row 1: {AS_RECORDS}"
             )
+
+
+def refuse_ragged(rows: Any) -> None:
+    """Raise BadRequest for the first row of `instances` with a list of another length than row 1.
+
+    Also for null, or any other value, beside a list: MLflow makes one array of each column.
+    """
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        return
+    for column, first in rows[0].items():
+        for number, row in enumerate(rows, start=1):
+            if length_of(row[column]) != length_of(first):
+                raise BadRequest(
+                    f"row {number} of {INSTANCES} has another length of {column} than row 1, and "
+                    f"lists of different lengths, or null beside a list, cannot be sent as "
+                    f"{INSTANCES}: {AS_RECORDS}"
+                )
+
+
+def length_of(cell: Any) -> int | None:
+    """Return the length of a list; None for null and any other value."""
+    return len(cell) if isinstance(cell, list) else None
 
 
 def refuse_unknown(what: str, names: Iterable[Any], known: tuple[str, ...]) -> None:

@@ -35,7 +35,7 @@ class PromotionOptions(Options):
     the paired difference over users is below 0, as a new fit on newer data should be. `better`: it
     is promoted if its gain is above 0 and at least `min_gain`. `significant`: in addition, the
     interval must be above 0. A version that had no significant gain over a champion is not compared
-    with it again."""
+    with it again. Without a champion, no policy promotes a version."""
 
     metric: UserMetric
     """Metric that compares ranking models."""
@@ -58,7 +58,8 @@ class PromotionOptions(Options):
     of their ratings. `allow`: they are compared, whatever the data."""
 
     roll_back: dict[str, Count]
-    """Versions that become champion again, by model. If it is not empty, no model is compared."""
+    """Versions that become champion again, or where there is no champion, by model. If it is not
+    empty, no model is compared."""
 
     @field_validator("roll_back")
     @classmethod
@@ -92,7 +93,8 @@ COLUMNS = (
 def roll_back(name: str, number: int) -> Decision:
     """Make a version champion again, and tag the version it replaces as rolled back.
 
-    Raises ValueError if the registry has no such version.
+    If the model has no champion, no version is tagged as rolled back. Raises ValueError if the
+    registry has no such version.
     """
     existing = model_versions.versions(name)
     if number not in existing:
@@ -108,7 +110,11 @@ def roll_back(name: str, number: int) -> Decision:
         model_versions.tag_decision(
             name, champion, model_versions.ROLLED_BACK, f"rolled back to version {number}"
         )
-    reason = f"version {number} is champion again and replaces version {champion}"
+    reason = (
+        f"version {number} becomes champion: the model had none"
+        if champion is None
+        else f"version {number} is champion again and replaces version {champion}"
+    )
     model_versions.make_champion(name, number, reason)
     return Decision(model_versions.ROLLED_BACK, reason, champion, number)
 
@@ -116,7 +122,11 @@ def roll_back(name: str, number: int) -> Decision:
 def promote(
     name: str, data: CurrentData, promotion: PromotionOptions, evaluation: EvaluationOptions
 ) -> Decision:
-    """Compare the challenger with the champion, and make it champion if the policy accepts it."""
+    """Compare the challenger with the champion, and make it champion if the policy accepts it.
+
+    Without a champion there is no comparison, and the challenger is refused, whatever the policy:
+    the champion was deleted or taken out of service, and a person has to choose what is served.
+    """
     rival = model_versions.version_of(name, model_versions.CHALLENGER)
     if rival is None:
         return Decision(NOTHING, "no version has the alias challenger")
@@ -127,9 +137,9 @@ def promote(
         return Decision(
             NOTHING, f"version {champion} is already the champion", champion, challenger
         )
-    if champion is None:
-        model_versions.make_champion(name, challenger, model_versions.FIRST)
-        return Decision(model_versions.PROMOTED, model_versions.FIRST, None, challenger)
+    if champion is None:  # the version keeps its tags
+        reason = model_versions.no_champion(name)
+        return Decision(model_versions.REFUSED, reason, None, challenger)
     refused = refused_before(rival, champion, promotion.policy)
     if refused is not None:
         return refused  # the version keeps its tag with the reason

@@ -35,6 +35,10 @@ MEANING = {
     RATINGS: "one per item of the history; null or left out: the items are liked",
     ITEM: f"alone, with the param task {SIMILAR_ITEMS}: the item whose similar items are asked for",
 }
+ONLY_ITEMS = (
+    "ids that lists are limited to. An empty list is the whole catalogue, as if none was sent: add "
+    "an id that no item has to a filter that may be empty; with it alone, lists are empty"
+)
 OF_A_PLACE = (RANK, ITEM, TITLE, SCORE, REASONS)
 OF_A_SIMILAR_ITEM = (RANK, SIMILAR_ITEM, SIMILAR_TITLE, SIMILARITY)
 REFUSALS = {
@@ -126,7 +130,7 @@ def params_schema(recommender: Recommender, offered: Collection[str]) -> dict[st
         "n": {"type": "integer", "minimum": 1, "default": defaults.n},
         "exclude_seen": {"type": "boolean", "default": defaults.exclude_seen},
         "exclude_items": ids,
-        "only_items": ids,
+        "only_items": ids | {"description": ONLY_ITEMS},
         "explain": {"type": "integer", "minimum": 0, "default": defaults.explain},
         "task": {"type": "string", "enum": [*TASKS], "default": defaults.task},
         "diversify": {"type": "number", "minimum": 0, "maximum": 1, "default": defaults.diversify},

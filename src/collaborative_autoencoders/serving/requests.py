@@ -46,7 +46,8 @@ class Wanted(NamedTuple):
     exclude_items: Sequence[Any] = ()
     """Raw ids that are excluded from every list; unknown ids are ignored."""
     only_items: Sequence[Any] = ()
-    """Raw ids that lists are limited to; unknown ids are ignored. Empty: the whole catalogue."""
+    """Raw ids that lists are limited to; unknown ids are ignored. Empty: the whole catalogue,
+    because MLflow passes on the default where a request has no such param."""
     explain: int = 0
     """Maximum number of items of the history that are named as reasons for each item."""
     task: str = LISTS
