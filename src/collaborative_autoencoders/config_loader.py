@@ -217,7 +217,7 @@ def refuse_unreadable(folder: Path) -> None:
     except UnicodeEncodeError:
         name = os.fsencode(folder).decode("utf-8", "replace")
         raise ValueError(
-            f"the name of the folder {ascii(name)} cannot be read in the locale of this shell: "
+            f"the name of the folder {name!a} cannot be read in the locale of this shell: "
             "type `export LC_ALL=C.UTF-8 PYTHONUTF8=1` first, or move the project to a folder of "
             "plain letters"
         ) from None
