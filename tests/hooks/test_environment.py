@@ -166,6 +166,12 @@ def test_missing_credentials_are_named_with_the_file_to_write(conf, env, part):
     check_credentials(loader, loader["catalog"])
 
 
+def test_credentials_that_no_entry_names_are_not_read(conf):
+    (conf / "mine/credentials.yml").write_text("db: {con: '${oc.env:NOT_SET_HERE}'}")
+    loader = loader_of(conf)
+    check_credentials(loader, loader["catalog"])
+
+
 def test_misspelt_credentials_are_named_with_the_closest(conf):
     (conf / "mine/catalog.yml").write_text("ratings: {type: x, credentials: my_bucket}")
     (conf / "mine/credentials.yml").write_text("my_buckets: {key: a}")

@@ -108,17 +108,22 @@ def is_one_slip(text: str, other: str) -> bool:
 
 
 def check_credentials(loader: ProjectConfigLoader, entries: Mapping[str, Any]) -> None:
-    """Raise ValueError if a catalog entry names credentials that no file has."""
+    """Raise ValueError if a catalog entry names credentials that no file has.
+
+    Without such entries, no credentials are read: a key may be in a variable that is not set.
+    """
+    users: dict[str, list[str]] = {}
+    for entry, settings in entries.items():
+        for name in credentials_in(settings):
+            users.setdefault(name, []).append(entry)
+    if not users:
+        return
     try:
         known = loader[CREDENTIALS]
     except MissingConfigException:
         known = {}
     file, local = loader.folder_of() / "credentials.yml", loader.folder_of(loader.default_run_env)
     note = "" if local == file.parent else f" {shown(local)} is read without --env only."
-    users: dict[str, list[str]] = {}
-    for entry, settings in entries.items():
-        for name in credentials_in(settings):
-            users.setdefault(name, []).append(entry)
     problems = [
         f"{several(named)}: there are no credentials {name!r}{closest_hint(name, known.keys())}. "
         f"Write them in {shown(file)}: `{name}: {{KEY: VALUE}}`.{note}"
