@@ -75,7 +75,10 @@ def test_a_misspelt_entry_is_refused_with_its_file(conf, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["_rating", '"{rating}"', "my_ratings", "ratings2", "plays", "newer_ratings", "cdae.history"],
+    [
+        *("_rating", '"{rating}"', "my_ratings", "ratings2", "plays", "newer_ratings"),
+        *("cdae.history", "history", "trials", "popularity", "test_ratings", "new_ratings", "best"),
+    ],
 )
 def test_an_entry_that_is_meant_so_is_allowed(conf, name, caplog):
     entries_of(conf, f"ratings: {ENTRY}\n{name}: {ENTRY}")
@@ -84,10 +87,12 @@ def test_an_entry_that_is_meant_so_is_allowed(conf, name, caplog):
     assert not caplog.records
 
 
-def test_an_unread_entry_beside_the_ratings_of_base_is_warned_of(conf, caplog):
-    entries_of(conf, f"plays: {ENTRY}")
-    assert "conf/mine/catalog.yml: no pipeline reads or writes plays" in caplog.text
-    assert "that of base. If it is your table, name the entry ratings" in caplog.text
+@pytest.mark.parametrize("name", ["plays", "rankings", "readings"])
+def test_an_unread_entry_beside_the_ratings_of_base_is_warned_of(conf, name, caplog):
+    entries_of(conf, f"{name}: {ENTRY}\ndays: {ENTRY}")
+    (said,) = caplog.messages
+    assert f"conf/mine/catalog.yml: no pipeline reads or writes {name}, days" in said
+    assert "that of base. If one is your table, name the entry ratings" in said
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,7 @@ def test_an_unread_entry_beside_the_ratings_of_base_is_warned_of(conf, caplog):
         ("globals.yaml", "globals.yml"),
         ("globals_mine.yml", "globals.yml"),
         ("globals.yml", None),
+        ("creds.yml", "credentials.yml"),
         ("spark.yml", None),
         ("params.txt", None),
         (".params.yml", None),
@@ -123,7 +129,17 @@ def test_a_file_of_a_misspelt_name_is_refused(conf, name, meant, env, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("name", ["notes.yml", "logging.yml", "more/globals.yml", "more/x.json"])
+def test_a_misspelt_file_is_not_renamed_over_one_of_the_right_name(conf):
+    (conf / "mine/parameters.yml").write_text("core: {k: 2}")
+    (conf / "mine/params.yml").write_text("core: {k: 3}")
+    with pytest.raises(ValueError, match=r"did you mean 'parameters.yml'\? Move its keys there"):
+        check_files(loader_of(conf))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["notes.yml", "logging.yml", "prometheus.yml", "flow.yml", "more/globals.yml", "more/x.json"],
+)
 def test_another_file_that_is_not_read_is_warned_of(conf, name, caplog):
     (conf / "mine/more").mkdir()
     (conf / "mine" / name).write_text("{}")
@@ -147,6 +163,12 @@ def test_missing_credentials_are_named_with_the_file_to_write(conf, env, part):
     assert ("conf/local is read without --env only" in str(caught.value)) is (env == "mine")
 
     (conf / env / "credentials.yml").write_text("db: {con: 'sqlite:///a.db'}")
+    check_credentials(loader, loader["catalog"])
+
+
+def test_credentials_that_no_entry_names_are_not_read(conf):
+    (conf / "mine/credentials.yml").write_text("db: {con: '${oc.env:NOT_SET_HERE}'}")
+    loader = loader_of(conf)
     check_credentials(loader, loader["catalog"])
 
 

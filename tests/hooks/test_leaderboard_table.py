@@ -137,13 +137,24 @@ def test_tables_and_sentences_fit_80_characters(verdicts):
 
 @pytest.mark.parametrize(
     ("recall", "said"),
-    [(0.97, "evaluation: {k: [2, 10]}"), (1, "recall_at_10 of 0.95 or more"), (0.94, None)],
+    [
+        (0.97, "evaluation: {k: [2, 10, 20, 100]}"),
+        (1, "recall_at_10 of 0.95 or more"),
+        (0.94, None),
+    ],
 )
 def test_lists_that_hold_nearly_all_for_every_model_say_little(recall, said):
     table = board()
     table["recall_at_10"] = [recall, *[1.0] * (len(table) - 1)]
     text = " ".join(printed(table, differences(NO_DIFFERENCE), 80).split())
     assert said in text if said else "say little" not in text
+
+
+def test_shorter_lists_that_are_evaluated_are_not_proposed():
+    table = board().assign(recall_at_10=0.97, recall_at_5=0.8)
+    text = " ".join(printed(table, differences(NO_DIFFERENCE), 80).split())
+    assert "say little" in text
+    assert "Evaluate shorter" not in text
 
 
 def test_errors_of_ratings_of_another_size_have_three_digits():

@@ -140,6 +140,14 @@ def test_versions_that_the_registry_has_lost_are_registered_again(project, caplo
     assert any(name.startswith("groups/") for name in of_version)
 
 
+def test_a_model_is_registered_with_the_figures_of_its_order_if_its_file_is_deleted(project):
+    figures = json.loads((project / METRICS).read_text())
+    (project / METRICS).unlink()
+    changed_by(project, node_names=["cdae.register_model"], params=REGISTERED)
+    of_version = tracked.last_run(project)[1]["cdae"].data.metrics
+    assert of_version["at_5/ndcg_at_5"] == figures["ndcg_at_5"]
+
+
 def test_a_version_that_another_store_has_under_the_same_number_is_not_taken_for_this_one(
     project, caplog
 ):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collaborative_autoencoders.interactions.digit_dates import FEW, about_order
+from collaborative_autoencoders.interactions.digit_dates import FEW, NO_YEAR, about_order
 from collaborative_autoencoders.interactions.rows import FORMAT, NAMES
 from collaborative_autoencoders.interactions.value_types import checked_timestamps
 
@@ -143,8 +143,18 @@ def test_counters_are_accepted_without_a_word(times):
     assert about_order(pd.DataFrame({"timestamp": check(list(times))}), {}) is None
 
 
+@pytest.mark.parametrize("every", ["MS", "ME", "QS"])
+@pytest.mark.parametrize("form", ["%y%m%d", "%y%m%d%H%M"])
+def test_a_month_of_each_of_many_years_is_not_taken_for_a_day(form, every):
+    """Years from 2001 to 2028 have the numbers of days, and a table of months has few days."""
+    times = numbers_of(pd.date_range("2001-01-01", "2028-12-31", freq=every), form)
+    said = about_order(pd.DataFrame({"timestamp": check(times)}), {})
+    assert f"They are used as {form}. If they are %d%m%y" in said
+
+
 def test_times_that_are_read_with_the_year_first_are_named_if_the_day_may_be_first():
-    days = pd.date_range("2017-01-01", "2020-12-31", freq="61D")[:14]
+    days = pd.date_range("2017-01-01", "2020-12-31", freq="61D")
+    days = days[days.day < NO_YEAR][:14]
     clean = pd.DataFrame({"timestamp": check(numbers_of(days, "%d%m%y"))})
     assert "They are used as %y%m%d. If they are %d%m%y: Convert" in about_order(clean, {})
     attrs = {FORMAT: "CSV", NAMES: {"timestamp": "at"}}

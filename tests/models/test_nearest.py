@@ -58,8 +58,10 @@ def test_itemknn_weighs_users_by_their_number_of_likes(dense_UI, exponent, shrin
     options = {"model__shrinkage": shrinkage, "model__user_exponent": exponent}
     model = ItemKNN(options_of("itemknn", **options).model, Catalogue(*dense_UI.shape, None, None))
     model.fit(csr_array(dense_UI))
-    n_U = np.maximum(dense_UI.sum(axis=1, dtype=np.float64), 1)
-    wanted_II = similarities(dense_UI, shrinkage, (n_U.mean() / n_U) ** exponent)
+    likes_UI = dense_UI[dense_UI.any(axis=1)]  # users without likes are not in the mean
+    n_U = likes_UI.sum(axis=1, dtype=np.float64)
+    weight_U = (n_U.mean() / n_U) ** exponent if len(n_U) else n_U
+    wanted_II = similarities(likes_UI, shrinkage, weight_U)
     np.testing.assert_allclose(model.similarity_II.toarray(), wanted_II, rtol=1e-6, atol=1e-12)
 
 

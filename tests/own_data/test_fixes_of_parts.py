@@ -96,6 +96,7 @@ def test_a_quote_with_rows_in_it_is_warned_of_with_the_dataset(tmp_path, caplog)
     [
         ("pandas.CSVDataset", {"sep": ";", "decimal": ","}),
         ({"type": "pandas.CSVDataset", "load_args": {"sep": ";"}}, {"decimal": ","}),
+        ({"type": "pandas.CSVDataset", "load_args": None}, {"sep": ";", "decimal": ","}),
         (
             {"type": "pandas.GenericDataset", "file_format": "csv"},
             {"sep": ";", "decimal": ","},

@@ -96,8 +96,8 @@ def say_what_is_not_read(others: list[str], suffix: str) -> None:
     """Log the names of files of another ending, if there are any."""
     if others:
         logger.warning(
-            "files that do not end with `filename_suffix: %s` are left out: %s. To read all files "
-            "of the folder, set `filename_suffix: ''` in the catalog entry",
+            "files that do not end with `filename_suffix: %s` are left out: %s. If they are tables "
+            "too, set `filename_suffix: ''` in the catalog entry",
             *(suffix, several(others)),
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from collaborative_autoencoders.columns import MODEL
-from collaborative_autoencoders.metrics.table import Measure, at, measure
+from collaborative_autoencoders.metrics.table import Measure, at, measure, measure_if_known
 from collaborative_autoencoders.models.registry import MODELS
 
 from .averages import HELD_OUT, SAMPLED
@@ -56,10 +56,17 @@ def about_long_lists(leaderboard: pd.DataFrame, k: int) -> str:
     found = fitted.reindex(columns=[recall]).min().item()
     if not found >= SAYS_LITTLE or k == 1:
         return ""
+    measures = filter(None, map(measure_if_known, leaderboard.columns))
+    lengths = sorted(each.k for each in measures if each.k and each.metric.name == "recall")
+    shorter = (
+        ""
+        if lengths[0] < k
+        else f" Evaluate shorter lists as well: `evaluation: {{k: {[max(k // 5, 1), *lengths]}}}`."
+    )
     return (
         f"Every model has a {recall} of {SAYS_LITTLE} or more: lists of {k} are long for a "
-        "catalogue of this size, so recall, hit and coverage say little about a model. Evaluate "
-        f"shorter lists as well: `evaluation: {{k: [{max(k // 5, 1)}, {k}]}}`."
+        "catalogue of this size, so recall, hit and coverage say little about a model."
+        f"{shorter}"
     )
 
 

@@ -2,8 +2,8 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,8 @@ from collaborative_autoencoders.state.messages import several
 
 RATINGS, ITEMS = "ratings", "items"
 CREDENTIALS = "credentials"
-LIKE_A_FILE = 0.7
-"""Similarity from which a file's name is a misspelt one: `params` and `parameters` have 0.75."""
-
-LIKE_AN_ENTRY = 0.8
-"""The same of an entry: `itmes` and `items` have 0.8."""
+SHORT = {"param": "parameters", "params": "parameters", "creds": "credentials"}
+"""Other names that are meant for those of files."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +36,8 @@ def check_files(loader: ProjectConfigLoader) -> None:
                 kinds = ", ".join(sorted(loader.config_patterns))
                 logger.warning("%s: is not read. A run reads files named %s", shown(file), kinds)
             else:
-                problems.append(f"{shown(file)}: is not read; did you mean {meant!r}? Rename it")
+                fix = "Move its keys there" if file.with_name(meant).exists() else "Rename it"
+                problems.append(f"{shown(file)}: is not read; did you mean {meant!r}? {fix}")
     refuse("files (conf/)", problems)
 
 
@@ -48,12 +46,9 @@ def file_meant(name: str, loader: ProjectConfigLoader) -> str | None:
 
     params.yml  ->  parameters.yml          catlog_mine.yml  ->  catalog_mine.yml
     """
-    kinds = sorted(loader.config_patterns)
     first, *_ = re.split(r"[\W_]", name)
-    close = get_close_matches(first.casefold(), kinds, n=1, cutoff=LIKE_A_FILE)
-    if not close:
-        return None
-    return "globals.yml" if close[0] == "globals" else f"{close[0]}{name[len(first) :]}"
+    kind = SHORT.get(first.casefold()) or misspelt(first, loader.config_patterns)
+    return "globals.yml" if kind == "globals" else kind and f"{kind}{name[len(first) :]}"
 
 
 def check_entries(loader: ProjectConfigLoader, pipelines: Mapping[str, Pipeline]) -> None:
@@ -67,7 +62,7 @@ def check_entries(loader: ProjectConfigLoader, pipelines: Mapping[str, Pipeline]
     files = {key: file for file in loader.files_of("catalog") for key in top_level_keys(file)}
     used = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
     unread = {name: file for name, file in files.items() if is_own_name(name) and name not in used}
-    meant = {name: name_meant(name, used - files.keys()) for name in unread}
+    meant = {name: misspelt(name, used - files.keys()) for name in unread}
     problems = [
         f"{shown(unread[name])}: {name}: unknown entry; did you mean {known!r}? Rename it, or give "
         "an entry of your own another name"
@@ -75,13 +70,13 @@ def check_entries(loader: ProjectConfigLoader, pipelines: Mapping[str, Pipeline]
         if known
     ]
     refuse("catalog (conf/)", problems)
-    if RATINGS not in files:
-        for name, file in unread.items():
-            logger.warning(
-                "%s: no pipeline reads or writes %s, and the table of ratings is that of %s. If it "
-                "is your table, name the entry %s",
-                *(shown(file), name, loader.folder_of(loader.base_env).name, RATINGS),
-            )
+    if unread and RATINGS not in files:
+        logger.warning(
+            "%s: no pipeline reads or writes %s, and the table of ratings is that of %s. If one is "
+            "your table, name the entry %s",
+            *(several([shown(file) for file in sorted({*unread.values()})]), several([*unread])),
+            *(loader.folder_of(loader.base_env).name, RATINGS),
+        )
 
 
 def is_own_name(name: str) -> bool:
@@ -89,37 +84,46 @@ def is_own_name(name: str) -> bool:
     return not is_template(name) and "{" not in name
 
 
-def name_meant(name: str, known: set[str]) -> str | None:
-    """Return the known name that an entry's is a misspelling of, if any.
+def misspelt(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name from which this one differs by one slip or by capitals, if any.
 
-    rating, Ratings, raitngs  ->  ratings          my_ratings, ratings_2, ratings2  ->  None
+    rating, Ratings, raitngs  ->  ratings          my_ratings, ratings_2, rankings  ->  None
 
-    A name that has all words of the known one and more is chosen on purpose.
+    A slip is a letter that is missing, too many or another one, or two in the wrong order, after
+    the first letter. A number at the end is there on purpose.
     """
-    by_text = {other.casefold(): other for other in sorted(known)}
-    close = get_close_matches(name.casefold(), by_text, n=1, cutoff=LIKE_AN_ENTRY)
-    if not close or words(close[0]) < words(name.casefold()):
-        return None
-    return by_text[close[0]]
+    text = name.casefold()
+    found = (other for other in sorted(known) if is_one_slip(text, other.casefold()))
+    return None if name[-1:].isdigit() else next(found, None)
 
 
-def words(name: str) -> set[str]:
-    """Return the words and numbers in a name."""
-    return set(re.findall(r"[^\W\d_]+|\d+", name))
+def is_one_slip(text: str, other: str) -> bool:
+    """Return whether two texts are equal but for one slip after the first letter."""
+    pairs = zip(text, other, strict=False)
+    start = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    rest, wanted = text[start:], other[start:]
+    is_swapped = wanted[:2] == rest[1::-1] and wanted[2:] == rest[2:]
+    is_one = {wanted, wanted[1:]} & {rest, rest[1:]}
+    return start > 0 and (is_swapped or bool(is_one))
 
 
 def check_credentials(loader: ProjectConfigLoader, entries: Mapping[str, Any]) -> None:
-    """Raise ValueError if a catalog entry names credentials that no file has."""
+    """Raise ValueError if a catalog entry names credentials that no file has.
+
+    Without such entries, no credentials are read: a key may be in a variable that is not set.
+    """
+    users: dict[str, list[str]] = {}
+    for entry, settings in entries.items():
+        for name in credentials_in(settings):
+            users.setdefault(name, []).append(entry)
+    if not users:
+        return
     try:
         known = loader[CREDENTIALS]
     except MissingConfigException:
         known = {}
     file, local = loader.folder_of() / "credentials.yml", loader.folder_of(loader.default_run_env)
     note = "" if local == file.parent else f" {shown(local)} is read without --env only."
-    users: dict[str, list[str]] = {}
-    for entry, settings in entries.items():
-        for name in credentials_in(settings):
-            users.setdefault(name, []).append(entry)
     problems = [
         f"{several(named)}: there are no credentials {name!r}{closest_hint(name, known.keys())}. "
         f"Write them in {shown(file)}: `{name}: {{KEY: VALUE}}`.{note}"

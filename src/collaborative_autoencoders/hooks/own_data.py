@@ -158,7 +158,7 @@ def refuse_arguments_of_parts(name: str, entry: dict[str, Any]) -> None:
     known = {*inspect.signature(reader).parameters, "dtype"} if reader else set()
     stray = {key: value for key, value in entry["load_args"].items() if key in known}
     if stray:
-        moved = mask_values(part) | {"load_args": part.get("load_args", {}) | stray}
+        moved = mask_values(part) | {"load_args": (part.get("load_args") or {}) | stray}
         text = yaml.safe_dump(moved, default_flow_style=True, sort_keys=False, width=math.inf)
         raise ValueError(
             f"catalog (conf/): {name}: `load_args` of a PartitionedDataset list its files, and "

@@ -18,8 +18,8 @@ from collaborative_autoencoders.tracking.masking import mask_uri
 SECONDS_TO_ANSWER = 8
 
 REPEATS = 5
-"""How often a request of a run is repeated, after 2, 4, 8, … seconds: for a minute in all. MLflow's
-7 times are four minutes, in which a run neither ends nor hears Ctrl-C."""
+"""How often a request of a run is repeated: at once and after 4, 8, 16 and 32 seconds, a minute in
+all. MLflow's 7 times are four minutes, in which a run neither ends nor hears Ctrl-C."""
 
 API = "/api/2.0/mlflow"
 

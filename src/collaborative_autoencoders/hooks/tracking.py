@@ -70,7 +70,7 @@ from .store import check_store, leave_shell, unusable
 from .workers import RunNotes
 
 LEADERBOARD, METRICS, GROUP_METRICS = "leaderboard", "metrics", "group_metrics"
-REGISTRATION = "registration"
+TO_REGISTER, REGISTRATION = "to_register", "registration"
 
 STAYS_OPEN = (
     "The run %s stays open, as MLflow does not answer. A later run closes it. Once MLflow is back, "
@@ -252,21 +252,21 @@ class ModelRunsHook(MlflowHook):
         with uninterrupted():
             log_parameters(_active(), parameters)
             if f"{model}.{REGISTRATION}" in node.outputs:
-                self._log_figures_of(str(model))
+                order = inputs[f"{model}.{TO_REGISTER}"]
+                self._log_figures_of(str(model), order[METRICS])
 
-    def _log_figures_of(self, model: str) -> None:
-        """Log the figures of the model that is registered, if an earlier run has made them.
+    def _log_figures_of(self, model: str, figures: dict[str, float]) -> None:
+        """Log the figures that a model is registered with, if an earlier run has made them.
 
         A version in the registry leads to this run.
         """
-        figures = self._catalog.load(f"{model}.{METRICS}")
         logged = mlflow.get_run(_active()).data.metrics
         if logged.keys() & {logged_name(name, self._headline) for name in figures}:
             return
-        for name in (METRICS, GROUP_METRICS):
-            if self._catalog.exists(f"{model}.{name}"):
-                values = self._catalog.load(f"{model}.{name}")
-                log_metrics(_active(), values, self._headline)
+        log_metrics(_active(), figures, self._headline)
+        groups = f"{model}.{GROUP_METRICS}"
+        if self._catalog.exists(groups):
+            log_metrics(_active(), self._catalog.load(groups), self._headline)
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:

@@ -34,8 +34,8 @@ PIECE = 2**20
 ENOUGH = 10
 """Distinct numbers that are hardly all dates of a form by chance."""
 
-MOST_DAYS = 20
-"""Days of the month from which on a number begins with the day rather than the year."""
+NO_YEAR = 30
+"""Days of the month from which on a number begins with the day: 2030 is to come."""
 
 
 class Form(NamedTuple):
@@ -139,7 +139,7 @@ def _reading(form: Form, times_N: Numbers) -> Literal["this", "either"] | None:
 
 
 def _reading_of(form: Form, times_N: Numbers) -> Literal["this", "either"] | None:
-    """Return the reading of these times. Of two forms, "this" has more days than years."""
+    """Return the reading of these times. Of two forms, "this" has a day that is no year."""
     times = np.unique(times_N[times_N > 0])
     dates = _dates(form.date, form.written, times)
     if dates is None or (len(dates) >= ENOUGH and _is_counter(form, dates)):
@@ -153,7 +153,7 @@ def _reading_of(form: Form, times_N: Numbers) -> Literal["this", "either"] | Non
     days, years = dates.dt.day.nunique(), _years(form, dates).nunique()
     if days < years:
         return None
-    return "this" if days >= MOST_DAYS and days > years else "either"
+    return "this" if dates.dt.day.max() >= NO_YEAR else "either"
 
 
 def _is_counter(form: Form, dates: pd.Series) -> bool:

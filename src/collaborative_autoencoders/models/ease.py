@@ -373,7 +373,8 @@ def gib_of_pairs(size: int) -> float:
 
 def powers(count_U: NDArray[np.integer], exponent: float) -> NDArray[np.float64]:
     """Return (n / mean n)^exponent of each count."""
-    return (count_U / count_U.mean()) ** exponent
+    mean = count_U.mean() if len(count_U) else 1
+    return (count_U / mean) ** exponent
 
 
 def sampled(kernel_UU: Matrix, weighted_UI: csr_array) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from collaborative_autoencoders.interactions.npz import checked_csr, refuse_othe
 from collaborative_autoencoders.options import Count, Options
 from collaborative_autoencoders.side_by_side import map_side_by_side
 
-from .ease import powers
+from .ease import powers, with_likes
 from .model import Catalogue
 from .nearest import Floats, Nearest, Positions, in_blocks, nearest_items
 
@@ -75,11 +75,11 @@ class ItemKNN:
 
         Ties go to the lower item.
         """
-        items, n_U = self.catalogue.items, np.maximum(np.diff(train_UI.indptr), 1)
-        weight_U = powers(n_U, -self.options.user_exponent)
-        weighted_UI = (diags_array(weight_U) @ train_UI).tocsr()
-        norm_I = np.sqrt(train_UI.T @ weight_U)
-        neighbours = Neighbours(train_UI.tocsc(), weighted_UI, norm_I, self.options)
+        items, users_UI = self.catalogue.items, with_likes(train_UI)
+        weight_U = powers(np.diff(users_UI.indptr), -self.options.user_exponent)
+        weighted_UI = (diags_array(weight_U) @ users_UI).tocsr()
+        norm_I = np.sqrt(users_UI.T @ weight_U)
+        neighbours = Neighbours(users_UI.tocsc(), weighted_UI, norm_I, self.options)
         blocks = map_side_by_side(neighbours.of, in_blocks(np.arange(items)))
         nearest = [each for block in blocks for each in block]
         # column i holds the neighbours of item i, so that histories @ similarity is the score
