@@ -31,6 +31,14 @@ def test_a_server_that_does_not_answer_is_named_once(waiting, caplog):
     assert "secret" not in said
 
 
+def test_a_server_that_goes_away_again_is_named_again(waiting, caplog, monkeypatch):
+    for seconds_apart in (60, -1):  # a part of a second is then long enough
+        monkeypatch.setattr(server, "SECONDS_APART", seconds_apart)
+        with pytest.raises(MlflowException):
+            waiting.get_run("0" * 32)
+    assert len(caplog.messages) == 2
+
+
 def test_what_other_clients_repeat_is_not_hidden(waiting, caplog):
     logging.getLogger("urllib3.connectionpool").warning("Retrying (%s): %s", "Retry", "/ml-1m.zip")
     assert caplog.messages == ["Retrying (Retry): /ml-1m.zip"]

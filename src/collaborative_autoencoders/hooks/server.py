@@ -21,6 +21,9 @@ REPEATS = 5
 """How often a request of a run is repeated: at once and after 4, 8, 16 and 32 seconds, a minute in
 all. MLflow's 7 times are four minutes, in which a run neither ends nor hears Ctrl-C."""
 
+SECONDS_APART = 60
+"""The least time between the repeats of two absences; those of one are half of it apart at most."""
+
 API = "/api/2.0/mlflow"
 
 logger = logging.getLogger(__name__)
@@ -82,20 +85,21 @@ def impatient() -> Iterator[None]:
 
 
 class OneWarning(logging.Filter):
-    """Says once that a tracking server does not answer, and not at each of the repeats."""
+    """Says once each time that a tracking server goes away, and not at each of the repeats."""
 
     def __init__(self, uri: str) -> None:
         """Create the filter of what the client of this server logs."""
         super().__init__()
-        self.uri, self.is_said = mask_uri(uri), False
+        self.uri, self.last_repeat = mask_uri(uri), 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let pass what is no repeat of a request to a tracking server."""
         text = record.getMessage()
         if API not in text or not text.startswith("Retrying"):
             return True
-        if not self.is_said:
-            self.is_said = True
+        is_new = record.created - self.last_repeat > SECONDS_APART
+        self.last_repeat = record.created
+        if is_new:
             logger.warning(
                 "The tracking server %s does not answer. It is asked again for a minute.", self.uri
             )
