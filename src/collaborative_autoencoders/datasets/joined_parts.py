@@ -28,33 +28,6 @@ class JoinedPartsDataset(PartitionedDataset):
     `attrs["parts"]` has the rows of each part, so that an error can name part and row.
     """
 
-    def __init__(
-        self,
-        *,
-        path: str,
-        dataset: str | dict[str, Any],
-        filepath_arg: str = "filepath",
-        filename_suffix: str = "",
-        credentials: dict[str, Any] | None = None,
-        load_args: dict[str, Any] | None = None,
-        fs_args: dict[str, Any] | None = None,
-        overwrite: bool = False,
-        save_lazily: bool = True,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Take the entry of a `partitions.PartitionedDataset`."""
-        place: dict[str, Any] = {"path": path, "dataset": dataset, "filepath_arg": filepath_arg}
-        place |= {"credentials": credentials, "load_args": load_args, "fs_args": fs_args}
-        super().__init__(
-            **place,
-            filename_suffix=filename_suffix,
-            overwrite=overwrite,
-            save_lazily=save_lazily,
-            metadata=metadata,
-        )
-        self._suffix = filename_suffix
-        self._of_any_ending = PartitionedDataset(**place) if filename_suffix else None
-
     def load(self) -> Any:
         """Return the joined table. Raises DatasetError if a part is empty or has other columns."""
         found = sorted(super().load().items())
@@ -65,7 +38,7 @@ class JoinedPartsDataset(PartitionedDataset):
             if not isinstance(part, pd.DataFrame):
                 raise DatasetError(f"{name}: {type(part).__name__} is not a table of pandas.")
         say_what_is_joined(parts, [name for name, _ in found if is_hidden(name)])
-        say_what_is_not_read(self._others(), self._suffix)
+        say_what_is_not_read(self._others(), self._filename_suffix)
         return joined(parts)
 
     def _others(self) -> list[str]:
@@ -73,10 +46,9 @@ class JoinedPartsDataset(PartitionedDataset):
 
         Spark marks a folder that is complete with a file `_SUCCESS`.
         """
-        if self._of_any_ending is None:
-            return []
-        names = sorted(self._of_any_ending.load())
-        names = [name for name in names if not name.endswith(self._suffix)]
+        paths = self._filesystem.find(self._normalized_path, **self._load_args)
+        others = (path for path in paths if not path.endswith(self._filename_suffix))
+        names = sorted(self._path_to_partition(path) for path in others)
         return [
             name
             for name in names

@@ -35,7 +35,7 @@ ENOUGH = 10
 """Distinct numbers that are hardly all dates of a form by chance."""
 
 NO_YEAR = 30
-"""Days of the month from which on a number begins with the day: 2030 is to come."""
+"""Two digits from this number on are a day and no year: 2030 is to come."""
 
 
 class Form(NamedTuple):
@@ -150,8 +150,7 @@ def _reading_of(form: Form, times_N: Numbers) -> Literal["this", "either"] | Non
         return None
     if form.other is None or _dates(form.other, form.written, times) is None:
         return "this"
-    days, years = dates.dt.day.nunique(), _years(form, dates).nunique()
-    if days < years:
+    if dates.dt.day.nunique() < _days_of_other(form, dates).nunique():
         return None
     return "this" if dates.dt.day.max() >= NO_YEAR else "either"
 
@@ -166,8 +165,11 @@ def _is_counter(form: Form, dates: pd.Series) -> bool:
     return all(is_one) if form.is_sure else any(is_one)
 
 
-def _years(form: Form, dates: pd.Series) -> pd.Series:
-    """Return what would be the day in the `other` form."""
+def _days_of_other(form: Form, dates: pd.Series) -> pd.Series:
+    """Return what would be the days if the dates were of the `other` form: their years, or months.
+
+    031117    day first: 3 November 2017    year first: 17 November 2003
+    """
     return dates.dt.year if "%y" in form.date else dates.dt.month
 
 

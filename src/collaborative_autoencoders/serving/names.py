@@ -19,7 +19,7 @@ RECORDS, SPLIT, PARAMS = "dataframe_records", "dataframe_split", "params"
 INSTANCES = "instances"
 FORMS = (RECORDS, SPLIT, "inputs", INSTANCES)
 COLUMNS = (USER, HISTORY, RATINGS, ITEM)
-AS_RECORDS = f'send the same rows as {{"{RECORDS}": [...]}}, where each has its own'
+AS_RECORDS = f'send the same rows as {{"{RECORDS}": [...]}}, where they may differ'
 MAX_DEPTH = 32
 """Levels of nested JSON. A valid request has at most five."""
 
