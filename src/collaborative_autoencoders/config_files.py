@@ -1,7 +1,8 @@
 """Files of conf/: those that Kedro reads, and where one of them cannot be read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from fsspec.implementations.local import LocalFileSystem
@@ -9,6 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 ENDINGS = (".yml", ".yaml", ".json")
 """Endings of the files that Kedro reads."""
+
+OWN_SPACE = ", or write a space of your own: search_spaces.mine, with tuning.space: mine"
 
 
 def files_in(folder: Path, patterns: Iterable[str] = ("**",)) -> list[Path]:
@@ -46,6 +49,32 @@ def first_unreadable(files: Iterable[Path]) -> str | None:
         except UnicodeDecodeError as error:
             return f"{file}: the text is not UTF-8 ({error}). Save the file as UTF-8"
     return None
+
+
+def first_clash(layers: Iterable[tuple[object, Any]]) -> str | None:
+    """Return the first key that is a list in one layer and a block in another; None without one.
+
+    A layer is its name and its content. OmegaConf joins blocks, and cannot join these.
+    """
+    found: dict[str, tuple[str, object]] = {}
+    for layer, content in layers:
+        for key, kind in _kinds(content):
+            other, where = found.setdefault(key, (kind, layer))
+            if kind != other:
+                way = OWN_SPACE if key.startswith("search_spaces.") else ""
+                return f"{layer}: {key} is {kind}. It is {other} in {where}: write {other} too{way}"
+    return None
+
+
+def _kinds(content: Any, within: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the full key of every list and block, and which of them it is."""
+    if not isinstance(content, Mapping):
+        return
+    for name, value in content.items():
+        key = f"{within}{name}"
+        if isinstance(value, Mapping | list):
+            yield key, "a list" if isinstance(value, list) else "a block of keys"
+        yield from _kinds(value, f"{key}.")
 
 
 def _problem(error: yaml.YAMLError) -> str:

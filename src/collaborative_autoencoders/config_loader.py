@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
-from .config_files import files_in, first_unreadable
+from .config_files import files_in, first_clash, first_unreadable
 from .models.registry import networks
 from .tracking.sqlite import sqlite_url
 
@@ -107,12 +107,19 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return with_shared_fitting(self._without_former(shown))
 
     def _read(self, key: str) -> dict[str, Any]:
-        """Return what Kedro reads. Its errors name no file, or count lines from 0."""
+        """Return what Kedro reads. Its errors name no file or key, or count lines from 0."""
         try:
             configuration: dict[str, Any] = super().__getitem__(key)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             files = (*self.files_of(key, self.base_env), *self.files_of(key))
             if (problem := first_unreadable(files)) is None:
+                raise
+            raise ValueError(problem) from error
+        except TypeError as error:
+            files = (*self.files_of(key, self.base_env), *self.files_of(key))
+            layers = [(file, OmegaConf.to_container(OmegaConf.load(file))) for file in files]
+            params = ("--params", self.runtime_params if key == "parameters" else {})
+            if (problem := first_clash([*layers, params])) is None:
                 raise
             raise ValueError(problem) from error
         return configuration

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from model_options import ENVIRONMENTS
@@ -39,8 +40,8 @@ def conf(tmp_path, monkeypatch):
     return tmp_path / "conf"
 
 
-def loader_of(conf: Path, env: str | None = "mine") -> ProjectConfigLoader:
-    return ProjectConfigLoader(str(conf), env, **CONFIG_LOADER_ARGS)
+def loader_of(conf: Path, env: str | None = "mine", **params: Any) -> ProjectConfigLoader:
+    return ProjectConfigLoader(str(conf), env, params, **CONFIG_LOADER_ARGS)
 
 
 def entries_of(conf: Path, text: str, env: str = "mine") -> None:
@@ -229,6 +230,39 @@ def test_a_file_that_cannot_be_read_is_named_with_its_line(conf, env, content, s
     (conf / env / "parameters_core.yml").write_bytes(content)
     with pytest.raises(ValueError, match=rf"{env}/parameters_core.yml.*{says}"):
         parameters_of(loader_of(conf))
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "says"),
+    [
+        (
+            "ease: {model: {penalty: [1, 2]}}",
+            "ease: {model: {penalty: {low: 1}}}",
+            "ease.model.pen",
+        ),
+        (
+            "core: {k: 2}",
+            "core: [2]",
+            r"core is a list. It is a block of keys in .*base/par.*s.yml",
+        ),
+        (
+            "search_spaces: {default: {ease: [1]}}",
+            "search_spaces: {default: {ease: {low: 1}}}",
+            "write a list too, or write a space of your own: search_spaces.mine",
+        ),
+    ],
+)
+def test_a_list_where_another_file_has_a_block_is_named(conf, base, mine, says):
+    (conf / "base/parameters.yml").write_text(base)
+    (conf / "mine/parameters.yml").write_text(mine)
+    with pytest.raises(ValueError, match=rf"mine/parameters.yml: .*{says}"):
+        parameters_of(loader_of(conf))
+
+
+def test_a_list_for_a_block_in_the_params_is_named(conf):
+    (conf / "base/parameters.yml").write_text("core: {k: 2}")
+    with pytest.raises(ValueError, match=r"--params: core is a list. It is a block"):
+        parameters_of(loader_of(conf, core=[2]))
 
 
 def test_a_key_that_is_written_twice_in_globals_is_named(conf):

@@ -13,7 +13,7 @@ from mlflow.models import validate_schema
 from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Schema
 
 from collaborative_autoencoders.models import default_models
-from collaborative_autoencoders.serving import model_versions, own_code, registration
+from collaborative_autoencoders.serving import model_versions, own_code, registration, stored
 from collaborative_autoencoders.serving.request_schema import row_schema, row_table
 from collaborative_autoencoders.state.code import code_version
 
@@ -30,6 +30,17 @@ def test_a_loaded_model_has_the_lists_that_were_evaluated(registered):
     answer = model.predict(pd.DataFrame({"user_id": list(evaluated)}))
     assert first_of_lists(answer, evaluated) == evaluated
     assert 60 < sum(map(len, evaluated.values())) < len(answer)
+
+
+def test_a_champion_of_an_older_format_is_named_with_the_commands_that_replace_it(
+    registered, monkeypatch
+):
+    mlflow.set_tracking_uri(store_of(registered))
+    monkeypatch.setattr(stored, "FORMAT", stored.FORMAT + 1)
+    with pytest.raises(ValueError, match="autorec version 1 was registered in format") as refused:
+        model_versions.load("autorec", 1)
+    assert "--only-missing-outputs --params registration.models=autorec (" in str(refused.value)
+    assert str(refused.value).endswith("--params promotion.roll_back.autorec=2")
 
 
 def test_every_model_is_registered_with_signature_example_and_alias(registered):

@@ -19,6 +19,7 @@ from collaborative_autoencoders.models.registry import MODELS, run_of
 
 from .own_code import ANSWERING_CODE, answering_code
 from .recommender import Recommender
+from .stored import OtherFormat
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -92,8 +93,7 @@ def no_champion(name: str) -> str:
     has, which = ("version", "it") if len(decisions) == 1 else ("versions", "one of them")
     return (
         f"{name} has {has} {', '.join(map(str, sorted(decisions)))} and no champion: make {which} "
-        f"champion with `kedro run --pipelines promotion --params promotion.roll_back.{name}={best}"
-        "` (and the --env of your data)"
+        f"champion with `{_roll_back(name, best)}` (and the --env of your data)"
     )
 
 
@@ -256,6 +256,8 @@ def load_pyfunc(name: str, version: int) -> "PyFuncModel":
             # MLflow unquotes the % in a local path once too often, so it reads a copy then
             copy = folder if "%25" in files_of(name, version) else None
             loaded = mlflow.pyfunc.load_model(f"models:/{name}/{version}", dst_path=copy)
+        except OtherFormat as error:
+            raise ValueError(of_other_format(name, version, error)) from None
         except (MlflowException, OSError) as error:
             raise ValueError(cannot_load(name, version, error)) from None
     fitted = loaded.unwrap_python_model().recommender.fitted
@@ -280,8 +282,20 @@ def cannot_load(name: str, version: int, error: Exception) -> str:
     return (
         f"{name} version {version} cannot be loaded from {files_of(name, version)}: {error}. "
         f"Restore its files, or {register}make another version champion, with the --env of your "
-        f"data: kedro run --pipelines promotion --params promotion.roll_back.{name}={number}"
+        f"data: {_roll_back(name, number)}"
     )
+
+
+def of_other_format(name: str, version: int, error: OtherFormat) -> str:
+    """Return the message for a version that an older or newer project registered, with the fix."""
+    newest = versions(name)[-1]
+    register, number = ("", newest) if newest > version else (how_to_register(name), newest + 1)
+    make = f"To make version {number} champion, with the --env of your data"
+    return f"{name} version {version} {error}. {register} {make}: {_roll_back(name, number)}"
+
+
+def _roll_back(name: str, number: int | str) -> str:
+    return f"kedro run --pipelines promotion --params promotion.roll_back.{name}={number}"
 
 
 def load_champion(name: str) -> tuple[int, Recommender]:

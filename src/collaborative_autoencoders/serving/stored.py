@@ -39,6 +39,10 @@ FORMAT = 3
 T = TypeVar("T")
 
 
+class OtherFormat(ValueError):
+    """A folder has a format that this code does not read."""
+
+
 class About(Options):
     """The content of about.json."""
 
@@ -76,7 +80,7 @@ def write_folder(
 def read_about(folder: Path) -> About:
     """Return the content of about.json.
 
-    Raises ValueError if the folder has another format, or if the file is not valid.
+    Raises OtherFormat if the folder has another format, and ValueError if the file is not valid.
     """
     file = folder / ABOUT
     content = file.read_bytes() if file.is_file() else b"{}"
@@ -90,11 +94,7 @@ def read_about(folder: Path) -> About:
             return about
     except ValueError as error:
         raise ValueError(_broken(file, error)) from error
-    raise ValueError(
-        f"it was registered in format {found}, and this code reads format {FORMAT}: register the "
-        "model again, and make the new version champion with "
-        "`kedro run --pipelines promotion --params promotion.roll_back.<model>=<version>`"
-    )
+    raise OtherFormat(f"was registered in format {found}, and this code reads format {FORMAT}")
 
 
 def mapped(file: Path) -> bytes | mmap:
