@@ -1,3 +1,3 @@
 """From a table of ratings to compared, registered, servable recommenders."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

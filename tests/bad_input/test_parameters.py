@@ -82,6 +82,17 @@ def test_a_misspelt_key_is_unknown_and_the_right_one_is_missing():
     ]
 
 
+def test_keys_that_a_configuration_of_an_older_version_lacks_are_in_conf_base_of_this_one():
+    parameters = parameters_of("base")
+    del parameters["core"]["counts"], parameters["stack"]
+    with pytest.raises(ValueError, match="Copy the missing keys from conf/base") as error:
+        check_parameters(parameters, PIPELINES)
+    assert str(error.value).splitlines()[1:3] == [
+        "  core.counts: is missing",
+        "  stack: is missing",
+    ]
+
+
 def test_fractions_that_leave_no_training_rows_are_refused():
     parameters = parameters_of("base")
     parameters["split"] |= {"validation_of": "all", "test_fraction": 0.5}

@@ -23,6 +23,11 @@ ON_THE_SCALE = (
 )
 """Options that are ratings. A model without a fallback has no such key."""
 
+IS_MISSING = ": is missing"
+FROM_BASE = (
+    "Copy the missing keys from conf/base of this version (CHANGELOG.md, What you must change)"
+)
+
 
 def check_parameters(
     parameters: dict[str, Any],
@@ -40,7 +45,7 @@ def check_parameters(
     if loader is not None:
         unknown -= {key for key in unknown & loader.runtime_params.keys() if loader.reads(key)}
     problems = [f"{key}: unknown key{closest_hint(key, known)}" for key in unknown]
-    problems += [f"{key}: is missing" for key in known - parameters.keys()]
+    problems += [f"{key}{IS_MISSING}" for key in known - parameters.keys()]
     shared = problems_of_block(parameters.get(FITTING, {}), FittingOptions, FITTING)
     problems += shared
     types = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
@@ -53,7 +58,10 @@ def check_parameters(
     if loader is not None and not loader.reproduces:  # which gives all keys
         problems += problems_with_the_split(parameters, loader)
     if problems:
-        raise ValueError("\n  ".join(["parameters (conf/ or --params):", *sorted(problems)]))
+        lines, text = sorted(problems), "".join(problems)
+        if IS_MISSING in text and "unknown key" not in text:
+            lines.append(FROM_BASE)
+        raise ValueError("\n  ".join(["parameters (conf/ or --params):", *lines]))
 
 
 def keys_read_by(pipelines: Mapping[str, Pipeline]) -> set[str]:
@@ -129,7 +137,7 @@ def problems_of(
             loc = keys_in(block, loc)
         where = ".".join(map(str, (key, *loc) if key else loc))
         if found["type"] == "missing":
-            yield f"{where}: is missing"
+            yield f"{where}{IS_MISSING}"
         elif found["type"] == "extra_forbidden":
             yield f"{where}: unknown key{closest_hint(str(found['loc'][-1]), missing | fields)}"
         elif found["type"] == "value_error":
