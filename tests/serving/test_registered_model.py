@@ -32,15 +32,18 @@ def test_a_loaded_model_has_the_lists_that_were_evaluated(registered):
     assert 60 < sum(map(len, evaluated.values())) < len(answer)
 
 
+@pytest.mark.parametrize(("code", "proposed"), [("of 0.2.0", 2), (None, 1)])
 def test_a_champion_of_an_older_format_is_named_with_the_commands_that_replace_it(
-    registered, monkeypatch
+    registered, monkeypatch, code, proposed
 ):
     mlflow.set_tracking_uri(store_of(registered))
     monkeypatch.setattr(stored, "FORMAT", stored.FORMAT + 1)
+    monkeypatch.setattr(model_versions, "answering_code", lambda: code or own_code.answering_code())
     with pytest.raises(ValueError, match="autorec version 1 was registered in format") as refused:
         model_versions.load("autorec", 1)
-    assert "--only-missing-outputs --params registration.models=autorec (" in str(refused.value)
-    assert str(refused.value).endswith("--params promotion.roll_back.autorec=2")
+    register = "--only-missing-outputs --params registration.models=autorec ("
+    assert (register in str(refused.value)) == (proposed == 2)
+    assert str(refused.value).endswith(f"--params promotion.roll_back.autorec={proposed}")
 
 
 def test_every_model_is_registered_with_signature_example_and_alias(registered):

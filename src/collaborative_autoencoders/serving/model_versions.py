@@ -288,10 +288,12 @@ def cannot_load(name: str, version: int, error: Exception) -> str:
 
 def of_other_format(name: str, version: int, error: OtherFormat) -> str:
     """Return the message for a version that an older or newer project registered, with the fix."""
-    newest = versions(name)[-1]
-    register, number = ("", newest) if newest > version else (how_to_register(name), newest + 1)
-    make = f"To make version {number} champion, with the --env of your data"
-    return f"{name} version {version} {error}. {register} {make}: {_roll_back(name, number)}"
+    numbers = {int(each.version): each.tags.get(ANSWERING_CODE) for each in _all_versions(name)}
+    ours = [number for number, code in numbers.items() if code == answering_code()]
+    register = "" if ours else f"{how_to_register(name)}. "
+    number = max(ours, default=max(numbers) + 1)
+    make = f"This makes version {number} champion, with the --env of your data"
+    return f"{name} version {version} {error}. {register}{make}: {_roll_back(name, number)}"
 
 
 def _roll_back(name: str, number: int | str) -> str:
