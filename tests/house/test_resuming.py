@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 BOARD = "data/08_reporting/test/leaderboard.csv"
 DIFFERENCES = "data/08_reporting/test/differences.csv"
 METRICS = "data/08_reporting/test/cdae/metrics.json"
+TRAIN = "data/05_model_input/test/train.npz"
 EVALUATED = [
     "data/07_model_output/test/cdae/ranked_items.parquet",
     "data/07_model_output/test/cdae/predicted_ratings.parquet",
@@ -89,6 +90,19 @@ def test_a_run_that_lacks_a_file_names_a_command_that_makes_it(stored, monkeypat
     assert METRICS in changed
     assert not any("06_models" in name for name in changed)
     projects.run(stored, **named)
+
+
+def test_a_run_that_lacks_data_alone_names_a_command_that_fits_no_model(stored, monkeypatch):
+    (stored / TRAIN).unlink()
+    monkeypatch.setattr("sys.argv", ["/bin/kedro"])
+    with pytest.raises(DatasetError, match=r"train: there is no .*train\.npz") as missing:
+        projects.run(stored, pipelines=["tuning"], namespaces=["ease"])
+
+    command = str(missing.value).partition("Make what is missing: ")[2]
+    assert command == "kedro run --env test --pipelines data_engineering --only-missing-outputs"
+    made = changed_by(stored, pipelines=["data_engineering"], only_missing_outputs=True)
+    assert TRAIN in made
+    assert not any("06_models" in name for name in made)
 
 
 def test_what_the_run_that_downloads_the_data_has_made_is_read_by_the_next(tmp_path, monkeypatch):

@@ -30,6 +30,9 @@ SELECTING = {
 }
 """Options of a run that select nodes, and their names on the command line."""
 
+DATA = "data_engineering"
+"""The pipeline that makes the parts of the split."""
+
 PACKAGE = "collaborative"
 
 
@@ -85,8 +88,14 @@ def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:
 
 
 def making_missing(steps: Iterable[str], run_params: dict[str, Any]) -> str:
-    """Return a command that runs these nodes, and those before them whose outputs are missing."""
-    selection = {"pipeline_names": pipelines_with(set(steps), run_params)}
+    """Return a command that runs these nodes, and those before them whose outputs are missing.
+
+    If only data are missing, it fits no model: a search, say, needs none.
+    """
+    names = set(steps)
+    makes_data = {node.name for node in register_pipelines()[DATA].nodes}
+    pipelines = [DATA] if names <= makes_data else pipelines_with(names, run_params)
+    selection = {"pipeline_names": pipelines}
     return f"{run_again(run_params | dict.fromkeys(SELECTING) | selection)} {RESUME}"
 
 
