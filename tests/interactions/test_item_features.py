@@ -59,6 +59,36 @@ def test_the_bins_of_a_number_have_about_as_many_items_each():
     assert counts.tolist() == [25] * 4
 
 
+@pytest.mark.parametrize("first", [1_577_836_800, 10_000_000, 1 / 3])
+def test_bins_whose_ends_agree_in_six_digits_are_different_features(first):
+    numbers = [first + place * first / 10**8 for place in range(8)]
+    seconds = pd.DataFrame({"film": range(8), "name": "A", "year": numbers})
+    counts = pd.Series(features_of(seconds, numbers=["year"], bins=4)).value_counts()
+    assert counts.tolist() == [2] * 4
+
+
+def test_a_missing_value_in_a_list_of_words_is_no_word():
+    tags = pd.Series([["one", None], [np.nan], [pd.NA, "one"]])
+    films = FILMS.assign(name="A", tags=tags)
+    nothing, one, again = features_of(films, text=["tags"])
+    assert nothing == "" and one == again and len(one.split("\t")) == 1
+    assert all(features_of(FILMS.assign(tags=["None", "nan", "a"]), text=["tags"])), "words"
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        {"categories": ["year"], "numbers": ["year"]},
+        {"categories": ["genres"], "text": ["genres"]},
+        {"categories": ["genres", "genres"]},
+    ],
+)
+def test_a_column_is_named_once(twice):
+    """A bin of a year would be a category too, and one feature of an item would count twice."""
+    with pytest.raises(ValueError, match=f"'{twice['categories'][0]}' is named twice"):
+        options(**twice)
+
+
 def test_a_column_without_any_number_describes_nothing():
     assert features_of(FILMS.assign(year=np.nan), numbers=["year"]) == ["", "", ""]
 
@@ -127,6 +157,17 @@ def test_a_list_in_a_cell_has_a_category_in_each_place(kind):
     words = FILMS.assign(name="A", tags=pd.Series([["one", "two"], ["two"], []]).map(kind))
     two, none, both = features_of(words, text=["tags"])
     assert none == "" and two in both.split("\t") and len(both.split("\t")) == 2
+
+
+@pytest.mark.parametrize("lists", [["['Horror', 'Sci-Fi']", "[]", None], ['{"Horror"}'] * 3])
+def test_lists_that_a_csv_file_has_as_text_are_refused_with_a_fix_that_works(lists):
+    with pytest.raises(ValueError, match="is a list that was written as text") as error:
+        features_of(FILMS.assign(genres=lists), categories=["genres"])
+    items = FILMS.assign(genres=[["Horror", "Sci-Fi"], ["Horror"], None])
+    exec(re.search(r"`(items.*\))`", str(error.value))[1])
+    assert features_of(items, categories=["genres"])[2] == "genres: Horror\tgenres: Sci-Fi"
+    some = FILMS.assign(genres=["[Horror]", "Horror", None])
+    assert features_of(some, categories=["genres"])[2] == "genres: [Horror]"
 
 
 @pytest.mark.parametrize("codes", [[7, 8, None], pd.array([7, 8, None], "Int64"), ["7", "8", None]])

@@ -65,6 +65,20 @@ def test_itemknn_weighs_users_by_their_number_of_likes(dense_UI, exponent, shrin
     np.testing.assert_allclose(model.similarity_II.toarray(), wanted_II, rtol=1e-6, atol=1e-12)
 
 
+def test_an_exponent_whose_weights_no_float_holds_is_refused():
+    """With 1000, the weight of a user with few likes was inf, and no item had a neighbour."""
+    with pytest.raises(ValueError, match="less than or equal to 10"):
+        options_of("itemknn", model__user_exponent=1000)
+    few_and_many = np.tri(50, 2**10, 2**10 - 50, dtype=np.float32)
+    few_and_many[:2] = 0
+    few_and_many[:2, 0] = few_and_many[0, 1] = 1
+    options = options_of("itemknn", model__user_exponent=10).model
+    model = ItemKNN(options, Catalogue(*few_and_many.shape, None, None))
+    model.fit(csr_array(few_and_many))
+    assert np.isfinite(model.similarity_II.data).all()
+    assert model.similarity_II[1, 0] > 0
+
+
 def test_the_nearest_items_are_in_their_order_and_a_tie_goes_to_the_lower():
     """Items 1, 2 and 3 have one user in common with item 0; item 4 has both; item 5 has none."""
     dense_UI = np.array([[1, 1, 1, 0, 1, 0], [1, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 1]])

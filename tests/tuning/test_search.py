@@ -118,6 +118,16 @@ def test_choices_that_differ_little_are_different_choices(storage):
 # --- how trials end ---
 
 
+def test_a_formula_has_no_pruner_and_resumes_with_another(storage):
+    block = {"model": {"neighbours": [1, 2]}}
+    one, other = (
+        small_search(storage, block, model="itemknn", pruner=pruner)
+        for pruner in ("none", "median")
+    )
+    assert one.study_name == other.study_name
+    assert len(run_search(one).trials()) == len(run_search(other).trials()) == 2
+
+
 def test_the_value_is_the_best_epoch_s_and_the_median_pruner_stops_what_is_worse(storage):
     block = {"fitting": {"learning_rate": [0.02, 1e-9, 2e-9, 3e-9]}}
     space = small_search(storage, block).space
@@ -128,6 +138,11 @@ def test_the_value_is_the_best_epoch_s_and_the_median_pruner_stops_what_is_worse
     study = run_search(search)
     states = [trial["state"] for trial in result_of(search, study)["trials"]]
     assert states == ["complete", "pruned", "pruned", "pruned"]
+    patient = [{"pruner": "none"}, pruning | {"pruner_warmup_epochs": 100}]
+    for other in patient:  # else their best would be the best of what the first has left
+        search = small_search(storage, block, sampler="grid", seed=seed, **other)
+        trials = result_of(search, run_search(search))["trials"]
+        assert [trial["state"] for trial in trials] == ["complete"] * 4
     best = study.trials()[0]
     assert best.value == max(best.intermediate_values.values())
     assert best.intermediate_values[best.user_attrs["record"]["best_epoch"]] == best.value

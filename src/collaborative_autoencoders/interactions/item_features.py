@@ -10,10 +10,11 @@ An item has a feature or does not have it. Dimension key: I items, F features, N
 import re
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
 from collaborative_autoencoders.columns import FEATURES, ITEM, ITEM_INDEX, TITLE
@@ -37,6 +38,9 @@ WORD = re.compile(r"[^\W\d_]+")
 
 LIST = (list, tuple, np.ndarray)
 """Types of a list in a cell."""
+
+LIST_AS_TEXT = r"\s*[\[{].*[\]}]\s*"
+"""A list as pandas and Spark write it into a CSV file."""
 
 DATES = ("datetime64", "datetime", "date")
 NOT_NUMBERS = ("timedelta64", "timedelta", "period", "complex")
@@ -67,6 +71,18 @@ class ItemFeatureOptions(Options):
 
     text_size: Count
     """Number of features of a column of text. Words with the same hash are the same feature."""
+
+    @model_validator(mode="after")
+    def _every_column_once(self) -> Self:
+        columns = [*self.categories, *self.numbers, *self.text]
+        for name in columns:
+            if columns.count(name) > 1:
+                raise ValueError(
+                    f"{name!r} is named twice in categories, numbers and text, and the features of "
+                    "both would have one name: name it once, or give the table a copy of the "
+                    "column with another name"
+                )
+        return self
 
 
 def describe_items(
@@ -120,8 +136,9 @@ def of_categories(column: pd.Series, separator: str) -> Lists:
     """Return a feature per category of each cell: `genres: Drama`, `genres: War`.
 
     A cell is a text with a separator, a number, or a list, as in Parquet or JSON, of either. Raises
-    ValueError if a cell is something else.
+    ValueError if a cell is something else, or if all cells are lists that were written as text.
     """
+    refuse_lists_as_text(column, separator)
     for cell in column.astype(object):
         values = cell if isinstance(cell, LIST) else [cell]
         if any(isinstance(value, LISTS) for value in values):
@@ -135,6 +152,19 @@ def of_categories(column: pd.Series, separator: str) -> Lists:
             texts = [part for text in texts for part in text.split(separator)]
         named = dict.fromkeys(" ".join(text.split()) for text in texts)
         yield [f"{column.name}: {text}" for text in named if text]
+
+
+def refuse_lists_as_text(column: pd.Series, separator: str) -> None:
+    """Raise ValueError if all cells are texts such as `['Drama', 'War']`, each of which would be
+    one category."""
+    cells = [cell for cell in column.astype(object) if isinstance(cell, LISTS) or not pd.isna(cell)]
+    if cells and all(isinstance(cell, str) and re.fullmatch(LIST_AS_TEXT, cell) for cell in cells):
+        raise ValueError(
+            f"items: {column.name} {cells[0]!r} is a list that was written as text, and would be "
+            "one category. Where the table is made, join the categories before it is saved: "
+            f"`items[{column.name!r}] = items[{column.name!r}].str.join({separator!r})`, or save "
+            "it as Parquet."
+        )
 
 
 def of_numbers(column: pd.Series, bins: int) -> Lists:
@@ -164,21 +194,37 @@ def of_numbers(column: pd.Series, bins: int) -> Lists:
     edges = np.unique(known.quantile(np.arange(1, bins) / bins).dropna())
     places = pd.Series(np.searchsorted(edges, known, side="right"), index=known.index)
     ends = known.groupby(places).agg(["min", "max"])
-    names = [f"{column.name}: {low:g} to {high:g}" for low, high in ends.to_numpy()]
+    # all digits, so that no two bins have the same name and are one feature
+    names = [f"{column.name}: {in_full(low)} to {in_full(high)}" for low, high in ends.to_numpy()]
     name_of = places.map(dict(zip(ends.index, names, strict=True)))
     for row in column.index:
         yield [name_of[row]] if row in name_of.index else []
 
 
+def in_full(number: float) -> str:
+    """Return a number with all its digits: 1979.0 as 1979, 1577836800.0 as 1577836800."""
+    return repr(float(number)).removesuffix(".0")
+
+
 def of_words(column: pd.Series, size: int) -> Lists:
-    """Return the hashes of the words of each text or list: `title: 812`; case is ignored."""
-    cells = column.astype(object).fillna("")
-    texts = (" ".join(map(str, cell)) if isinstance(cell, LIST) else str(cell) for cell in cells)
+    """Return the hashes of the words of each text or list: `title: 812`; case is ignored.
+
+    A missing value has no words, in a list neither.
+    """
+    texts = (
+        " ".join(map(text_or_nothing, cell)) if isinstance(cell, LIST) else text_or_nothing(cell)
+        for cell in column.astype(object)
+    )
     words = [WORD.findall(text.lower()) for text in texts]
     known = sorted({*chain(*words)})
     number_of = dict(zip(known, (hash_ids(digests_of(known), 0) % size).tolist(), strict=True))
     for each in words:
         yield [f"{column.name}: {n}" for n in dict.fromkeys(number_of[word] for word in each)]
+
+
+def text_or_nothing(value: Any) -> str:
+    """Return a value as text, empty if it is missing."""
+    return "" if not isinstance(value, LISTS) and pd.isna(value) else str(value)
 
 
 def feature_matrix(features: pd.Series) -> tuple[csr_array, list[str]]:

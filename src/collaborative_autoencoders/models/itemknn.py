@@ -6,7 +6,7 @@ Dimension key: U users, I items, C items with a user in common with one item.
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array, diags_array
 
@@ -27,9 +27,10 @@ class ItemKNNOptions(Options):
     """Number of most similar items that contribute to the score of an item."""
     shrinkage: Annotated[float, Ge(0)]
     """Added to the denominator of the cosine. Lowers the similarity of items with few likes."""
-    user_exponent: Annotated[float, Ge(0)]
+    user_exponent: Annotated[float, Ge(0), Le(10)]
     """β: a user with n likes has the weight w_u = (n / mean n)^−β in the cosine. 1 is the cosine of
-    rows of length 1 (Deshpande and Karypis, TOIS 22(1), 2004)."""
+    rows of length 1 (Deshpande and Karypis, TOIS 22(1), 2004). Far above 10 no float64 holds the
+    weights, and every similarity would be 0."""
 
 
 class Neighbours(NamedTuple):

@@ -93,8 +93,8 @@ class TuningOptions(Options):
     `journal:///file` for a network drive. A password in it is masked wherever it is written."""
 
     study: str | None
-    """Name of the study; null: derived from the model, the options, the space and the data, so
-    that the same search resumes and a different one is a new study."""
+    """Name of the study; null: derived from the model, the options, the space, the pruner and the
+    data, so that the same search resumes and a different one is a new study."""
 
     @field_validator("storage")
     @classmethod
@@ -208,6 +208,14 @@ class Search:
         is_small = combinations is not None and combinations <= self.tuning.n_trials
         return "grid" if self.is_of_formula and is_small else self.tuning.sampler
 
+    @property
+    def pruner(self) -> dict[str, Any]:
+        """What decides which trials of a network are stopped, by option."""
+        if self.tuning.pruner == "none":
+            return {"pruner": "none"}
+        names = ("pruner", "pruner_startup_trials", "pruner_warmup_epochs")
+        return {name: getattr(self.tuning, name) for name in names}
+
     @cached_property
     def block(self) -> dict[str, Any]:
         """The model's own block as JSON values; without `fitting` for a formula."""
@@ -241,6 +249,8 @@ class Search:
         }
         if self.is_of_formula:  # of a network it is in the options
             identity["metric"] = self.metric
+        else:  # what it has stopped is not run again
+            identity["pruner"] = self.pruner
         as_json: dict[str, Any] = json.loads(json.dumps(identity))
         return as_json
 
