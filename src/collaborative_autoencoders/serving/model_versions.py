@@ -109,6 +109,12 @@ def version_of(name: str, alias: str) -> "ModelVersion | None":
         return None
 
 
+def number_of(name: str, alias: str) -> int | None:
+    """Return the number of the version that has the alias, or None if no version has it."""
+    found = version_of(name, alias)
+    return None if found is None else int(found.version)
+
+
 def versions(name: str) -> list[int]:
     """Return the numbers of all versions, ascending; an empty list if there is no such model."""
     return sorted(contents(name))
@@ -157,9 +163,9 @@ def add_challenger(name: str, version: int) -> str:
     """
     first = is_first(name, version)
     client().set_registered_model_alias(name, CHALLENGER, str(version))
-    champion = version_of(name, CHAMPION)
+    champion = number_of(name, CHAMPION)
     if champion is not None:
-        return CHAMPION if int(champion.version) == version else CHALLENGER
+        return CHAMPION if champion == version else CHALLENGER
     if first:
         make_champion(name, version, FIRST)
         return CHAMPION
