@@ -228,7 +228,8 @@ def _no_gain_over(champion: int) -> str:
 def made_by(name: str, version: int) -> tuple[dict[str, str], dict[str, str]]:
     """Return the parameters that the run of a version has logged, and the tags of both.
 
-    Both are empty if it has no run. A tag of the version stands for that of the run.
+    Both are empty if it has no run, or if the store does not have it. A tag of the version stands
+    for that of the run.
     """
     from mlflow.exceptions import MlflowException
 
@@ -238,7 +239,9 @@ def made_by(name: str, version: int) -> tuple[dict[str, str], dict[str, str]]:
             return {}, {}
         run = client().get_run(registered.run_id).data
         return dict(run.params), run.tags | registered.tags
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in NOT_IN_THE_REGISTRY:
+            raise  # a server that does not answer may well have the run
         return {}, {}
 
 
