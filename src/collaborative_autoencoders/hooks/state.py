@@ -178,7 +178,7 @@ class StateHook:
             self._running.release()
         self._running = self._again = None
 
-    def _claim(self, run_params: dict[str, Any], pipeline: Pipeline, files: "Files") -> None:
+    def _claim(self, run_params: dict[str, Any], pipeline: Pipeline, files: Files) -> None:
         parameters = self._context.config_loader["parameters"]
         claim = Claim.of(
             command_line(),

@@ -66,8 +66,7 @@ def log_curves(run_id: str, curves: Curves, fit: str = "") -> None:
         for curve, points in curves.items()
         for point in points
     ]
-    for start in range(0, len(metrics), 1000):  # the most that MLflow accepts in one call
-        mlflow.MlflowClient().log_batch(run_id, metrics=metrics[start : start + 1000])
+    mlflow.MlflowClient().log_batch(run_id, metrics=metrics)
 
 
 def log_metrics(
