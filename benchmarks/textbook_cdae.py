@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from collaborative_autoencoders.learning.fit import make_optimizer, make_scheduler, one_epoch
+from collaborative_autoencoders.learning.fit import FitState, make_scheduler, one_epoch
 from collaborative_autoencoders.learning.options import TrainingOptions
 from collaborative_autoencoders.models.batch import Rows, drop
 from collaborative_autoencoders.models.cdae import CDAE
@@ -151,10 +151,10 @@ def ours(options: TrainingOptions, likes_UI: csr_array) -> Way:
     """Return the loop of the project."""
     network, generator = started(options, likes_UI)
     rows = Rows(network.rows(likes_UI), torch.device("cpu"))
-    optimizer, scheduler = make_optimizer(network, len(rows.observed()), options.fitting)
+    state = FitState.of(network, rows, options.fitting, generator)
 
     def epoch(number: int) -> None:
-        one_epoch(network, rows, optimizer, scheduler, options.fitting, generator)
+        one_epoch(state, rows, options.fitting)
 
     return Way(epoch, network)
 

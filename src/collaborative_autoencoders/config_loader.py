@@ -28,8 +28,8 @@ ITEM_TASKS = ("similar_items", "item_vectors")
 REPRODUCES = "reproduces"
 FITTING = "fitting"
 """Name of the parameter block that all networks share, and of the same block of one network."""
-FORMER = (("mf", "", FITTING), ("mf", "model", "initial_scale"))
-"""Model, block and key of what configurations of 0.2.0 hold."""
+FORMER = ("mf.fitting", "mf.model.initial_scale")
+"""Keys that configurations of 0.2.0 hold."""
 NOT_IN_A_NAME = '\\:*?"<>|{}[]'
 """Characters that a folder cannot have on some system, or that mean something in a catalog."""
 
@@ -149,19 +149,13 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def _without_former(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters without keys that an older version read; warn of each once."""
-        kept = dict(parameters)
-        for name, group, key in FORMER:
-            block = kept.get(name)
-            inner = block.get(group) if isinstance(block, dict) and group else block
-            if not isinstance(block, dict) or not isinstance(inner, dict) or key not in inner:
-                continue
-            rest = {other: value for other, value in inner.items() if other != key}
-            kept[name] = block | {group: rest} if group else rest
-            former = ".".join(filter(None, (name, group, key)))
-            if former not in self._warned:
+        for former in FORMER:
+            kept = without_key(parameters, *former.split("."))
+            if kept is not parameters and former not in self._warned:
                 logger.warning("%s is not read any more, as mf is fitted by a formula", former)
-            self._warned.add(former)
-        return kept
+                self._warned.add(former)
+            parameters = kept
+        return parameters
 
     def set_in(self, block: str) -> list[dict[str, Any]]:
         """Return what the environment and `--params` set in a block of parameters, without base.
@@ -208,6 +202,16 @@ def without(key: str, loader: ProjectConfigLoader, kind: str) -> dict[str, Any]:
         return {name: value for name, value in loader[kind].items() if name != key}
     except MissingConfigException:
         return {}
+
+
+def without_key(block: Any, key: str, *inner: str) -> Any:
+    """Return a block without a key, or without an inner one; the block itself if it has none."""
+    if not isinstance(block, dict) or key not in block:
+        return block
+    if not inner:
+        return {name: value for name, value in block.items() if name != key}
+    kept = without_key(block[key], *inner)
+    return block if kept is block[key] else block | {key: kept}
 
 
 def other_than(value: Any) -> Any:

@@ -231,14 +231,14 @@ def test_the_check_of_lists_takes_less_memory_than_the_lists(monkeypatch):
 
 
 def test_tables_of_other_users_or_items_are_refused():
-    tables = {"ranked_items": MADE.ranked_items}
-    check_sizes(MADE.user_scores, tables, (4, 5), [1, 2])
+    check_sizes(MADE.user_scores, 4, [1, 2])
+    table_claims.check_indices("ranked_items", MADE.ranked_items, (4, 5))
     with pytest.raises(ValueError, match=r"user_scores lacks .*ndcg_at_9"):
-        check_sizes(MADE.user_scores, tables, (4, 5), [9])
+        check_sizes(MADE.user_scores, 4, [9])
     with pytest.raises(ValueError, match="not of the 5 users"):
-        check_sizes(MADE.user_scores, tables, (5, 5), [1, 2])
+        check_sizes(MADE.user_scores, 5, [1, 2])
     with pytest.raises(ValueError, match="ranked_items: item_index .* is not one of 2"):
-        check_sizes(MADE.user_scores, tables, (4, 2), [1, 2])
+        table_claims.check_indices("ranked_items", MADE.ranked_items, (4, 2))
 
 
 def test_predictions_and_lists_that_are_not_those_of_the_scores_are_refused():

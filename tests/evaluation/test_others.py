@@ -16,6 +16,7 @@ from collaborative_autoencoders.evaluation.evaluate import (
 from collaborative_autoencoders.evaluation.known import count_owners, histories_for
 from collaborative_autoencoders.evaluation.lists import table_to_lists
 from collaborative_autoencoders.evaluation.table_claims import (
+    check_indices,
     check_predictions,
     check_scores_of_lists,
     check_sizes,
@@ -79,7 +80,8 @@ def test_a_model_of_ratings_is_judged_on_all_of_them_and_lists_the_core(model, r
 @pytest.mark.parametrize("model", ["cdae", "autorec"])
 def test_the_tables_and_the_breakdown_agree_with_the_parts(model, results):
     lists, predicted, scores = results[model]
-    check_sizes(scores, {"ranked_items": lists}, WORLD.test.shape, OPTIONS.k)
+    check_sizes(scores, WORLD.catalogue.users, OPTIONS.k)
+    check_indices("ranked_items", lists, WORLD.test.shape)
     if model == "autorec":
         check_predictions(predicted, scores, WORLD.test)
     owners = count_owners(WORLD.train)

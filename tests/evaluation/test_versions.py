@@ -35,8 +35,8 @@ class Version:
 
 def compared(champion, challenger, metric="precision_at_1", options=OPTIONS):
     return compare_versions(
-        champion=champion,
-        challenger=challenger,
+        champions=[champion],
+        challengers=[challenger],
         known=KNOWN,
         test=TEST,
         measure=measure(metric),
@@ -143,10 +143,8 @@ def test_with_several_fits_the_gain_is_that_of_their_means_and_the_interval_is_w
     # item 3 is no hit: the second fit of the champion has it first, and the challengers too
     champions, challengers = (Version(3, 2, 1, 0), Version(2, 1, 0, 3)), (Version(0, 1, 2, 3),) * 2
     found = compare_versions(
-        champion=champions[0],
-        challenger=challengers[0],
-        more_champions=champions[1:],
-        more_challengers=challengers[1:],
+        champions=champions,
+        challengers=challengers,
         known=KNOWN,
         test=TEST,
         measure=measure("ndcg_at_3"),

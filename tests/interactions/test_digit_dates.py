@@ -69,7 +69,6 @@ def test_other_numbers_are_accepted(times):
     assert check(times).tolist() == times
 
 
-DAYS = pd.date_range("2017-01-01", "2020-12-31", freq="5D")
 MOMENTS = pd.date_range("2017-01-01", "2020-12-31", freq="5D1h7min3s")
 
 

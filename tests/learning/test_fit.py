@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from types import SimpleNamespace
@@ -429,6 +430,19 @@ def test_on_a_gpu_only_deterministic_algorithms_are_allowed(monkeypatch):
         assert device == torch.device("cuda")
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_algorithms_stay_deterministic_until_the_last_of_two_fits_at_once_ends(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    on_a_gpu = RUNNING.model_copy(update={"device": "cuda"})
+    first, second = ExitStack(), ExitStack()
+    for block in (first, second):
+        block.enter_context(running_on(on_a_gpu))
+    first.close()
+    assert torch.are_deterministic_algorithms_enabled()
+    second.close()
     assert not torch.are_deterministic_algorithms_enabled()
 
 

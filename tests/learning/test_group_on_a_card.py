@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
 from collaborative_autoencoders.learning import shares
-from collaborative_autoencoders.learning.fit import make_optimizer, one_epoch
+from collaborative_autoencoders.learning.fit import FitState, one_epoch
 from collaborative_autoencoders.learning.group import Group
 from collaborative_autoencoders.models import model_class
 from collaborative_autoencoders.models.shared_rows import SharedRows
@@ -59,8 +59,8 @@ def epoch_of(name, move):
     matrix = network.rows(part_UI)
     count_R = np.diff(matrix.indptr)
     rows = SharedRows(matrix, network.device, count_R, 0, 1, network.ranks_share == "items")
-    optimizer, scheduler = make_optimizer(network, len(count_R), options.fitting, ranks)
-    loss = one_epoch(network, rows, optimizer, scheduler, options.fitting, generator, ranks)[0]
+    state = FitState.of(network, rows, options.fitting, generator, ranks)
+    loss = one_epoch(state, rows, options.fitting)[0]
     network.agree(ranks.total)
     return ranks.sum(float(loss), 1)
 

@@ -105,8 +105,8 @@ def test_versions_are_compared_by_the_history_that_is_shown():
 
     read = []
     compare_versions(
-        champion=Recording(1, 2, 3, 4, seen=rows().ratings),
-        challenger=Recording(4, 3, 2, 1, seen=rows().ratings),
+        champions=[Recording(1, 2, 3, 4, seen=rows().ratings)],
+        challengers=[Recording(4, 3, 2, 1, seen=rows().ratings)],
         known=TRAIN.joined(VALIDATION),
         test=TEST,
         measure=measure("precision_at_1"),

@@ -1,5 +1,8 @@
 """What the validation part chooses: a candidate, and the factor of a penalty."""
 
+import logging
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 from checkerboard import checkerboard
@@ -11,6 +14,7 @@ from model_options import RUNNING, options_of
 from collaborative_autoencoders.evaluation import rows_at_once
 from collaborative_autoencoders.learning.choosing import choose
 from collaborative_autoencoders.learning.fit_model import fit_model
+from collaborative_autoencoders.learning.ladder import models_logger, quiet_models
 from collaborative_autoencoders.models.bytes import model_to_bytes
 from collaborative_autoencoders.models.ease import EASE
 
@@ -127,3 +131,13 @@ def test_a_ladder_is_a_list_of_factors_above_0(factor):
 def test_a_model_of_lists_is_not_chosen_by_a_metric_of_ratings(name):
     with pytest.raises(ValueError, match="rmse is a metric of ratings"):
         options_of(name, model__validation_metric="rmse")
+
+
+def test_models_are_as_loud_as_before_whichever_of_two_searches_ends_first():
+    first, second = ExitStack(), ExitStack()
+    for block in (first, second):
+        block.enter_context(quiet_models())
+    assert not models_logger.isEnabledFor(logging.INFO)
+    for block in (first, second):
+        block.close()
+    assert models_logger.level == logging.NOTSET

@@ -7,7 +7,7 @@ import torch
 from checkerboard import checkerboard
 from model_options import options_of
 
-from collaborative_autoencoders.learning.fit import make_optimizer, one_epoch
+from collaborative_autoencoders.learning.fit import FitState, one_epoch
 from collaborative_autoencoders.models import model_class, networks
 from collaborative_autoencoders.models.batch import Rows
 
@@ -27,8 +27,7 @@ def epoch_of(name, n_batches, move):
     rows = Rows(network.rows(part_UI), network.device)
     batch_size = -(-rows.matrix.shape[0] // n_batches)
     fitting = options.fitting.model_copy(update={"batch_size": batch_size})
-    optimizer, scheduler = make_optimizer(network, rows.matrix.shape[0], fitting)
-    return one_epoch(network, rows, optimizer, scheduler, fitting, generator)[0]
+    return one_epoch(FitState.of(network, rows, fitting, generator), rows, fitting)[0]
 
 
 def on_card(name, n_batches):

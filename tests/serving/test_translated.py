@@ -104,8 +104,8 @@ def test_only_a_model_that_predicts_ratings_predicts_them_for_other_data(numbere
 def test_a_version_is_not_better_than_itself(numbered, metric, evaluated):
     version = Translated.of(numbered, numbered.users["user_id"], numbered.items["item_id"])
     found = compare_versions(
-        champion=version,
-        challenger=version,
+        champions=[version],
+        challengers=[version],
         known=KNOWN,
         test=WORLD.test,
         measure=measure(metric),

@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -157,17 +158,35 @@ def test_an_exception_with_its_causes_has_no_password():
         assert error.__cause__.message == "http://u:***@h is off"
 
 
-def test_a_log_record_has_no_password(caplog):
+def test_an_exception_that_refuses_changes_has_no_password():
+    @dataclass(frozen=True)
+    class Library(Exception):
+        message: str
+
+    error = Library(f"http://u:{PASSWORD}@h is off")
+    mask_exception(error)
+    assert str(error) == error.message == "http://u:***@h is off"
+
+
+@pytest.fixture
+def masked_records():
     former = logging.getLogRecordFactory()
     logging.setLogRecordFactory(MaskedRecords(former))
+    yield
+    logging.setLogRecordFactory(former)
+
+
+def test_a_log_record_has_no_password(caplog, masked_records):
+    logging.getLogger("library").warning("retry %s", f"postgresql://u:{PASSWORD}@h/d")
     try:
-        logging.getLogger("library").warning("retry %s", f"postgresql://u:{PASSWORD}@h/d")
-        try:
-            raise ValueError(f"http://u:{PASSWORD}@h")
-        except ValueError:
-            logging.getLogger("library").exception("failed after %d s", 3)
-    finally:
-        logging.setLogRecordFactory(former)
+        raise ValueError(f"http://u:{PASSWORD}@h")
+    except ValueError:
+        logging.getLogger("library").exception("failed after %d s", 3)
     assert PASSWORD not in caplog.text
     assert "retry postgresql://u:***@h/d" in caplog.text
     assert "failed after 3 s" in caplog.text
+
+
+def test_a_log_line_that_cannot_be_formatted_is_logged_and_raises_nothing(caplog, masked_records):
+    logging.getLogger("library").warning("%d retries", f"postgresql://u:{PASSWORD}@h/d")
+    assert caplog.messages == ["%d retries ('postgresql://u:***@h/d',)"]

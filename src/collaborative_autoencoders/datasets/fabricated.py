@@ -118,8 +118,7 @@ class FabricatedDataset(AbstractDataset[None, pd.DataFrame]):
 
         Raises DatasetError if `table` is none of these, or if `load_args` or `save_args` has a key.
         """
-        for name, given in {"load_args": load_args, "save_args": save_args}.items():
-            refuse_arguments(type(self).__name__, name, given or {})
+        refuse_arguments(type(self).__name__, load_args=load_args, save_args=save_args)
         if table not in ("ratings", "newer_ratings", "items"):
             known = "ratings, newer_ratings or items"
             raise DatasetError(f"table: unknown value {table!r}; use {known}.")

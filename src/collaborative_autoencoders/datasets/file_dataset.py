@@ -44,8 +44,8 @@ class OneFileDataset(AbstractVersionedDataset[S, T]):
         self._place = Place.of(self._protocol, credentials, fs_args)
         self._fs = self._place.fs
         self._load_args, self._save_args = dict(load_args or {}), dict(save_args or {})
-        for name, given in {"load_args": self._load_args, "save_args": self._save_args}.items():
-            refuse_arguments(f"{type(self).__name__} ({path})", name, given, self.options)
+        dataset = f"{type(self).__name__} ({path})"
+        refuse_arguments(dataset, self.options, load_args=load_args, save_args=save_args)
         self.metadata = metadata
         super().__init__(
             filepath=PurePosixPath(path),
@@ -162,11 +162,12 @@ def broken(path: str, kind: str, error: Exception) -> str:
 
 
 def refuse_arguments(
-    dataset: str, name: str, given: dict[str, Any], options: frozenset[str] = frozenset()
+    dataset: str, options: frozenset[str] = frozenset(), **given: dict[str, Any] | None
 ) -> None:
-    """Raise DatasetError for arguments that would have no effect."""
-    if given and name not in options:
-        raise DatasetError(
-            f"{dataset}: {name} has {', '.join(map(str, given))}, but this dataset has no "
-            f"{name}. Remove {name} from the catalog entry."
-        )
+    """Raise DatasetError for arguments that would have no effect: those not among the options."""
+    for name, arguments in given.items():
+        if arguments and name not in options:
+            raise DatasetError(
+                f"{dataset}: {name} has {', '.join(map(str, arguments))}, but this dataset has no "
+                f"{name}. Remove {name} from the catalog entry."
+            )

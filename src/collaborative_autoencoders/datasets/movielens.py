@@ -63,8 +63,7 @@ class MovieLensDataset(AbstractDataset[None, pd.DataFrame]):
         `credentials` and `fs_args` are those of Kedro's datasets. Raises DatasetError if the name
         or the table is unknown, or if `load_args` or `save_args` has a key.
         """
-        for given_name, given in {"load_args": load_args, "save_args": save_args}.items():
-            refuse_arguments(type(self).__name__, given_name, given or {})
+        refuse_arguments(type(self).__name__, load_args=load_args, save_args=save_args)
         if name not in MOVIELENS:
             raise DatasetError(f"name: unknown data set {name!r}; use one of {sorted(MOVIELENS)}.")
         if table not in ("ratings", "items"):

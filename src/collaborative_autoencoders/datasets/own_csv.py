@@ -12,6 +12,7 @@ import pyarrow as pa
 from kedro.io import DatasetError
 from pandas.io.common import get_handle
 
+from collaborative_autoencoders.datasets.load_args import as_mapping
 from collaborative_autoencoders.datasets.plain_integers import integers_are_plain
 from collaborative_autoencoders.interactions.column_names import Name, wrong_separator
 from collaborative_autoencoders.interactions.rows import with_arguments
@@ -57,8 +58,7 @@ def read_csv(entry: Entry, ids: list[Name], texts: list[Name], times: list[Name]
     dates = dates if isinstance(dates, list) else []
     times = [name for name in times if args.get("thousands") and name not in dates]
     texts = [*texts, *times]
-    declared = args.get("dtype")
-    declared = declared if isinstance(declared, dict) else {}
+    declared = as_mapping(args.get("dtype"))
 
     def as_text(names: list[Name]) -> dict[str, Any]:
         return {"dtype": declared | dict.fromkeys(names, TEXT)} if names else {}

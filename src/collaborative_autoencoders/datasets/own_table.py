@@ -251,7 +251,7 @@ def typed_columns(table: pd.DataFrame, ids: list[Name], dtype: Any) -> pd.DataFr
     ]
     table = table.reset_index(others, drop=True) if others else table
     table = table if len(others) == table.index.nlevels else table.reset_index()
-    wanted = as_mapping(dtype) if isinstance(dtype, dict) else dict.fromkeys(ids, dtype)
+    wanted = dtype if isinstance(dtype, dict) else dict.fromkeys(ids, dtype)
     for name, kind in wanted.items():
         if kind is not None and name in table and infer_dtype(table[name]) != "bytes":
             table[name] = table[name].astype(kind)

@@ -16,6 +16,7 @@ from pandas.io.common import get_handle
 from collaborative_autoencoders.datasets.own_csv import LOOK, TEXT, Entry
 from collaborative_autoencoders.interactions.column_names import Name
 from collaborative_autoencoders.interactions.rows import with_arguments
+from collaborative_autoencoders.interactions.text_ids import in_arrow
 
 logger = logging.getLogger(__name__)
 
@@ -173,9 +174,7 @@ def _has_line_break(column: pd.Series) -> bool:
 
 
 def _in_arrow(column: pd.Series) -> pa.ChunkedArray:
-    texts = column.astype("str") if types.is_object_dtype(column) else column
-    written = pa.array(texts, from_pandas=True)
-    return written if isinstance(written, pa.ChunkedArray) else pa.chunked_array([written])
+    return in_arrow(column.astype("str") if types.is_object_dtype(column) else column)
 
 
 def _numbers(table: pd.DataFrame, separator: str) -> set[Name]:

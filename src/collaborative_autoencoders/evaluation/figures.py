@@ -36,6 +36,7 @@ GRID = "rgba(128, 128, 128, 0.3)"
 
 PANEL_HEIGHT, MARGIN_HEIGHT = 300, 160
 CURVE_HEIGHT = 220
+CURVES = "Learning curves"
 
 
 def styles_of(models: Iterable[str]) -> dict[str, Style]:
@@ -54,7 +55,7 @@ def is_drawn(name: str) -> bool:
     return name == "train_loss" or name.startswith("validation_")
 
 
-def draw_history(history: History, title: str) -> "Figure":
+def draw_history(history: History) -> "Figure":
     """Draw training loss and validation metric by epoch, each in its own panel."""
     from plotly.subplots import make_subplots
 
@@ -73,7 +74,7 @@ def draw_history(history: History, title: str) -> "Figure":
         )
     figure.update_xaxes(title_text="epoch", row=panels, col=1)
     height = CURVE_HEIGHT * (panels + 1)
-    return with_grid(figure).update_layout(title=title, height=height, showlegend=False)
+    return with_grid(figure).update_layout(title=CURVES, height=height, showlegend=False)
 
 
 def with_grid(figure: "Figure") -> "Figure":
@@ -99,7 +100,7 @@ def side_by_side(curves: Mapping[str, "Figure"]) -> "Figure":
     figure.update_traces(line_color=COLOURS[0]).update_annotations(font_size=11)
     figure.update_xaxes(title_text="epoch", row=panels)
     height = CURVE_HEIGHT * (panels + 1)
-    return with_grid(figure).update_layout(title="Learning curves", height=height, showlegend=False)
+    return with_grid(figure).update_layout(title=CURVES, height=height, showlegend=False)
 
 
 def draw_groups(
@@ -227,7 +228,7 @@ def _add_line(
     y: Sequence[float],
     style: Style,
     panel: int,
-    mode: str = "lines+markers",
+    mode: str,
 ) -> None:
     # one legend entry per model, also if it is in several panels
     named = any(trace.legendgroup == model for trace in figure.data)

@@ -129,10 +129,8 @@ def compare_with_above(leaderboard: pd.DataFrame, differences: pd.DataFrame) -> 
     names = [str(name) for name in leaderboard.columns.drop(LEFT_OUT)]
     ends = [name for name in names if name.endswith((f"_{LOW}", f"_{HIGH}"))]
     metrics = [name for name in names if name not in ends]
-    ordered = leaderboard[[*first_length_first(metrics), *ends, LEFT_OUT]]
-    return pd.concat(
-        [ordered.iloc[:, : len(metrics)], compared, ordered.iloc[:, len(metrics) :]], axis=1
-    )
+    before, after = leaderboard[first_length_first(metrics)], leaderboard[[*ends, LEFT_OUT]]
+    return pd.concat([before, compared, after], axis=1)
 
 
 def first_length_first(names: Sequence[str]) -> list[str]:

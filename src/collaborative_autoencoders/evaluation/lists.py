@@ -16,8 +16,9 @@ from scipy.sparse import csr_array
 from collaborative_autoencoders.columns import ITEM_INDEX, RANK, SCORE, USER_INDEX
 from collaborative_autoencoders.metrics.hits import find_hits
 
+from .best import NO_ITEM
+
 LIST_TYPES = {USER_INDEX: np.int32, RANK: np.int32, ITEM_INDEX: np.int32, SCORE: np.float32}
-NO_ITEM = -1
 
 
 def lists_to_table(

@@ -129,17 +129,13 @@ def methods_of(
 ) -> dict[tuple[str, float], Score]:
     """Return what ranks new items, by name and option. Of each name, one option is chosen."""
     likes_K = np.asarray(fit.known.likes_I)[fit.known_K]
-    in_features_F = np.ones(len(names), dtype=np.bool_)
-    of_features = {
-        IN_FEATURES: in_features_F,
-        IN_CATEGORY: np.array([is_category(name, options.features) for name in names]),
-    }
+    in_category = [place for place, name in enumerate(names) if is_category(name, options.features)]
+    columns_of = {IN_FEATURES: np.arange(len(names)), IN_CATEGORY: np.array(in_category, np.intp)}
     methods: dict[tuple[str, float], Score] = {
         (ITEM_FEATURES, penalty): partial(by_ridge, FeatureRidge.of(fit.features_KF, penalty))
         for penalty in options.penalties
     }
-    for name, read_F in of_features.items():
-        columns = np.flatnonzero(read_F)
+    for name, columns in columns_of.items():
         popularity = FeaturePopularity.of(fit.features_KF[:, columns], likes_K)
         for exponent in options.exponents if len(columns) else ():
             methods[name, exponent] = partial(by_popularity, popularity, columns, exponent)

@@ -72,14 +72,14 @@ def rank_batch(
     known: Known,
     users_B: NDArray[np.int64],
     k: int,
-    excluded_I: NDArray[np.bool_] | None = None,
+    excluded_I: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the `k` best unseen items of one batch and their scores, both shape (B, K).
 
     `known` has the rows of `users_B` only. In `users_B`, −1 is an unseen user. `excluded_I` marks
     items that are excluded for every user.
     """
-    excluded_N = np.empty(0, dtype=np.int64) if excluded_I is None else np.flatnonzero(excluded_I)
+    excluded_N = np.flatnonzero(excluded_I)
 
     def hide(scores_CI: NDArray[np.float32], first: int) -> None:
         refuse_unrankable(scores_CI, users_B[first:])

@@ -3,7 +3,7 @@
 Dimension key: U users, L rows of a table of lists.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -161,22 +161,15 @@ def check_held_out(user_scores: pd.DataFrame, test: Interactions) -> None:
         raise ValueError("user_scores has other numbers of held-out ratings than the test part")
 
 
-def check_sizes(
-    user_scores: pd.DataFrame,
-    tables: Mapping[str, pd.DataFrame],
-    shape: tuple[int, int],
-    k: list[int],
-) -> None:
-    """Raise ValueError unless there are all scores of all users, and lists of users and items."""
+def check_sizes(user_scores: pd.DataFrame, n_users: int, k: list[int]) -> None:
+    """Raise ValueError unless there are all scores of all users."""
     names = {at(metric.name, length) for metric in metrics_of("list") for length in k}
     if missing := names - set(user_scores):
         raise ValueError(
             f"user_scores lacks the columns {sorted(missing)}: it is not of this evaluation.k"
         )
-    if not np.array_equal(user_scores[USER_INDEX].to_numpy(), np.arange(shape[0])):
-        raise ValueError(f"user_scores is not of the {shape[0]} users of the split")
-    for name, table in tables.items():
-        check_indices(name, table, shape)
+    if not np.array_equal(user_scores[USER_INDEX].to_numpy(), np.arange(n_users)):
+        raise ValueError(f"user_scores is not of the {n_users} users of the split")
 
 
 def check_indices(name: str, table: pd.DataFrame, shape: tuple[int, int]) -> None:

@@ -84,29 +84,28 @@ class Comparison(NamedTuple):
 
 def compare_versions(
     *,
-    champion: Version,
-    challenger: Version,
+    champions: Sequence[Version],
+    challengers: Sequence[Version],
     known: Interactions,
     test: Interactions,
     measure: Measure,
     options: EvaluationOptions,
-    more_champions: Sequence[Version] = (),
-    more_challengers: Sequence[Version] = (),
 ) -> Comparison:
-    """Compare two versions on the test ratings that neither has seen.
+    """Compare two configurations on the test ratings that no version of them has seen.
 
     `known` is train and validation, joined. Both parts are what models of this view know of. In
     a split by users, the fold-in ratings of the test part are histories too. Ratings that a version
     has seen are removed from the test ratings, and their items are excluded from the lists of all
     versions. So are, for all users, the items that a version does not know: of the other version
-    they would take places in which there can be no hit. `more_champions` and `more_challengers` are
-    further fits of the two configurations, with other seeds. The gain is then that of the means
-    over fits, and its interval covers the luck of users and of fits. With more users than
-    `options.test_users` have such ratings, a sample of them is compared.
+    they would take places in which there can be no hit. Several `champions`, or `challengers`, are
+    fits of one configuration with other seeds. The gain is then that of the means over fits, and
+    its interval covers the luck of users and of fits. With more users than `options.test_users`
+    have such ratings, a sample of them is compared.
     """
-    fits = {CHALLENGER: [challenger, *more_challengers], CHAMPION: [champion, *more_champions]}
-    versions = [version for of_one in fits.values() for version in of_one]
-    seen_UI = reduce(lambda older, newer: update(older, newer_UI=newer), map(_seen, versions))
+    fits = {CHALLENGER: challengers, CHAMPION: champions}
+    versions = [*challengers, *champions]
+    each_seen = (version.seen_UI for version in versions)
+    seen_UI = reduce(lambda older, newer: update(older, newer_UI=newer), each_seen)
     knows_I = np.logical_and.reduce([version.knows_I for version in versions])
     unseen = test.without_cells(seen_UI).without_items(~knows_I)
     rows, options = to_evaluate(unseen, options)
@@ -156,7 +155,3 @@ def _comparison(
         least_users=LEAST_BOUNDED if measure.metric.bounds else LEAST_UNBOUNDED,
         fits=len(scores[CHAMPION]),
     )
-
-
-def _seen(version: Version) -> csr_array:
-    return version.seen_UI

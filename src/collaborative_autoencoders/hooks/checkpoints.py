@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
-from fsspec.implementations.local import LocalFileSystem
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
@@ -53,7 +52,7 @@ class CheckpointsHook:
 
         files = Files(catalog, self.project)
         fitted = files.stored(node.outputs[0])
-        if fitted is None or not isinstance(fitted.fs, LocalFileSystem):
+        if fitted is None or not fitted.is_local:
             return
         fingerprint = lineage_of(files, self.parameters).fingerprint(step_of(node))
         if fingerprint is None:

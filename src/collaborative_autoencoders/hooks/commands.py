@@ -76,8 +76,7 @@ def below(run_params: dict[str, Any], name: str) -> str:
 
 def registering_all(run_params: dict[str, Any]) -> str:
     """Return the command that registers every model of this run, and fits none again."""
-    command = run_again(run_params, params={"registration.models": ALL})
-    return command if RESUME in command.split() else f"{command} {RESUME}"
+    return f"{run_again(run_params, params={'registration.models': ALL})} {RESUME}"
 
 
 def making_again(steps: Iterable[str], run_params: dict[str, Any]) -> str:

@@ -68,7 +68,11 @@ class MaskedRecords:
     def __call__(self, *arguments: Any, **options: Any) -> logging.LogRecord:
         """Return the record."""
         record: logging.LogRecord = self._former(*arguments, **options)
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # a wrong log line of a library is no reason to end a run
+            message = f"{record.msg} {record.args}"
+            record.msg, record.args = message, None
         masked = mask(message)
         if masked != message:
             record.msg, record.args = masked, None

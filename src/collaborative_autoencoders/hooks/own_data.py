@@ -1,6 +1,5 @@
 """Ratings from a user's own catalog entry: ids, titles, missing files, name and checksum."""
 
-import hashlib
 import inspect
 import logging
 import math
@@ -19,6 +18,7 @@ from kedro.io.core import get_protocol_and_path, parse_dataset_definition
 from collaborative_autoencoders.config_loader import ProjectConfigLoader
 from collaborative_autoencoders.interactions.own_split import about_parts
 from collaborative_autoencoders.interactions.rows import PARTS
+from collaborative_autoencoders.state.content import sha256
 from collaborative_autoencoders.tracking.masking import mask_values
 
 from .environment import warn_of_unread_titles
@@ -232,7 +232,4 @@ def local_file(entry: dict[str, Any]) -> Path | None:
 def about(file: Path) -> dict[str, str]:
     """Return `data_set`, the file's name without its ending, and its SHA-256 as `checksum`."""
     name = {"data_set": file.stem}
-    if not file.is_file():
-        return name
-    with file.open("rb") as content:
-        return name | {"checksum": hashlib.file_digest(content, "sha256").hexdigest()}
+    return name | {"checksum": sha256(file)} if file.is_file() else name

@@ -153,17 +153,13 @@ class StateHook:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Record beside the file what made it."""
-        assert self._files is not None
+        assert self._files is not None and self._lineage is not None
         dataset = self._files.catalog.get(dataset_name)
         vars(dataset).pop("exists", None)  # `mark_out_of_date` has set it
-        self._record(dataset_name, node)
-
-    def _record(self, name: str, node: Node) -> None:
-        assert self._files is not None and self._lineage is not None
-        stored = self._files.stored(name)
+        stored = self._files.stored(dataset_name)
         content = None if stored is None else stored.content()
         if stored is not None and content is not None:
-            self._first[name] = content
+            self._first[dataset_name] = content
             read = self._read.get(node.name)
             write_record(stored, self._lineage.record(step_of(node), content, read))
 
@@ -182,7 +178,7 @@ class StateHook:
             self._running.release()
         self._running = self._again = None
 
-    def _claim(self, run_params: dict[str, Any], pipeline: Pipeline, files: "Files") -> None:
+    def _claim(self, run_params: dict[str, Any], pipeline: Pipeline, files: Files) -> None:
         parameters = self._context.config_loader["parameters"]
         claim = Claim.of(
             command_line(),

@@ -35,6 +35,7 @@ from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
 from collaborative_autoencoders.tracking.logged import (
     PARAMETERS,
+    active_run_id,
     as_yaml,
     flatten,
     log_metrics,
@@ -340,14 +341,14 @@ class ModelRunsHook(MlflowHook):
         """Make the model's child run active in this thread, or the parent run if model is None."""
         runs = self._notes.runs()
         wanted = self.run_id if model is None else runs.get(model)
-        if wanted is not None and wanted == active_id():
+        if wanted is not None and wanted == active_run_id():
             return
         for left, run_id in runs.items():
-            if run_id == active_id():
+            if run_id == active_run_id():
                 mlflow.end_run("RUNNING" if self._has_work_left(left) else "FINISHED")
         if model is not None:
             wanted = self._notes.run_of(model, lambda: self._start_child(model))
-        if wanted != active_id():
+        if wanted != active_run_id():
             mlflow.start_run(run_id=wanted, nested=True)
 
     def _start_child(self, model: str) -> str:
@@ -404,14 +405,8 @@ class ModelRunsHook(MlflowHook):
             self._forget()
 
 
-def active_id() -> str | None:
-    """Return the id of the MLflow run that is active in this thread, or None."""
-    run = mlflow.active_run()
-    return None if run is None else str(run.info.run_id)
-
-
 def _active() -> str:
-    run_id = active_id()
+    run_id = active_run_id()
     assert run_id is not None, "before_node_run makes a run active"
     return run_id
 

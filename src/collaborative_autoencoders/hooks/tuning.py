@@ -41,8 +41,8 @@ class TuningHook:
             if proposal in written:
                 dataset: Any = catalog.get(proposal)
                 console.print(f"  proposed: {dataset.filepath}", soft_wrap=True, highlight=False)
-        compare = to_compare_runs(run_params, self._loader["mlflow"])
         if searches:
+            compare = to_compare_runs(run_params, self._loader["mlflow"])
             show_next(console, compare, "compare the trials")
 
 

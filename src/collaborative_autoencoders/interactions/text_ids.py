@@ -45,7 +45,7 @@ def ids_of_text(text: pd.Series, part_type: str | None = None) -> TextIds:
     an id holds a line break, or is a rounded number. `part_type` is as in `rows.with_arguments`.
     """
     declare_text = declaring_text(text.name, part_type)
-    written = _in_arrow(text)
+    written = in_arrow(text)
     numbers = _as_integers(written)
     if numbers is not None:
         return TextIds(pd.Series(numbers, index=text.index, name=text.name, copy=False), None)
@@ -68,10 +68,11 @@ def declaring_text(name: object, part_type: str | None = None) -> str:
 
 def integers_of(text: pd.Series) -> NDArray[np.int64] | None:
     """Return the int64 whose text this is, as `str` writes them; None if a text is another."""
-    return _as_integers(_in_arrow(text))
+    return _as_integers(in_arrow(text))
 
 
-def _in_arrow(text: pd.Series) -> pa.ChunkedArray:
+def in_arrow(text: pd.Series) -> pa.ChunkedArray:
+    """Return a column of texts in Arrow's memory."""
     written = pa.array(text, from_pandas=True)
     return written if isinstance(written, pa.ChunkedArray) else pa.chunked_array([written])
 

@@ -194,15 +194,7 @@ def learn(state: FitState, rows: Rows, options: FittingOptions) -> Iterator[tupl
     """Yield the next epochs of a fit without end, each with the network to validate."""
     for number in count(len(state.history) + 1):
         started = perf_counter()
-        loss, rate = one_epoch(
-            state.network,
-            rows,
-            state.optimizer,
-            state.scheduler,
-            options,
-            state.generator,
-            state.ranks,
-        )
+        loss, rate = one_epoch(state, rows, options)
         epoch = Epoch(number, loss, rate, perf_counter() - started, validation=None)
         check_finite(loss, "the loss", epoch)
         if options.average_last and number > options.horizon:
@@ -210,27 +202,20 @@ def learn(state: FitState, rows: Rows, options: FittingOptions) -> Iterator[tupl
         yield epoch, state.candidate
 
 
-def one_epoch(
-    network: Network,
-    rows: Rows,
-    optimizer: torch.optim.Optimizer,
-    scheduler: LRScheduler,
-    options: FittingOptions,
-    generator: torch.Generator,
-    ranks: Ranks = ALONE,
-) -> tuple[float, float]:
+def one_epoch(state: FitState, rows: Rows, options: FittingOptions) -> tuple[float, float]:
     """Take a step on every batch and return the mean loss of a row and the last learning rate."""
+    network, scheduler = state.network, state.scheduler
     total = torch.zeros((), device=rows.device)
     n_batches = options.n_batches(len(rows.observed()), network.most_rows())
-    for batch in shuffled_batches(rows, n_batches, generator):
+    for batch in shuffled_batches(rows, n_batches, state.generator):
         network.done = (scheduler.last_epoch + 0.5) / (n_batches * options.epochs)
-        loss = network.loss(batch, generator)
-        ranks.step(loss, batch, optimizer)
+        loss = network.loss(batch, state.generator)
+        state.ranks.step(loss, batch, state.optimizer)
         (rate, *_) = scheduler.get_last_lr()
         scheduler.step()
         if len(batch.rows_B):  # a rank may have no row of a batch, whose mean is no number
             total += loss.detach() * len(batch.rows_B)
-    (of_all,) = ranks.sum(total.item())
+    (of_all,) = state.ranks.sum(total.item())
     return of_all / len(rows.observed()), float(rate)
 
 

@@ -278,7 +278,7 @@ class Learner(NamedTuple):
         train_UI: csr_array,
         final: Callable[[], csr_array],
         validate: Validation | None,
-    ) -> "Member":
+    ) -> Member:
         """Return a network with this seed, fitted on `final()`, and the fit on `train_UI`.
 
         The fit on `train_UI` is validated and gives the best epoch. The fit on `final()` stops at

@@ -95,13 +95,17 @@ def distance(factor: float) -> float:
 
 @contextmanager
 def quiet_models() -> Iterator[None]:
-    """Let models log no information: a line for each of many fits would be too much."""
+    """Let models log no information: a line for each of many fits would be too much.
+
+    Of several blocks at once, in threads, the first one to begin ends it for all.
+    """
     level = models_logger.level
-    models_logger.setLevel(logging.WARNING)
+    models_logger.setLevel(max(level, logging.WARNING))
     try:
         yield
     finally:
-        models_logger.setLevel(level)
+        if level < logging.WARNING:
+            models_logger.setLevel(level)
 
 
 def with_factor(options: TrainingOptions, factor: float) -> TrainingOptions:

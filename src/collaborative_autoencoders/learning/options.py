@@ -183,16 +183,12 @@ class TrainingOptions(Options):
         return self
 
 
-def for_model(node_function: Callable[..., Any], model_name: str) -> Callable[..., Any]:
-    """Return the node function with `options` annotated as this model's own options class.
-
-    Kedro validates a parameter by the annotation, before any node runs.
-    """
-    return NodeOfModel(node_function, model_name)
-
-
 class NodeOfModel:
-    """A node function of one model. Unlike a closure it can be sent to another process."""
+    """A node function with `options` annotated as the options class of one model.
+
+    Kedro validates a parameter by the annotation, before any node runs. Unlike a closure it can be
+    sent to another process.
+    """
 
     def __init__(self, node_function: Callable[..., Any], model_name: str) -> None:
         """Wrap the function."""

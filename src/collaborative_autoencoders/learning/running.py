@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Lock
 
 import torch
 
@@ -24,6 +25,33 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
+class DeterministicAlgorithms:
+    """Lets torch use its deterministic algorithms only, a setting of the whole process."""
+
+    def __init__(self) -> None:
+        """Change nothing yet."""
+        self._lock = Lock()
+        self._before: list[bool] = []
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Set it inside. Of several blocks at once, in threads, the last one to end restores it."""
+        with self._lock:
+            self._before.append(torch.are_deterministic_algorithms_enabled())
+            torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            with self._lock:
+                before = self._before.pop()
+                if not self._before:
+                    torch.use_deterministic_algorithms(before)
+
+
+deterministic_algorithms = DeterministicAlgorithms()
+"""The one of this process, as torch has one setting."""
+
+
 @contextmanager
 def running_on(options: RunningOptions) -> Iterator[torch.device]:
     """Yield the device, with the products of torch, NumPy and SciPy set to `threads` threads.
@@ -32,7 +60,7 @@ def running_on(options: RunningOptions) -> Iterator[torch.device]:
     deterministic anyway, and setting them imports torch's compiler, which takes longer than a
     small fit. There, products are computed by the library of `matrix_products`.
     """
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads = torch.get_num_threads()
     device = choose_device(options.device)
     torch.set_num_threads(options.threads)
     if device.type == "cpu":
@@ -40,11 +68,9 @@ def running_on(options: RunningOptions) -> Iterator[torch.device]:
     if device.type == "cuda":
         # required for deterministic cuBLAS
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+    algorithms = deterministic_algorithms() if device.type == "cuda" else nullcontext()
     try:
-        with blas_threads(options.threads):
+        with algorithms, blas_threads(options.threads):
             yield device
     finally:
         torch.set_num_threads(threads)
-        if device.type == "cuda":
-            torch.use_deterministic_algorithms(deterministic)

@@ -91,63 +91,34 @@ class Metric:
     """Whether MLflow shows the metric outside a group, at the length of list that tables show."""
 
 
-def of_hits(function: Callable[..., Values]) -> Callable[[Lists], Values]:
-    """Return a function of `Lists` that calls `function(hits_UK, n_relevant_U)`."""
-    return lambda lists: function(lists.hits_UK, lists.n_relevant_U)
-
-
 SHARE = Bounds(0.0, 1.0)
+
+
+def of_hits(
+    name: str, function: Callable[..., Values], heading: str, *, is_main: bool = True
+) -> Metric:
+    """Return the metric of a user's list, a share, that `function(hits_UK, n_relevant_U)` gives."""
+    return Metric(
+        name=name,
+        of="list",
+        function=lambda lists: function(lists.hits_UK, lists.n_relevant_U),
+        bounds=SHARE,
+        heading=heading,
+        on_terminal=is_main,
+        is_headline=is_main,
+    )
+
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(
-            name="ndcg", of="list", function=of_hits(ranking.ndcg), bounds=SHARE, heading="NDCG"
-        ),
-        Metric(
-            name="recall",
-            of="list",
-            function=of_hits(ranking.recall),
-            bounds=SHARE,
-            heading="Recall",
-        ),
-        Metric(
-            name="capped_recall",
-            of="list",
-            function=of_hits(ranking.capped_recall),
-            bounds=SHARE,
-            heading="Capped",
-            on_terminal=False,
-            is_headline=False,
-        ),
-        Metric(
-            name="precision",
-            of="list",
-            function=of_hits(ranking.precision),
-            bounds=SHARE,
-            heading="Prec",
-        ),
-        Metric(
-            name="map",
-            of="list",
-            function=of_hits(ranking.average_precision),
-            bounds=SHARE,
-            heading="MAP",
-        ),
-        Metric(
-            name="mrr",
-            of="list",
-            function=of_hits(ranking.reciprocal_rank),
-            bounds=SHARE,
-            heading="MRR",
-        ),
-        Metric(
-            name="hit_rate",
-            of="list",
-            function=of_hits(ranking.hit_rate),
-            bounds=SHARE,
-            heading="Hit",
-        ),
+        of_hits("ndcg", ranking.ndcg, "NDCG"),
+        of_hits("recall", ranking.recall, "Recall"),
+        of_hits("capped_recall", ranking.capped_recall, "Capped", is_main=False),
+        of_hits("precision", ranking.precision, "Prec"),
+        of_hits("map", ranking.average_precision, "MAP"),
+        of_hits("mrr", ranking.reciprocal_rank, "MRR"),
+        of_hits("hit_rate", ranking.hit_rate, "Hit"),
         Metric(
             name="novelty",
             of="list",

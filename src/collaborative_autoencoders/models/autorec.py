@@ -234,7 +234,7 @@ class AutoRec(Network):
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the predicted ratings, clipped to the scale, shape (U, I)."""
-        return self._clip(self.score(histories_UI, users_U))
+        return self.catalogue.on_scale(self.score(histories_UI, users_U))
 
     @torch.inference_mode()
     def predict_at(
@@ -246,7 +246,7 @@ class AutoRec(Network):
         by_user_U, by_item_I = self._biases(histories_UI)
         unknown_N = ~(known_U[user_N] & self.rated_I.cpu().numpy()[item_N])
         output_N = self._output_at(histories_UI, users_U, Rows(wanted_UI, self.device).all())
-        return self._clip(
+        return self.catalogue.on_scale(
             self._in_ratings(output_N, by_user_U[user_N], by_item_I[item_N], unknown_N)
         )
 
@@ -291,10 +291,6 @@ class AutoRec(Network):
             else:
                 ratings[cells] = self.options.fallback
         return ratings
-
-    def _clip(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:
-        lowest, highest = self.catalogue.lowest_rating, self.catalogue.highest_rating
-        return np.clip(ratings, lowest, highest, out=ratings)
 
     def _set_buffer(self, buffer: str, value: Tensor | NDArray | float) -> None:
         getattr(self, buffer).copy_(torch.as_tensor(value))

@@ -138,14 +138,11 @@ class Bias:
             histories_UI, float(self.mean), self.item_bias_I, self.user_damping
         )
         of_user_N, of_item_N = user_bias_U[user_of_cells(wanted_UI)], wanted_UI.indices
-        return self._clipped(self.mean + of_user_N + self.item_bias_I[of_item_N])
+        return self.catalogue.on_scale(self.mean + of_user_N + self.item_bias_I[of_item_N])
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> Floats:
         """Return the predicted ratings, clipped to the scale, shape (U, I)."""
-        return self._clipped(self.score(histories_UI, users_U))
-
-    def _clipped(self, ratings: Floats) -> Floats:
-        return np.clip(ratings, self.catalogue.lowest_rating, self.catalogue.highest_rating)
+        return self.catalogue.on_scale(self.score(histories_UI, users_U))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the mean, the item biases and, if it is `auto`, the damping of users."""

@@ -28,7 +28,7 @@ from .local_ease import (
     popular_within,
 )
 from .model import Catalogue, check_state
-from .penalty import Factor, Ladder, Penalty, scaled_noise
+from .penalty import Factor, Ladder, Penalty, formula_penalty
 from .ridge import Matrix, over_items, over_users
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,8 @@ class EASE:
         if form == NEIGHBOURS:
             fit_local([self], users_UI, train_UI, popular_within(spare_gib), self.items_S)
             return
-        penalty, scaled_UI = self._penalty(train_UI), self._scaled(users_UI, train_UI)
+        penalty = formula_penalty(self, AUTO, train_UI)
+        scaled_UI = self._scaled(users_UI, train_UI)
         try:
             (self._fit_primal if form == ITEMS else self._fit_dual)(scaled_UI, penalty)
         except LinAlgError:
@@ -261,12 +262,6 @@ class EASE:
         is_within_I = 1 - penalty * diagonal_I <= share
         return np.where(is_within_I, penalty, (1 - share) / diagonal_I)
 
-    def _penalty(self, train_UI: csr_array) -> float:
-        if self.options.penalty != "auto":
-            return self.options.penalty
-        self.chosen["penalty"] = AUTO * scaled_noise(self.options.penalty_factor, train_UI)
-        return self.chosen["penalty"]
-
     def _factors(self, train_UI: csr_array) -> NDArray[np.float64]:
         likes_I = count_each(train_UI.indices, self.catalogue.items)
         rated = likes_I > 0
@@ -341,7 +336,7 @@ def fit_local(
 
     Of some items, the weights are (I, S); None means all.
     """
-    penalties = [model._penalty(train_UI) for model in models]
+    penalties = [formula_penalty(model, AUTO, train_UI) for model in models]
     scaled_UI, first = models[0]._scaled(users_UI, train_UI), models[0]
     try:
         weights = local_weights(

@@ -103,7 +103,7 @@ class MF:
 
     def predict(self, histories_UI: csr_array, users_U: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the predicted ratings, clipped to the scale, shape (U, I)."""
-        return self._clipped(self.score(histories_UI, users_U))
+        return self.catalogue.on_scale(self.score(histories_UI, users_U))
 
     def predict_at(
         self, histories_UI: csr_array, users_U: NDArray[np.int64], wanted_UI: csr_array
@@ -114,7 +114,7 @@ class MF:
         cells = Rows(wanted_UI, torch.device("cpu")).all()
         standard_N = cells.products_at(*map(torch.from_numpy, factors)).numpy()
         standard_N += user_UZ[user_of_cells(wanted_UI), -1] + self.item_IZ[item_N, -1]
-        return self._clipped(self.mean + self.spread * standard_N)
+        return self.catalogue.on_scale(self.mean + self.spread * standard_N)
 
     def item_vectors(self) -> NDArray[np.float32]:
         """Return q of each item, shape (I, H)."""
@@ -143,9 +143,6 @@ class MF:
             unseen_UI = self._standardised(histories_UI[np.flatnonzero(unseen_U)])
             user_UZ[unseen_U] = self._solved(unseen_UI, self.item_IZ.astype(np.float64))
         return user_UZ
-
-    def _clipped(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.clip(ratings, self.catalogue.lowest_rating, self.catalogue.highest_rating)
 
     def _refuse_too_large(self) -> None:
         size, (users, items) = self.options.factors + 1, self.catalogue[:2]

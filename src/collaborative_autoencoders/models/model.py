@@ -32,6 +32,10 @@ class Catalogue(NamedTuple):
         users, items = core_shape_of(facts)
         return whole._replace(users=users, items=items)
 
+    def on_scale(self, ratings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return predicted ratings clipped to the scale, in place."""
+        return np.clip(ratings, self.lowest_rating, self.highest_rating, out=ratings)
+
     def check(self, view: View, **parts: Interactions) -> None:
         """Raise ValueError, with its name, if a part has another size or a rating off the scale.
 

@@ -11,7 +11,7 @@ CDAE's decoder has the same argument for each item: `item_noise`.
 Measured: docs/other-data.md.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, MaxLen, MinLen
@@ -35,10 +35,16 @@ def noise_of(train_UI: csr_array) -> float:
     return float(np.sqrt(train_UI.nnz / max(1, items)))
 
 
-def scaled_noise(factor: Factor | Ladder, train_UI: csr_array) -> float:
-    """Return `noise_of` times the factor. It is one number: a fit chooses from a ladder first."""
-    assert not isinstance(factor, list), "the fit chooses a factor first"
-    return factor * noise_of(train_UI)
+def formula_penalty(formula: Any, constant: float, train_UI: csr_array) -> float:
+    """Return λ of a formula with a ladder: `constant` times `noise_of` and the factor if `auto`.
+
+    It is then among what the fit has chosen. The factor is one number: a fit chooses it first.
+    """
+    penalty, factor = formula.options.penalty, formula.options.penalty_factor
+    if penalty == "auto":
+        assert not isinstance(factor, list), "the fit chooses a factor first"
+        formula.chosen["penalty"] = penalty = constant * (factor * noise_of(train_UI))
+    return float(penalty)
 
 
 def item_noise(likes_I: NDArray[np.integer], users: int) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from .ease import EASE, EASEOptions, too_small
 from .ensemble import states_of, within
 from .inverse import factor_of, threads_for
 from .model import Catalogue, Model, check_state
-from .penalty import Factor, Ladder, Penalty, scaled_noise
+from .penalty import Factor, Ladder, Penalty, formula_penalty
 from .sequences import Sequences, ages_of, sequences_of
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class SequentialEASE:
         self._refuse_too_large()
         sequences = sequences_of(train_UI)
         gram, target = self._moments(sequences)
-        penalty = self._penalty(train_UI)
+        penalty = formula_penalty(self, AUTO, train_UI)
         gram[np.diag_indices_from(gram)] += penalty
         with threads_for(len(gram)):
             try:
@@ -215,12 +215,6 @@ class SequentialEASE:
                 f"{windows} windows of {items:,} items need {needed:.3g} GiB, more than "
                 f"{limit.words}. Set fewer windows, or raise core.k to keep fewer items"
             )
-
-    def _penalty(self, train_UI: csr_array) -> float:
-        if self.options.penalty != "auto":
-            return self.options.penalty
-        self.chosen["penalty"] = AUTO * scaled_noise(self.options.penalty_factor, train_UI)
-        return self.chosen["penalty"]
 
 
 def gib_of(items: int, windows: int) -> float:

@@ -167,8 +167,7 @@ class Blend(Stack):
 
     def _within_scale(self, predicted: list[Floats]) -> Floats:
         # a mean of ratings at an end of the scale may be past it by a rounding
-        scale = self.catalogue.lowest_rating, self.catalogue.highest_rating
-        return np.clip(self.add(predicted), *scale)
+        return self.catalogue.on_scale(self.add(predicted))
 
 
 def rows_in_cache(array: Floats) -> Iterator[slice]:

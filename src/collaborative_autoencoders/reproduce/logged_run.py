@@ -89,12 +89,7 @@ def project_loader(project: Path, env: str | None = None) -> AbstractConfigLoade
 
 def store_of(loader: AbstractConfigLoader) -> MlflowClient:
     """Return a client for the tracking store that mlflow.yml names."""
-    return MlflowClient(uri_of_store(loader))
-
-
-def uri_of_store(loader: AbstractConfigLoader) -> str:
-    """Return the URI of the tracking store that mlflow.yml names."""
-    return str(loader["mlflow"]["server"]["mlflow_tracking_uri"])
+    return MlflowClient(loader["mlflow"]["server"]["mlflow_tracking_uri"])
 
 
 def read_run(client: MlflowClient, run_id: str) -> LoggedRun:

@@ -109,6 +109,12 @@ def version_of(name: str, alias: str) -> "ModelVersion | None":
         return None
 
 
+def number_of(name: str, alias: str) -> int | None:
+    """Return the number of the version that has the alias, or None if no version has it."""
+    found = version_of(name, alias)
+    return None if found is None else int(found.version)
+
+
 def versions(name: str) -> list[int]:
     """Return the numbers of all versions, ascending; an empty list if there is no such model."""
     return sorted(contents(name))
@@ -157,9 +163,9 @@ def add_challenger(name: str, version: int) -> str:
     """
     first = is_first(name, version)
     client().set_registered_model_alias(name, CHALLENGER, str(version))
-    champion = version_of(name, CHAMPION)
+    champion = number_of(name, CHAMPION)
     if champion is not None:
-        return CHAMPION if int(champion.version) == version else CHALLENGER
+        return CHAMPION if champion == version else CHALLENGER
     if first:
         make_champion(name, version, FIRST)
         return CHAMPION
@@ -222,7 +228,8 @@ def _no_gain_over(champion: int) -> str:
 def made_by(name: str, version: int) -> tuple[dict[str, str], dict[str, str]]:
     """Return the parameters that the run of a version has logged, and the tags of both.
 
-    Both are empty if it has no run. A tag of the version stands for that of the run.
+    Both are empty if it has no run, or if the store does not have it. A tag of the version stands
+    for that of the run.
     """
     from mlflow.exceptions import MlflowException
 
@@ -232,7 +239,9 @@ def made_by(name: str, version: int) -> tuple[dict[str, str], dict[str, str]]:
             return {}, {}
         run = client().get_run(registered.run_id).data
         return dict(run.params), run.tags | registered.tags
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in NOT_IN_THE_REGISTRY:
+            raise  # a server that does not answer may well have the run
         return {}, {}
 
 

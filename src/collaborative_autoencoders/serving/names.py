@@ -62,8 +62,7 @@ def check_names(request: dict[str, Any], offered: Collection[str]) -> None:
                 )
     for form in FORMS:
         refuse_unknown("column", columns_in(form, request.get(form)), COLUMNS)
-    refuse_shifted(request.get(INSTANCES))
-    refuse_ragged(request.get(INSTANCES))
+    refuse_uneven(request.get(INSTANCES))
 
 
 def columns_in(form: str, table: Any) -> Iterable[Any]:
@@ -77,10 +76,11 @@ def columns_in(form: str, table: Any) -> Iterable[Any]:
     return dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row)
 
 
-def refuse_shifted(rows: Any) -> None:
-    """Raise BadRequest for the first row of `instances` with other columns than the first row.
+def refuse_uneven(rows: Any) -> None:
+    """Raise BadRequest for a row of `instances` with other columns or lengths of list than row 1.
 
-    MLflow collects the values of each column, so a row without one gets that of a later row.
+    MLflow collects the values of each column, so a row without one gets that of a later row. It
+    makes one array of them, so null, or any other value, beside a list is refused too.
     """
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
         return
@@ -89,15 +89,6 @@ def refuse_shifted(rows: Any) -> None:
             raise BadRequest(
                 f"row {number} of {INSTANCES} has other columns than row 1: {AS_RECORDS}"
             )
-
-
-def refuse_ragged(rows: Any) -> None:
-    """Raise BadRequest for the first row of `instances` with a list of another length than row 1.
-
-    Also for null, or any other value, beside a list: MLflow makes one array of each column.
-    """
-    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
-        return
     for column, first in rows[0].items():
         for number, row in enumerate(rows, start=1):
             if length_of(row[column]) != length_of(first):

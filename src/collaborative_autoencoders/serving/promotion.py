@@ -102,10 +102,9 @@ def roll_back(name: str, number: int) -> Decision:
             f"promotion.roll_back: {name} has no version {number} in the registry, "
             f"only {', '.join(map(str, existing)) or 'none'}"
         )
-    before = model_versions.version_of(name, model_versions.CHAMPION)
-    if before is not None and int(before.version) == number:
+    champion = model_versions.number_of(name, model_versions.CHAMPION)
+    if champion == number:
         return Decision(NOTHING, f"version {number} is already the champion", number)
-    champion = None if before is None else int(before.version)
     if champion is not None:
         model_versions.tag_decision(
             name, champion, model_versions.ROLLED_BACK, f"rolled back to version {number}"
@@ -131,8 +130,7 @@ def promote(
     if rival is None:
         return Decision(NOTHING, "no version has the alias challenger")
     challenger = int(rival.version)
-    before = model_versions.version_of(name, model_versions.CHAMPION)
-    champion = None if before is None else int(before.version)
+    champion = model_versions.number_of(name, model_versions.CHAMPION)
     if champion == challenger:
         return Decision(
             NOTHING, f"version {champion} is already the champion", champion, challenger

@@ -146,7 +146,8 @@ def read_request(
     )
     where = [f"row {row}: " for row in range(len(table))]
     user_ids = [
-        checked_user(raw, users.kind, row) for raw, row in zip(user_ids, where, strict=True)
+        None if is_null(raw) else checked_id(raw, users.kind, USER, row)
+        for raw, row in zip(user_ids, where, strict=True)
     ]
     items_of = [list_in(cell, HISTORY, row) for cell, row in zip(histories, where, strict=True)]
     check_lengths(items_of, limits)
@@ -194,14 +195,6 @@ def check_order(histories: list[Any], ratings: list[Any], in_order: bool) -> Non
     for row, (history, own) in enumerate(zip(histories, ratings, strict=True)):
         if (in_order or not is_null(own)) and (isinstance(history, Set) or isinstance(own, Set)):
             raise BadRequest(f"row {row}: {HISTORY} and {RATINGS} must be lists, not sets")
-
-
-def checked_user(raw: Any, kind: type, where: str) -> Any:
-    """Return the id of a user, or None for null.
-
-    Raises BadRequest if the id has another type.
-    """
-    return None if is_null(raw) else checked_id(raw, kind, USER, where)
 
 
 def checked_id(raw: Any, kind: type, what: str, where: str) -> Any:

@@ -71,18 +71,14 @@ class Rivals(NamedTuple):
         self, data: CurrentData, metric: Measure, evaluation: EvaluationOptions
     ) -> Comparison:
         """Return the comparison on the test ratings that no version has seen."""
-        champion, *more_champions = self.champions
-        challenger, *more_challengers = self.challengers
-        data = data.seen_by(champion.learns_from)
+        data = data.seen_by(self.champions[0].learns_from)
         return compare_versions(
-            champion=champion,
-            challenger=challenger,
+            champions=self.champions,
+            challengers=self.challengers,
             known=data.known,
             test=data.test,
             measure=metric,
             options=evaluation,
-            more_champions=more_champions,
-            more_challengers=more_challengers,
         )
 
 

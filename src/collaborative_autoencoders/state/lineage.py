@@ -88,8 +88,7 @@ class Lineage:
         steps = self._steps.get(name)
         if steps is None or name in self._of_run:
             return self._of_run.get(name)
-        stored = self._stored(name) if len(steps) > 1 else None
-        record = None if stored is None else read_record(stored)
+        record = read_record(self._stored(name)) if len(steps) > 1 else None
         for step in sorted(steps, key=lambda step: len(step.inputs)):
             if record and record.step == step.name and record.inputs.keys() <= set(step.inputs):
                 return step
@@ -143,7 +142,7 @@ class Lineage:
         """Yield why this dataset is not valid; other inputs only if they have no own problem."""
         problem = partial(Problem, name, step)
         stored = self._stored(name)
-        record = None if stored is None else read_record(stored)
+        record = read_record(stored)
         content = None if stored is None else stored.content(record.content if record else None)
         if record is None:
             if content is None:
@@ -207,8 +206,7 @@ class Lineage:
         found: dict[str, set[str]] = {}
         for name in self.upstream(names):
             step = self.step_of(name)
-            stored = None if step is None else self._stored(name)
-            record = None if stored is None else read_record(stored)
+            record = None if step is None else read_record(self._stored(name))
             if step is not None and record is not None:
                 found.setdefault(step.kind, set()).add(record.code)
         return found

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .content import Content, Stored, digest_of
@@ -31,8 +30,10 @@ class Record(BaseModel):
     """Content of the file that it wrote."""
 
 
-def read_record(stored: Stored) -> Record | None:
-    """Return the record of a file, or None if there is none or it is not valid."""
+def read_record(stored: Stored | None) -> Record | None:
+    """Return the record of a file, or None if there is no file, no record or none that is valid."""
+    if stored is None:
+        return None
     try:
         return Record.model_validate_json(stored.fs.cat_file(stored.record))
     except (OSError, ValidationError):
@@ -42,7 +43,7 @@ def read_record(stored: Stored) -> Record | None:
 def write_record(stored: Stored, record: Record) -> None:
     """Write the record beside the file; on a local disk it is replaced atomically."""
     text = record.model_dump_json().encode()
-    if not isinstance(stored.fs, LocalFileSystem):
+    if not stored.is_local:
         stored.fs.pipe_file(stored.record, text)
         return
     beside = f"{stored.record}.{os.getpid()}.partial"

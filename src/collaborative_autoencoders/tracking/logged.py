@@ -26,6 +26,12 @@ PARAMETERS = "parameters.yml"
 """The file with all parameters of a run."""
 
 
+def active_run_id() -> str | None:
+    """Return the id of the MLflow run that is active in this thread, or None."""
+    run = mlflow.active_run()
+    return None if run is None else str(run.info.run_id)
+
+
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (`a.b`, 1) for {"a": {"b": 1}}; options are flattened like dicts."""
     if isinstance(value, BaseModel):
@@ -66,8 +72,7 @@ def log_curves(run_id: str, curves: Curves, fit: str = "") -> None:
         for curve, points in curves.items()
         for point in points
     ]
-    for start in range(0, len(metrics), 1000):  # the most that MLflow accepts in one call
-        mlflow.MlflowClient().log_batch(run_id, metrics=metrics[start : start + 1000])
+    mlflow.MlflowClient().log_batch(run_id, metrics=metrics)
 
 
 def log_metrics(

@@ -9,6 +9,7 @@ this process knows: those in its configuration and in its environment variables.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -117,10 +118,12 @@ def mask_exception(error: BaseException) -> None:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        one.args = tuple(mask(part) if isinstance(part, str) else part for part in one.args)
+        # of `object`, because a frozen dataclass refuses its own
+        set_in = partial(object.__setattr__, one)
+        set_in("args", tuple(mask(part) if isinstance(part, str) else part for part in one.args))
         for name in (*vars(one), "strerror", "filename"):
             if isinstance(value := getattr(one, name, None), str):
-                setattr(one, name, mask(value))
+                set_in(name, mask(value))
         waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
 
 

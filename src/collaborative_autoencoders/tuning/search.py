@@ -13,11 +13,12 @@ from collaborative_autoencoders.learning.ladder import quiet_models
 from collaborative_autoencoders.learning.validation import validation_of
 from collaborative_autoencoders.tracking.interruptions import uninterrupted
 from collaborative_autoencoders.tracking.life import sign_of_life
+from collaborative_autoencoders.tracking.logged import active_run_id
 
 from .options import Search
 from .storage import study_file
 from .study import Study
-from .trial import TrialRuns, active_run_id, run_trial
+from .trial import TrialRuns, run_trial
 
 TRIALS_BEFORE_ESTIMATE = 3
 

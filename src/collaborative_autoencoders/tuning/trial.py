@@ -166,12 +166,6 @@ def fit_network(record: TrialRecord, options: TrainingOptions, trial: Trial) -> 
     )
 
 
-def active_run_id() -> str | None:
-    """Return the id of MLflow's active run, that of the search; None without one."""
-    active = mlflow.active_run()
-    return None if active is None else str(active.info.run_id)
-
-
 def message_of(error: Exception) -> str:
     """Return type and message on one line. For a ValidationError, it has the messages only."""
     if isinstance(error, ValidationError):

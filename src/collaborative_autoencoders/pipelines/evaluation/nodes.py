@@ -90,7 +90,7 @@ def average_scores(
     """
     if user_scores.empty:
         return {}
-    check_sizes(user_scores, {}, train.shape, evaluation.k)
+    check_sizes(user_scores, train.shape[0], evaluation.k)
     check_held_out(user_scores, to_evaluate(test, evaluation)[0])
     recommended = reading_by(evaluation).recommended_at(
         ranked_items, train.core_shape, evaluation.k
@@ -120,7 +120,7 @@ def break_down(
     empty for a model that was left out.
     """
     if not user_scores.empty:
-        check_sizes(user_scores, {}, test.shape, evaluation.k)
+        check_sizes(user_scores, test.shape[0], evaluation.k)
     sample, options = to_evaluate(test, evaluation)
     by_kind, group_metrics = breakdown.break_down(
         user_scores,
@@ -137,7 +137,7 @@ def break_down(
 
 def draw_curves(history: figures.History) -> Any:
     """Draw training loss and validation metric by epoch, as a plotly figure."""
-    return figures.draw_history(history, title="Learning curves")
+    return figures.draw_history(history)
 
 
 def compare_models(evaluation: EvaluationOptions, **results: Any) -> dict[str, pd.DataFrame]:

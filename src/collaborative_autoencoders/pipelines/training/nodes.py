@@ -1,7 +1,7 @@
 """The nodes that fit models. The work is done in `learning`."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,8 @@ def fit_model(
     A model that cannot be fitted on these data is left out; `fit_facts` holds the reason.
     Raises ValueError if a part has another size or scale than `data_facts` say.
     """
-    return _fit(options, training, running, data_facts, train=train, validation=validation)
+    parts = {"train": train, "validation": validation}
+    return _fit(options, training, running, data_facts, parts)
 
 
 def continue_model(
@@ -61,16 +62,8 @@ def continue_model(
 
     found = find_warm_start(options, lookup, train)
     warm, cold = (None, [found]) if isinstance(found, str) else (found, [])
-    results = _fit(
-        options,
-        training,
-        running,
-        data_facts,
-        train=train,
-        validation=validation,
-        warm=warm,
-        remarks=cold,
-    )
+    parts = {"train": train, "validation": validation}
+    results = _fit(options, training, running, data_facts, parts, warm, cold)
     results["fit_facts"]["started_from"] = None if warm is None else warm.version
     return results
 
@@ -80,9 +73,7 @@ def _fit(
     training: RefitOptions,
     running: RunningOptions,
     data_facts: dict[str, Any],
-    *,
-    train: Interactions,
-    validation: Interactions,
+    parts: Mapping[str, Interactions],
     warm: "WarmStart | None" = None,
     remarks: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -93,7 +84,6 @@ def _fit(
 
     view = model_class(options.name).learns_from
     catalogue = Catalogue.of(data_facts, view)
-    parts = {"train": train, "validation": validation}
     catalogue.check(view, **parts)
     started = perf_counter()
     ranks = ranks_for(options, running)
@@ -104,13 +94,12 @@ def _fit(
             training.refit,
             running,
             catalogue,
-            train=train,
-            validation=validation,
+            **parts,
             warm=warm,
             ranks=ranks,
             stored=stored,
         )
-    sample = size_of_sample(validation, running.validation_users)
+    sample = size_of_sample(parts["validation"], running.validation_users)
     is_fitted = outcome.fitted.model is not None
     said = [*remarks, *outcome.remarks]
     for remark in said:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from collaborative_autoencoders.learning.options import for_model
+from collaborative_autoencoders.learning.options import NodeOfModel
 from collaborative_autoencoders.models import MODELS
 
 from .nodes import add_models, continue_model, fit_model
@@ -51,7 +51,7 @@ def _train(
     return Pipeline(
         [
             Node(
-                for_model(fit, model),
+                NodeOfModel(fit, model),
                 inputs={"options": "params:options"} | shared | parts,
                 outputs={name: f"{name}{suffix}" for name in results},
                 name=f"{fit.__name__}{suffix}",
@@ -70,7 +70,7 @@ def _add(model: str, suffix: str) -> Pipeline:
     return Pipeline(
         [
             Node(
-                for_model(add_models, model),
+                NodeOfModel(add_models, model),
                 inputs={"options": "params:options", "running": "params:running"} | parts | members,
                 outputs={name: f"{name}{suffix}" for name in RESULTS},
                 name=f"fit_model{suffix}",

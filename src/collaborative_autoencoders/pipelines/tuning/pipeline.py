@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-from collaborative_autoencoders.learning.options import for_model
+from collaborative_autoencoders.learning.options import NodeOfModel
 
 from .nodes import draw_search, propose_parameters, search_options, summarise_search
 
@@ -23,7 +23,7 @@ def _tune(model: str) -> Pipeline:
     return Pipeline(
         [
             Node(
-                for_model(search_options, model),
+                NodeOfModel(search_options, model),
                 inputs={"options": "params:options"} | SHARED | PARTS,
                 outputs="search",
                 name="search_options",
