@@ -1,6 +1,7 @@
 """Champion and challenger in the registry of a project."""
 
 import json
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from collaborative_autoencoders import pipeline_registry
 from collaborative_autoencoders.datasets.interactions import InteractionsDataset
+from collaborative_autoencoders.evaluation.choice import NOT_CHOSEN
 from collaborative_autoencoders.evaluation.versions import Comparison
 from collaborative_autoencoders.hooks.dataset_logging import rounded
 from collaborative_autoencoders.page.champions import no_champions
@@ -63,6 +65,7 @@ def found(gain, low, high, users=50, **more):
     ("policy", "comparison", "promoted", "because"),
     [
         ("always", found(-0.1, -0.2, -0.05), True, "policy: always"),
+        ("always", found(np.nan, np.nan, np.nan, users=0), True, "versions; policy: always"),
         ("not_worse", found(-0.01, -0.1, 0.08), True, "not worse"),
         ("not_worse", found(-0.1, -0.2, -0.05), False, "significantly worse"),
         ("not_worse", found(0.0, np.nan, np.nan), False, "without an interval"),
@@ -202,6 +205,14 @@ def test_a_model_that_was_not_registered_is_not_promoted(registry):
     assert found["decision"] == "nothing"
     assert found["reason"] == "not registered: registration.enabled is false"
     assert aliases(registry) == {"champion": 1, "challenger": 2}
+
+
+def test_models_that_registration_does_not_choose_are_named_on_one_line(registry, caplog):
+    caplog.set_level(logging.INFO)
+    found = decision_of(not_registered=f"{NOT_CHOSEN} in registration.models (best). To register …")
+    assert "To register" in found["reason"]
+    assert "cdae: not registered, as registration.models says" in caplog.text
+    assert "To register" not in caplog.text
 
 
 @pytest.mark.parametrize(("version", "warned"), [(1, True), (2, False), (None, False)])

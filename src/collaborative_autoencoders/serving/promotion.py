@@ -218,14 +218,15 @@ def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) 
         figures += f", means of {found.fits} fits each"
     if found.sampled is not None:
         figures += f", on a sample of {found.sampled:,} of {found.sampled_of:,} users ({SAMPLE})"
+    without = (
+        f"no user who is compared has a value of {found.metric}"
+        if found.new_rows
+        else "no test row is new to both versions"
+    )
     if promotion.policy == "always":
-        return True, f"{figures}; policy: always"
+        no_figures = f"not compared with the metric of version {champion}, as {without}"
+        return True, f"{figures if found.users else no_figures}; policy: always"
     if not found.users:
-        without = (
-            f"no user who is compared has a value of {found.metric}"
-            if found.new_rows
-            else "no test row is new to both versions"
-        )
         return False, f"{without}; {figures}"
     if promotion.policy == "not_worse":
         return _not_worse(found, figures)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from collaborative_autoencoders.columns import CONTENT, MODEL, NOT_REGISTERED, VERSION
+from collaborative_autoencoders.evaluation.choice import NOT_CHOSEN
 from collaborative_autoencoders.evaluation.options import EvaluationOptions
 from collaborative_autoencoders.interactions import Interactions
 from collaborative_autoencoders.interactions.lookup import Lookup
@@ -24,6 +25,8 @@ from collaborative_autoencoders.serving.rivals import CurrentData
 
 logger = logging.getLogger(__name__)
 
+NO_VERSION = "not registered"
+
 
 def promote_models(
     registered_models: pd.DataFrame,
@@ -37,6 +40,7 @@ def promote_models(
     """Promote every challenger that the policy accepts; one row per model, with the reason.
 
     A challenger that another run has registered than the run in data/ is compared with a warning.
+    The reasons are logged, but for models that were not chosen for registration, which are named.
     With `promotion.roll_back` the named versions become champion again and nothing is compared.
     Raises ValueError if a version to roll back to does not exist.
     """
@@ -46,15 +50,24 @@ def promote_models(
         for row in registered_models.to_dict(orient="records"):
             name = str(row[MODEL])
             decisions[name] = (
-                Decision(NOTHING, f"not registered: {row[NOT_REGISTERED]}")
+                Decision(NOTHING, f"{NO_VERSION}: {row[NOT_REGISTERED]}")
                 if pd.notna(row[NOT_REGISTERED])
                 else promote(name, current_data, promotion, evaluation)
             )
             warn_of_another_run(name, row, decisions[name].challenger)
+    not_chosen = [name for name, decision in decisions.items() if is_not_chosen(decision)]
     for name, decision in decisions.items():
-        level = logging.WARNING if decision.decision == REFUSED else logging.INFO
-        logger.log(level, "%s: %s – %s", name, decision.decision, decision.reason)
+        if name not in not_chosen:
+            level = logging.WARNING if decision.decision == REFUSED else logging.INFO
+            logger.log(level, "%s: %s – %s", name, decision.decision, decision.reason)
+    if not_chosen:
+        logger.info("%s: %s, as registration.models says", ", ".join(not_chosen), NO_VERSION)
     return table_of(decisions)
+
+
+def is_not_chosen(decision: Decision) -> bool:
+    """Return whether the run has not registered the model because the options do not name it."""
+    return decision.reason.startswith(f"{NO_VERSION}: {NOT_CHOSEN}")
 
 
 def warn_of_another_run(name: str, own: Mapping[Any, Any], challenger: int | None) -> None:
