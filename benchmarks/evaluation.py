@@ -199,11 +199,17 @@ def _surprise(world: World) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 def _catalogue_figures(
     recommended_I: NDArray[np.int64], owners_I: NDArray[np.int64], novelty_mean: float
 ) -> Figures:
-    lorenz_I = np.cumsum(np.sort(recommended_I)) / recommended_I.sum()
+    places = recommended_I.sum()
+    lorenz_I = np.cumsum(np.sort(recommended_I)) / places
+    popular_first_I = np.argsort(-owners_I, kind="stable")
+    share_I = np.cumsum(owners_I[popular_first_I]) / owners_I.sum()
+    head = int((share_I < 0.8).sum()) + 1
     return {
         "gini": float((ITEMS + 1 - 2 * lorenz_I.sum()) / ITEMS),
         "coverage": float((recommended_I[owners_I > 0] > 0).mean()),
         "novelty": novelty_mean,
+        "average_popularity": float((recommended_I * owners_I).sum() / places),
+        "long_tail_share": float(recommended_I[popular_first_I[head:]].sum() / places),
     }
 
 

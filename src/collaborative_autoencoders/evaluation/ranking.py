@@ -130,8 +130,8 @@ def refuse_unrankable(scores_BI: NDArray[np.floating], users_B: NDArray[np.integ
         item = int(np.argmin(scores_BI[row] < np.inf))
         raise ValueError(
             f"The model scored item_index {item} for user_index {users_B[row]} as "
-            f"{scores_BI[row, item]}, which cannot be ranked. Check the model's history, and "
-            "lower fitting.learning_rate."
+            f"{scores_BI[row, item]}, which cannot be ranked. Of a network, check the curves and "
+            "lower fitting.learning_rate; of a formula, use no exponent above 1."
         )
 
 

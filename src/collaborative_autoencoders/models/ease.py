@@ -357,7 +357,7 @@ def too_small(key: str, penalty: float) -> ValueError:
     """Return the error of a penalty with which a matrix cannot be inverted; `key` is its block."""
     return ValueError(
         f"{key}.penalty: {penalty:g} is too small for these data: the Gram matrix cannot be "
-        "inverted. Raise it, to 1 or more"
+        "inverted. Raise it, to 1 or more, and use no exponent above 1"
     )
 
 
