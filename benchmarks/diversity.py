@@ -98,8 +98,9 @@ def lists_of(recommender: Recommender, users: int, diversify: float) -> NDArray[
 
 def trade_off(world: Served, users: int) -> pd.DataFrame:
     """One row per weight, with the figures of its lists."""
-    train, owners_I = world.train, count_owners(world.train)
-    unit_IV, test_likes = unit_likes(train.likes), world.test.likes[:users]
+    owners = count_owners(world.train)
+    owners_I = owners.of_item_I
+    unit_IV, test_likes = unit_likes(world.train.likes), world.test.likes[:users]
     lists_of(world.recommender, 1, 1.0)  # what is made for the first list
     rows = []
     for weight in STEPS:
@@ -107,7 +108,7 @@ def trade_off(world: Served, users: int) -> pd.DataFrame:
         item_UK = lists_of(world.recommender, users, weight)
         seconds = time.process_time() - start
         recommended_I = count_recommended(item_UK, len(owners_I))
-        scores = score_lists(item_UK, test_likes, owners_I, train.shape[0], [K])
+        scores = score_lists(item_UK, test_likes, owners, [K])
         rows.append(
             {
                 "diversify": weight,
