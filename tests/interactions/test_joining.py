@@ -1,5 +1,7 @@
 """Newer ratings are joined to older ones, and only the newest of their new pairs are held out."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,6 +148,25 @@ def test_newer_ratings_that_leave_nothing_to_judge_on_are_refused(newer, problem
         join(newer)
 
 
+@pytest.mark.parametrize("validation_of", ["rest", "all"])
+@pytest.mark.parametrize("validation_fraction", [0.0, 0.2])
+@pytest.mark.parametrize("pairs", range(1, 8))
+def test_fractions_that_a_message_proposes_hold_out_rows(pairs, validation_fraction, validation_of):
+    newer = [(user, 9, 5, 60 + user) for user in range(pairs)]
+    fractions = {"test_fraction": 0.2, "validation_fraction": validation_fraction}
+    fractions["validation_of"] = validation_of
+    try:
+        join(newer, fractions=fractions)
+    except ValueError as error:
+        proposed = re.findall(r"split\.(\w+_fraction)=([\d.]+)", str(error))
+        assert bool(proposed) == (pairs > 1 + (validation_fraction > 0))
+        if proposed:
+            fractions |= {name: float(value) for name, value in proposed}
+            parts = {row[3] for row in rows_of(join(newer, fractions=fractions))}
+            assert {"test", "validation" if validation_fraction else "test"} <= parts
+            assert "--params split.kind=date,split." in str(error)
+
+
 def test_a_bad_row_is_named_in_its_own_table():
     with pytest.raises(ValueError, match="`newer_ratings` has the columns"):
         join_ratings(
@@ -191,13 +212,6 @@ def test_newer_rows_of_older_pairs_at_the_time_of_the_test_are_counted():
     assert join(NEWER[1:]).again_after_test == 0  # without the first, rated again at 55
     found = join([*NEWER, (1, 2, 3, 54), (2, 1, 3, 52)])  # the test begins at 53
     assert (found.older_after_test, found.again_after_test) == (0, 2)
-
-
-def test_the_fraction_that_the_error_proposes_holds_some_out():
-    two = NEWER[:3]
-    with pytest.raises(ValueError, match=r"split\.kind=date,split\.test_fraction=0\.5"):
-        join(two)
-    assert join(two, fractions=HALVES | {"test_fraction": 0.5, "validation_fraction": 0})
 
 
 def test_dates_of_two_units_are_joined_though_one_holds_them_only():

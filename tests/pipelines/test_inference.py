@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import tracked
 
+from collaborative_autoencoders.datasets.user_list import UserListDataset
 from collaborative_autoencoders.serving.batches import read_users
 
 pytestmark = pytest.mark.slow
@@ -184,12 +185,19 @@ def test_ids_are_converted_to_the_type_of_the_champions_ids():
 @pytest.mark.parametrize(
     ("users", "kind", "message"),
     [
-        (table("1", "x"), int, r"users.csv, line 3: 'x' is not an integer"),
-        (table("1", ""), str, r"users.csv, line 3: '' is not an id"),
+        (table("1", "x"), int, r"users.csv, row 2: 'x' is not an integer"),
+        (table("1", ""), str, r"users.csv, row 2: '' is not an id"),
         (table(), int, r"users.csv has no column user_id with an id"),
         (pd.DataFrame({"id": ["1"]}), int, "has no column user_id"),
     ],
 )
-def test_a_bad_id_is_named_with_file_and_line(users, kind, message):
+def test_a_bad_id_is_named_with_file_and_row(users, kind, message):
     with pytest.raises(ValueError, match=message):
         read_users(users, kind)
+
+
+def test_a_blank_line_does_not_shift_the_row_of_a_bad_id(tmp_path):
+    file = tmp_path / "users.csv"
+    file.write_text('user_id,name\n3,"two\nlines"\n\nx,bad\n')
+    with pytest.raises(ValueError, match=r"users.csv, row 2: 'x' is not an integer"):
+        read_users(UserListDataset(filepath=str(file)).load(), int)

@@ -12,6 +12,7 @@ Dimension key: N rows of both tables, H rows of new pairs.
 
 import hashlib
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,9 @@ AS_TEXT = (
     "If they are the same ids, read both as text: `load_args: {{dtype: {{{}: str}}}}` in the "
     "catalog entry. Otherwise correct the file."
 )
+
+LARGER = (0.4, 0.5)
+"""Fractions that a message proposes where so few newer ratings are given that none is held out."""
 
 _NOT_READ = {
     "within": "global",
@@ -229,11 +233,27 @@ def _parts(
                 f"No newer rating would be {PARTS_OF_SPLIT[part]}: {len(times_H):,} have a new "
                 f"pair of user and item, at {len(np.unique(times_H)):,} different times, and "
                 f"split.{PARTS_OF_SPLIT[part]}_fraction is {wanted[part]:g}. Collect newer ratings "
-                "of more different times, or raise the fraction: "
-                f"--params split.kind=date,split.{PARTS_OF_SPLIT[part]}_fraction=0.5"
+                f"of more different times{_or_raise(times_H, split)}"
             )
     validation_from = None if pd.isna(starts[VALIDATION]) else str(starts[VALIDATION])
     return parts_N, Update(n_newer, len(times_H), validation_from, str(starts[TEST]))
+
+
+def _or_raise(times_H: NDArray[np.number], split: SplitOptions) -> str:
+    """Return the end of a sentence: the fractions that hold out rows of each part, if any do."""
+    fractions = split.test_fraction, split.validation_fraction
+    parts = {TEST, VALIDATION} if split.validation_fraction else {TEST}
+    more_validation = LARGER if split.validation_fraction else ()
+    each = product((fractions[0], *LARGER), (fractions[1], *more_validation))
+    for test, validation in each:
+        if split.validation_of == "all" and test + validation >= 1:
+            continue
+        larger = {"test_fraction": test, "validation_fraction": validation}
+        dates = dates_of(times_H, split.model_copy(update=larger))
+        if parts <= {*parts_between(times_H, dates).tolist()}:
+            given = ",".join(f"split.{name}={value}" for name, value in larger.items())
+            return f", or hold out more: --params split.kind=date,{given}"
+    return "."
 
 
 def _rows_by_table(ratings: pd.DataFrame, newer: pd.DataFrame) -> dict[str, int]:

@@ -217,7 +217,8 @@ def summarise(recommendations: Iterable[pd.DataFrame]) -> Summary:
 def read_users(asked_users: pd.DataFrame, kind: type) -> pd.Series:
     """Return each id once, converted to the type of the champion's ids: int or str.
 
-    Raises ValueError, with file and line, if an id has the wrong type or the file has no id.
+    Raises ValueError, with file and row, if an id has the wrong type or the file has no id. Rows
+    are counted without the header and blank lines, which no table keeps.
     """
     file = asked_users.attrs.get("file", "asked_users")
     if USER not in asked_users or asked_users.empty:
@@ -228,7 +229,7 @@ def read_users(asked_users: pd.DataFrame, kind: type) -> pd.Series:
     ids = asked_users[USER]
     valid = ids.str.fullmatch(r"\s*(?:0|-?[1-9][0-9]*)\s*") if kind is int else ids != ""
     if not valid.all():
-        line = int((~valid).to_numpy().argmax())
+        row = int((~valid).to_numpy().argmax())
         wanted = "an integer, as the champion's ids are" if kind is int else "an id"
-        raise ValueError(f"{file}, line {line + 2}: {ids.iloc[line]!r} is not {wanted}")
+        raise ValueError(f"{file}, row {row + 1}: {ids.iloc[row]!r} is not {wanted}")
     return pd.Series(list(map(kind, ids)), name=USER).drop_duplicates(ignore_index=True)
