@@ -159,7 +159,9 @@ def test_a_list_in_a_cell_has_a_category_in_each_place(kind):
     assert none == "" and two in both.split("\t") and len(both.split("\t")) == 2
 
 
-@pytest.mark.parametrize("lists", [["['Horror', 'Sci-Fi']", "[]", None], ['{"Horror"}'] * 3])
+@pytest.mark.parametrize(
+    "lists", [["['Horror', 'Sci-Fi']", "[]", None], ["['a'\n 'b']"] * 3, ['{"Horror"}'] * 3]
+)
 def test_lists_that_a_csv_file_has_as_text_are_refused_with_a_fix_that_works(lists):
     with pytest.raises(ValueError, match="is a list that was written as text") as error:
         features_of(FILMS.assign(genres=lists), categories=["genres"])

@@ -39,8 +39,9 @@ WORD = re.compile(r"[^\W\d_]+")
 LIST = (list, tuple, np.ndarray)
 """Types of a list in a cell."""
 
-LIST_AS_TEXT = r"\s*[\[{].*[\]}]\s*"
-"""A list as pandas and Spark write it into a CSV file."""
+IN_BRACKETS = re.compile(r"\s*[\[{].*[\]}]\s*", re.DOTALL)
+"""A list as pandas, NumPy and Spark write it into a CSV file. Round brackets are in names too, such
+as `(no genres listed)`."""
 
 DATES = ("datetime64", "datetime", "date")
 NOT_NUMBERS = ("timedelta64", "timedelta", "period", "complex")
@@ -158,7 +159,7 @@ def refuse_lists_as_text(column: pd.Series, separator: str) -> None:
     """Raise ValueError if all cells are texts such as `['Drama', 'War']`, each of which would be
     one category."""
     cells = [cell for cell in column.astype(object) if isinstance(cell, LISTS) or not pd.isna(cell)]
-    if cells and all(isinstance(cell, str) and re.fullmatch(LIST_AS_TEXT, cell) for cell in cells):
+    if cells and all(isinstance(cell, str) and IN_BRACKETS.fullmatch(cell) for cell in cells):
         raise ValueError(
             f"items: {column.name} {cells[0]!r} is a list that was written as text, and would be "
             "one category. Where the table is made, join the categories before it is saved: "
@@ -194,7 +195,7 @@ def of_numbers(column: pd.Series, bins: int) -> Lists:
     edges = np.unique(known.quantile(np.arange(1, bins) / bins).dropna())
     places = pd.Series(np.searchsorted(edges, known, side="right"), index=known.index)
     ends = known.groupby(places).agg(["min", "max"])
-    # all digits, so that no two bins have the same name and are one feature
+    # all digits, so that no two bins have one name, which would make them one feature
     names = [f"{column.name}: {in_full(low)} to {in_full(high)}" for low, high in ends.to_numpy()]
     name_of = places.map(dict(zip(ends.index, names, strict=True)))
     for row in column.index:

@@ -287,7 +287,7 @@ def cannot_load(name: str, version: int, error: Exception) -> str:
     """Return the message for a version whose files cannot be read, with the ways on."""
     others = [number for number in versions(name) if number != version]
     register = "" if others else "register a new version (kedro run), and "
-    number = others[-1] if others else "VERSION"
+    number = others[-1] if others else version + 1
     return (
         f"{name} version {version} cannot be loaded from {files_of(name, version)}: {error}. "
         f"Restore its files, or {register}make another version champion, with the --env of your "
@@ -305,7 +305,7 @@ def of_other_format(name: str, version: int, error: OtherFormat) -> str:
     return f"{name} version {version} {error}. {register}{make}: {_roll_back(name, number)}"
 
 
-def _roll_back(name: str, number: int | str) -> str:
+def _roll_back(name: str, number: int) -> str:
     return f"kedro run --pipelines promotion --params promotion.roll_back.{name}={number}"
 
 

@@ -224,7 +224,7 @@ def apply_policy(found: Comparison, champion: int, promotion: PromotionOptions) 
         else "no test row is new to both versions"
     )
     if promotion.policy == "always":
-        no_figures = f"not compared with the metric of version {champion}, as {without}"
+        no_figures = f"{found.metric} is not compared with that of version {champion}, as {without}"
         return True, f"{figures if found.users else no_figures}; policy: always"
     if not found.users:
         return False, f"{without}; {figures}"
