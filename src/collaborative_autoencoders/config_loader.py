@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -110,19 +110,18 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Return what Kedro reads. Its errors name no file or key, or count lines from 0."""
         try:
             configuration: dict[str, Any] = super().__getitem__(key)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
             files = (*self.files_of(key, self.base_env), *self.files_of(key))
-            if (problem := first_unreadable(files)) is None:
-                raise
-            raise ValueError(problem) from error
-        except TypeError as error:
-            files = (*self.files_of(key, self.base_env), *self.files_of(key))
-            layers = [(file, OmegaConf.to_container(OmegaConf.load(file))) for file in files]
-            params = ("--params", self.runtime_params if key == "parameters" else {})
-            if (problem := first_clash([*layers, params])) is None:
+            if (problem := first_unreadable(files) or self._first_clash(key, files)) is None:
                 raise
             raise ValueError(problem) from error
         return configuration
+
+    def _first_clash(self, key: str, files: Iterable[Path]) -> str | None:
+        """Return the first key with which these files, and `--params`, cannot be joined."""
+        contents = [(file, OmegaConf.to_container(OmegaConf.load(file))) for file in files]
+        params = self.runtime_params if key == "parameters" else {}
+        return first_clash([*contents, ("--params", params)])
 
     @property
     def environment(self) -> str:

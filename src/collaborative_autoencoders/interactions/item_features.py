@@ -210,7 +210,7 @@ def in_full(number: float) -> str:
 def of_words(column: pd.Series, size: int) -> Lists:
     """Return the hashes of the words of each text or list: `title: 812`; case is ignored.
 
-    A missing value has no words, in a list neither.
+    A missing value has no words, also within a list.
     """
     texts = (
         " ".join(map(text_or_nothing, cell)) if isinstance(cell, LIST) else text_or_nothing(cell)

@@ -97,7 +97,7 @@ def distance(factor: float) -> float:
 def quiet_models() -> Iterator[None]:
     """Let models log no information: a line for each of many fits would be too much.
 
-    Of several blocks at once, in threads, the first one to begin ends it for all.
+    If blocks overlap, as in threads, models log again when the block that began first has ended.
     """
     level = models_logger.level
     models_logger.setLevel(max(level, logging.WARNING))
